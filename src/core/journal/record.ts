@@ -1,0 +1,125 @@
+/**
+ * What the journal holds: everything that happened to a station, in order.
+ *
+ * Pure, types only. A record is made inside `step` and gets its position from the journal. Two positions are used by a frame that was
+ * received and relayed in the same step, one for each hop, so that every frame on every link has its own.
+ */
+import type { OcppVersion } from '../../protocol/version.ts';
+import type { FrameKind } from '../../protocol/frame.ts';
+import type { StationId } from '../../protocol/station-id.ts';
+
+/** `station`, or `backend:` and its configured name. */
+export type LinkName = 'station' | `backend:${string}`;
+
+/**
+ * What became of a received frame.
+ *
+ * `relayed`: sent on in the same step. `queued`: it waits for a slot and a `sent` record follows. `answered`: Busbar answered it itself (a
+ * malformed call, a command over the bound) and a `sent` record follows. The rest left the books by a counted reason: `late`, `repeated`
+ * and `foreign` are replies that match nothing open; `ignored` is what a version tells us to ignore; `refused` is a frame whose link is being closed.
+ */
+export type Outcome = 'relayed' | 'queued' | 'answered' | 'late' | 'repeated' | 'foreign' | 'ignored' | 'refused';
+
+/** A frame received on a link, and its way on where that happened at once. */
+export interface FrameRecord {
+  readonly type: 'frame';
+  /** Wall clock, milliseconds since 1970. */
+  readonly at: number;
+  readonly station: StationId;
+  readonly link: LinkName;
+  readonly kind: FrameKind | 'invalid';
+  /** The action, for a result or error that of the call it answers; null where it is not known. */
+  readonly action: string | null;
+  /** As received, to the byte. */
+  readonly text: string;
+  /** Where the message id stands in `text`, quotes included; both 0 when there is none. */
+  readonly idStart: number;
+  readonly idEnd: number;
+  readonly outcome: Outcome;
+  /** With outcome `relayed`: the link it left on and the id it left with, as JSON with its quotes. */
+  readonly relayedTo: LinkName | null;
+  readonly relayedIdToken: string | null;
+  /** For a result or error: milliseconds since its call was sent. */
+  readonly latencyMs: number | null;
+}
+
+/** A frame that left on a link in another step than it came in, or that Busbar wrote itself. */
+export interface SentRecord {
+  readonly type: 'sent';
+  readonly at: number;
+  readonly station: StationId;
+  readonly link: LinkName;
+  readonly kind: FrameKind;
+  readonly action: string | null;
+  readonly text: string;
+  readonly idStart: number;
+  readonly idEnd: number;
+}
+
+/** A call that left the books without being sent: its link went, or its time was up. */
+export interface DroppedRecord {
+  readonly type: 'dropped';
+  readonly at: number;
+  readonly station: StationId;
+  /** The link the call had come in on. */
+  readonly link: LinkName;
+  readonly action: string;
+  readonly reason: DropReason;
+}
+
+/** Why a queued call was never sent on. */
+export type DropReason = 'caller_gone' | 'peer_gone' | 'expired';
+
+/** A link of a station opened or closed. */
+export interface LinkRecord {
+  readonly type: 'link';
+  readonly at: number;
+  readonly station: StationId;
+  readonly link: LinkName;
+  readonly change: 'opened' | 'closed';
+  readonly version: OcppVersion | null;
+  /** WebSocket close code; null while it opens, or when the peer just vanished. */
+  readonly code: number | null;
+  /** Why, in Busbar's words: a short snake_case reason. */
+  readonly reason: string | null;
+}
+
+/** What a station said of itself in BootNotification: durable, since routes by vendor, model and firmware depend on it. */
+export interface BootedRecord {
+  readonly type: 'booted';
+  readonly at: number;
+  readonly station: StationId;
+  readonly boot: BootFacts;
+}
+
+/** Of BootNotification.req (1.6) or its `chargingStation` (2.x). null: the station did not say. */
+export interface BootFacts {
+  readonly vendor: string | null;
+  readonly model: string | null;
+  readonly firmware: string | null;
+  readonly serial: string | null;
+}
+
+/** Records the journal could not take while it failed: how many are missing before this position. */
+export interface GapRecord {
+  readonly type: 'gap';
+  readonly at: number;
+  readonly records: number;
+}
+
+export type StationRecord = FrameRecord | SentRecord | DroppedRecord | LinkRecord | BootedRecord;
+export type JournalRecord = StationRecord | GapRecord;
+
+/** The positions a record takes: two where a frame was received and relayed at once. */
+export function positionsOf(record: JournalRecord): 1 | 2 {
+  return record.type === 'frame' && record.relayedTo !== null ? 2 : 1;
+}
+
+/** What of a station outlives the process. It changes only through `applyRecord`. */
+export interface DurableStation {
+  boot: BootFacts | null;
+  /** The version of the last link; null before the first. */
+  version: OcppVersion | null;
+  /** Wall clock of the last link change; null before the first. */
+  lastSeenAt: number | null;
+}

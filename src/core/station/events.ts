@@ -1,0 +1,145 @@
+/**
+ * What can happen to a station, what its machine decides, and what it may look at while it decides.
+ *
+ * Pure, types only. Every link has an epoch, unique in the process: an event or effect that names an old one touches nothing new
+ * (invariant S7).
+ */
+import type { StationRecord } from '../journal/record.ts';
+import type { RoutingTable } from '../routing/table.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
+
+/** Why a dial got no link. `refused_status` is an HTTP answer other than 101. */
+export type DialFault =
+  | 'connect_failed'
+  | 'timed_out'
+  | 'tls_failed'
+  | 'refused_status'
+  | 'no_subprotocol'
+  | 'not_paced'
+  | 'misconfigured';
+
+export type StationEvent =
+  /** An upgrade request that passed identity, credentials and certificate. It is answered by `accept` or `refuse`. */
+  | {
+      readonly type: 'station_arrived';
+      readonly epoch: number;
+      /** Subprotocols in the station's order. */
+      readonly offered: readonly string[];
+      /** A credential or certificate was checked; false with `auth: none`. */
+      readonly isAuthenticated: boolean;
+    }
+  | { readonly type: 'station_frame'; readonly epoch: number; readonly text: string }
+  | { readonly type: 'station_pong'; readonly epoch: number }
+  /** The station's link or its pending upgrade is gone. */
+  | { readonly type: 'station_lost'; readonly epoch: number; readonly code: number | null; readonly reason: string }
+  | { readonly type: 'backend_opened'; readonly backend: string; readonly epoch: number }
+  | {
+      readonly type: 'backend_refused';
+      readonly backend: string;
+      readonly epoch: number;
+      readonly fault: DialFault;
+      /** For the log and `station show`; holds no secret. */
+      readonly detail: string;
+    }
+  | { readonly type: 'backend_frame'; readonly backend: string; readonly epoch: number; readonly text: string }
+  | { readonly type: 'backend_pong'; readonly backend: string; readonly epoch: number }
+  | {
+      readonly type: 'backend_lost';
+      readonly backend: string;
+      readonly epoch: number;
+      readonly code: number | null;
+      readonly reason: string;
+    }
+  /** The time asked for by `wakeAtMs` has come, or passed. */
+  | { readonly type: 'tick' }
+  /** The routing table or the settings in the context are new. */
+  | { readonly type: 'routing_changed' }
+  /** Busbar is going down: refuse arrivals, close this station's link at that time, and at the latest then when calls are in flight. */
+  | { readonly type: 'drain_started'; readonly closeAtMs: number; readonly deadlineMs: number };
+
+/** One end of a WebSocket, as effects name it. */
+export type LinkRef =
+  | { readonly side: 'station'; readonly epoch: number }
+  | { readonly side: 'backend'; readonly backend: string; readonly epoch: number };
+
+/** Decisions about frames that the journal does not show, by name; the shell turns them into metrics and log lines. */
+export type Notice =
+  | 'identity_clash'
+  | 'identity_displaced'
+  | 'station_flooding'
+  | 'backend_flooding'
+  | 'station_unresponsive'
+  | 'backend_unresponsive'
+  | 'backend_silent'
+  | 'command_unanswered'
+  | 'command_forbidden'
+  | 'moved_by_route'
+  | 'journal_failing';
+
+export type Effect =
+  /** Complete the upgrade with this subprotocol. */
+  | { readonly type: 'accept'; readonly epoch: number; readonly version: OcppVersion }
+  /** Answer the upgrade with this HTTP status instead. */
+  | {
+      readonly type: 'refuse';
+      readonly epoch: number;
+      readonly status: 400 | 403 | 404 | 409 | 429 | 503;
+      readonly reason: string;
+      readonly retryAfterS: number | null;
+    }
+  | { readonly type: 'dial'; readonly backend: string; readonly epoch: number; readonly version: OcppVersion }
+  | {
+      readonly type: 'send';
+      readonly link: LinkRef;
+      readonly text: string;
+      /** `afterCommit`: not before the records of this step are on disk. */
+      readonly when: 'now' | 'afterCommit';
+    }
+  | { readonly type: 'close'; readonly link: LinkRef; readonly code: number; readonly reason: string }
+  /** Cut without a closing handshake: the peer does not answer. */
+  | { readonly type: 'terminate'; readonly link: LinkRef }
+  | { readonly type: 'ping'; readonly link: LinkRef }
+  | { readonly type: 'pause_reading'; readonly link: LinkRef }
+  | { readonly type: 'resume_reading'; readonly link: LinkRef }
+  | { readonly type: 'notice'; readonly notice: Notice; readonly backend: string | null };
+
+/** What `step` returns. */
+export interface Step {
+  readonly records: readonly StationRecord[];
+  readonly effects: readonly Effect[];
+  /** Monotonic time of the next `tick` wanted, or Infinity. */
+  readonly wakeAtMs: number;
+}
+
+/** Durations and bounds of a station's link. `Infinity` switches a limit off. */
+export interface StationSettings {
+  /** For calls to the station. */
+  readonly callTimeoutMs: number;
+  readonly pingIntervalMs: number;
+  /** Silence after a ping before the link counts as dead. */
+  readonly pongTimeoutMs: number;
+  readonly callsPerSecond: number;
+  readonly connectsPerHour: number;
+}
+
+/** What a step may look at. Read-only, shared by all stations; the shell sets the clocks before each step. */
+export interface StationContext {
+  /** Wall clock, milliseconds since 1970: only for records. */
+  readonly wallMs: number;
+  /** Monotonic clock, milliseconds: for every duration. */
+  readonly nowMs: number;
+  readonly routing: RoutingTable;
+  readonly settings: StationSettings;
+  /** Tags of a station that the configuration knows. */
+  readonly tagsOf: (station: string) => readonly string[];
+  /** False while the journal cannot be written: nothing that must be durable may be answered. */
+  readonly isJournalWritable: boolean;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** A 128-bit digest of the text as 32 hexadecimal digits. */
+  readonly digest: (text: string) => string;
+  /** A fresh link epoch, unique in the process. */
+  readonly nextEpoch: () => number;
+}
+
+

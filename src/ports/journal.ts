@@ -1,0 +1,67 @@
+/**
+ * The journal as the data plane writes it and everyone else reads it.
+ */
+import type { JournalFrame } from '../core/journal/frame-view.ts';
+import type { DurableStation, JournalRecord, StationRecord } from '../core/journal/record.ts';
+import type { StationId } from '../protocol/station-id.ts';
+
+/**
+ * Appends records. Order is that of the calls. Never throws and never blocks: a record is taken or, while the journal fails and its bound is reached,
+ * counted as missing.
+ */
+export interface Journal {
+  /** Takes the record and returns its (first) position. */
+  append(record: StationRecord): number;
+  /** Runs `done(owner, task)` once everything up to `position` is on disk; in order of positions. Kept without a promise: this is on a frame's path. */
+  afterCommit<Owner, Task>(position: number, done: (owner: Owner, task: Task) => void, owner: Owner, task: Task): void;
+  /** Saves what outlives the process of a station, in the same commit as the records before it. */
+  saveStation(station: StationId, durable: DurableStation): void;
+  /** False from a failed write until the next good one. */
+  readonly isWritable: boolean;
+  /** Highest position on disk. */
+  readonly committedPosition: number;
+  /** Told when `isWritable` changes. */
+  onWritableChange(listener: (isWritable: boolean) => void): void;
+  /** Everything appended so far is on disk, or `timeoutMs` is over (false). */
+  flush(timeoutMs: number): Promise<boolean>;
+  close(): Promise<void>;
+  readonly stats: JournalStats;
+}
+
+/** Counters since start, for metrics. */
+export interface JournalStats {
+  readonly commits: number;
+  readonly records: number;
+  /** Records that could not be kept while the journal failed. */
+  readonly recordsMissed: number;
+  /** Bytes and records waiting for a commit. */
+  readonly pendingBytes: number;
+  readonly pendingRecords: number;
+  /** Told the duration of every commit, in seconds. */
+  onCommit(listener: (seconds: number) => void): void;
+}
+
+/** What a reader may ask for. Positions are opaque to users and exclusive: `after` excludes the given one. */
+export interface FrameQuery {
+  readonly station?: StationId;
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  readonly action?: string;
+  /** Continue after (with `order: 'desc'`: before) this position. */
+  readonly after?: number;
+  readonly order?: 'asc' | 'desc';
+  /** 1 to 1,000. */
+  readonly limit: number;
+}
+
+export type ReadFault = 'storage_unavailable';
+
+/** Reads what was committed, on a thread of its own. */
+export interface JournalReader {
+  frames(query: FrameQuery): Promise<readonly JournalFrame[]>;
+  /** Raw records from a position on, oldest first: for exports and checkers. `next` is where to go on, null at the end. */
+  records(after: number, limit: number): Promise<{ readonly records: readonly { position: number; record: JournalRecord }[]; readonly next: number | null }>;
+  /** What outlived the last process, of every station. */
+  stations(): Promise<ReadonlyMap<StationId, DurableStation>>;
+  close(): Promise<void>;
+}

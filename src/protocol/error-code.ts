@@ -1,0 +1,67 @@
+/**
+ * The error codes of CALLERROR, by meaning, in each version's own spelling.
+ *
+ * Pure. OCPP-J 1.6 §4.2.3 spells two of them wrong and its errata (5.1, 5.2) say that this stays so:
+ * `FormationViolation` and `OccurenceConstraintViolation`.
+ */
+import type { OcppVersion } from './version.ts';
+
+export type ErrorMeaning =
+  | 'not_implemented'
+  | 'not_supported'
+  | 'internal'
+  | 'protocol'
+  | 'security'
+  | 'format'
+  | 'property'
+  | 'occurrence'
+  | 'type'
+  | 'generic'
+  | 'rpc_framework'
+  | 'message_type_not_supported';
+
+const ocpp16: Readonly<Record<ErrorMeaning, string>> = {
+  not_implemented: 'NotImplemented',
+  not_supported: 'NotSupported',
+  internal: 'InternalError',
+  protocol: 'ProtocolError',
+  security: 'SecurityError',
+  format: 'FormationViolation',
+  property: 'PropertyConstraintViolation',
+  occurrence: 'OccurenceConstraintViolation',
+  type: 'TypeConstraintViolation',
+  generic: 'GenericError',
+  rpc_framework: 'FormationViolation',
+  message_type_not_supported: 'NotSupported',
+};
+
+const ocpp2: Readonly<Record<ErrorMeaning, string>> = {
+  ...ocpp16,
+  format: 'FormatViolation',
+  occurrence: 'OccurrenceConstraintViolation',
+  rpc_framework: 'RpcFrameworkError',
+  message_type_not_supported: 'MessageTypeNotSupported',
+};
+
+/** The code on the wire. */
+export function errorCode(version: OcppVersion, meaning: ErrorMeaning): string {
+  return version === 'ocpp1.6' ? ocpp16[meaning] : ocpp2[meaning];
+}
+
+/** The longest error description of OCPP-J (string[255]); longer ones have crashed station stacks. */
+export const errorDescriptionCharactersMax = 255;
+
+/**
+ * The text of a CALLERROR that Busbar writes itself.
+ *
+ * `idToken` is the id as JSON, quotes included, as it stood in the call. `description` is ours and never echoes input.
+ */
+export function callErrorText(
+  version: OcppVersion,
+  idToken: string,
+  meaning: ErrorMeaning,
+  description: string,
+): string {
+  const cut = description.slice(0, errorDescriptionCharactersMax);
+  return `[4,${idToken},"${errorCode(version, meaning)}",${JSON.stringify(cut)},{}]`;
+}
