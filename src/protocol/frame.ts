@@ -6,6 +6,7 @@
  * payload passes (1.6 has both notations), and a message id may be up to 255 characters, since every hop gets a new one anyway.
  */
 import { scanJson } from './json-scan.ts';
+import type { OcppVersion } from './version.ts';
 
 /** The OCPP-J message types. `result` is CALLRESULT, `error` CALLERROR, `result_error` 2.1's CALLRESULTERROR, `send` 2.1's SEND. */
 export type FrameKind = 'call' | 'result' | 'error' | 'result_error' | 'send';
@@ -50,29 +51,40 @@ export const messageIdCharactersMax = 255;
 /** Deepest nesting that is accepted: far beyond any OCPP schema, far below what troubles a parser. */
 export const nestingMax = 32;
 
-const kinds: Readonly<Record<number, FrameKind>> = { 2: 'call', 3: 'result', 4: 'error', 5: 'result_error', 6: 'send' };
+const kinds: Readonly<Record<number, FrameKind>> = {
+  2: 'call',
+  3: 'result',
+  4: 'error',
+  5: 'result_error',
+  6: 'send',
+};
 
-/** Reads one frame. Linear in the text, allocates only the answer. */
-export function decode(text: string): Frame | Malformed {
+/** The highest type number a version knows: CALLRESULTERROR and SEND came with 2.1. */
+const typeNumberMax: Readonly<Record<OcppVersion, number>> = { 'ocpp1.6': 4, 'ocpp2.0.1': 4, 'ocpp2.1': 6 };
+
+/** Reads one frame of a link that speaks this version. Linear in the text, allocates only the answer. */
+export function decode(text: string, version: OcppVersion = 'ocpp2.1'): Frame | Malformed {
   const scan = scanJson(text, nestingMax);
   if (scan.fault !== null) return malformed(scan.fault, null, null);
   if (!scan.isArray) return malformed('not_an_array', null, null);
   const { starts, ends, count } = scan;
   if (count === 0) return malformed('bad_type', null, null);
-  const typeToken = text.slice(starts[0], ends[0]);
-  if (!/^\d{1,9}$/.test(typeToken)) return malformed('bad_type', null, null);
-  const typeNumber = Number(typeToken);
   const idStart = starts[1] as number;
   const idEnd = ends[1] as number;
   const hasId = count > 1 && isId(text, idStart, idEnd);
   const idToken = hasId ? text.slice(idStart, idEnd) : null;
+  const typeToken = text.slice(starts[0], ends[0]);
+  if (!/^-?\d+$/.test(typeToken)) return malformed('bad_type', null, idToken);
+  const typeNumber = Number(typeToken);
   const kind = kinds[typeNumber];
-  if (kind === undefined) return malformed('unknown_type', typeNumber, idToken);
+  if (kind === undefined || typeNumber > typeNumberMax[version])
+    return malformed('unknown_type', typeNumber, idToken);
   if (!hasId) return malformed('bad_id', typeNumber, null);
   switch (kind) {
     case 'call':
     case 'send': {
-      if (count < 3 || text.charCodeAt(starts[2] as number) !== quote) return malformed('bad_action', typeNumber, idToken);
+      if (count < 3 || text.charCodeAt(starts[2] as number) !== quote)
+        return malformed('bad_action', typeNumber, idToken);
       const action = unquote(text, starts[2] as number, ends[2] as number);
       if (action === '') return malformed('bad_action', typeNumber, idToken);
       if (count > 4) return malformed('bad_length', typeNumber, idToken);
@@ -83,7 +95,8 @@ export function decode(text: string): Frame | Malformed {
     }
     case 'result':
       if (count > 3) return malformed('bad_length', typeNumber, idToken);
-      if (count > 2 && !isObjectOrNull(text, starts[2] as number)) return malformed('bad_payload', typeNumber, idToken);
+      if (count > 2 && !isObjectOrNull(text, starts[2] as number))
+        return malformed('bad_payload', typeNumber, idToken);
       return body(kind, idStart, idEnd, count, starts, ends);
     case 'error':
     case 'result_error':

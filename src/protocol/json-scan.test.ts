@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { scanJson } from './json-scan.ts';
 
@@ -20,10 +20,12 @@ test('what JSON.parse accepts is accepted', () => {
 });
 
 test('a text with one character changed is accepted exactly when JSON.parse accepts it', () => {
-  const spoilt = fc.tuple(fc.json(), fc.nat(), fc.constantFrom(...'{}[],:"\\0-+.eE \n\tu/tfn\u0001é')).map(([text, at, character]) => {
-    const position = at % (text.length + 1);
-    return text.slice(0, position) + character + text.slice(position + 1);
-  });
+  const spoilt = fc
+    .tuple(fc.json(), fc.nat(), fc.constantFrom(...'{}[],:"\\0-+.eE \n\tu/tfn\u0001é'))
+    .map(([text, at, character]) => {
+      const position = at % (text.length + 1);
+      return text.slice(0, position) + character + text.slice(position + 1);
+    });
   fc.assert(
     fc.property(spoilt, (text) => {
       expect(scanJson(text, 64).fault === null).toBe(parses(text));
@@ -32,13 +34,31 @@ test('a text with one character changed is accepted exactly when JSON.parse acce
   );
 });
 
-test.each(['', ' ', '01', '-', '1.', '.5', '1e', '1e+', '"\\x"', '"\\u12g4"', '"a', '[1,]', '{"a":}', '{,}', '[', '{"a"1}', 'nul', '\u00a0[]', '"\n"', '1 2'])(
-  'refuses %j as JSON.parse does',
-  (text) => {
-    expect(parses(text)).toBe(false);
-    expect(scanJson(text, 64).fault).toBe('not_json');
-  },
-);
+test.each([
+  '',
+  ' ',
+  '01',
+  '-',
+  '1.',
+  '.5',
+  '1e',
+  '1e+',
+  '"\\x"',
+  '"\\u12g4"',
+  '"a',
+  '[1,]',
+  '{"a":}',
+  '{,}',
+  '[',
+  '{"a"1}',
+  'nul',
+  '\u00a0[]',
+  '"\n"',
+  '1 2',
+])('refuses %j as JSON.parse does', (text) => {
+  expect(parses(text)).toBe(false);
+  expect(scanJson(text, 64).fault).toBe('not_json');
+});
 
 test('the elements of the outer array are found wherever blanks stand', () => {
   const text = ' [ 2 , "id" ,"Action", { "a" : [ 1, 2 ] } ] ';

@@ -18,16 +18,17 @@ export function answerMalformed(version: OcppVersion, malformed: Malformed): str
     return version === 'ocpp2.0.1' ? error(version, idToken, 'message_type_not_supported', fault) : null;
   }
   const isCall = typeNumber === callType;
-  if (version === 'ocpp1.6') return isCall && idToken !== null ? error(version, idToken, 'format', fault) : null;
+  if (version === 'ocpp1.6')
+    return isCall && idToken !== null ? error(version, idToken, 'format', fault) : null;
   if (isCall) return error(version, idToken, fault === 'bad_payload' ? 'format' : 'rpc_framework', fault);
-  return typeNumber === null ? error(version, null, 'rpc_framework', fault) : null;
+  return typeNumber === null ? error(version, idToken, 'rpc_framework', fault) : null;
 }
 
 const descriptions: Readonly<Record<FrameFault, string>> = {
   not_json: 'The message is not valid JSON.',
   too_deep: 'The message nests deeper than is accepted.',
   not_an_array: 'The message is not a JSON array.',
-  bad_type: 'The message type is missing or is not a number.',
+  bad_type: 'The message type is missing or is not an integer.',
   unknown_type: 'The message type is not known to this version.',
   bad_id: 'The message id is missing, is not a string or has an unusable length.',
   bad_action: 'The action is missing or is not a string.',
@@ -35,6 +36,11 @@ const descriptions: Readonly<Record<FrameFault, string>> = {
   bad_length: 'The message has too many elements.',
 };
 
-function error(version: OcppVersion, idToken: string | null, meaning: ErrorMeaning, fault: FrameFault): string {
+function error(
+  version: OcppVersion,
+  idToken: string | null,
+  meaning: ErrorMeaning,
+  fault: FrameFault,
+): string {
   return callErrorText(version, idToken ?? '"-1"', meaning, descriptions[fault]);
 }
