@@ -34,7 +34,14 @@ process.exit(failed > 0 || code !== 0 || report.numPassedTests === 0 ? 1 : 0);
 
 function runVitest(outputFile: string): Promise<number> {
   const vitest = join(import.meta.dirname, '../node_modules/vitest/vitest.mjs');
-  const args = [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`, ...process.argv.slice(2)];
+  const args = [
+    vitest,
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${outputFile}`,
+    ...process.argv.slice(2),
+  ];
   return new Promise((resolve) => {
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
     child.once('exit', (exitCode) => resolve(exitCode ?? 1));

@@ -145,7 +145,14 @@ function scanEscape(text: string, at: number): number {
   }
   // " \ / b f n r t
   const isShort =
-    code === 0x22 || code === 0x5c || code === 0x2f || code === 0x62 || code === 0x66 || code === 0x6e || code === 0x72 || code === 0x74;
+    code === 0x22 ||
+    code === 0x5c ||
+    code === 0x2f ||
+    code === 0x62 ||
+    code === 0x66 ||
+    code === 0x6e ||
+    code === 0x72 ||
+    code === 0x74;
   return isShort ? at + 1 : invalid;
 }
 

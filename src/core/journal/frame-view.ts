@@ -32,10 +32,30 @@ export function framesOf(record: JournalRecord, position: number): JournalFrame[
   const idToken = text.slice(idStart, idEnd);
   const common = { at, station, kind, action } as const;
   if (record.type === 'sent') {
-    return [{ ...common, position, link, direction: 'out', messageId: idOf(idToken), text, outcome: null, latencyMs: null }];
+    return [
+      {
+        ...common,
+        position,
+        link,
+        direction: 'out',
+        messageId: idOf(idToken),
+        text,
+        outcome: null,
+        latencyMs: null,
+      },
+    ];
   }
   const { outcome, latencyMs, relayedTo, relayedIdToken } = record;
-  const received: JournalFrame = { ...common, position, link, direction: 'in', messageId: idOf(idToken), text, outcome, latencyMs };
+  const received: JournalFrame = {
+    ...common,
+    position,
+    link,
+    direction: 'in',
+    messageId: idOf(idToken),
+    text,
+    outcome,
+    latencyMs,
+  };
   if (relayedTo === null || relayedIdToken === null) return [received];
   const sentText = text.slice(0, idStart) + relayedIdToken + text.slice(idEnd);
   return [

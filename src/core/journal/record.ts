@@ -14,11 +14,21 @@ export type LinkName = 'station' | `backend:${string}`;
 /**
  * What became of a received frame.
  *
- * `relayed`: sent on in the same step. `queued`: it waits for a slot and a `sent` record follows. `answered`: Busbar answered it itself (a
+ * `relayed`: sent on in the same step. `queued`: it waits for a slot; a `sent` or `dropped` record follows. `joined`: it repeats a
+ * guaranteed call that is still open or waiting, and gets that one's answer. `answered`: Busbar answered it itself (a
  * malformed call, a command over the bound) and a `sent` record follows. The rest left the books by a counted reason: `late`, `repeated`
  * and `foreign` are replies that match nothing open; `ignored` is what a version tells us to ignore; `refused` is a frame whose link is being closed.
  */
-export type Outcome = 'relayed' | 'queued' | 'answered' | 'late' | 'repeated' | 'foreign' | 'ignored' | 'refused';
+export type Outcome =
+  | 'relayed'
+  | 'queued'
+  | 'joined'
+  | 'answered'
+  | 'late'
+  | 'repeated'
+  | 'foreign'
+  | 'ignored'
+  | 'refused';
 
 /** A frame received on a link, and its way on where that happened at once. */
 export interface FrameRecord {

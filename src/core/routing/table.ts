@@ -79,7 +79,11 @@ export function isMember(group: Group, facts: StationFacts): boolean {
   if (group.stations !== null && !matchesAny(group.stations, facts.id)) return false;
   if (group.vendor !== null && !matchesKnown(group.vendor, facts.vendor)) return false;
   if (group.model !== null && !matchesKnown(group.model, facts.model)) return false;
-  if (group.firmware !== null && (facts.firmware === null || !compareFirmware(facts.firmware, group.firmware))) return false;
+  if (
+    group.firmware !== null &&
+    (facts.firmware === null || !compareFirmware(facts.firmware, group.firmware))
+  )
+    return false;
   return group.tags === null || group.tags.every((tag) => facts.tags.includes(tag));
 }
 

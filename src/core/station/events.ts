@@ -31,7 +31,12 @@ export type StationEvent =
   | { readonly type: 'station_frame'; readonly epoch: number; readonly text: string }
   | { readonly type: 'station_pong'; readonly epoch: number }
   /** The station's link or its pending upgrade is gone. */
-  | { readonly type: 'station_lost'; readonly epoch: number; readonly code: number | null; readonly reason: string }
+  | {
+      readonly type: 'station_lost';
+      readonly epoch: number;
+      readonly code: number | null;
+      readonly reason: string;
+    }
   | { readonly type: 'backend_opened'; readonly backend: string; readonly epoch: number }
   | {
       readonly type: 'backend_refused';
@@ -41,7 +46,12 @@ export type StationEvent =
       /** For the log and `station show`; holds no secret. */
       readonly detail: string;
     }
-  | { readonly type: 'backend_frame'; readonly backend: string; readonly epoch: number; readonly text: string }
+  | {
+      readonly type: 'backend_frame';
+      readonly backend: string;
+      readonly epoch: number;
+      readonly text: string;
+    }
   | { readonly type: 'backend_pong'; readonly backend: string; readonly epoch: number }
   | {
       readonly type: 'backend_lost';
@@ -74,6 +84,7 @@ export type Notice =
   | 'command_unanswered'
   | 'command_forbidden'
   | 'moved_by_route'
+  | 'stale_event'
   | 'journal_failing';
 
 export type Effect =
@@ -95,7 +106,14 @@ export type Effect =
       /** `afterCommit`: not before the records of this step are on disk. */
       readonly when: 'now' | 'afterCommit';
     }
-  | { readonly type: 'close'; readonly link: LinkRef; readonly code: number; readonly reason: string }
+  /** `afterCommit` keeps the order: answers that wait for an earlier commit leave first. */
+  | {
+      readonly type: 'close';
+      readonly link: LinkRef;
+      readonly code: number;
+      readonly reason: string;
+      readonly when: 'now' | 'afterCommit';
+    }
   /** Cut without a closing handshake: the peer does not answer. */
   | { readonly type: 'terminate'; readonly link: LinkRef }
   | { readonly type: 'ping'; readonly link: LinkRef }
@@ -141,5 +159,3 @@ export interface StationContext {
   /** A fresh link epoch, unique in the process. */
   readonly nextEpoch: () => number;
 }
-
-

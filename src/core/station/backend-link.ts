@@ -1,0 +1,175 @@
+/**
+ * A station's links to its backends: dialling, backing off, letting go.
+ *
+ * Pure. Back-off is full jitter with a cap, forgotten only once a link has been stable for 30 seconds (OCPP 2.x Part 4 §5.3, and what keeps a
+ * flapping backend from being hammered).
+ */
+import type { OcppVersion } from '../../protocol/version.ts';
+import { assert } from '../../std/assert.ts';
+import type { BackendFacts } from '../routing/table.ts';
+import type { BackendLink, StationState } from './state.ts';
+import { recordDurably, refOf, type Turn } from './turn.ts';
+
+/** How long a link must have been open for its failures to be forgotten. */
+export const stableAfterMs = 30_000;
+
+/** This station's link to the backend, made when it is first asked for. */
+export function backendLinkOf(state: StationState, backend: string): BackendLink {
+  const known = findBackendLink(state, backend);
+  if (known !== null) return known;
+  const made: BackendLink = {
+    side: 'backend',
+    backend,
+    phase: 'idle',
+    epoch: 0,
+    version: null,
+    revision: '',
+    openedAtMs: 0,
+    heard: { heardAtMs: 0, pings: 0, pingedAtMs: 0 },
+    attempts: 0,
+    redialAtMs: 0,
+    lastError: null,
+    slot: null,
+    lane: null,
+    answered: null,
+    expiredId: null,
+  };
+  state.backends.push(made);
+  return made;
+}
+
+/** A loop, not `find`: this is on a frame's path, and a station has one or two. */
+export function findBackendLink(state: StationState, backend: string): BackendLink | null {
+  for (const link of state.backends) if (link.backend === backend) return link;
+  return null;
+}
+
+/** The link an event speaks of, or null when it is an old one's. */
+export function liveBackendLink(state: StationState, backend: string, epoch: number): BackendLink | null {
+  const link = findBackendLink(state, backend);
+  return link !== null && link.epoch === epoch && (link.phase === 'dialling' || link.phase === 'open')
+    ? link
+    : null;
+}
+
+export function factsOf(turn: Turn, backend: string): BackendFacts | null {
+  return turn.context.routing.backends.get(backend) ?? null;
+}
+
+/** Starts a dial. */
+export function dial(turn: Turn, link: BackendLink, facts: BackendFacts, version: OcppVersion): void {
+  assert(link.phase === 'idle' || link.phase === 'waiting', 'a link is dialled only when it is down');
+  link.phase = 'dialling';
+  link.epoch = turn.context.nextEpoch();
+  link.version = version;
+  link.revision = facts.revision;
+  turn.effects.push({ type: 'dial', backend: link.backend, epoch: link.epoch, version });
+}
+
+export function markOpened(state: StationState, turn: Turn, link: BackendLink): void {
+  const { nowMs, wallMs } = turn.context;
+  link.phase = 'open';
+  link.openedAtMs = nowMs;
+  link.heard.heardAtMs = nowMs;
+  link.heard.pings = 0;
+  link.lastError = null;
+  recordDurably(state, turn, {
+    type: 'link',
+    at: wallMs,
+    station: state.id,
+    link: `backend:${link.backend}`,
+    change: 'opened',
+    version: link.version,
+    code: null,
+    reason: null,
+  });
+}
+
+/** The link is gone, or never came to be: when may it be dialled again? */
+export function markDown(
+  state: StationState,
+  turn: Turn,
+  link: BackendLink,
+  code: number | null,
+  error: string,
+): void {
+  const { nowMs, random } = turn.context;
+  const wasOpen = link.phase === 'open';
+  if (wasOpen) {
+    if (nowMs - link.openedAtMs >= stableAfterMs) link.attempts = 0;
+    recordClosed(state, turn, link, code, error);
+  }
+  link.attempts += 1;
+  link.redialAtMs = nowMs + random() * redialCeilingMs(link, factsOf(turn, link.backend));
+  link.phase = 'waiting';
+  link.lastError = error;
+  forget(state, turn, link);
+}
+
+/** Closes a link that is not wanted any more; that is no failure of the backend. */
+export function letGo(
+  state: StationState,
+  turn: Turn,
+  link: BackendLink,
+  code: number,
+  reason: string,
+): void {
+  if (link.phase === 'dialling' || link.phase === 'open') {
+    turn.effects.push({ type: 'close', link: refOf(link), code, reason, when: 'now' });
+  }
+  if (link.phase === 'open') {
+    if (turn.context.nowMs - link.openedAtMs >= stableAfterMs) link.attempts = 0;
+    recordClosed(state, turn, link, code, reason);
+  }
+  if (link.phase !== 'waiting') link.phase = 'idle';
+  forget(state, turn, link);
+}
+
+/** Seconds after which a refused station may try again: when the back-off is over, and at least one. */
+export function retryAfterS(turn: Turn, link: BackendLink): number {
+  return Math.max(1, Math.ceil((link.redialAtMs - turn.context.nowMs) / 1_000));
+}
+
+function redialCeilingMs(link: BackendLink, facts: BackendFacts | null): number {
+  if (facts === null) return 0;
+  return Math.min(facts.redialToMs, facts.redialFromMs * 2 ** Math.min(link.attempts - 1, 30));
+}
+
+function recordClosed(
+  state: StationState,
+  turn: Turn,
+  link: BackendLink,
+  code: number | null,
+  reason: string,
+): void {
+  const at = turn.context.wallMs;
+  const name = `backend:${link.backend}` as const;
+  recordDurably(state, turn, {
+    type: 'link',
+    at,
+    station: state.id,
+    link: name,
+    change: 'closed',
+    version: null,
+    code,
+    reason,
+  });
+}
+
+/** Calls that wait for this link have lost their way; what was sent may or may not have arrived, and nobody can know. */
+function forget(state: StationState, turn: Turn, link: BackendLink): void {
+  for (const waiting of link.lane ?? []) {
+    turn.records.push({
+      type: 'dropped',
+      at: turn.context.wallMs,
+      station: state.id,
+      link: 'station',
+      action: waiting.action,
+      reason: 'peer_gone',
+    });
+  }
+  link.slot = null;
+  link.lane = null;
+  link.answered = null;
+  link.expiredId = null;
+}

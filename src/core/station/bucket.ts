@@ -1,0 +1,28 @@
+/**
+ * Token buckets: so many at once, so many in the long run.
+ *
+ * Pure. A bucket that was never used is full.
+ */
+import type { Bucket } from './state.ts';
+
+/** Takes one token if there is one. An infinite rate always has one. */
+export function takeToken(bucket: Bucket, perSecond: number, burst: number, nowMs: number): boolean {
+  if (perSecond === Infinity) return true;
+  refill(bucket, perSecond, burst, nowMs);
+  if (bucket.tokens < 1) return false;
+  bucket.tokens -= 1;
+  return true;
+}
+
+/** Milliseconds until the bucket holds one token. */
+export function tokenInMs(bucket: Bucket, perSecond: number): number {
+  return Math.max(0, ((1 - bucket.tokens) / perSecond) * 1_000);
+}
+
+function refill(bucket: Bucket, perSecond: number, burst: number, nowMs: number): void {
+  const filled = Number.isNaN(bucket.tokens)
+    ? burst
+    : bucket.tokens + ((nowMs - bucket.atMs) / 1_000) * perSecond;
+  bucket.tokens = Math.min(burst, filled);
+  bucket.atMs = nowMs;
+}

@@ -1,0 +1,123 @@
+/**
+ * What a backend says, and where it goes.
+ *
+ * Pure. A reply goes to the station's call it answers. A command goes to the station if this backend has the authority for it: the primary for
+ * everything, another backend for the actions that a route gives it.
+ */
+import { callErrorText } from '../../protocol/error-code.ts';
+import { decode, idTokenOf } from '../../protocol/frame.ts';
+import { factsOf } from './backend-link.ts';
+import { answerOwn, authorityFor, unknownType } from './from-station.ts';
+import { hearFrom } from './liveness.ts';
+import { callerOf, deliverReply, enqueue, isFree, laneDepth, place, pump, takeReply } from './slot.ts';
+import { laneCallsMax, nextMessageId, type BackendLink, type StationState } from './state.ts';
+import { closeCode, closeStation } from './station-link.ts';
+import { notice, recordReceived, relay, sendOwn, type Received, type Turn } from './turn.ts';
+
+export function onBackendText(state: StationState, turn: Turn, backend: BackendLink, text: string): void {
+  hearFrom(backend.heard, turn.context.nowMs);
+  const version = backend.version ?? 'ocpp1.6';
+  const frame = decode(text);
+  if (frame.kind === 'invalid') return answerOwn(state, turn, backend, text, frame, version);
+  const received: Received = { link: `backend:${backend.backend}`, text, frame };
+  switch (frame.kind) {
+    case 'call':
+      return onCommand(state, turn, backend, received);
+    case 'result':
+    case 'error':
+      return onReply(state, turn, backend, received);
+    case 'send':
+    case 'result_error':
+      if (version !== 'ocpp2.1')
+        return answerOwn(state, turn, backend, text, unknownType(text, frame), version);
+      return frame.kind === 'send'
+        ? onSend(state, turn, backend, received)
+        : onResultError(state, turn, backend, received);
+  }
+}
+
+function onReply(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {
+  const match = takeReply(backend, received.text, received.frame);
+  if (match.what !== 'open') return recordReceived(state, turn, received, match.what, null);
+  const { call } = match;
+  if (call.isGuaranteed && !turn.context.isJournalWritable) {
+    // The answer cannot be made durable: the station keeps its message and sends it again, as the same bytes.
+    recordReceived(state, turn, received, 'refused', call.action);
+    notice(turn, 'journal_failing');
+    return closeStation(state, turn, closeCode.tryAgainLater, 'journal_failing');
+  }
+  deliverReply(state, turn, received, call, state.link);
+  pumpCalls(state, turn, backend);
+}
+
+/** Sends the next waiting call of the station. */
+export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink): void {
+  const facts = factsOf(turn, backend.backend);
+  if (facts !== null && backend.phase === 'open') pump(state, turn, backend, facts.callTimeoutMs);
+}
+
+function onCommand(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {
+  const { text, frame } = received;
+  const { action } = frame;
+  const { link } = state;
+  const answer = (meaning: 'security' | 'generic', description: string): void => {
+    const idToken = idTokenOf(text, frame);
+    recordReceived(state, turn, received, 'answered', action);
+    sendOwn(
+      state,
+      turn,
+      backend,
+      callErrorText(backend.version ?? 'ocpp1.6', idToken, meaning, description),
+      idToken,
+      'error',
+      action,
+    );
+  };
+  if (!mayCommand(state, backend, action)) {
+    notice(turn, 'command_forbidden', backend.backend);
+    return answer('security', 'This backend has no authority for this action.');
+  }
+  if (link === null) return answer('generic', 'The station is not connected.');
+  const timeoutMs = turn.context.settings.callTimeoutMs;
+  const caller = callerOf(backend.epoch, text, frame);
+  const placement = {
+    caller,
+    from: backend.backend,
+    messageId: nextMessageId(state),
+    isGuaranteed: false,
+    timeoutMs,
+  };
+  if (isFree(link)) return place(state, turn, link, received, placement);
+  // A backend's answers come on the same link, so reading from it goes on; what is over the bound is refused instead.
+  if (laneDepth(link) >= laneCallsMax || !enqueue(state, turn, link, received, placement)) {
+    notice(turn, 'backend_flooding', backend.backend);
+    answer('generic', 'Too many commands wait for this station.');
+  }
+}
+
+function mayCommand(state: StationState, backend: BackendLink, action: string): boolean {
+  return backend.backend === state.assignment?.primary || backend.backend === authorityFor(state, action);
+}
+
+function onSend(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {
+  const { action } = received.frame;
+  if (state.link === null || !mayCommand(state, backend, action))
+    return recordReceived(state, turn, received, 'refused', action);
+  relay(state, turn, received, state.link, `"${nextMessageId(state)}"`, action);
+}
+
+/** 2.1: the backend could not use an answer of the station. */
+function onResultError(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {
+  const { link } = state;
+  const answered = link?.answered ?? null;
+  const isItsOwn = answered?.from === backend.backend && answered.caller.epoch === backend.epoch;
+  if (
+    link === null ||
+    answered === null ||
+    !isItsOwn ||
+    answered.caller.idToken !== idTokenOf(received.text, received.frame)
+  ) {
+    return recordReceived(state, turn, received, 'foreign', null);
+  }
+  relay(state, turn, received, link, `"${answered.sentId}"`, null);
+}

@@ -1,0 +1,272 @@
+/**
+ * What a station says, and where it goes.
+ *
+ * Pure. A call goes to the backend that is the authority for its action; a reply to the backend whose command it answers. A station that
+ * sends more than one call at a time is queued, never refused (refusing has stopped charging: CitrineOS #178).
+ */
+import { isGuaranteed } from '../../protocol/actions.ts';
+import { callErrorText } from '../../protocol/error-code.ts';
+import { decode, idTokenOf, payloadOf, type Frame, type Malformed } from '../../protocol/frame.ts';
+import { answerMalformed } from '../../protocol/malformed.ts';
+import { refuseWhileProbing } from './arrival.ts';
+import { findBackendLink, backendLinkOf, factsOf } from './backend-link.ts';
+import { readBootFacts, sameBootFacts } from './boot-facts.ts';
+import { takeToken, tokenInMs } from './bucket.ts';
+import { hearFrom } from './liveness.ts';
+import { followRoutes, isMisplaced } from './rerouting.ts';
+import {
+  callerOf,
+  deliverReply,
+  enqueue,
+  findCall,
+  isFree,
+  join,
+  laneDepth,
+  place,
+  pump,
+  takeReply,
+  type Placement,
+} from './slot.ts';
+import { closeCode, closeStation } from './station-link.ts';
+import {
+  laneCallsMax,
+  nextMessageId,
+  pausedForLane,
+  pausedForRate,
+  type StationLink,
+  type StationState,
+} from './state.ts';
+import { notice, recordDurably, recordReceived, relay, sendOwn, type Received, type Turn } from './turn.ts';
+
+/** How many calls a station may make at once beyond its rate, as a multiple of one second's. */
+const callBurstSeconds = 5;
+
+/** How long a station may keep its call bucket empty before its link is closed. */
+export const floodingMaxMs = 60_000;
+
+export function onStationText(state: StationState, turn: Turn, link: StationLink, text: string): void {
+  hearFrom(link.heard, turn.context.nowMs);
+  refuseWhileProbing(state, turn);
+  const frame = decode(text);
+  switch (frame.kind) {
+    case 'invalid':
+      meter(turn, link, false);
+      return onMalformed(state, turn, link, text, frame);
+    case 'call':
+      meter(turn, link, !hasOpenCall(state));
+      return onCall(state, turn, link, { link: 'station', text, frame });
+    case 'result':
+    case 'error':
+      return onReply(state, turn, link, { link: 'station', text, frame });
+    case 'send':
+    case 'result_error':
+      if (link.version !== 'ocpp2.1') return onMalformed(state, turn, link, text, unknownType(text, frame));
+      meter(turn, link, false);
+      return frame.kind === 'send'
+        ? onSend(state, turn, { link: 'station', text, frame })
+        : onResultError(state, turn, { link: 'station', text, frame });
+  }
+}
+
+/** What 1.6 and 2.0.1 think of message types 5 and 6. */
+export function unknownType(text: string, frame: Frame): Malformed {
+  return {
+    kind: 'invalid',
+    fault: 'unknown_type',
+    typeNumber: frame.kind === 'send' ? 6 : 5,
+    idToken: idTokenOf(text, frame),
+  };
+}
+
+function onCall(state: StationState, turn: Turn, link: StationLink, received: Received): void {
+  const { text, frame } = received;
+  const { action } = frame;
+  const isKept = isGuaranteed(link.version, action);
+  if (isKept && !turn.context.isJournalWritable) {
+    notice(turn, 'journal_failing');
+    return refuseAndClose(state, turn, received, closeCode.tryAgainLater, 'journal_failing');
+  }
+  if (action === 'BootNotification' && learnBoot(state, turn, link, received)) {
+    if (isMisplaced(state, turn)) recordReceived(state, turn, received, 'refused', action);
+    followRoutes(state, turn);
+    if (state.link === null) return;
+  }
+  const backend = backendLinkOf(state, authorityFor(state, action));
+  const facts = factsOf(turn, backend.backend);
+  const caller = callerOf(link.epoch, text, frame);
+  if (facts === null || (backend.phase !== 'open' && backend.phase !== 'dialling' && !isKept)) {
+    if (isKept) return refuseAndClose(state, turn, received, closeCode.restart, 'backend_not_configured');
+    recordReceived(state, turn, received, 'answered', action);
+    const answer = callErrorText(
+      link.version,
+      caller.idToken,
+      'internal',
+      'The backend for this action cannot be reached.',
+    );
+    return sendOwn(state, turn, link, answer, caller.idToken, 'error', action);
+  }
+  const messageId = isKept ? guaranteedId(state, turn, received) : nextMessageId(state);
+  const same = isKept ? findCall(backend, messageId) : null;
+  if (same !== null) {
+    join(same, caller);
+    return recordReceived(state, turn, received, 'joined', action);
+  }
+  const placement: Placement = {
+    caller,
+    from: '',
+    messageId,
+    isGuaranteed: isKept,
+    timeoutMs: facts.callTimeoutMs,
+  };
+  if (backend.phase === 'open' && isFree(backend)) return place(state, turn, backend, received, placement);
+  if (!enqueue(state, turn, backend, received, placement)) {
+    notice(turn, 'station_flooding');
+    return refuseAndClose(state, turn, received, closeCode.policy, 'too_many_calls');
+  }
+  if (laneDepth(backend) >= laneCallsMax) pauseStation(turn, link, pausedForLane);
+}
+
+/** A call that cannot be taken and must not be answered: the closed link tells the station to keep it. */
+function refuseAndClose(
+  state: StationState,
+  turn: Turn,
+  received: Received,
+  code: number,
+  reason: string,
+): void {
+  recordReceived(state, turn, received, 'refused', received.frame.action);
+  closeStation(state, turn, code, reason);
+}
+
+/** The backend that answers this action. */
+export function authorityFor(state: StationState, action: string): string {
+  const { assignment } = state;
+  if (assignment === null) return '';
+  return assignment.actions.get(action) ?? assignment.primary;
+}
+
+/**
+ * The id of a guaranteed message is a digest of station, action and payload, written like a UUID: whoever re-sends it, and after whatever
+ * crash, it is the same bytes, and no memory is needed for that.
+ */
+function guaranteedId(state: StationState, turn: Turn, received: Received): string {
+  const hex = turn.context.digest(
+    `${state.id}\n${received.frame.action}\n${payloadOf(received.text, received.frame)}`,
+  );
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** Notes what the station says of itself. True when that is news. */
+function learnBoot(state: StationState, turn: Turn, link: StationLink, received: Received): boolean {
+  const boot = readBootFacts(link.version, payloadOf(received.text, received.frame));
+  if (boot === null || sameBootFacts(boot, state.durable.boot)) return false;
+  recordDurably(state, turn, { type: 'booted', at: turn.context.wallMs, station: state.id, boot });
+  return true;
+}
+
+function onReply(state: StationState, turn: Turn, link: StationLink, received: Received): void {
+  const match = takeReply(link, received.text, received.frame);
+  if (match.what !== 'open') return recordReceived(state, turn, received, match.what, null);
+  const backend = findBackendLink(state, match.call.from);
+  deliverReply(state, turn, received, match.call, backend?.phase === 'open' ? backend : null);
+  pump(state, turn, link, turn.context.settings.callTimeoutMs);
+}
+
+function onSend(state: StationState, turn: Turn, received: Received): void {
+  const { action } = received.frame;
+  const backend = findBackendLink(state, authorityFor(state, action));
+  if (backend?.phase !== 'open') return recordReceived(state, turn, received, 'refused', action);
+  relay(state, turn, received, backend, `"${nextMessageId(state)}"`, action);
+}
+
+/** 2.1: the station could not use an answer. The backend that gave it is told. */
+function onResultError(state: StationState, turn: Turn, received: Received): void {
+  const token = idTokenOf(received.text, received.frame);
+  for (const backend of state.backends) {
+    const { answered } = backend;
+    if (
+      backend.phase === 'open' &&
+      answered?.caller.idToken === token &&
+      answered.caller.epoch === state.link?.epoch
+    ) {
+      return relay(state, turn, received, backend, `"${answered.sentId}"`, null);
+    }
+  }
+  recordReceived(state, turn, received, 'foreign', null);
+}
+
+function onMalformed(
+  state: StationState,
+  turn: Turn,
+  link: StationLink,
+  text: string,
+  malformed: Malformed,
+): void {
+  answerOwn(state, turn, link, text, malformed, link.version);
+}
+
+/** Records a text that is no frame, and gives the answer that the version prescribes. */
+export function answerOwn(
+  state: StationState,
+  turn: Turn,
+  link: Parameters<typeof sendOwn>[2],
+  text: string,
+  malformed: Malformed,
+  version: StationLink['version'],
+): void {
+  const answer = answerMalformed(version, malformed);
+  turn.records.push({
+    type: 'frame',
+    at: turn.context.wallMs,
+    station: state.id,
+    link: link.side === 'station' ? 'station' : `backend:${link.backend}`,
+    kind: 'invalid',
+    action: null,
+    text,
+    idStart: 0,
+    idEnd: 0,
+    outcome: answer === null ? 'ignored' : 'answered',
+    relayedTo: null,
+    relayedIdToken: null,
+    latencyMs: null,
+  });
+  if (answer !== null) sendOwn(state, turn, link, answer, malformed.idToken ?? '"-1"', 'error', null);
+}
+
+/**
+ * Counts a frame against the station's rate. An empty bucket stops reading, which slows an orderly station down, one that empties its offline queue call by
+ * call; only one that does not wait for its answers is flooding, and loses its link when it goes on (see upkeep.ts).
+ */
+function meter(turn: Turn, link: StationLink, isOrderly: boolean): void {
+  const { settings, nowMs } = turn.context;
+  const perSecond = settings.callsPerSecond;
+  const burst = perSecond * callBurstSeconds;
+  if (takeToken(link.calls, perSecond, burst, nowMs)) {
+    if (link.calls.tokens > burst / 2) link.floodingSinceMs = null;
+    return;
+  }
+  if (isOrderly) link.floodingSinceMs = null;
+  else link.floodingSinceMs ??= nowMs;
+  pauseStation(turn, link, pausedForRate);
+}
+
+function hasOpenCall(state: StationState): boolean {
+  for (const backend of state.backends) if (backend.slot !== null) return true;
+  return false;
+}
+
+/** When a station that was paused for its rate may be read from again. */
+export function rateResumeInMs(link: StationLink, perSecond: number): number {
+  return tokenInMs(link.calls, perSecond);
+}
+
+function pauseStation(turn: Turn, link: StationLink, reason: number): void {
+  if (link.pausedFor === 0) turn.effects.push({ type: 'pause_reading', link });
+  link.pausedFor |= reason;
+}
+
+export function resumeStation(turn: Turn, link: StationLink, reason: number): void {
+  if ((link.pausedFor & reason) === 0) return;
+  link.pausedFor &= ~reason;
+  if (link.pausedFor === 0) turn.effects.push({ type: 'resume_reading', link });
+}

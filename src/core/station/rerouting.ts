@@ -1,0 +1,48 @@
+/**
+ * Does a connected station still belong where it is?
+ *
+ * Pure. Asked when the routes changed and when a station said what it is. Its link stays unless its primary is another, or has to be dialled anew: then it is
+ * closed, and the station comes back by the new route.
+ */
+import { assign, type StationFacts } from '../routing/table.ts';
+import { factsOf, findBackendLink } from './backend-link.ts';
+import { attachAuthorities, closeCode, closeStation } from './station-link.ts';
+import type { StationState } from './state.ts';
+import { notice, type Turn } from './turn.ts';
+
+/** What the routes may ask about this station. */
+export function stationFacts(state: StationState, turn: Turn): StationFacts {
+  const { boot } = state.durable;
+  return {
+    id: state.id,
+    tags: turn.context.tagsOf(state.id),
+    vendor: boot?.vendor ?? null,
+    model: boot?.model ?? null,
+    firmware: boot?.firmware ?? null,
+  };
+}
+
+/** True when the station's primary is another now, or has to be dialled anew. */
+export function isMisplaced(state: StationState, turn: Turn): boolean {
+  const { assignment } = state;
+  if (assignment === null) return false;
+  const wanted = assign(turn.context.routing, stationFacts(state, turn));
+  if (wanted === null || wanted.primary !== assignment.primary) return true;
+  const primary = findBackendLink(state, wanted.primary);
+  return (
+    primary !== null &&
+    primary.phase === 'open' &&
+    primary.revision !== factsOf(turn, wanted.primary)?.revision
+  );
+}
+
+/** Puts the connected station where its route wants it: by closing its link, or by attaching other authorities for single actions. */
+export function followRoutes(state: StationState, turn: Turn): void {
+  if (state.link === null) return;
+  if (isMisplaced(state, turn)) {
+    notice(turn, 'moved_by_route');
+    return closeStation(state, turn, closeCode.restart, 'moved_by_route');
+  }
+  state.assignment = assign(turn.context.routing, stationFacts(state, turn));
+  attachAuthorities(state, turn);
+}

@@ -1,0 +1,185 @@
+/**
+ * One call at a time: the slot of a link, the lane in front of it, and who gets the answer.
+ *
+ * Pure. OCPP-J allows one unanswered call per direction and link (1.6 §4.1.1; 2.x Part 4 §4.1.1), whatever the callers do. The same code
+ * serves both directions: a backend link holds the station's calls, the station link the backends' commands.
+ */
+import { BoundedQueue } from '../../std/bounded-queue.ts';
+import { assert } from '../../std/assert.ts';
+import { hasMessageId, idTokenOf, withIdToken, type Frame } from '../../protocol/frame.ts';
+import type { LinkRef } from './events.ts';
+import {
+  laneOverrunMax,
+  type BackendLink,
+  type Caller,
+  type OpenCall,
+  type StationLink,
+  type WaitingCall,
+} from './state.ts';
+import type { StationState } from './state.ts';
+import { recordReceived, relay, sendOwn, type Received, type Turn } from './turn.ts';
+
+/** A link that takes calls. */
+export type Callee = StationLink | BackendLink;
+
+/** A call to place, with the id it gets on the callee's link. */
+export interface Placement {
+  readonly caller: Caller;
+  /** '' from the station, else the backend. */
+  readonly from: string;
+  readonly messageId: string;
+  readonly isGuaranteed: boolean;
+  readonly timeoutMs: number;
+}
+
+/** True when a call would leave at once. */
+export function isFree(callee: Callee): boolean {
+  return callee.slot === null && laneDepth(callee) === 0;
+}
+
+export function laneDepth(callee: Callee): number {
+  return callee.lane?.length ?? 0;
+}
+
+/** Sends a received call through the free slot. */
+export function place(
+  state: StationState,
+  turn: Turn,
+  callee: Callee,
+  received: Received,
+  placement: Placement,
+): void {
+  assert(callee.slot === null, 'one call is outstanding per direction and link');
+  const { caller, from, messageId, isGuaranteed, timeoutMs } = placement;
+  const nowMs = turn.context.nowMs;
+  const { action } = received.frame;
+  callee.slot = {
+    caller,
+    joined: null,
+    from,
+    sentId: messageId,
+    action,
+    isGuaranteed,
+    sentAtMs: nowMs,
+    deadlineMs: nowMs + timeoutMs,
+  };
+  relay(state, turn, received, callee, `"${messageId}"`, action);
+}
+
+/** Puts a received call into the lane. False when even its overrun is used up; the caller states what happens then. */
+export function enqueue(
+  state: StationState,
+  turn: Turn,
+  callee: Callee,
+  received: Received,
+  placement: Placement,
+): boolean {
+  callee.lane ??= new BoundedQueue<WaitingCall>(laneOverrunMax);
+  const { caller, from, messageId, isGuaranteed, timeoutMs } = placement;
+  const { text, frame } = received;
+  const { action, idStart, idEnd } = frame;
+  const deadlineMs = turn.context.nowMs + timeoutMs;
+  const waiting = {
+    caller,
+    joined: null,
+    from,
+    messageId,
+    action,
+    isGuaranteed,
+    text,
+    idStart,
+    idEnd,
+    deadlineMs,
+  };
+  if (!callee.lane.push(waiting)) return false;
+  recordReceived(state, turn, received, 'queued', action);
+  return true;
+}
+
+/** Fills the slot from the lane, if it is free and something waits. */
+export function pump(state: StationState, turn: Turn, callee: Callee, timeoutMs: number): void {
+  if (callee.slot !== null) return;
+  const waiting = callee.lane?.shift();
+  if (waiting === undefined) return;
+  if (callee.lane?.length === 0) callee.lane = null;
+  const { caller, joined, from, messageId, isGuaranteed, action, text, idStart, idEnd } = waiting;
+  const nowMs = turn.context.nowMs;
+  callee.slot = {
+    caller,
+    joined,
+    from,
+    sentId: messageId,
+    action,
+    isGuaranteed,
+    sentAtMs: nowMs,
+    deadlineMs: nowMs + timeoutMs,
+  };
+  const idToken = `"${messageId}"`;
+  sendOwn(state, turn, callee, text.slice(0, idStart) + idToken + text.slice(idEnd), idToken, 'call', action);
+}
+
+/** The open or waiting call with this id, so that a repeat of it can join. Only a guaranteed call's id says what it is. */
+export function findCall(callee: Callee, messageId: string): OpenCall | WaitingCall | null {
+  if (callee.slot !== null && callee.slot.isGuaranteed && callee.slot.sentId === messageId)
+    return callee.slot;
+  if (callee.lane === null) return null;
+  for (const waiting of callee.lane)
+    if (waiting.isGuaranteed && waiting.messageId === messageId) return waiting;
+  return null;
+}
+
+/** Lets another caller have the answer to a call too. A caller whose link is gone makes room for it. */
+export function join(call: OpenCall | WaitingCall, caller: Caller): void {
+  if (call.caller.epoch !== caller.epoch) {
+    call.caller = caller;
+    call.joined = null;
+  } else (call.joined ??= []).push(caller);
+}
+
+/** What a reply on a link belongs to. */
+export type Match =
+  | { readonly what: 'open'; readonly call: OpenCall }
+  | { readonly what: 'late' | 'repeated' | 'foreign' };
+
+/** Matches a result or error with the link's slot, and frees the slot when it fits. */
+export function takeReply(callee: Callee, text: string, frame: Frame): Match {
+  const { slot, answered, expiredId } = callee;
+  if (slot !== null && hasMessageId(text, frame, slot.sentId)) {
+    callee.slot = null;
+    callee.answered = { caller: slot.caller, from: slot.from, sentId: slot.sentId };
+    return { what: 'open', call: slot };
+  }
+  if (answered !== null && hasMessageId(text, frame, answered.sentId)) return { what: 'repeated' };
+  if (expiredId !== null && hasMessageId(text, frame, expiredId)) return { what: 'late' };
+  return { what: 'foreign' };
+}
+
+/**
+ * Hands a reply to its caller, and the same reply to everyone who joined.
+ *
+ * `to` is the caller's link, null when that is gone: then the reply only goes on record.
+ */
+export function deliverReply(
+  state: StationState,
+  turn: Turn,
+  received: Received,
+  call: OpenCall,
+  to: LinkRef | null,
+): void {
+  const latencyMs = Math.round(turn.context.nowMs - call.sentAtMs);
+  if (to === null || to.epoch !== call.caller.epoch) {
+    recordReceived(state, turn, received, 'late', call.action, latencyMs);
+    return;
+  }
+  const when = call.isGuaranteed ? 'afterCommit' : 'now';
+  relay(state, turn, received, to, call.caller.idToken, call.action, when, latencyMs);
+  const { text, frame } = received;
+  for (const { idToken } of call.joined ?? []) {
+    sendOwn(state, turn, to, withIdToken(text, frame, idToken), idToken, frame.kind, call.action, when);
+  }
+}
+
+/** The caller of a received call. */
+export function callerOf(epoch: number, text: string, frame: Frame): Caller {
+  return { epoch, idToken: idTokenOf(text, frame) };
+}

@@ -1,0 +1,169 @@
+/**
+ * What is known of one station while the process lives.
+ *
+ * Pure. `step` changes it in place. Everything in it is bounded: lanes by `laneCallsMax`, the rest by the number of configured backends.
+ */
+import type { BoundedQueue } from '../../std/bounded-queue.ts';
+import type { StationId } from '../../protocol/station-id.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
+import type { DurableStation } from '../journal/record.ts';
+import type { Assignment } from '../routing/table.ts';
+
+export interface StationState {
+  readonly id: StationId;
+  readonly durable: DurableStation;
+  /** What `nextMessageId` puts before its count: random, so that ids never repeat over restarts. */
+  readonly idPrefix: string;
+  idCount: number;
+  /** The open link to the station. */
+  link: StationLink | null;
+  /** An upgrade request that is not answered yet. */
+  arrival: PendingArrival | null;
+  /** By which route the links below were made; null before the first arrival. */
+  assignment: Assignment | null;
+  /** One for each backend this station has had to do with; at most the configured ones. */
+  readonly backends: BackendLink[];
+  /** How often it may still connect, and displace itself: token buckets. */
+  readonly connects: Bucket;
+  readonly displacements: Bucket;
+  drain: { readonly closeAtMs: number; readonly deadlineMs: number } | null;
+}
+
+export interface StationLink {
+  readonly side: 'station';
+  readonly epoch: number;
+  readonly version: OcppVersion;
+  readonly isAuthenticated: boolean;
+  readonly heard: Liveness;
+  readonly calls: Bucket;
+  /** When the call bucket last ran empty and stayed so; null while there is something in it. */
+  floodingSinceMs: number | null;
+  /** Why reading from it is paused; none when 0. */
+  pausedFor: number;
+  /** The one outstanding command. */
+  slot: OpenCall | null;
+  lane: BoundedQueue<WaitingCall> | null;
+  /** The last command it answered, and the last one whose time ran out. */
+  answered: AnsweredCall | null;
+  expiredId: string | null;
+}
+
+/** Reasons to stop reading from a station, as bits of `pausedFor`. */
+export const pausedForLane = 1;
+export const pausedForRate = 2;
+
+export interface PendingArrival {
+  readonly epoch: number;
+  readonly version: OcppVersion;
+  readonly assignment: Assignment;
+  readonly isAuthenticated: boolean;
+  /** `probing`: the old link has been pinged, to see whether it lives. `dialling`: the primary's link is being opened. */
+  phase: { readonly name: 'probing'; readonly deadlineMs: number } | { readonly name: 'dialling' };
+}
+
+export interface BackendLink {
+  readonly side: 'backend';
+  readonly backend: string;
+  phase: 'idle' | 'dialling' | 'open' | 'waiting';
+  /** Of the current or last dial. */
+  epoch: number;
+  version: OcppVersion | null;
+  /** Of the backend's settings when it was dialled. */
+  revision: string;
+  openedAtMs: number;
+  readonly heard: Liveness;
+  /** Failures since the link was last stable. */
+  attempts: number;
+  /** In phase `waiting`: not before this time. */
+  redialAtMs: number;
+  lastError: string | null;
+  /** The one outstanding call from the station. */
+  slot: OpenCall | null;
+  lane: BoundedQueue<WaitingCall> | null;
+  answered: AnsweredCall | null;
+  expiredId: string | null;
+}
+
+/** When a peer was last heard of, and how many pings it has left unanswered since. */
+export interface Liveness {
+  heardAtMs: number;
+  pings: number;
+  pingedAtMs: number;
+}
+
+/** A token bucket; what fills it is given where it is used. */
+export interface Bucket {
+  tokens: number;
+  atMs: number;
+}
+
+/** Who is waiting for an answer: the link, by its epoch, and the id it used, as JSON with quotes. */
+export interface Caller {
+  readonly epoch: number;
+  readonly idToken: string;
+}
+
+/** A call that was sent and not answered yet. */
+export interface OpenCall {
+  caller: Caller;
+  /** Others that sent the same guaranteed message meanwhile. */
+  joined: Caller[] | null;
+  /** '' for a call from the station; else the backend that sent the command. */
+  readonly from: string;
+  readonly sentId: string;
+  readonly action: string;
+  readonly isGuaranteed: boolean;
+  readonly sentAtMs: number;
+  readonly deadlineMs: number;
+}
+
+/** A call that waits for a slot. */
+export interface WaitingCall {
+  caller: Caller;
+  joined: Caller[] | null;
+  readonly from: string;
+  readonly messageId: string;
+  readonly action: string;
+  readonly isGuaranteed: boolean;
+  /** As received; the id's place in it. */
+  readonly text: string;
+  readonly idStart: number;
+  readonly idEnd: number;
+  readonly deadlineMs: number;
+}
+
+/** The call that was answered last, for 2.1's CALLRESULTERROR and to tell a repeated answer from a foreign one. */
+export interface AnsweredCall {
+  readonly caller: Caller;
+  readonly from: string;
+  readonly sentId: string;
+}
+
+/** Calls that may wait for one link before reading stops (from a station) or more are refused (from backends). */
+export const laneCallsMax = 64;
+
+/** What may still come in after reading was stopped, because the transport had read it already. Beyond it the link is closed. */
+export const laneOverrunMax = 1_024;
+
+/** A station nobody has heard of in this process. `durable` is what outlived the last one. */
+export function createStation(id: StationId, durable: DurableStation | null, idPrefix: string): StationState {
+  return {
+    id,
+    durable: durable ?? { boot: null, version: null, lastSeenAt: null },
+    idPrefix,
+    idCount: 0,
+    link: null,
+    arrival: null,
+    assignment: null,
+    backends: [],
+    connects: { tokens: Number.NaN, atMs: 0 },
+    displacements: { tokens: Number.NaN, atMs: 0 },
+    drain: null,
+  };
+}
+
+/** A fresh id for a hop: short, since some firmware mishandles more than 20 characters, and never used before under this identity. */
+export function nextMessageId(state: StationState): string {
+  state.idCount += 1;
+  return state.idPrefix + state.idCount.toString(36);
+}

@@ -1,0 +1,187 @@
+/**
+ * The station's own link: opening it, and closing it so that nothing of it lingers.
+ *
+ * Pure. Whoever closes it, the station is never told an error for a transaction message: a closed link makes it keep the
+ * message (OCPP 1.6 §3.7), an error makes it count down to throwing it away (§3.7.1).
+ */
+import { callErrorText } from '../../protocol/error-code.ts';
+import type { DropReason } from '../journal/record.ts';
+import { backendLinkOf, dial, factsOf, findBackendLink, letGo } from './backend-link.ts';
+import type { PendingArrival, StationLink, StationState, WaitingCall } from './state.ts';
+import { notice, recordDurably, sendOwn, type Turn } from './turn.ts';
+
+/** WebSocket close codes (RFC 6455 §7.4.1 and the IANA registry). */
+export const closeCode = { goingAway: 1001, policy: 1008, restart: 1012, tryAgainLater: 1013 } as const;
+
+/** Answers the upgrade: the station is connected. An older link of it makes way. */
+export function admit(state: StationState, turn: Turn, arrival: PendingArrival): void {
+  if (state.link !== null) displace(state, turn);
+  const { nowMs, wallMs } = turn.context;
+  const { epoch, version, isAuthenticated, assignment } = arrival;
+  state.arrival = null;
+  state.assignment = assignment;
+  state.link = {
+    side: 'station',
+    epoch,
+    version,
+    isAuthenticated,
+    heard: { heardAtMs: nowMs, pings: 0, pingedAtMs: 0 },
+    calls: { tokens: Number.NaN, atMs: 0 },
+    floodingSinceMs: null,
+    pausedFor: 0,
+    slot: null,
+    lane: null,
+    answered: null,
+    expiredId: null,
+  };
+  turn.effects.push({ type: 'accept', epoch, version });
+  recordDurably(state, turn, {
+    type: 'link',
+    at: wallMs,
+    station: state.id,
+    link: 'station',
+    change: 'opened',
+    version,
+    code: null,
+    reason: null,
+  });
+  attachAuthorities(state, turn);
+}
+
+/**
+ * Dials the backends that are the authority for single actions, and lets go of those that are none any more. Their absence does
+ * not keep the station out.
+ */
+export function attachAuthorities(state: StationState, turn: Turn): void {
+  const { link, assignment } = state;
+  if (link === null || assignment === null) return;
+  for (const backend of state.backends) {
+    if (backend.backend === assignment.primary) continue;
+    const isWanted = [...assignment.actions.values()].includes(backend.backend);
+    const isCurrent =
+      backend.phase === 'idle' || backend.revision === factsOf(turn, backend.backend)?.revision;
+    if (!isWanted || !isCurrent) letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');
+  }
+  for (const name of new Set(assignment.actions.values())) {
+    const backend = backendLinkOf(state, name);
+    const facts = factsOf(turn, name);
+    if (facts === null || !facts.versions.includes(link.version)) continue;
+    const isDue =
+      backend.phase === 'idle' || (backend.phase === 'waiting' && backend.redialAtMs <= turn.context.nowMs);
+    if (isDue) dial(turn, backend, facts, link.version);
+  }
+}
+
+/** Closes the station's link, and the backends' with it (OCPP 2.0.1 Part 4 §6.3). */
+export function closeStation(state: StationState, turn: Turn, code: number, reason: string): void {
+  const link = state.link;
+  if (link === null) return;
+  turn.effects.push({
+    type: 'close',
+    link,
+    code,
+    reason,
+    when: turn.context.isJournalWritable ? 'afterCommit' : 'now',
+  });
+  markStationGone(state, turn, code, reason);
+}
+
+/** The station's link is gone, however that came: its backends must not believe in it for longer. */
+export function markStationGone(state: StationState, turn: Turn, code: number | null, reason: string): void {
+  const link = state.link;
+  if (link === null) return;
+  endStationLink(state, turn, link, code, reason);
+  if (state.arrival === null)
+    for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, 'station_gone');
+}
+
+/** The old link of a station that came back: closed, its calls forgotten, its commands told. The backends' links stay. */
+export function displace(state: StationState, turn: Turn): void {
+  const link = state.link;
+  if (link === null) return;
+  notice(turn, 'identity_displaced');
+  failCommands(state, turn, link, 'The station connected anew; the outcome is unknown.');
+  turn.effects.push({ type: 'close', link, code: closeCode.goingAway, reason: 'displaced', when: 'now' });
+  endStationLink(state, turn, link, closeCode.goingAway, 'displaced');
+}
+
+/** Answers every command that was sent to the station or waits for it. Once each, to the one that asked. */
+function failCommands(state: StationState, turn: Turn, link: StationLink, description: string): void {
+  if (link.slot !== null) failCommand(state, turn, link.slot, description);
+  link.slot = null;
+  for (const waiting of link.lane ?? []) {
+    failCommand(state, turn, waiting, 'The station connected anew; the command was not sent.');
+    recordDropped(state, turn, waiting, 'peer_gone');
+  }
+  link.lane = null;
+}
+
+/** Tells a backend that its command got no answer, if the link it asked on is still there. */
+export function failCommand(
+  state: StationState,
+  turn: Turn,
+  command: Pick<WaitingCall, 'caller' | 'from' | 'action'>,
+  description: string,
+): void {
+  const backend = findBackendLink(state, command.from);
+  if (
+    backend === null ||
+    backend.phase !== 'open' ||
+    backend.epoch !== command.caller.epoch ||
+    backend.version === null
+  )
+    return;
+  const { idToken } = command.caller;
+  sendOwn(
+    state,
+    turn,
+    backend,
+    callErrorText(backend.version, idToken, 'generic', description),
+    idToken,
+    'error',
+    command.action,
+  );
+}
+
+export function recordDropped(
+  state: StationState,
+  turn: Turn,
+  waiting: WaitingCall,
+  reason: DropReason,
+): void {
+  const link = waiting.from === '' ? 'station' : (`backend:${waiting.from}` as const);
+  turn.records.push({
+    type: 'dropped',
+    at: turn.context.wallMs,
+    station: state.id,
+    link,
+    action: waiting.action,
+    reason,
+  });
+}
+
+function endStationLink(
+  state: StationState,
+  turn: Turn,
+  link: StationLink,
+  code: number | null,
+  reason: string,
+): void {
+  state.link = null;
+  for (const waiting of link.lane ?? []) recordDropped(state, turn, waiting, 'peer_gone');
+  for (const backend of state.backends) {
+    for (const waiting of backend.lane?.takeWhere((call) => call.caller.epoch === link.epoch) ?? []) {
+      recordDropped(state, turn, waiting, 'caller_gone');
+    }
+  }
+  recordDurably(state, turn, {
+    type: 'link',
+    at: turn.context.wallMs,
+    station: state.id,
+    link: 'station',
+    change: 'closed',
+    version: null,
+    code,
+    reason,
+  });
+}

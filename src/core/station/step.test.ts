@@ -1,0 +1,407 @@
+import { describe, expect, test } from 'vitest';
+import { checkStationId } from '../../protocol/station-id.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
+import type { Assignment, RoutingTable } from '../routing/table.ts';
+import type { Effect, StationContext, StationEvent, Step } from './events.ts';
+import { createStation, laneCallsMax, type StationState } from './state.ts';
+import { step } from './step.ts';
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** A station's machine, its clock in our hands, and what it decided last. */
+class Bench {
+  readonly context: Writable<StationContext>;
+  readonly state: StationState;
+  last: Step = { records: [], effects: [], wakeAtMs: Infinity };
+  #epoch = 100;
+
+  constructor(
+    primary: Partial<Assignment> = {},
+    versions: readonly OcppVersion[] = ['ocpp1.6', 'ocpp2.0.1', 'ocpp2.1'],
+  ) {
+    const id = checkStationId('CP-1');
+    if (!id.ok) throw new Error('unreachable');
+    this.state = createStation(id.value, null, 'p');
+    this.context = {
+      wallMs: 1_700_000_000_000,
+      nowMs: 1_000,
+      routing: routing([{ route: 0, group: null, primary: 'old', actions: new Map(), ...primary }], versions),
+      settings: {
+        callTimeoutMs: 30_000,
+        pingIntervalMs: 60_000,
+        pongTimeoutMs: 20_000,
+        callsPerSecond: 20,
+        connectsPerHour: 60,
+      },
+      tagsOf: () => [],
+      isJournalWritable: true,
+      random: () => 0.5,
+      digest: (text) => text.length.toString(16).padStart(32, '0'),
+      nextEpoch: () => (this.#epoch += 1),
+    };
+  }
+
+  do(event: StationEvent): readonly Effect[] {
+    this.last = step(this.state, event, this.context);
+    return this.last.effects;
+  }
+
+  arrive(epoch = 1, isAuthenticated = true, offered: readonly string[] = ['ocpp1.6']): readonly Effect[] {
+    return this.do({ type: 'station_arrived', epoch, offered, isAuthenticated });
+  }
+
+  /** A station connected through to its primary. */
+  connect(epoch = 1, isAuthenticated = true, version: OcppVersion = 'ocpp1.6'): void {
+    this.arrive(epoch, isAuthenticated, [version]);
+    this.do({ type: 'backend_opened', backend: 'old', epoch: this.backendEpoch('old') });
+  }
+
+  backendEpoch(backend: string): number {
+    return this.state.backends.find((link) => link.backend === backend)?.epoch ?? 0;
+  }
+
+  fromStation(text: string, epoch = this.state.link?.epoch ?? 0): readonly Effect[] {
+    return this.do({ type: 'station_frame', epoch, text });
+  }
+
+  fromBackend(text: string, backend = 'old'): readonly Effect[] {
+    return this.do({ type: 'backend_frame', backend, epoch: this.backendEpoch(backend), text });
+  }
+
+  pass(ms: number): readonly Effect[] {
+    this.context.nowMs += ms;
+    return this.do({ type: 'tick' });
+  }
+}
+
+function routing(assignments: readonly Assignment[], versions: readonly OcppVersion[]): RoutingTable {
+  const names = ['old', 'new', 'vendor'];
+  return {
+    groups: new Map(),
+    routes: assignments.map((assignment) => ({ stations: ['*'], group: null, assignment })),
+    backends: new Map(
+      names.map((name) => [
+        name,
+        { name, versions, callTimeoutMs: 30_000, redialFromMs: 1_000, redialToMs: 60_000, revision: 'r1' },
+      ]),
+    ),
+  };
+}
+
+function sent(effects: readonly Effect[], side: 'station' | 'backend'): string[] {
+  return effects.flatMap((effect) =>
+    effect.type === 'send' && effect.link.side === side ? [effect.text] : [],
+  );
+}
+
+function kinds(effects: readonly Effect[]): string[] {
+  return effects.map((effect) => effect.type);
+}
+
+describe('at the door', () => {
+  test('the upgrade is answered once the primary is reached, with the version both were given', () => {
+    const bench = new Bench();
+    expect(bench.arrive(1, true, ['ocpp2.1', 'ocpp1.6'])).toMatchObject([
+      { type: 'dial', backend: 'old', version: 'ocpp2.1' },
+    ]);
+    const effects = bench.do({ type: 'backend_opened', backend: 'old', epoch: bench.backendEpoch('old') });
+    expect(effects).toMatchObject([{ type: 'accept', epoch: 1, version: 'ocpp2.1' }]);
+  });
+
+  test('a backend that cannot be reached means 503, and the wait is that of its back-off', () => {
+    const bench = new Bench();
+    bench.arrive();
+    const refused: StationEvent = {
+      type: 'backend_refused',
+      backend: 'old',
+      epoch: bench.backendEpoch('old'),
+      fault: 'connect_failed',
+      detail: 'x',
+    };
+    expect(bench.do(refused)).toMatchObject([{ type: 'refuse', epoch: 1, status: 503, retryAfterS: 1 }]);
+    expect(bench.arrive(2)).toMatchObject([{ type: 'refuse', epoch: 2, status: 503 }]);
+    bench.context.nowMs += 600;
+    expect(bench.arrive(3)).toMatchObject([{ type: 'dial', backend: 'old' }]);
+  });
+
+  test('a station that offers nothing the primary speaks gets 400', () => {
+    const bench = new Bench({}, ['ocpp2.0.1']);
+    expect(bench.arrive(1, true, ['ocpp1.6'])).toMatchObject([{ type: 'refuse', status: 400 }]);
+  });
+
+  test('with credentials the newest link wins at once, and the backend does not notice', () => {
+    const bench = new Bench();
+    bench.connect(1);
+    const effects = bench.arrive(2);
+    expect(effects.find((effect) => effect.type === 'close')).toMatchObject({
+      link: { side: 'station', epoch: 1 },
+    });
+    expect(effects.at(-1)).toMatchObject({ type: 'accept', epoch: 2 });
+    expect(kinds(effects)).not.toContain('dial');
+  });
+
+  test('a late close of the old link touches nothing', () => {
+    const bench = new Bench();
+    bench.connect(1);
+    bench.arrive(2);
+    bench.do({ type: 'station_lost', epoch: 1, code: 1006, reason: 'late' });
+    expect(sent(bench.fromStation('[2,"a","Heartbeat",{}]', 2), 'backend')).toHaveLength(1);
+    expect(bench.fromStation('[2,"b","Heartbeat",{}]', 1)).toMatchObject([
+      { type: 'notice', notice: 'stale_event' },
+    ]);
+  });
+
+  test('without credentials a live old link stays and the newcomer gets 409', () => {
+    const bench = new Bench();
+    bench.connect(1, false);
+    expect(bench.arrive(2, false)).toMatchObject([{ type: 'ping', link: { epoch: 1 } }]);
+    const effects = bench.do({ type: 'station_pong', epoch: 1 });
+    expect(effects).toMatchObject([
+      { type: 'notice', notice: 'identity_clash' },
+      { type: 'refuse', epoch: 2, status: 409 },
+    ]);
+    expect(bench.state.link?.epoch).toBe(1);
+  });
+
+  test('without credentials a silent old link makes way after five seconds', () => {
+    const bench = new Bench();
+    bench.connect(1, false);
+    bench.arrive(2, false);
+    expect(bench.last.wakeAtMs).toBe(6_000);
+    expect(bench.pass(5_000).at(-1)).toMatchObject({ type: 'accept', epoch: 2 });
+  });
+
+  test('an identity that displaces itself again and again is held off', () => {
+    const bench = new Bench();
+    bench.connect(1);
+    for (let epoch = 2; epoch <= 7; epoch += 1)
+      expect(bench.arrive(epoch).at(-1)).toMatchObject({ type: 'accept' });
+    expect(bench.arrive(8).at(-1)).toMatchObject({ type: 'refuse', status: 409 });
+    expect(bench.state.link?.epoch).toBe(7);
+  });
+});
+
+describe('calls of a station', () => {
+  test('only the message id changes, and the answer comes back under the own one', () => {
+    const bench = new Bench();
+    bench.connect();
+    const [up] = sent(bench.fromStation('[2, "x\\u0041" ,"Heartbeat", {"a":1.10}]'), 'backend');
+    expect(up).toBe('[2, "p1" ,"Heartbeat", {"a":1.10}]');
+    expect(bench.fromBackend('[3,"p1",{"currentTime":"t"}]')).toMatchObject([
+      { type: 'send', link: { side: 'station' }, text: '[3,"x\\u0041",{"currentTime":"t"}]', when: 'now' },
+    ]);
+  });
+
+  test('the answer to a guaranteed message leaves after its commit, and its id depends on content only', () => {
+    const bench = new Bench();
+    bench.connect();
+    const [up] = sent(bench.fromStation('[2,"1","StopTransaction",{"transactionId":1}]'), 'backend');
+    const id = JSON.parse(up ?? '[]')[1] as string;
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
+    expect(bench.fromBackend(`[3,"${id}",{}]`)).toMatchObject([
+      { type: 'send', text: '[3,"1",{}]', when: 'afterCommit' },
+    ]);
+    const [again] = sent(bench.fromStation('[2,"other","StopTransaction",{"transactionId":1}]'), 'backend');
+    expect(again).toBe(up);
+  });
+
+  test('a pipelining station is queued, one call at a time, and read from no more when 64 wait', () => {
+    const bench = new Bench();
+    bench.connect();
+    const first = bench.fromStation('[2,"0","Heartbeat",{}]');
+    expect(sent(first, 'backend')).toHaveLength(1);
+    for (let call = 1; call < laneCallsMax; call += 1)
+      expect(sent(bench.fromStation(`[2,"${call}","Heartbeat",{}]`), 'backend')).toHaveLength(0);
+    expect(kinds(bench.fromStation('[2,"64","Heartbeat",{}]'))).toEqual(['pause_reading']);
+    for (let answer = 1; answer < laneCallsMax / 2; answer += 1)
+      expect(kinds(bench.fromBackend(`[3,"p${answer.toString(36)}",{}]`))).toEqual(['send', 'send']);
+    expect(kinds(bench.fromBackend(`[3,"p${(laneCallsMax / 2).toString(36)}",{}]`))).toEqual([
+      'send',
+      'send',
+      'resume_reading',
+    ]);
+  });
+
+  test('a repeat of a guaranteed message that is still open joins it, and both get the one answer', () => {
+    const bench = new Bench();
+    bench.connect();
+    const [up] = sent(bench.fromStation('[2,"1","StopTransaction",{"transactionId":1}]'), 'backend');
+    expect(sent(bench.fromStation('[2,"2","StopTransaction",{"transactionId":1}]'), 'backend')).toHaveLength(
+      0,
+    );
+    const id = JSON.parse(up ?? '[]')[1] as string;
+    expect(sent(bench.fromBackend(`[3,"${id}",{}]`), 'station')).toEqual(['[3,"1",{}]', '[3,"2",{}]']);
+  });
+
+  test('late, repeated and foreign replies are told apart and go nowhere', () => {
+    const bench = new Bench();
+    bench.connect();
+    bench.fromStation('[2,"1","Heartbeat",{}]');
+    bench.fromBackend('[3,"p1",{}]');
+    const outcomes = ['[3,"p1",{}]', '[3,"zz",{}]'].map((text) => {
+      expect(bench.fromBackend(text)).toEqual([]);
+      return bench.last.records[0];
+    });
+    bench.fromStation('[2,"2","Heartbeat",{}]');
+    bench.pass(30_000);
+    bench.fromBackend('[3,"p2",{}]');
+    expect([...outcomes, bench.last.records[0]]).toMatchObject([
+      { outcome: 'repeated' },
+      { outcome: 'foreign' },
+      { outcome: 'late' },
+    ]);
+  });
+
+  test('a silent backend: an ordinary call gets an error, a guaranteed one closes the link', () => {
+    const bench = new Bench();
+    bench.connect();
+    bench.fromStation('[2,"1","Heartbeat",{}]');
+    expect(sent(bench.pass(30_000), 'station')).toEqual([
+      '[4,"1","GenericError","The backend did not answer in time.",{}]',
+    ]);
+    bench.fromStation('[2,"2","StopTransaction",{"transactionId":1}]');
+    const effects = bench.pass(30_000);
+    expect(sent(effects, 'station')).toEqual([]);
+    expect(effects.find((effect) => effect.type === 'close')).toMatchObject({
+      link: { side: 'station' },
+      reason: 'backend_silent',
+    });
+  });
+
+  test('a lost primary closes the station link, and says nothing to its calls', () => {
+    const bench = new Bench();
+    bench.connect();
+    bench.fromStation('[2,"2","StopTransaction",{"transactionId":1}]');
+    const effects = bench.do({
+      type: 'backend_lost',
+      backend: 'old',
+      epoch: bench.backendEpoch('old'),
+      code: 1006,
+      reason: 'gone',
+    });
+    expect(effects).toMatchObject([
+      { type: 'close', link: { side: 'station' }, code: 1012, reason: 'primary_lost' },
+    ]);
+  });
+
+  test('another authority answers its action, and only its commands pass', () => {
+    const bench = new Bench({ actions: new Map([['DataTransfer', 'vendor']]) });
+    bench.connect();
+    bench.do({ type: 'backend_opened', backend: 'vendor', epoch: bench.backendEpoch('vendor') });
+    const effects = bench.fromStation('[2,"1","DataTransfer",{"vendorId":"x"}]');
+    expect(effects).toMatchObject([{ type: 'send', link: { side: 'backend', backend: 'vendor' } }]);
+    expect(sent(bench.fromBackend('[2,"9","DataTransfer",{}]', 'vendor'), 'station')).toHaveLength(1);
+    const refused = bench.fromBackend('[2,"9","Reset",{"type":"Hard"}]', 'vendor');
+    expect(sent(refused, 'station')).toHaveLength(0);
+    expect(sent(refused, 'backend')[0]).toContain('"SecurityError"');
+  });
+
+  test('what the station says of itself in a boot moves it to the backend of its group', () => {
+    const bench = new Bench();
+    const toNew = { route: 0, group: 'abb', primary: 'new', actions: new Map() };
+    const group = { name: 'abb', stations: null, vendor: 'ABB', model: null, firmware: null, tags: null };
+    bench.context.routing = {
+      ...bench.context.routing,
+      groups: new Map([['abb', group]]),
+      routes: [{ stations: null, group: 'abb', assignment: toNew }, ...bench.context.routing.routes],
+    };
+    bench.connect();
+    const effects = bench.fromStation(
+      '[2,"1","BootNotification",{"chargePointVendor":"ABB","chargePointModel":"T"}]',
+    );
+    expect(effects.find((effect) => effect.type === 'close')).toMatchObject({ reason: 'moved_by_route' });
+    expect(bench.arrive(2)).toMatchObject([{ type: 'dial', backend: 'new' }]);
+  });
+});
+
+describe('commands', () => {
+  test('one at a time; those over the bound are refused, and answers go on', () => {
+    const bench = new Bench();
+    bench.connect();
+    expect(sent(bench.fromBackend('[2,"c0","Reset",{"type":"Soft"}]'), 'station')).toEqual([
+      '[2,"p1","Reset",{"type":"Soft"}]',
+    ]);
+    for (let command = 1; command <= laneCallsMax; command += 1)
+      expect(bench.fromBackend(`[2,"c${command}","Reset",{}]`)).toEqual([]);
+    expect(sent(bench.fromBackend('[2,"over","Reset",{}]'), 'backend')[0]).toMatch(
+      /^\[4,"over","GenericError"/,
+    );
+    const effects = bench.fromStation('[3,"p1",{"status":"Accepted"}]');
+    expect(sent(effects, 'backend')).toEqual(['[3,"c0",{"status":"Accepted"}]']);
+    expect(sent(effects, 'station')).toHaveLength(1);
+  });
+
+  test('a station that does not answer: its backend is told, and the late answer goes nowhere', () => {
+    const bench = new Bench();
+    bench.connect();
+    bench.fromBackend('[2,"c","Reset",{}]');
+    expect(sent(bench.pass(30_000), 'backend')[0]).toMatch(/^\[4,"c","GenericError"/);
+    expect(sent(bench.fromStation('[3,"p1",{}]'), 'backend')).toEqual([]);
+    expect(bench.last.records[0]).toMatchObject({ outcome: 'late' });
+  });
+
+  test('message types 5 and 6 pass in 2.1 and are unknown elsewhere', () => {
+    const modern = new Bench();
+    modern.connect(1, true, 'ocpp2.1');
+    expect(sent(modern.fromStation('[6,"s","NotifyPeriodicEventStream",{}]'), 'backend')).toEqual([
+      '[6,"p1","NotifyPeriodicEventStream",{}]',
+    ]);
+    modern.fromStation('[2,"b","Heartbeat",{}]');
+    modern.fromBackend('[3,"p2",{"bad":1}]');
+    expect(sent(modern.fromStation('[5,"b","FormatViolation","",{}]'), 'backend')).toEqual([
+      '[5,"p2","FormatViolation","",{}]',
+    ]);
+    const older = new Bench();
+    older.connect(1, true, 'ocpp2.0.1');
+    expect(sent(older.fromStation('[6,"s","NotifyPeriodicEventStream",{}]'), 'station')[0]).toContain(
+      '"MessageTypeNotSupported"',
+    );
+  });
+});
+
+describe('a journal that cannot be written', () => {
+  test('a guaranteed message closes the link instead of being relayed; the rest passes; newcomers get 503', () => {
+    const bench = new Bench();
+    bench.connect();
+    bench.context.isJournalWritable = false;
+    expect(sent(bench.fromStation('[2,"1","Heartbeat",{}]'), 'backend')).toHaveLength(1);
+    const effects = bench.fromStation('[2,"2","StopTransaction",{"transactionId":1}]');
+    expect(sent(effects, 'backend')).toHaveLength(0);
+    expect(effects.find((effect) => effect.type === 'close')).toMatchObject({
+      link: { side: 'station' },
+      when: 'now',
+    });
+    expect(bench.arrive(2)).toMatchObject([{ type: 'refuse', status: 503 }]);
+  });
+});
+
+describe('liveness and the end', () => {
+  test('a silent station is pinged twice, then cut', () => {
+    const bench = new Bench();
+    bench.connect();
+    const alive = (): void =>
+      void bench.do({ type: 'backend_pong', backend: 'old', epoch: bench.backendEpoch('old') });
+    const pingsStation = (effects: readonly Effect[]): boolean =>
+      effects.some((effect) => effect.type === 'ping' && effect.link.side === 'station');
+    alive();
+    bench.context.nowMs += 55_000;
+    alive();
+    expect(pingsStation(bench.pass(5_000))).toBe(true);
+    expect(pingsStation(bench.pass(20_000))).toBe(true);
+    alive();
+    expect(
+      bench.pass(20_000).some((effect) => effect.type === 'terminate' && effect.link.side === 'station'),
+    ).toBe(true);
+    expect(bench.state.link).toBe(null);
+  });
+
+  test('a drain finishes the call in flight, then closes', () => {
+    const bench = new Bench();
+    bench.connect();
+    bench.fromStation('[2,"1","Heartbeat",{}]');
+    expect(bench.do({ type: 'drain_started', closeAtMs: 0, deadlineMs: 60_000 })).toEqual([]);
+    const effects = bench.fromBackend('[3,"p1",{}]');
+    expect(kinds(effects)).toEqual(['send', 'close', 'close']);
+    expect(bench.arrive(2)).toMatchObject([{ type: 'refuse', status: 503 }]);
+  });
+});

@@ -1,0 +1,113 @@
+/**
+ * The station machine: one event in, records and effects out.
+ *
+ * Pure and deterministic. The state is changed in place. Everything that can happen to a station passes through here, in order; the shell executes the effects
+ * in the order given. An event that names an old link changes nothing (S7).
+ */
+import { onStationArrived, proceedAfterProbe, refusePending, refuseWhileProbing } from './arrival.ts';
+import { letGo, liveBackendLink, markDown, markOpened, retryAfterS } from './backend-link.ts';
+import type { StationContext, StationEvent, Step } from './events.ts';
+import { onBackendText, pumpCalls } from './from-backend.ts';
+import { onStationText } from './from-station.ts';
+import { hearFrom } from './liveness.ts';
+import { followRoutes } from './rerouting.ts';
+import type { BackendLink, StationState } from './state.ts';
+import { admit, closeCode, markStationGone } from './station-link.ts';
+import { notice, type Turn } from './turn.ts';
+import { nextWakeMs, onBackendDown, onTick, tendDrain, tendLanes } from './upkeep.ts';
+
+export function step(state: StationState, event: StationEvent, context: StationContext): Step {
+  const turn: Turn = { context, records: [], effects: [] };
+  decide(state, turn, event);
+  tendLanes(state, turn);
+  if (state.link === null) proceedAfterProbe(state, turn);
+  if (state.drain !== null) tendDrain(state, turn);
+  return { records: turn.records, effects: turn.effects, wakeAtMs: nextWakeMs(state, turn) };
+}
+
+function decide(state: StationState, turn: Turn, event: StationEvent): void {
+  switch (event.type) {
+    case 'station_frame':
+      if (state.link?.epoch !== event.epoch) return notice(turn, 'stale_event');
+      return onStationText(state, turn, state.link, event.text);
+    case 'backend_frame': {
+      const backend = liveBackendLink(state, event.backend, event.epoch);
+      return backend?.phase === 'open'
+        ? onBackendText(state, turn, backend, event.text)
+        : notice(turn, 'stale_event');
+    }
+    case 'station_arrived':
+      return onStationArrived(state, turn, event);
+    case 'station_pong':
+      if (state.link?.epoch !== event.epoch) return;
+      hearFrom(state.link.heard, turn.context.nowMs);
+      return refuseWhileProbing(state, turn);
+    case 'station_lost':
+      return onStationLost(state, turn, event.epoch, event.code, event.reason);
+    case 'backend_opened':
+      return onBackendOpened(state, turn, liveBackendLink(state, event.backend, event.epoch));
+    case 'backend_refused':
+      return onBackendRefused(
+        state,
+        turn,
+        liveBackendLink(state, event.backend, event.epoch),
+        `${event.fault}: ${event.detail}`,
+      );
+    case 'backend_pong': {
+      const backend = liveBackendLink(state, event.backend, event.epoch);
+      if (backend !== null) hearFrom(backend.heard, turn.context.nowMs);
+      return;
+    }
+    case 'backend_lost': {
+      const backend = liveBackendLink(state, event.backend, event.epoch);
+      return backend === null ? undefined : onBackendDown(state, turn, backend, event.code, event.reason);
+    }
+    case 'tick':
+      return onTick(state, turn);
+    case 'routing_changed':
+      return onRoutingChanged(state, turn);
+    case 'drain_started':
+      state.drain = { closeAtMs: event.closeAtMs, deadlineMs: event.deadlineMs };
+  }
+}
+
+function onStationLost(
+  state: StationState,
+  turn: Turn,
+  epoch: number,
+  code: number | null,
+  reason: string,
+): void {
+  if (state.arrival?.epoch === epoch) {
+    state.arrival = null;
+    if (state.link === null)
+      for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, 'station_gone');
+    return;
+  }
+  if (state.link?.epoch !== epoch) return;
+  markStationGone(state, turn, code, reason);
+}
+
+function onBackendOpened(state: StationState, turn: Turn, backend: BackendLink | null): void {
+  if (backend === null) return;
+  markOpened(state, turn, backend);
+  const { arrival } = state;
+  if (arrival?.phase.name === 'dialling' && arrival.assignment.primary === backend.backend)
+    admit(state, turn, arrival);
+  pumpCalls(state, turn, backend);
+}
+
+function onBackendRefused(state: StationState, turn: Turn, backend: BackendLink | null, error: string): void {
+  if (backend === null) return;
+  markDown(state, turn, backend, null, error);
+  const { arrival } = state;
+  if (arrival?.phase.name === 'dialling' && arrival.assignment.primary === backend.backend) {
+    refusePending(state, turn, 503, 'The backend cannot be reached.', retryAfterS(turn, backend));
+  }
+}
+
+function onRoutingChanged(state: StationState, turn: Turn): void {
+  refusePending(state, turn, 503, 'The configuration has just changed.', 1);
+  if (state.link !== null) return followRoutes(state, turn);
+  for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');
+}

@@ -1,0 +1,126 @@
+/**
+ * What one step has decided so far, and the few ways to add to it.
+ *
+ * Pure. Every stage of a step gets the same turn; records and effects keep the order in which they were added.
+ */
+import { withIdToken, type Frame } from '../../protocol/frame.ts';
+import type { LinkName, Outcome, StationRecord } from '../journal/record.ts';
+import { applyRecord } from './apply-record.ts';
+import type { Effect, LinkRef, Notice, StationContext } from './events.ts';
+import type { StationState } from './state.ts';
+
+export interface Turn {
+  readonly context: StationContext;
+  readonly records: StationRecord[];
+  readonly effects: Effect[];
+}
+
+/** A frame as it came in: its text, where its parts are, on which link. */
+export interface Received {
+  readonly link: LinkName;
+  readonly text: string;
+  readonly frame: Frame;
+}
+
+/** The link as a value: a backend's link object is used again for its next epoch, and an effect may be carried out later. */
+export function refOf(link: LinkRef): LinkRef {
+  return link.side === 'station' ? link : { side: 'backend', backend: link.backend, epoch: link.epoch };
+}
+
+export function linkNameOf(link: LinkRef): LinkName {
+  return link.side === 'station' ? 'station' : `backend:${link.backend}`;
+}
+
+/** Adds a record that changes what outlives the process. */
+export function recordDurably(state: StationState, turn: Turn, record: StationRecord): void {
+  applyRecord(state.durable, record);
+  turn.records.push(record);
+}
+
+/** Records a frame that was not sent on in this step. */
+export function recordReceived(
+  state: StationState,
+  turn: Turn,
+  received: Received,
+  outcome: Exclude<Outcome, 'relayed'>,
+  action: string | null,
+  latencyMs: number | null = null,
+): void {
+  const { link, text, frame } = received;
+  turn.records.push({
+    type: 'frame',
+    at: turn.context.wallMs,
+    station: state.id,
+    link,
+    kind: frame.kind,
+    action,
+    text,
+    idStart: frame.idStart,
+    idEnd: frame.idEnd,
+    outcome,
+    relayedTo: null,
+    relayedIdToken: null,
+    latencyMs,
+  });
+}
+
+/** Sends a received frame on with another id, and records both hops as one. */
+export function relay(
+  state: StationState,
+  turn: Turn,
+  received: Received,
+  to: LinkRef,
+  idToken: string,
+  action: string | null,
+  when: 'now' | 'afterCommit' = 'now',
+  latencyMs: number | null = null,
+): void {
+  const { link, text, frame } = received;
+  turn.records.push({
+    type: 'frame',
+    at: turn.context.wallMs,
+    station: state.id,
+    link,
+    kind: frame.kind,
+    action,
+    text,
+    idStart: frame.idStart,
+    idEnd: frame.idEnd,
+    outcome: 'relayed',
+    relayedTo: linkNameOf(to),
+    relayedIdToken: idToken,
+    latencyMs,
+  });
+  turn.effects.push({ type: 'send', link: refOf(to), text: withIdToken(text, frame, idToken), when });
+}
+
+/** Sends a text that is not the relay of a frame received in this step, and records it. The id stands right after the type and comma. */
+export function sendOwn(
+  state: StationState,
+  turn: Turn,
+  to: LinkRef,
+  text: string,
+  idToken: string,
+  kind: Frame['kind'],
+  action: string | null,
+  when: 'now' | 'afterCommit' = 'now',
+): void {
+  const idStart = text.indexOf(idToken);
+  turn.records.push({
+    type: 'sent',
+    at: turn.context.wallMs,
+    station: state.id,
+    link: linkNameOf(to),
+    kind,
+    action,
+    text,
+    idStart,
+    idEnd: idStart + idToken.length,
+  });
+  turn.effects.push({ type: 'send', link: refOf(to), text, when });
+}
+
+/** Tells the shell of a decision that the records do not show. */
+export function notice(turn: Turn, what: Notice, backend: string | null = null): void {
+  turn.effects.push({ type: 'notice', notice: what, backend });
+}

@@ -1,0 +1,223 @@
+/**
+ * What a station's machine does because time has passed, and when it wants to be woken next.
+ *
+ * Pure. Deadlines of calls and commands, pings, redials, the rate limit, the probe of an old link, and the drain.
+ */
+import { callErrorText } from '../../protocol/error-code.ts';
+import { proceedAfterProbe, refusePending } from './arrival.ts';
+import { letGo, markDown } from './backend-link.ts';
+import { pumpCalls } from './from-backend.ts';
+import { floodingMaxMs, rateResumeInMs, resumeStation } from './from-station.ts';
+import { pulseAtMs, takePulse } from './liveness.ts';
+import { laneDepth, pump } from './slot.ts';
+import {
+  attachAuthorities,
+  closeCode,
+  closeStation,
+  failCommand,
+  markStationGone,
+  recordDropped,
+} from './station-link.ts';
+import {
+  laneCallsMax,
+  pausedForLane,
+  pausedForRate,
+  type BackendLink,
+  type StationLink,
+  type StationState,
+  type WaitingCall,
+} from './state.ts';
+import { notice, refOf, sendOwn, type Turn } from './turn.ts';
+
+/** Backends are pinged at least this often, so that a half-open link is found within 50 seconds. */
+const backendPingIntervalMs = 15_000;
+const backendPongTimeoutMs = 15_000;
+
+export function onTick(state: StationState, turn: Turn): void {
+  const { nowMs } = turn.context;
+  const probe = state.arrival?.phase;
+  if (probe?.name === 'probing' && probe.deadlineMs <= nowMs) proceedAfterProbe(state, turn);
+  for (const backend of state.backends) if (backend.phase === 'open') tendBackend(state, turn, backend);
+  if (state.link !== null) tendStation(state, turn, state.link);
+  if (state.link !== null) attachAuthorities(state, turn);
+}
+
+/** The earliest time at which `onTick` has something to do; Infinity when there is none. */
+export function nextWakeMs(state: StationState, turn: Turn): number {
+  const { link, arrival, drain } = state;
+  const { settings } = turn.context;
+  let wakeAtMs = arrival?.phase.name === 'probing' ? arrival.phase.deadlineMs : Infinity;
+  for (const backend of state.backends) {
+    if (backend.phase === 'open') {
+      wakeAtMs = Math.min(wakeAtMs, pulseAtMs(backend.heard, backendPingIntervalMs, backendPongTimeoutMs));
+    } else if (
+      backend.phase === 'waiting' &&
+      link !== null &&
+      backend.backend !== state.assignment?.primary
+    ) {
+      wakeAtMs = Math.min(wakeAtMs, backend.redialAtMs);
+    }
+    wakeAtMs = Math.min(wakeAtMs, callsDueMs(backend));
+  }
+  if (link === null) return wakeAtMs;
+  wakeAtMs = Math.min(
+    wakeAtMs,
+    callsDueMs(link),
+    pulseAtMs(link.heard, settings.pingIntervalMs, settings.pongTimeoutMs),
+  );
+  if ((link.pausedFor & pausedForRate) !== 0) {
+    wakeAtMs = Math.min(wakeAtMs, turn.context.nowMs + rateResumeInMs(link, settings.callsPerSecond));
+  }
+  if (drain !== null)
+    wakeAtMs = Math.min(wakeAtMs, drain.closeAtMs > turn.context.nowMs ? drain.closeAtMs : drain.deadlineMs);
+  return wakeAtMs;
+}
+
+/** Closes the station's link once the drain's time has come and nothing is in flight, or its deadline has passed. */
+export function tendDrain(state: StationState, turn: Turn): void {
+  const { drain } = state;
+  if (drain === null) return;
+  const { nowMs } = turn.context;
+  refusePending(state, turn, 503, 'Busbar is shutting down.', 10);
+  if (nowMs < drain.closeAtMs || (nowMs < drain.deadlineMs && isBusy(state))) return;
+  closeStation(state, turn, closeCode.restart, 'shutting_down');
+  for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, 'shutting_down');
+}
+
+function isBusy(state: StationState): boolean {
+  if (state.link !== null && (state.link.slot !== null || laneDepth(state.link) > 0)) return true;
+  return state.backends.some((backend) => backend.slot !== null || laneDepth(backend) > 0);
+}
+
+function callsDueMs(callee: StationLink | BackendLink): number {
+  return Math.min(callee.slot?.deadlineMs ?? Infinity, callee.lane?.peek()?.deadlineMs ?? Infinity);
+}
+
+function tendBackend(state: StationState, turn: Turn, backend: BackendLink): void {
+  const { nowMs } = turn.context;
+  if (backend.slot !== null && backend.slot.deadlineMs <= nowMs) expireCall(state, turn, backend);
+  if (backend.phase !== 'open') return;
+  expireWaitingCalls(state, turn, backend);
+  if (backend.phase !== 'open') return;
+  switch (takePulse(backend.heard, backendPingIntervalMs, backendPongTimeoutMs, nowMs)) {
+    case 'quiet':
+      return;
+    case 'ping':
+      turn.effects.push({ type: 'ping', link: refOf(backend) });
+      return;
+    case 'dead':
+      notice(turn, 'backend_unresponsive', backend.backend);
+      turn.effects.push({ type: 'terminate', link: refOf(backend) });
+      onBackendDown(state, turn, backend, null, 'no_pong');
+  }
+}
+
+/** A backend's link is gone. When it was the primary's, so is the station's: that makes the station keep its messages. */
+export function onBackendDown(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  code: number | null,
+  error: string,
+): void {
+  const isPrimary = backend.backend === state.assignment?.primary;
+  markDown(state, turn, backend, code, error);
+  if (isPrimary) closeStation(state, turn, closeCode.restart, 'primary_lost');
+}
+
+/** The backend did not answer in time. The station hears an error, unless it would then throw its message away. */
+function expireCall(state: StationState, turn: Turn, backend: BackendLink): void {
+  const call = backend.slot;
+  const { link } = state;
+  if (call === null) return;
+  backend.slot = null;
+  backend.expiredId = call.sentId;
+  notice(turn, 'backend_silent', backend.backend);
+  if (link !== null && call.caller.epoch === link.epoch) {
+    if (call.isGuaranteed) return closeStation(state, turn, closeCode.tryAgainLater, 'backend_silent');
+    answerExpired(state, turn, link, call.caller.idToken, call.action);
+  }
+  pumpCalls(state, turn, backend);
+}
+
+function expireWaitingCalls(state: StationState, turn: Turn, backend: BackendLink): void {
+  const { nowMs } = turn.context;
+  const { link } = state;
+  const head = backend.lane?.peek();
+  if (link === null || head === undefined || head.deadlineMs > nowMs) return;
+  const expired = backend.lane?.takeWhere((waiting) => waiting.deadlineMs <= nowMs) ?? [];
+  for (const waiting of expired) {
+    recordDropped(state, turn, waiting, 'expired');
+    if (!waiting.isGuaranteed) answerExpired(state, turn, link, waiting.caller.idToken, waiting.action);
+  }
+  if (expired.some((waiting) => waiting.isGuaranteed))
+    closeStation(state, turn, closeCode.tryAgainLater, 'backend_silent');
+}
+
+function answerExpired(
+  state: StationState,
+  turn: Turn,
+  link: StationLink,
+  idToken: string,
+  action: string,
+): void {
+  const text = callErrorText(link.version, idToken, 'generic', 'The backend did not answer in time.');
+  sendOwn(state, turn, link, text, idToken, 'error', action);
+}
+
+function tendStation(state: StationState, turn: Turn, link: StationLink): void {
+  const { nowMs, settings } = turn.context;
+  if (link.slot !== null && link.slot.deadlineMs <= nowMs) {
+    const command = link.slot;
+    link.slot = null;
+    link.expiredId = command.sentId;
+    notice(turn, 'command_unanswered', command.from);
+    failCommand(state, turn, command, 'The station did not answer in time; the outcome is unknown.');
+  }
+  expireWaitingCommands(state, turn, link);
+  pump(state, turn, link, settings.callTimeoutMs);
+  tendRate(state, turn, link);
+  if (state.link === null) return;
+  switch (takePulse(link.heard, settings.pingIntervalMs, settings.pongTimeoutMs, nowMs)) {
+    case 'quiet':
+      return;
+    case 'ping':
+      turn.effects.push({ type: 'ping', link });
+      return;
+    case 'dead':
+      notice(turn, 'station_unresponsive');
+      turn.effects.push({ type: 'terminate', link });
+      markStationGone(state, turn, null, 'no_pong');
+  }
+}
+
+function expireWaitingCommands(state: StationState, turn: Turn, link: StationLink): void {
+  const { nowMs } = turn.context;
+  const isExpired = (waiting: WaitingCall): boolean => waiting.deadlineMs <= nowMs;
+  const head = link.lane?.peek();
+  if (head === undefined || !isExpired(head)) return;
+  for (const waiting of link.lane?.takeWhere(isExpired) ?? []) {
+    recordDropped(state, turn, waiting, 'expired');
+    failCommand(state, turn, waiting, 'The station was busy; the command was not sent.');
+  }
+}
+
+/** Reads from the station again when its rate allows, or ends a link that has flooded for too long. */
+function tendRate(state: StationState, turn: Turn, link: StationLink): void {
+  if ((link.pausedFor & pausedForRate) === 0) return;
+  const { nowMs, settings } = turn.context;
+  if (link.floodingSinceMs !== null && nowMs - link.floodingSinceMs >= floodingMaxMs) {
+    notice(turn, 'station_flooding');
+    return closeStation(state, turn, closeCode.policy, 'too_many_calls');
+  }
+  if (link.calls.tokens + ((nowMs - link.calls.atMs) / 1_000) * settings.callsPerSecond >= 1)
+    resumeStation(turn, link, pausedForRate);
+}
+
+/** Reads from a station that had made too many calls at once, when half of them are gone from the lanes. */
+export function tendLanes(state: StationState, turn: Turn): void {
+  const { link } = state;
+  if (link === null || (link.pausedFor & pausedForLane) === 0) return;
+  for (const backend of state.backends) if (laneDepth(backend) > laneCallsMax / 2) return;
+  resumeStation(turn, link, pausedForLane);
+}
