@@ -1,5 +1,6 @@
 /** The layers of ARCHITECTURE.md, as rules. `test/tidy` proves that each of them can fail. */
-const siblings = 'station|routing|transactions|commands|outage|quirks|migration|shadow|journal|events|sessions';
+const siblings =
+  'station|admission|routing|transactions|commands|outage|quirks|migration|shadow|journal|events|sessions';
 const only = (name, from, allowed) => ({
   name,
   severity: 'error',
@@ -20,15 +21,27 @@ module.exports = {
     },
     only('ports-are-types', '^src/ports/', '^src/(std|protocol|core|ports)/'),
     only('runtime-imports-no-adapter', '^src/runtime/', '^(src/(std|protocol|core|ports|runtime)/|node:)'),
-    only('control-imports-no-adapter', '^src/control/', '^(src/(std|protocol|core|ports|control)/|node:|node_modules/(yaml|typebox|ajv)/)'),
-    only('adapters-import-ports', '^src/adapters/', '^(src/(std|protocol|core|ports|adapters)/|node:|node_modules/)'),
+    only(
+      'control-imports-no-adapter',
+      '^src/control/',
+      '^(src/(std|protocol|core|ports|control)/|node:|node_modules/(yaml|typebox|ajv)/)',
+    ),
+    only(
+      'adapters-import-ports',
+      '^src/adapters/',
+      '^(src/(std|protocol|core|ports|adapters)/|node:|node_modules/)',
+    ),
     {
       name: 'adapters-never-import-one-another',
       severity: 'error',
       from: { path: '^src/adapters/([^/]+)/' },
       to: { path: '^src/adapters/', pathNot: '^src/adapters/$1/' },
     },
-    only('api-imports-control', '^src/api/', '^(src/(std|protocol|core|ports|control|api)/|node:|node_modules/)'),
+    only(
+      'api-imports-control',
+      '^src/api/',
+      '^(src/(std|protocol|core|ports|control|api)/|node:|node_modules/)',
+    ),
     only('cli-imports-the-client', '^src/cli/', '^(src/(std|api|cli)/|node:|node_modules/)'),
     {
       name: 'nothing-imports-main',
@@ -41,6 +54,9 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
   },
 };

@@ -5,11 +5,13 @@ import type { StationId } from '../protocol/station-id.ts';
 import type { OcppVersion } from '../protocol/version.ts';
 import type { Secret } from '../std/secret.ts';
 import type { DialFault } from '../core/station/events.ts';
-import type { BackendSettings } from './settings.ts';
+import type { BackendSettings, KnownStation } from './settings.ts';
 import type { Link, LinkHandler } from './link.ts';
 
 export interface DialRequest {
   readonly station: StationId;
+  /** Its configuration entry, which may name it otherwise at this backend; null when it is not listed. */
+  readonly known: KnownStation | null;
   readonly backend: BackendSettings;
   /** Exactly one subprotocol is offered; a backend that answers another, or none, is refused. */
   readonly version: OcppVersion;
@@ -25,5 +27,10 @@ export interface DialOutcome<Owner> {
 
 export interface Dialer {
   /** Dials; exactly one of the outcome's functions is called, never before this returns. The function given back abandons the dial: then neither is called. */
-  dial<Owner>(request: DialRequest, handler: LinkHandler<Owner>, outcome: DialOutcome<Owner>, owner: Owner): () => void;
+  dial<Owner>(
+    request: DialRequest,
+    handler: LinkHandler<Owner>,
+    outcome: DialOutcome<Owner>,
+    owner: Owner,
+  ): () => void;
 }

@@ -1,6 +1,7 @@
 /**
  * The door for stations: upgrade requests that passed identity, credentials and certificate, waiting for a decision.
  */
+import type { Result } from '../std/result.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { OcppVersion } from '../protocol/version.ts';
 import type { Secret } from '../std/secret.ts';
@@ -39,6 +40,46 @@ export type DoorRefusal =
   | 'not_accepting'
   | 'timed_out';
 
+/** What the client certificate of a TLS connection says; it was asked for only with `auth: certificate`. */
+export interface PeerCertificate {
+  /** Null when the chain leads to one of our CAs and nothing is wrong; else OpenSSL's word, such as `CERT_HAS_EXPIRED`. */
+  readonly chainFault: string | null;
+  /** Every CN of the subject, in its order. */
+  readonly commonNames: readonly string[];
+  /** Milliseconds since 1970. Checked again for each connection, since a resumed TLS session is not verified anew. */
+  readonly validFromMs: number;
+  readonly validToMs: number;
+}
+
+/** One upgrade request, as far as the question who it is goes. */
+export interface EntryRequest {
+  readonly station: StationId;
+  /** Remote address. */
+  readonly peer: string;
+  /** Every Authorization header that came, in order. */
+  readonly authorization: readonly string[];
+  /** Null when there was none. */
+  readonly certificate: PeerCertificate | null;
+}
+
+/** The gatekeeper's answer; a refusal holds what the station is told and never says which part of a credential was wrong. */
+export type Entry =
+  | { readonly isAdmitted: true; readonly isAuthenticated: boolean; readonly credential: Secret | null }
+  | {
+      readonly isAdmitted: false;
+      readonly refusal: DoorRefusal;
+      readonly status: 401 | 403 | 404 | 429;
+      readonly reason: string;
+      readonly retryAfterS: number | null;
+    };
+
+/** Decides who may enter, before the upgrade is answered. Synchronous, and costs microseconds whatever it is given. */
+export interface Gatekeeper {
+  admit(request: EntryRequest): Entry;
+  /** The next request is judged by these. Counted failures stay. */
+  update(settings: ListenerSettings): void;
+}
+
 export interface Door {
   onArrival(arrival: Arrival): void;
   onRefused(refusal: DoorRefusal, status: number, peer: string, station: StationId | null): void;
@@ -47,9 +88,18 @@ export interface Door {
 export interface Listener {
   /** The port actually bound. */
   readonly port: number;
-  /** New handshakes use these from now on; open links stay. */
-  update(settings: ListenerSettings): void;
-  /** Stops accepting; open links stay. */
+  /**
+   * New handshakes use these from now on; open links stay. Host and port are not looked at: another address is another listener.
+   * A fault (a key that does not fit its certificate) leaves everything as it was.
+   */
+  update(settings: ListenerSettings): Result<null, ListenerFault>;
+  /** From now on every upgrade request is answered with 503; open links stay. */
   stopAccepting(): void;
+  /** Frees the port and cuts what is left. */
   close(): Promise<void>;
+}
+
+/** `message` is for the operator: what, where, why. */
+export interface ListenerFault {
+  readonly message: string;
 }
