@@ -58,7 +58,7 @@ const built = fc
   });
 
 function frameOf(text: string): Frame {
-  const decoded = decode(text);
+  const decoded = decode(text, 'ocpp2.1');
   if (decoded.kind === 'invalid') throw new Error(`${decoded.fault}: ${text.slice(0, 200)}`);
   return decoded;
 }
@@ -115,8 +115,8 @@ function nested(levels: number): string {
 }
 
 test('nesting is accepted to the bound and refused beyond it', () => {
-  expect(decode(nested(nestingMax - 1)).kind).toBe('call');
-  expect(decode(nested(nestingMax))).toMatchObject({ kind: 'invalid', fault: 'too_deep' });
+  expect(decode(nested(nestingMax - 1), 'ocpp2.1').kind).toBe('call');
+  expect(decode(nested(nestingMax), 'ocpp2.1')).toMatchObject({ kind: 'invalid', fault: 'too_deep' });
 });
 
 test('CALLRESULTERROR and SEND exist in 2.1 only', () => {

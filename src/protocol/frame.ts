@@ -63,7 +63,7 @@ const kinds: Readonly<Record<number, FrameKind>> = {
 const typeNumberMax: Readonly<Record<OcppVersion, number>> = { 'ocpp1.6': 4, 'ocpp2.0.1': 4, 'ocpp2.1': 6 };
 
 /** Reads one frame of a link that speaks this version. Linear in the text, allocates only the answer. */
-export function decode(text: string, version: OcppVersion = 'ocpp2.1'): Frame | Malformed {
+export function decode(text: string, version: OcppVersion): Frame | Malformed {
   const scan = scanJson(text, nestingMax);
   if (scan.fault !== null) return malformed(scan.fault, null, null);
   if (!scan.isArray) return malformed('not_an_array', null, null);

@@ -90,7 +90,7 @@ function answerTo(version: OcppVersion, text: string): string | null {
 
 describe.each(table)('%s', (text, fault, ...answers) => {
   test(`is ${fault}`, () => {
-    expect(decode(text)).toMatchObject({ kind: 'invalid', fault });
+    expect(decode(text, 'ocpp2.1')).toMatchObject({ kind: 'invalid', fault });
   });
   test.each(ocppVersions.map((version, at) => [version, answers[at]] as const))(
     '%s answers %s',

@@ -7,7 +7,7 @@
 import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, idTokenOf } from '../../protocol/frame.ts';
 import { factsOf } from './backend-link.ts';
-import { answerOwn, authorityFor, unknownType } from './from-station.ts';
+import { answerOwn, authorityFor } from './from-station.ts';
 import { hearFrom } from './liveness.ts';
 import { callerOf, deliverReply, enqueue, isFree, laneDepth, place, pump, takeReply } from './slot.ts';
 import { laneCallsMax, nextMessageId, type BackendLink, type StationState } from './state.ts';
@@ -17,7 +17,7 @@ import { notice, recordReceived, relay, sendOwn, type Received, type Turn } from
 export function onBackendText(state: StationState, turn: Turn, backend: BackendLink, text: string): void {
   hearFrom(backend.heard, turn.context.nowMs);
   const version = backend.version ?? 'ocpp1.6';
-  const frame = decode(text);
+  const frame = decode(text, version);
   if (frame.kind === 'invalid') return answerOwn(state, turn, backend, text, frame, version);
   const received: Received = { link: `backend:${backend.backend}`, text, frame };
   switch (frame.kind) {
@@ -27,12 +27,9 @@ export function onBackendText(state: StationState, turn: Turn, backend: BackendL
     case 'error':
       return onReply(state, turn, backend, received);
     case 'send':
+      return onSend(state, turn, backend, received);
     case 'result_error':
-      if (version !== 'ocpp2.1')
-        return answerOwn(state, turn, backend, text, unknownType(text, frame), version);
-      return frame.kind === 'send'
-        ? onSend(state, turn, backend, received)
-        : onResultError(state, turn, backend, received);
+      return onResultError(state, turn, backend, received);
   }
 }
 

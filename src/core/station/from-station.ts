@@ -6,7 +6,7 @@
  */
 import { isGuaranteed } from '../../protocol/actions.ts';
 import { callErrorText } from '../../protocol/error-code.ts';
-import { decode, idTokenOf, payloadOf, type Frame, type Malformed } from '../../protocol/frame.ts';
+import { decode, idTokenOf, payloadOf, type Malformed } from '../../protocol/frame.ts';
 import { answerMalformed } from '../../protocol/malformed.ts';
 import { refuseWhileProbing } from './arrival.ts';
 import { findBackendLink, backendLinkOf, factsOf } from './backend-link.ts';
@@ -47,7 +47,7 @@ export const floodingMaxMs = 60_000;
 export function onStationText(state: StationState, turn: Turn, link: StationLink, text: string): void {
   hearFrom(link.heard, turn.context.nowMs);
   refuseWhileProbing(state, turn);
-  const frame = decode(text);
+  const frame = decode(text, link.version);
   switch (frame.kind) {
     case 'invalid':
       meter(turn, link, false);
@@ -59,23 +59,12 @@ export function onStationText(state: StationState, turn: Turn, link: StationLink
     case 'error':
       return onReply(state, turn, link, { link: 'station', text, frame });
     case 'send':
-    case 'result_error':
-      if (link.version !== 'ocpp2.1') return onMalformed(state, turn, link, text, unknownType(text, frame));
       meter(turn, link, false);
-      return frame.kind === 'send'
-        ? onSend(state, turn, { link: 'station', text, frame })
-        : onResultError(state, turn, { link: 'station', text, frame });
+      return onSend(state, turn, { link: 'station', text, frame });
+    case 'result_error':
+      meter(turn, link, false);
+      return onResultError(state, turn, { link: 'station', text, frame });
   }
-}
-
-/** What 1.6 and 2.0.1 think of message types 5 and 6. */
-export function unknownType(text: string, frame: Frame): Malformed {
-  return {
-    kind: 'invalid',
-    fault: 'unknown_type',
-    typeNumber: frame.kind === 'send' ? 6 : 5,
-    idToken: idTokenOf(text, frame),
-  };
 }
 
 function onCall(state: StationState, turn: Turn, link: StationLink, received: Received): void {
