@@ -110,12 +110,20 @@ export interface BootFacts {
   readonly serial: string | null;
 }
 
-/** Records the journal could not take while it failed: how many are missing before this position. */
+/**
+ * Records that are missing before this position, and how many.
+ *
+ * `not_kept`: the journal failed and its bound was reached; written once it works again. `unreadable`: never written, but what a reader gives in the
+ * place of a stored batch whose checksum does not hold.
+ */
 export interface GapRecord {
   readonly type: 'gap';
   readonly at: number;
   readonly records: number;
+  readonly cause: GapCause;
 }
+
+export type GapCause = 'not_kept' | 'unreadable';
 
 export type StationRecord = FrameRecord | SentRecord | DroppedRecord | LinkRecord | BootedRecord;
 export type JournalRecord = StationRecord | GapRecord;
