@@ -76,12 +76,7 @@ test('the comparison sees a changed constraint', async () => {
   const spoilt = structuredClone(schema) as { properties: { certificate: { maxLength: number } } };
   spoilt.properties.certificate.maxLength += 1;
   const differences: string[] = [];
-  compare(
-    constraints(schema, schema),
-    constraints(spoilt as Schema, spoilt as Schema),
-    'AuthorizeRequest',
-    differences,
-  );
+  compare(constraints(schema, schema), constraints(spoilt, spoilt), 'AuthorizeRequest', differences);
   expect(differences).toHaveLength(1);
 });
 

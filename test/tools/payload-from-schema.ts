@@ -148,5 +148,5 @@ function makeInteger(schema: Schema, choice: Choice): number {
 }
 
 function first<Item>(items: readonly Item[]): Item {
-  return items[0] as Item;
+  return items.at(0) as Item;
 }

@@ -20,5 +20,5 @@ export function seededRandom(seed: number): Random {
   function below(bound: number): number {
     return Math.floor(next() * bound);
   }
-  return { next, below, pick: (items) => items[below(items.length)] as (typeof items)[number] };
+  return { next, below, pick: (items) => items.at(below(items.length)) as (typeof items)[number] };
 }
