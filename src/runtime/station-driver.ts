@@ -11,7 +11,7 @@ import type { Arrival } from '../ports/listener.ts';
 import type { DialOutcome } from '../ports/dialer.ts';
 import type { Link, LinkHandler } from '../ports/link.ts';
 import type { Secret } from '../std/secret.ts';
-import { backendSettingsOf, knownStationOf, type DataPlane } from './data-plane.ts';
+import { backendSettingsOf, forgetDriver, knownStationOf, type DataPlane } from './data-plane.ts';
 import type { Sleeper } from './timer-wheel.ts';
 
 /** Our end of one link: which driver, which epoch, and the link once it is open. */
@@ -107,8 +107,6 @@ export class StationDriver implements Sleeper {
 
   /** Takes an upgrade request to the machine. */
   arrive(arrival: Arrival): void {
-    if (this.#isStopped)
-      return arrival.refuse(503, 'A fault in Busbar stopped this station.', stoppedRetryAfterS);
     const epoch = this.#plane.context.nextEpoch();
     this.#arrivals.push({ epoch, arrival });
     arrival.onGone = () => {
@@ -305,7 +303,10 @@ export class StationDriver implements Sleeper {
     return at === -1 ? null : (this.#arrivals.splice(at, 1)[0]?.arrival ?? null);
   }
 
-  /** A bug of ours: this station ends here, the others go on. Its links are cut, so that the station keeps what was not answered. */
+  /**
+   * A bug of ours: this machine ends here, the other stations go on. Its links are cut, so that the station keeps what was not answered; when it
+   * comes back it gets a new machine.
+   */
   #stop(bug: unknown): void {
     this.#isStopped = true;
     this.wakeAtMs = Infinity;
@@ -315,6 +316,7 @@ export class StationDriver implements Sleeper {
       end.abandon?.();
       end.link?.terminate();
     }
+    forgetDriver(this.#plane, this);
     this.#plane.observer.onBug(this.state.id, bug);
   }
 }
