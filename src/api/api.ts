@@ -1,0 +1,105 @@
+/**
+ * The HTTP API: puts the routes on a server and opens the admin address.
+ *
+ * It reads snapshots and the journal, and asks for a reload; it changes nothing by itself.
+ */
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { JournalReader } from '../ports/journal.ts';
+import type { Log } from '../ports/log.ts';
+import type { MetricsPage } from '../ports/metrics.ts';
+import type { JournalFeed, Registry } from '../ports/registry.ts';
+import type { AdminSettings } from '../ports/settings.ts';
+import { fail, ok, type Result } from '../std/result.ts';
+import { namedSchemas } from './answers.ts';
+import { addBackendRoutes } from './backend-routes.ts';
+import { addConfigRoutes, type Reload } from './config-routes.ts';
+import { addFrameRoutes } from './frame-routes.ts';
+import { createServer } from './server.ts';
+import { addStationRoutes } from './station-routes.ts';
+import { addStreamRoutes, type StreamRoutes } from './stream-routes.ts';
+import { addSystemRoutes, type Readiness } from './system-routes.ts';
+
+export interface ApiOptions {
+  readonly settings: AdminSettings;
+  readonly registry: Registry;
+  readonly reader: JournalReader;
+  readonly feed: JournalFeed;
+  readonly reload: Reload;
+  readonly readiness: () => Readiness;
+  readonly metrics: MetricsPage;
+  readonly log: Log;
+}
+
+export interface Api {
+  /** The port actually bound. */
+  readonly port: number;
+  /** `http://host:port`, for people and for the client. */
+  readonly url: string;
+  /** These tokens count from the next request on; open streams end, and their clients come back with a token. The address stays as it is. */
+  update(settings: AdminSettings): void;
+  /** Ends the streams and stops listening. */
+  close(): Promise<void>;
+}
+
+/** `detail` is a sentence for the operator. */
+export interface ApiFault {
+  readonly fault: 'cannot_listen';
+  readonly detail: string;
+}
+
+/** Opens the API on the admin address. */
+export async function startApi(options: ApiOptions): Promise<Result<Api, ApiFault>> {
+  let { settings } = options;
+  const { app, streams } = await buildApi(options, () => settings);
+  const { host, port } = settings;
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    const { code, message } = error as NodeJS.ErrnoException;
+    return fail({
+      fault: 'cannot_listen',
+      detail: `admin.listen ${host}:${port}: ${listenFaults[code ?? ''] ?? message}`,
+    });
+  }
+  const bound = (app.addresses()[0] as AddressInfo | undefined)?.port ?? port;
+  return ok({
+    port: bound,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    update: (next) => {
+      settings = next;
+      streams.endStreams();
+    },
+    close: async () => {
+      streams.endStreams();
+      await app.close();
+    },
+  });
+}
+
+/** The server with every route, not listening yet. */
+export async function buildApi(
+  options: ApiOptions,
+  settings: () => AdminSettings,
+): Promise<{ app: FastifyInstance; streams: StreamRoutes }> {
+  const { registry, reader, feed, reload, readiness, metrics, log } = options;
+  const { app, routes } = await createServer(settings, log, (server) => {
+    for (const [name, schema] of Object.entries(namedSchemas)) server.addSchema({ $id: name, ...schema });
+    addSystemRoutes(server, readiness, metrics);
+    addStationRoutes(server, registry);
+    addFrameRoutes(server, registry, reader);
+    addBackendRoutes(server, registry);
+    addConfigRoutes(server, reload, log);
+    return addStreamRoutes(server, reader, feed);
+  });
+  await app.ready();
+  return { app, streams: routes };
+}
+
+const listenFaults: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is taken by another process',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'this user may not open that port',
+  ENOTFOUND: 'the host name does not resolve',
+};

@@ -1,0 +1,33 @@
+/**
+ * The OpenAPI document, without a running gateway: for the published file and its reference page.
+ */
+import { fail } from '../std/result.ts';
+import { buildApi } from './api.ts';
+
+/** The same document as `GET /api/v1/openapi.json` serves. */
+export async function openApiDocument(): Promise<Readonly<Record<string, unknown>>> {
+  const settings = { host: '127.0.0.1', port: 0, tokens: [] };
+  const { app } = await buildApi(
+    {
+      settings,
+      registry: { station: () => null, stations: () => [].values(), backends: () => [], connectedCount: 0 },
+      reader: {
+        frames: () => Promise.resolve([]),
+        records: () => Promise.resolve({ records: [], next: null }),
+        stations: () => Promise.resolve(new Map()),
+        close: () => Promise.resolve(),
+      },
+      feed: { subscribe: () => silent },
+      reload: () => Promise.resolve(fail([])),
+      readiness: () => ({ storageWritable: false, listenerOpen: false, draining: false }),
+      metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
+      log: { debug: silent, info: silent, warn: silent, error: silent },
+    },
+    () => settings,
+  );
+  const document = app.swagger();
+  await app.close();
+  return document as unknown as Readonly<Record<string, unknown>>;
+}
+
+function silent(): void {}

@@ -1,0 +1,54 @@
+/**
+ * Every error the API answers with, as one table of problem details.
+ *
+ * Pure. RFC 9457: `application/problem+json` with `type`, `title`, `status`, `detail`. `type` is `urn:busbar:problem:` and a name from the table;
+ * programs compare it, people read `detail`.
+ */
+
+/** name → HTTP status and title. A name is never given another meaning. */
+export const problemTypes = {
+  'bad-request': { status: 400, title: 'The request cannot be read' },
+  'not-authenticated': { status: 401, title: 'No valid token' },
+  'not-allowed': { status: 403, title: 'Not allowed' },
+  'loopback-only': { status: 403, title: 'Only from this machine' },
+  'host-not-allowed': { status: 403, title: 'Host not allowed' },
+  'not-found': { status: 404, title: 'Nothing is here' },
+  'unknown-station': { status: 404, title: 'Unknown station' },
+  'unknown-backend': { status: 404, title: 'Unknown backend' },
+  'method-not-allowed': { status: 405, title: 'Method not allowed' },
+  'too-large': { status: 413, title: 'The body is too large' },
+  'not-json': { status: 415, title: 'The body is not declared as JSON' },
+  'invalid-request': { status: 422, title: 'The request is invalid' },
+  'invalid-configuration': { status: 422, title: 'The configuration is invalid' },
+  'too-many-streams': { status: 503, title: 'Too many streams' },
+  'not-ready': { status: 503, title: 'Not ready' },
+  'storage-unavailable': { status: 503, title: 'The journal cannot be read' },
+  internal: { status: 500, title: 'Internal fault' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemName = keyof typeof problemTypes;
+
+/** One thing that is wrong, and where. */
+export interface ProblemItem {
+  /** `query.limit`, `body.reason`, `busbar.yaml:12: routes[0].primary`. */
+  readonly where: string;
+  /** Why, and what would be right. */
+  readonly reason: string;
+}
+
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly errors?: readonly ProblemItem[];
+}
+
+export const problemMediaType = 'application/problem+json';
+
+/** Makes a problem of the table. `detail` is one or two sentences for this occurrence; it holds no secret. */
+export function problem(name: ProblemName, detail: string, errors?: readonly ProblemItem[]): Problem {
+  const { status, title } = problemTypes[name];
+  const common = { type: `urn:busbar:problem:${name}`, title, status, detail };
+  return errors === undefined ? common : { ...common, errors };
+}

@@ -1,0 +1,224 @@
+/**
+ * The shapes of the HTTP API: what it takes and what it answers.
+ *
+ * Pure. The OpenAPI document, the checks of incoming requests and the client's types are all made from these. Times are RFC 3339 in UTC.
+ */
+import Type, { type Static, type TSchema } from 'typebox';
+import { ocppVersions } from '../protocol/version.ts';
+
+const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
+const oneOf = <const Values extends string[]>(values: readonly [...Values], options = {}) =>
+  Type.Enum(values, options);
+
+/** How many items a page holds unless told, and at most. */
+export const listLimitDefault = 100;
+export const listLimitMax = 1000;
+
+export const version = oneOf(ocppVersions, {
+  description: 'The OCPP version, as its WebSocket subprotocol.',
+});
+
+export const stationBackend = Type.Object(
+  {
+    backend: Type.String(),
+    role: oneOf(['primary', 'authority'], {
+      description: 'authority: not the primary, but the authority for some actions.',
+    }),
+    link: oneOf(['idle', 'dialling', 'open', 'waiting']),
+    laneDepth: Type.Integer({
+      minimum: 0,
+      description: 'Calls from the station that wait for this backend.',
+    }),
+    lastError: nullable(Type.String()),
+  },
+  { additionalProperties: false },
+);
+
+export const station = Type.Object(
+  {
+    id: Type.String({ description: 'The station’s identity.' }),
+    connected: Type.Boolean(),
+    version: nullable(version),
+    vendor: nullable(Type.String()),
+    model: nullable(Type.String()),
+    firmware: nullable(Type.String()),
+    group: nullable(Type.String()),
+    site: nullable(Type.String()),
+    tags: Type.Array(Type.String()),
+    primary: nullable(Type.String({ description: 'The backend that is the authority.' })),
+    lastSeenAt: nullable(Type.String({ format: 'date-time' })),
+    backends: Type.Array(stationBackend),
+  },
+  { additionalProperties: false },
+);
+export type Station = Static<typeof station>;
+
+export const frame = Type.Object(
+  {
+    position: Type.Integer({
+      minimum: 0,
+      description: 'Where the frame stands in the journal; grows, with holes.',
+    }),
+    at: Type.String({ format: 'date-time' }),
+    station: Type.String(),
+    link: Type.String({ description: '`station`, or `backend:` and its name.' }),
+    direction: oneOf(['in', 'out'], { description: 'Into Busbar, or out of it.' }),
+    kind: oneOf(['call', 'result', 'error', 'send', 'result_error', 'invalid'], {
+      description: 'The OCPP-J message type. invalid: no OCPP-J frame.',
+    }),
+    messageId: nullable(Type.String({ description: 'null where it could not be read.' })),
+    action: nullable(
+      Type.String({
+        description: 'That of the call it answers, for a result or error. null where it is not known.',
+      }),
+    ),
+    text: Type.String({ description: 'What was received or sent, to the byte.' }),
+    relayed: Type.Optional(
+      Type.Boolean({ description: 'A received frame: whether it was sent on at once.' }),
+    ),
+    outcome: Type.Optional(
+      oneOf(
+        ['relayed', 'queued', 'answered', 'late', 'repeated', 'joined', 'foreign', 'ignored', 'refused'],
+        {
+          description: 'A received frame: what became of it.',
+        },
+      ),
+    ),
+    latencyMs: Type.Optional(
+      Type.Number({ description: 'A received answer: milliseconds since its call was sent.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type Frame = Static<typeof frame>;
+
+export const backend = Type.Object(
+  {
+    name: Type.String(),
+    url: Type.String({ description: 'The template of its address, without credentials.' }),
+    versions: Type.Array(version),
+    linksOpen: Type.Integer({ minimum: 0 }),
+    linksDialling: Type.Integer({ minimum: 0 }),
+    linksWaiting: Type.Integer({ minimum: 0, description: 'Links that wait before they dial again.' }),
+    stationsPrimary: Type.Integer({ minimum: 0, description: 'Stations whose primary it is.' }),
+    lastError: nullable(Type.String()),
+  },
+  { additionalProperties: false },
+);
+export type Backend = Static<typeof backend>;
+
+export const problemItem = Type.Object(
+  { where: Type.String(), reason: Type.String() },
+  { additionalProperties: false },
+);
+
+export const problemDetails = Type.Object(
+  {
+    type: Type.String({ description: '`urn:busbar:problem:` and a name; compare this.' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String({ description: 'What happened here, for people.' }),
+    errors: Type.Optional(Type.Array(problemItem, { description: 'Each thing that is wrong, and where.' })),
+  },
+  { additionalProperties: false, description: 'RFC 9457 problem details.' },
+);
+
+export const reloaded = Type.Object(
+  { changed: Type.Boolean({ description: 'false: the file says what was running already.' }) },
+  { additionalProperties: false },
+);
+
+export const alive = Type.Object({ status: Type.Literal('alive') }, { additionalProperties: false });
+export const ready = Type.Object({ status: Type.Literal('ready') }, { additionalProperties: false });
+
+/** A page of a list. `nextCursor` is null at the end. */
+export function pageOf<Item extends TSchema>(item: Item) {
+  return Type.Object(
+    {
+      items: Type.Array(item),
+      nextCursor: nullable(Type.String({ description: 'The next `cursor`; null at the end.' })),
+    },
+    { additionalProperties: false },
+  );
+}
+export const stationPage = pageOf(station);
+export type StationPage = Static<typeof stationPage>;
+export const framePage = pageOf(frame);
+export type FramePage = Static<typeof framePage>;
+export const backendPage = pageOf(backend);
+export type BackendPage = Static<typeof backendPage>;
+
+const limit = Type.Integer({ minimum: 1, maximum: listLimitMax, default: listLimitDefault });
+const cursor = Type.String({ description: '`nextCursor` of the page before.', minLength: 1, maxLength: 200 });
+const nameBounds = { minLength: 1, maxLength: 200 } as const;
+const name = Type.String(nameBounds);
+const stationId = Type.String({ minLength: 1, maxLength: 48, description: 'A station’s identity.' });
+
+export const stationQuery = Type.Object(
+  {
+    connected: Type.Optional(Type.Boolean()),
+    backend: Type.Optional(
+      Type.String({
+        ...nameBounds,
+        description: 'Stations that this backend is primary or an authority for.',
+      }),
+    ),
+    group: Type.Optional(name),
+    vendor: Type.Optional(
+      Type.String({ ...nameBounds, description: 'Exact, or with `*` for any run of characters.' }),
+    ),
+    q: Type.Optional(
+      Type.String({
+        ...nameBounds,
+        description: 'A part of the identity, vendor, model, firmware, site or a tag; case does not matter.',
+      }),
+    ),
+    cursor: Type.Optional(cursor),
+    limit: Type.Optional(limit),
+  },
+  { additionalProperties: false },
+);
+export type StationQuery = Static<typeof stationQuery>;
+
+export const frameQuery = Type.Object(
+  {
+    from: Type.Optional(Type.String({ format: 'date-time', description: 'Not before this time.' })),
+    to: Type.Optional(Type.String({ format: 'date-time', description: 'Before this time.' })),
+    action: Type.Optional(name),
+    cursor: Type.Optional(cursor),
+    order: Type.Optional(oneOf(['asc', 'desc'], { default: 'asc', description: 'asc: oldest first.' })),
+    limit: Type.Optional(limit),
+  },
+  { additionalProperties: false },
+);
+export type FrameListQuery = Static<typeof frameQuery>;
+
+export const streamQuery = Type.Object(
+  {
+    station: Type.Optional(stationId),
+    after: Type.Optional(
+      Type.String({
+        maxLength: 40,
+        description:
+          'Continue after this stream id; `0` starts at the oldest frame kept. Absent: from now on.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const noQuery = Type.Object({}, { additionalProperties: false });
+export const stationParams = Type.Object({ id: stationId }, { additionalProperties: false });
+export const backendParams = Type.Object({ name }, { additionalProperties: false });
+
+export const reloadBody = Type.Object(
+  {
+    reason: Type.String({
+      minLength: 1,
+      maxLength: 500,
+      pattern: '\\S',
+      description: 'Why; the audit keeps it.',
+    }),
+  },
+  { additionalProperties: false },
+);

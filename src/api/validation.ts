@@ -1,0 +1,60 @@
+/**
+ * Checks requests against their schemas and says where they are wrong.
+ *
+ * Query and path values are texts, so numbers and booleans are read from them; a body is taken as it is. Nothing is ever removed: an unknown
+ * field is a fault of the caller that must be heard.
+ */
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import type { ProblemItem } from './problem.ts';
+
+const common = { removeAdditional: false, useDefaults: true, allErrors: true, strict: true } as const;
+const readers = {
+  text: withFormats(new Ajv2020({ ...common, coerceTypes: true })),
+  exact: withFormats(new Ajv2020({ ...common, coerceTypes: false })),
+};
+
+/** Compiles the check for one part of a request. */
+export function compileCheck(schema: object, part: string | undefined): ValidateFunction {
+  return (part === 'body' ? readers.exact : readers.text).compile(schema);
+}
+
+const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/;
+
+/** Milliseconds since 1970 of an RFC 3339 time with its offset, or null. */
+export function readTime(text: string): number | null {
+  const ms = rfc3339.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(ms) ? null : ms;
+}
+
+/** What Ajv found, in words. `part` is `querystring`, `params` or `body`, as the HTTP library names it. */
+export function explain(errors: readonly Partial<ErrorObject>[], part: string): ProblemItem[] {
+  const root = part === 'querystring' ? 'query' : part === 'params' ? 'path' : part;
+  return errors.map((error) => ({ where: root + placeOf(error), reason: reasonOf(error) }));
+}
+
+function withFormats(ajv: Ajv2020): Ajv2020 {
+  return ajv.addFormat('date-time', { type: 'string', validate: (text) => readTime(text) !== null });
+}
+
+function placeOf(error: Partial<ErrorObject>): string {
+  const params: Readonly<Record<string, unknown>> = error.params ?? {};
+  const path = (error.instancePath ?? '').split('/').slice(1);
+  const extra = params['additionalProperty'] ?? params['missingProperty'];
+  return [...path, ...(typeof extra === 'string' ? [extra] : [])].map((step) => `.${step}`).join('');
+}
+
+function reasonOf(error: Partial<ErrorObject>): string {
+  const params: Readonly<Record<string, unknown>> = error.params ?? {};
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return 'is not known here; check its spelling or leave it out';
+    case 'required':
+      return 'is missing';
+    case 'enum':
+      return `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}`;
+    case 'format':
+      return 'must be an RFC 3339 time with its offset, such as 2026-12-01T02:00:00+01:00';
+    default:
+      return error.message ?? 'is invalid';
+  }
+}

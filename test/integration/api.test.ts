@@ -1,0 +1,521 @@
+import { request } from 'node:http';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openApiDocument } from '../../src/api/openapi.ts';
+import { fail, ok } from '../../src/std/result.ts';
+import { heartbeat, startWorld, tokens, tokenSettings, type World } from './api-world.ts';
+
+interface Reply {
+  readonly status: number;
+  readonly type: string;
+  readonly headers: Headers;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers of every shape
+  readonly body: any;
+}
+
+async function call(world: World, path: string, init: RequestInit = {}): Promise<Reply> {
+  const response = await fetch(world.api.url + path, init);
+  const type = (response.headers.get('content-type') ?? '').split(';', 1)[0] ?? '';
+  const text = await response.text();
+  return {
+    status: response.status,
+    type,
+    headers: response.headers,
+    body: type.endsWith('json') ? JSON.parse(text) : text,
+  };
+}
+
+const post = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({
+  method: 'POST',
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+  headers: { 'content-type': 'application/json', ...headers },
+});
+
+const ids = (reply: Reply): string[] => reply.body.items.map(({ id }: { id: string }) => id);
+
+const positions = (reply: Reply): number[] =>
+  reply.body.items.map(({ position }: { position: number }) => position);
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+  for (let serial = 0; serial < 25; serial += 1) world.journal.commit(heartbeat('CP-1', serial));
+});
+afterAll(() => world.api.close());
+
+describe('stations', () => {
+  test('are listed by identity', async () => {
+    const reply = await call(world, '/api/v1/stations');
+    expect(ids(reply)).toEqual(['CP-1', 'CP-2', 'CP-3']);
+    expect(reply.body.nextCursor).toBeNull();
+  });
+
+  test.each([
+    ['connected=true', ['CP-1', 'CP-3']],
+    ['connected=false', ['CP-2']],
+    ['backend=new', ['CP-2']],
+    ['group=berlin', ['CP-1']],
+    ['vendor=A*', ['CP-1', 'CP-3']],
+    ['vendor=ABB', ['CP-1']],
+    ['q=terra', ['CP-1']],
+    ['q=PILOT', ['CP-1']],
+    ['q=cp-', ['CP-1', 'CP-2', 'CP-3']],
+    ['q=cp-&connected=true&vendor=Alfen', ['CP-3']],
+    ['q=nothing', []],
+  ])('that meet %s', async (query, expected) => {
+    expect(ids(await call(world, `/api/v1/stations?${query}`))).toEqual(expected);
+  });
+
+  test('are paged: every one once, and the cursor ends', async () => {
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    for (let pages = 0; cursor !== null && pages < 10; pages += 1) {
+      const reply: Reply = await call(
+        world,
+        `/api/v1/stations?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`,
+      );
+      seen.push(...ids(reply));
+      cursor = reply.body.nextCursor as string | null;
+    }
+    expect(seen).toEqual(['CP-1', 'CP-2', 'CP-3']);
+    expect(cursor).toBeNull();
+  });
+
+  test('one is shown whole', async () => {
+    const { status, body } = await call(world, '/api/v1/stations/CP-2');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      id: 'CP-2',
+      connected: false,
+      version: null,
+      primary: 'new',
+      backends: [{ laneDepth: 3 }],
+    });
+  });
+
+  test('an unknown one is 404 and named', async () => {
+    const { status, body } = await call(world, '/api/v1/stations/CP-9');
+    expect([status, body.type]).toEqual([404, 'urn:busbar:problem:unknown-station']);
+    expect(body.detail).toContain('CP-9');
+  });
+});
+
+describe('frames of a station', () => {
+  test('are given as they lay on the wire, oldest first', async () => {
+    const { body } = await call(world, '/api/v1/stations/CP-1/frames?limit=2');
+    expect(body.items).toEqual([
+      {
+        position: 1,
+        at: '2023-11-14T22:13:20.000Z',
+        station: 'CP-1',
+        link: 'station',
+        direction: 'in',
+        kind: 'call',
+        messageId: 'id-0',
+        action: 'Heartbeat',
+        text: '[2,"id-0","Heartbeat",{}]',
+        relayed: true,
+        outcome: 'relayed',
+      },
+      {
+        position: 2,
+        at: '2023-11-14T22:13:20.000Z',
+        station: 'CP-1',
+        link: 'backend:old',
+        direction: 'out',
+        kind: 'call',
+        messageId: 'x-0',
+        action: 'Heartbeat',
+        text: '[2,"x-0","Heartbeat",{}]',
+      },
+    ]);
+  });
+
+  test.each(['asc', 'desc'])('are paged %s without a hole or a repetition', async (order) => {
+    const seen: number[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null && seen.length < 100) {
+      const reply: Reply = await call(
+        world,
+        `/api/v1/stations/CP-1/frames?order=${order}&limit=7${cursor === '' ? '' : `&cursor=${cursor}`}`,
+      );
+      seen.push(...positions(reply));
+      cursor = reply.body.nextCursor as string | null;
+    }
+    const all = Array.from({ length: 50 }, (_, index) => index + 1);
+    expect(seen).toEqual(order === 'asc' ? all : all.toReversed());
+  });
+
+  test('between two times', async () => {
+    const reply = await call(
+      world,
+      '/api/v1/stations/CP-1/frames?from=2023-11-14T22:13:20.003Z&to=2023-11-14T23:13:20.005%2B01:00',
+    );
+    expect(positions(reply)).toEqual([7, 8, 9, 10]);
+  });
+
+  test('of a known station that never sent any are an empty page; of an unknown one 404', async () => {
+    expect((await call(world, '/api/v1/stations/CP-2/frames')).body).toEqual({ items: [], nextCursor: null });
+    expect((await call(world, '/api/v1/stations/CP-9/frames')).status).toBe(404);
+  });
+});
+
+describe('backends', () => {
+  test('are listed, and shown one by one', async () => {
+    const list = await call(world, '/api/v1/backends');
+    expect(list.body.items.map(({ name }: { name: string }) => name)).toEqual(['old', 'new']);
+    expect((await call(world, '/api/v1/backends/new')).body).toEqual(list.body.items[1]);
+    expect((await call(world, '/api/v1/backends/newer')).body.type).toBe(
+      'urn:busbar:problem:unknown-backend',
+    );
+  });
+});
+
+describe('what cannot be understood', () => {
+  test.each([
+    ['/api/v1/stations?limit=0', 'query.limit'],
+    ['/api/v1/stations?limit=1001', 'query.limit'],
+    ['/api/v1/stations?limit=ten', 'query.limit'],
+    ['/api/v1/stations?limit=1&limit=2', 'query.limit'],
+    ['/api/v1/stations?connected=maybe', 'query.connected'],
+    ['/api/v1/stations?vendro=ABB', 'query.vendro'],
+    ['/api/v1/stations?q=', 'query.q'],
+    ['/api/v1/stations?__proto__=x', 'query.__proto__'],
+    ['/api/v1/stations?cursor=zzz', 'query.cursor'],
+    ['/api/v1/stations/CP-1?verbose=1', 'query.verbose'],
+    ['/api/v1/stations/CP%3A1', 'path.id'],
+    ['/api/v1/stations/CP%201', 'path.id'],
+    [`/api/v1/stations/${'C'.repeat(49)}`, 'path.id'],
+    ['/api/v1/stations/CP-1/frames?from=yesterday', 'query.from'],
+    ['/api/v1/stations/CP-1/frames?from=2026-12-01', 'query.from'],
+    ['/api/v1/stations/CP-1/frames?to=2026-13-01T00:00:00Z', 'query.to'],
+    ['/api/v1/stations/CP-1/frames?from=2026-12-02T00:00:00Z&to=2026-12-01T00:00:00Z', 'query.to'],
+    ['/api/v1/stations/CP-1/frames?order=newest', 'query.order'],
+    ['/api/v1/stations/CP-1/frames?cursor=zzz', 'query.cursor'],
+    ['/api/v1/stations/CP-1/frames?action=', 'query.action'],
+    ['/api/v1/frames/stream?station=CP%3A1', 'query.station'],
+    ['/api/v1/frames/stream?after=now', 'query.after or Last-Event-ID'],
+    ['/api/v1/frames/stream?after=99999999', 'query.after or Last-Event-ID'],
+    ['/api/v1/frames/stream?after=99999999999999999999', 'query.after or Last-Event-ID'],
+    ['/api/v1/backends?limit=1', 'query.limit'],
+  ])('%s is 422 and says where: %s', async (path, where) => {
+    const { status, type, body } = await call(world, path);
+    expect([status, type, body.type]).toEqual([
+      422,
+      'application/problem+json',
+      'urn:busbar:problem:invalid-request',
+    ]);
+    expect(body.errors.map((item: { where: string }) => item.where)).toContain(where);
+    expect(body.detail).toContain(where);
+  });
+
+  test('a cursor of the other order, and one of another list, are refused', async () => {
+    const page = await call(world, '/api/v1/stations/CP-1/frames?limit=1&order=desc');
+    const descending = page.body.nextCursor as string;
+    expect(descending).toBeTruthy();
+    expect((await call(world, `/api/v1/stations/CP-1/frames?cursor=${descending}`)).status).toBe(422);
+    expect((await call(world, `/api/v1/stations?cursor=${descending}`)).status).toBe(422);
+  });
+
+  test.each([
+    ['GET', '/nothing', {}, 404, 'not-found'],
+    ['GET', '/api/v1/', {}, 404, 'not-found'],
+    ['GET', '/api/v1/stations/%zz', {}, 400, 'bad-request'],
+    ['DELETE', '/api/v1/stations', {}, 405, 'method-not-allowed'],
+    ['GET', '/api/v1/config/reload', {}, 405, 'method-not-allowed'],
+    ['OPTIONS', '/api/v1/stations', {}, 405, 'method-not-allowed'],
+    [
+      'POST',
+      '/api/v1/config/reload',
+      { body: 'reason=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      415,
+      'not-json',
+    ],
+    [
+      'POST',
+      '/api/v1/config/reload',
+      { body: '{"reason":"x"}', headers: { 'content-type': 'text/plain' } },
+      415,
+      'not-json',
+    ],
+    ['POST', '/api/v1/config/reload', post('{"reason":'), 400, 'bad-request'],
+    ['POST', '/api/v1/config/reload', post('{"__proto__":{"reason":"x"}}'), 400, 'bad-request'],
+    ['POST', '/api/v1/config/reload', post({ reason: 'x'.repeat(20_000) }), 413, 'too-large'],
+    ['POST', '/api/v1/config/reload', post({}), 422, 'invalid-request'],
+    ['POST', '/api/v1/config/reload', post({ reason: ' ' }), 422, 'invalid-request'],
+    ['POST', '/api/v1/config/reload', post({ reason: 7 }), 422, 'invalid-request'],
+    ['POST', '/api/v1/config/reload', post({ reason: 'x', force: true }), 422, 'invalid-request'],
+    ['POST', '/api/v1/config/reload', {}, 422, 'invalid-request'],
+  ])('%s %s with %j is %i %s', async (method, path, init, status, name) => {
+    const reply = await call(world, path, { ...(init as RequestInit), method });
+    expect([reply.status, reply.type, reply.body.type]).toEqual([
+      status,
+      'application/problem+json',
+      `urn:busbar:problem:${name}`,
+    ]);
+    expect(reply.body.status).toBe(status);
+    expect(reply.body.detail).not.toBe('');
+  });
+
+  test('a 405 names the methods that work', async () => {
+    expect((await call(world, '/api/v1/config/reload')).headers.get('allow')).toBe('POST');
+  });
+
+  test('a fault of ours is 500 without its details, which the log has', async () => {
+    const broken = await startWorld();
+    broken.reload = () => Promise.reject(new Error('secret path /etc/x'));
+    const reply = await call(broken, '/api/v1/config/reload', post({ reason: 'x' }));
+    await broken.api.close();
+    expect([reply.status, reply.body.type]).toEqual([500, 'urn:busbar:problem:internal']);
+    expect(JSON.stringify(reply.body)).not.toContain('secret path');
+    expect(broken.log.find(({ event }) => event === 'api_failed')?.fields['detail']).toContain('secret path');
+  });
+});
+
+describe('who may call', () => {
+  const routes = [
+    ['GET', '/livez', 'open'],
+    ['GET', '/readyz', 'open'],
+    ['GET', '/metrics', 'viewer'],
+    ['GET', '/api/v1/openapi.json', 'viewer'],
+    ['GET', '/api/v1/stations', 'viewer'],
+    ['GET', '/api/v1/stations/CP-1', 'viewer'],
+    ['GET', '/api/v1/stations/CP-1/frames', 'viewer'],
+    ['GET', '/api/v1/frames/stream', 'viewer'],
+    ['GET', '/api/v1/backends', 'viewer'],
+    ['GET', '/api/v1/backends/old', 'viewer'],
+    ['POST', '/api/v1/config/reload', 'admin'],
+  ] as const;
+  const rank = { open: -1, viewer: 0, operator: 1, admin: 2 };
+  let guarded: World;
+  beforeAll(async () => {
+    guarded = await startWorld({ tokens: tokenSettings });
+  });
+  afterAll(() => guarded.api.close());
+
+  async function statusOf(method: string, path: string, authorization: string | null): Promise<number> {
+    const controller = new AbortController();
+    const headers: Record<string, string> = authorization === null ? {} : { authorization };
+    const init = method === 'POST' ? post({ reason: 'try' }, headers) : { method, headers };
+    const response = await fetch(guarded.api.url + path, { ...init, signal: controller.signal });
+    controller.abort();
+    return response.status;
+  }
+
+  test('the matrix covers every route there is', async () => {
+    const document = (await openApiDocument()) as { paths: Record<string, Record<string, unknown>> };
+    const listed = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const covered = routes.map(
+      ([method, path]) => `${method} ${path.replace('/CP-1', '/{id}').replace('/old', '/{name}')}`,
+    );
+    expect(listed.sort()).toEqual([...covered].sort());
+  });
+
+  for (const [method, path, needs] of routes) {
+    test.each(['viewer', 'operator', 'admin'] as const)(`${method} ${path} as %s`, async (role) => {
+      expect(await statusOf(method, path, `Bearer ${tokens[role]}`)).toBe(
+        rank[role] >= rank[needs] ? 200 : 403,
+      );
+    });
+    test.each([
+      ['no token', null],
+      ['an unknown token', 'Bearer nobody'],
+      ['another scheme', `Basic ${tokens.admin}`],
+      ['a hash for a token', `Bearer ${tokenSettings[2]?.hash}`],
+      ['nothing after Bearer', 'Bearer '],
+    ])(`${method} ${path} with %s`, async (_name, authorization) => {
+      expect(await statusOf(method, path, authorization)).toBe(needs === 'open' ? 200 : 401);
+    });
+  }
+
+  test('an unknown path says nothing without a token', async () => {
+    expect(await statusOf('GET', '/api/v1/nothing', null)).toBe(401);
+    expect(await statusOf('GET', '/api/v1/nothing', `Bearer ${tokens.viewer}`)).toBe(404);
+  });
+
+  test('a 401 says how to authenticate, and is logged without the token', async () => {
+    const reply = await call(guarded, '/api/v1/stations', {
+      headers: { authorization: 'Bearer wrong-token' },
+    });
+    expect(reply.headers.get('www-authenticate')).toContain('Bearer');
+    expect(reply.body.type).toBe('urn:busbar:problem:not-authenticated');
+    expect(guarded.log.some(({ event }) => event === 'api_refused')).toBe(true);
+    expect(JSON.stringify(guarded.log)).not.toContain('wrong-token');
+  });
+
+  test('a token that a reload takes away counts no more, and its streams end', async () => {
+    const fleeting = await startWorld({ tokens: tokenSettings });
+    const headers = { authorization: `Bearer ${tokens.viewer}` };
+    const stream = await fetch(`${fleeting.api.url}/api/v1/frames/stream`, { headers });
+    fleeting.api.update({ host: '127.0.0.1', port: 0, tokens: tokenSettings.slice(2) });
+    expect(await stream.text()).toContain(': closing');
+    expect((await call(fleeting, '/api/v1/stations', { headers })).status).toBe(401);
+    await fleeting.api.close();
+  });
+
+  test.each(['evil.example', 'evil.example:9221', 'localhost.evil.example', '127.0.0.1.evil.example', ''])(
+    'without tokens the Host %j is refused, whoever claims to forward it',
+    async (host) => {
+      const status = await statusWithHost(world, host, {
+        'x-forwarded-host': 'localhost',
+        'x-forwarded-for': '127.0.0.1',
+      });
+      expect(status).toBe(host === '' ? 400 : 403);
+    },
+  );
+
+  test.each(['localhost', 'localhost:1234', '127.0.0.1', '[::1]:80', '127.8.8.8'])(
+    'without tokens the Host %s is let in',
+    async (host) => {
+      expect(await statusWithHost(world, host, {})).toBe(200);
+    },
+  );
+});
+
+/** `fetch` does not let a caller choose its Host. */
+function statusWithHost(target: World, host: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      `${target.api.url}/api/v1/stations`,
+      { headers: { ...headers, ...(host === '' ? {} : { host }) }, setHost: false },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      },
+    );
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+describe('the process', () => {
+  test('is alive, and ready unless one of three things is amiss', async () => {
+    const other = await startWorld();
+    expect((await call(other, '/livez')).body).toEqual({ status: 'alive' });
+    expect((await call(other, '/readyz')).body).toEqual({ status: 'ready' });
+    Object.assign(other.readiness, { storageWritable: false, draining: true });
+    const { status, body } = await call(other, '/readyz');
+    await other.api.close();
+    expect(status).toBe(503);
+    expect(body.errors.map((item: { where: string }) => item.where)).toEqual(['storage', 'process']);
+  });
+
+  test('gives its measurements in the exposition format', async () => {
+    const { status, type, body } = await call(world, '/metrics');
+    expect([status, type, body]).toEqual([200, 'text/plain', 'busbar_up 1\n']);
+  });
+
+  test('every answer forbids sniffing, framing, caching and foreign origins', async () => {
+    for (const path of ['/livez', '/api/v1/stations', '/api/v1/nothing', '/api/v1/stations/%zz']) {
+      const { headers } = await call(world, path, { headers: { origin: 'https://evil.example' } });
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+      expect(headers.get('cache-control')).toBe('no-store');
+      expect(headers.get('access-control-allow-origin')).toBeNull();
+    }
+  });
+
+  test('a port that is taken is a fault with a sentence', async () => {
+    await expect(startWorld({ port: world.api.port })).rejects.toThrow(
+      `127.0.0.1:${world.api.port}: the port is taken by another process`,
+    );
+  });
+});
+
+describe('a reload', () => {
+  test('is applied and audited: who, why, what came of it', async () => {
+    const guarded = await startWorld({ tokens: tokenSettings });
+    guarded.reload = () => Promise.resolve(ok({ changed: false }));
+    const reply = await call(
+      guarded,
+      '/api/v1/config/reload',
+      post({ reason: 'new group' }, { authorization: `Bearer ${tokens.admin}` }),
+    );
+    await guarded.api.close();
+    expect([reply.status, reply.body]).toEqual([200, { changed: false }]);
+    expect(guarded.log).toContainEqual({
+      level: 'info',
+      event: 'config_reloaded',
+      fields: { by: 'admin-of-the-day', reason: 'new group', outcome: 'unchanged' },
+    });
+  });
+
+  test('that is refused says every reason, and is audited too', async () => {
+    const refusing = await startWorld();
+    const problems = [
+      {
+        where: 'busbar.yaml:12: routes[0].primary',
+        reason: 'no backend "odl" is configured; did you mean "old"?',
+      },
+    ];
+    refusing.reload = () => Promise.resolve(fail(problems));
+    const { status, body } = await call(refusing, '/api/v1/config/reload', post({ reason: 'typo' }));
+    await refusing.api.close();
+    expect([status, body.type, body.errors]).toEqual([
+      422,
+      'urn:busbar:problem:invalid-configuration',
+      problems,
+    ]);
+    expect(refusing.log.map(({ event, fields }) => [event, fields['by'], fields['reason']])).toEqual([
+      ['config_reload_refused', 'loopback', 'typo'],
+    ]);
+  });
+});
+
+describe('the OpenAPI document', () => {
+  interface Operation {
+    readonly operationId?: string;
+    readonly summary?: string;
+    readonly responses: Record<
+      string,
+      { description?: string; content?: Record<string, { schema?: object }> }
+    >;
+  }
+  interface Document {
+    readonly openapi: string;
+    readonly paths: Record<string, Record<string, Operation>>;
+    readonly components: { readonly schemas: Record<string, object> };
+  }
+
+  test('is what the server serves, and every operation says what it answers', async () => {
+    const document = (await openApiDocument()) as unknown as Document;
+    expect((await call(world, '/api/v1/openapi.json')).body).toEqual(JSON.parse(JSON.stringify(document)));
+    expect(document.openapi).toBe('3.1.0');
+    const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
+    expect(operations.length).toBeGreaterThanOrEqual(11);
+    for (const operation of operations) {
+      expect(operation.summary, operation.operationId).toBeTruthy();
+      for (const [status, answer] of Object.entries(operation.responses)) {
+        const schemas = Object.values(answer.content ?? {}).map(({ schema }) => schema);
+        expect(schemas, `${operation.operationId} ${status}`).not.toEqual([]);
+        expect(schemas).not.toContain(undefined);
+      }
+    }
+  });
+
+  test('holds schemas that are valid JSON Schema 2020-12, and the answers meet them', async () => {
+    const document = JSON.parse(JSON.stringify(await openApiDocument())) as Document;
+    const ajv = new Ajv2020({ strict: false, formats: { 'date-time': true } });
+    ajv.addSchema(document, 'api');
+    const answers = [
+      ['/api/v1/stations', 'StationPage'],
+      ['/api/v1/stations/CP-2', 'Station'],
+      ['/api/v1/stations/CP-1/frames', 'FramePage'],
+      ['/api/v1/backends', 'BackendPage'],
+      ['/api/v1/backends/old', 'Backend'],
+      ['/api/v1/stations?limit=0', 'Problem'],
+      ['/api/v1/stations/CP-9', 'Problem'],
+      ['/livez', 'Alive'],
+      ['/readyz', 'Ready'],
+    ] as const;
+    for (const [path, name] of answers) {
+      const check = ajv.compile({ $ref: `api#/components/schemas/${name}` });
+      check((await call(world, path)).body);
+      expect(check.errors, path).toBeNull();
+    }
+    for (const name of Object.keys(document.components.schemas))
+      ajv.compile({ $ref: `api#/components/schemas/${name}` });
+  });
+});
