@@ -1,0 +1,92 @@
+/**
+ * Results of a verb as a table, as JSON or as CSV (`-o`).
+ *
+ * What stations and backends say of themselves ends up in these cells, so nothing in them reaches a terminal or a spreadsheet as a command:
+ * control characters are written as escapes, and a CSV cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP,
+ * "CSV Injection"). JSON escapes by itself.
+ */
+import Table from 'cli-table3';
+import { stringify } from 'csv-stringify/sync';
+import type { CliIo } from './io.ts';
+
+export const outputFormats = ['table', 'json', 'csv'] as const;
+export type OutputFormat = (typeof outputFormats)[number];
+
+export interface Column<Row> {
+  /** Heading of the table and name in the CSV header. */
+  readonly title: string;
+  /** Null prints as an empty cell. */
+  valueOf(row: Row): string | number | boolean | null;
+}
+
+/** Prints a finished list: a table, one JSON array of the rows as they are, or CSV with a header line. */
+export function printRows<Row>(
+  io: CliIo,
+  format: OutputFormat,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+): void {
+  switch (format) {
+    case 'json':
+      io.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+      return;
+    case 'csv':
+      io.stdout.write(
+        csvLines([columns.map((column) => column.title), ...rows.map((row) => csvCells(columns, row))]),
+      );
+      return;
+    case 'table': {
+      const table = new Table({
+        head: columns.map((column) => column.title),
+        style: { head: [], border: [], compact: true },
+      });
+      for (const row of rows) table.push(columns.map((column) => cellText(column.valueOf(row))));
+      io.stdout.write(`${table.toString()}\n`);
+    }
+  }
+}
+
+/**
+ * Prints rows one by one as they come, for verbs that follow something: columns parted by two blanks, one JSON text a line, or CSV with its
+ * header first.
+ */
+export function rowPrinter<Row>(
+  io: CliIo,
+  format: OutputFormat,
+  columns: readonly Column<Row>[],
+): (row: Row) => void {
+  if (format === 'json') return (row) => void io.stdout.write(`${JSON.stringify(row)}\n`);
+  if (format === 'csv') {
+    io.stdout.write(csvLines([columns.map((column) => column.title)]));
+    return (row) => void io.stdout.write(csvLines([csvCells(columns, row)]));
+  }
+  return (row) => {
+    const cells = columns.map((column) => cellText(column.valueOf(row)));
+    io.stdout.write(`${cells.join('  ')}\n`);
+  };
+}
+
+/** The text with control characters (C0, DEL, C1, and the marks that turn the direction of writing) as `\u` escapes. */
+export function neutralised(text: string): string {
+  return text.replaceAll(
+    // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+    /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function cellText(value: string | number | boolean | null): string {
+  return value === null ? '' : neutralised(String(value));
+}
+
+function csvCells<Row>(columns: readonly Column<Row>[], row: Row): string[] {
+  return columns.map((column) => {
+    const value = column.valueOf(row);
+    const text = cellText(value);
+    return typeof value === 'string' && /^\s*[=+\-@]/.test(text) ? `'${text}` : text;
+  });
+}
+
+function csvLines(lines: readonly (readonly string[])[]): string {
+  return stringify(lines.map((line) => [...line]));
+}

@@ -1,0 +1,212 @@
+/**
+ * The program `busbar`: its verbs, their options and their help. What the verbs do comes from outside, so that commands know neither the runtime
+ * nor the control plane.
+ *
+ * Verbs that ask a running gateway add themselves (`add`); they start from `apiOptions`.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { addConfigVerbs, configOption, type ConfigurationReader } from './config-verbs.ts';
+import { exitCodeOf, type ExitCode } from './exit-code.ts';
+import { addExamples } from './help-example.ts';
+import type { CliIo } from './io.ts';
+import { outputFormats, type OutputFormat } from './output.ts';
+
+/** `serve` reads a file, or is told its backends. */
+export type ServeOptions =
+  | { readonly from: 'file'; readonly config: string }
+  | {
+      readonly from: 'backends';
+      /** As given, first the primary of every station; at least one. */
+      readonly backends: readonly BackendArgument[];
+      /** `host:port` for stations; null: the default. */
+      readonly listen: string | null;
+    };
+
+export interface BackendArgument {
+  readonly name: string;
+  readonly url: string;
+}
+
+export interface DemoOptions {
+  /** End after the verification instead of staying up. */
+  readonly once: boolean;
+}
+
+export interface SimulateStationsOptions {
+  readonly url: string;
+  readonly count: number;
+  /** Subprotocols, dealt to the stations in turn. */
+  readonly versions: readonly string[];
+  /** Identities are this and a number from 1. */
+  readonly prefix: string;
+  readonly seed: number;
+  /** Makes a minute of a station's life this many times shorter. */
+  readonly speed: number;
+  /** Seconds until it ends by itself; null: never. */
+  readonly seconds: number | null;
+}
+
+export interface SimulateBackendOptions {
+  readonly listen: string;
+  readonly versions: readonly string[];
+  readonly seed: number;
+}
+
+/** What the verbs do. Each tells how it ended; long ones end on the io's signal. */
+export interface Verbs {
+  serve(options: ServeOptions, io: CliIo): Promise<ExitCode>;
+  demo(options: DemoOptions, io: CliIo): Promise<ExitCode>;
+  simulateStations(options: SimulateStationsOptions, io: CliIo): Promise<ExitCode>;
+  simulateBackend(options: SimulateBackendOptions, io: CliIo): Promise<ExitCode>;
+  readonly configuration: ConfigurationReader;
+  /** Verbs that live in files of their own. */
+  readonly add: readonly ((program: Command, io: CliIo) => void)[];
+}
+
+/** What every verb that asks a running gateway takes. */
+export interface ApiOptions {
+  readonly admin: string;
+  readonly tokenFile?: string;
+  readonly output: OutputFormat;
+}
+
+/** Adds `--admin` and `--token-file`. The token itself may also be in BUSBAR_TOKEN; it is never an argument, which other users of the machine could read. */
+export function apiOptions(command: Command): Command {
+  return command
+    .option('--admin <url>', 'address of the gateway’s admin listener', 'http://127.0.0.1:9221')
+    .option('--token-file <file>', 'file with the access token (else: BUSBAR_TOKEN in the environment)');
+}
+
+/** Builds the program. Nothing runs before {@link runProgram}. */
+export function createProgram(io: CliIo, version: string, verbs: Verbs): Command {
+  const program = new Command('busbar')
+    .description('An open OCPP gateway between charging stations and their backends.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    })
+    .addOption(
+      new Option('-o, --output <format>', 'form of results').choices(outputFormats).default('table'),
+    );
+  addServe(program, io, verbs);
+  addDemo(program, io, verbs);
+  addConfigVerbs(program, io, verbs.configuration);
+  addSimulate(program, io, verbs);
+  for (const add of verbs.add) add(program, io);
+  return program;
+}
+
+/** Runs the verb that the arguments (without program and script) name, and sets the exit code: 2 for wrong usage. */
+export async function runProgram(program: Command, io: CliIo, args: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    io.setExitCode(exitCodeOf(error));
+  }
+}
+
+function addServe(program: Command, io: CliIo, verbs: Verbs): void {
+  const serve = program
+    .command('serve')
+    .description('run the gateway until it is told to stop (SIGTERM drains, SIGHUP reads the file again)')
+    .addOption(new Option(...configOption).conflicts(['backend', 'listen']))
+    .addOption(
+      new Option(
+        '--backend <name=url>',
+        'no file: relay to this backend; the first is the primary, repeatable',
+      ).argParser(collectBackend),
+    )
+    .option('--listen <host:port>', 'no file: where stations connect (default: 127.0.0.1:9220)')
+    .action(async (options: { config?: string; backend?: BackendArgument[]; listen?: string }) => {
+      if (options.config !== undefined) {
+        io.setExitCode(await verbs.serve({ from: 'file', config: options.config }, io));
+        return;
+      }
+      if (options.backend === undefined)
+        return serve.error('error: serve needs --config FILE, or --backend NAME=URL to run without a file');
+      const { backend: backends, listen = null } = options;
+      io.setExitCode(await verbs.serve({ from: 'backends', backends, listen }, io));
+    });
+  addExamples(
+    serve,
+    'busbar serve --config busbar.yaml',
+    "busbar serve --backend 'old=wss://csms.example/ocpp/{station}'",
+  );
+}
+
+function addDemo(program: Command, io: CliIo, verbs: Verbs): void {
+  addExamples(
+    program
+      .command('demo')
+      .description('gateway, simulated backends and simulated stations on this machine, verified')
+      .option('--once', 'end after the verification: exit code 0, or 3 when it did not hold', false)
+      .action(async (options: DemoOptions) => io.setExitCode(await verbs.demo(options, io))),
+    'busbar demo --once',
+  );
+}
+
+function addSimulate(program: Command, io: CliIo, verbs: Verbs): void {
+  const simulate = program.command('simulate').description('stations and backends that are not there');
+  addExamples(
+    simulate
+      .command('stations')
+      .description('stations that boot, charge, lose their network and come back')
+      .requiredOption('--url <url>', 'where they connect; the identity is added as the last segment')
+      .addOption(wholeNumber('--count <n>', 'how many', 1, 100_000).default(10))
+      .addOption(versionList())
+      .option('--prefix <text>', 'identities are this and a number from 1', 'SIM-')
+      .addOption(wholeNumber('--seed <n>', 'the same seed lives the same life', 0, 2 ** 32 - 1).default(1))
+      .addOption(wholeNumber('--speed <n>', 'how many times faster than life', 1, 3_600).default(1))
+      .addOption(wholeNumber('--seconds <n>', 'end by itself after so long', 1, 31_536_000))
+      .action(async (options: Omit<SimulateStationsOptions, 'seconds'> & { seconds?: number }) => {
+        const { seconds = null } = options;
+        io.setExitCode(await verbs.simulateStations({ ...options, seconds }, io));
+      }),
+    'busbar simulate stations --url ws://127.0.0.1:9220/ocpp --count 100 --speed 60',
+  );
+  addExamples(
+    simulate
+      .command('backend')
+      .description('a backend that accepts every station and answers every call')
+      .option('--listen <host:port>', 'where stations or Busbar connect', '127.0.0.1:9301')
+      .addOption(versionList())
+      .addOption(wholeNumber('--seed <n>', 'the same seed answers the same', 0, 2 ** 32 - 1).default(1))
+      .action(async (options: SimulateBackendOptions) => {
+        io.setExitCode(await verbs.simulateBackend(options, io));
+      }),
+    'busbar simulate backend --listen 127.0.0.1:9301 --versions ocpp1.6',
+  );
+}
+
+function collectBackend(text: string, before: readonly BackendArgument[] = []): readonly BackendArgument[] {
+  const at = text.indexOf('=');
+  if (at < 1 || at === text.length - 1)
+    throw new InvalidArgumentError('Write NAME=URL, such as old=wss://csms.example/ocpp/{station}.');
+  return [...before, { name: text.slice(0, at), url: text.slice(at + 1) }];
+}
+
+function wholeNumber(flags: string, description: string, least: number, most: number): Option {
+  return new Option(flags, description).argParser((text) => {
+    const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most))
+      throw new InvalidArgumentError(`A whole number from ${least} to ${most} is needed.`);
+    return value;
+  });
+}
+
+const versionNames = ['ocpp1.6', 'ocpp2.0.1', 'ocpp2.1'];
+
+function versionList(): Option {
+  return new Option('--versions <list>', 'OCPP versions, with commas between')
+    .argParser((text) => {
+      const versions = text.split(',');
+      const wrong = versions.find((version) => !versionNames.includes(version));
+      if (wrong !== undefined)
+        throw new InvalidArgumentError(`"${wrong}" is none of ${versionNames.join(', ')}.`);
+      return versions;
+    })
+    .default(versionNames, versionNames.join(','));
+}

@@ -1,0 +1,57 @@
+/**
+ * What all station drivers share: the ports, the clocks of the current step, and who is told what.
+ *
+ * Not pure. One object of it exists in a process; a driver holds a reference and nothing else of the shell.
+ */
+import type { Notice, StationContext } from '../core/station/events.ts';
+import type { DurableStation, StationRecord } from '../core/journal/record.ts';
+import type { StationId } from '../protocol/station-id.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Dialer } from '../ports/dialer.ts';
+import type { Journal } from '../ports/journal.ts';
+import type { Log } from '../ports/log.ts';
+import type { BackendSettings, KnownStation, Settings } from '../ports/settings.ts';
+import type { StationDriver } from './station-driver.ts';
+import type { TimerWheel } from './timer-wheel.ts';
+
+/** The step's context, whose clocks the driver sets before each step. */
+export type LiveContext = { -readonly [Key in keyof StationContext]: StationContext[Key] };
+
+/** Told of everything that happens on the data plane; counts, never waits. */
+export interface Observer {
+  onRecord(record: StationRecord): void;
+  onNotice(station: StationId, notice: Notice, backend: string | null): void;
+  /** A station's upgrade was refused by its machine. */
+  onRefusal(station: StationId, status: number, reason: string): void;
+  /** A bug stopped one station. */
+  onBug(station: StationId, bug: unknown): void;
+}
+
+export interface DataPlane {
+  readonly context: LiveContext;
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly dialer: Dialer;
+  readonly wheel: TimerWheel;
+  readonly log: Log;
+  readonly observer: Observer;
+  settings: Settings;
+  /** Drivers by identity; made when a station first arrives. */
+  readonly drivers: Map<StationId, StationDriver>;
+  /** What is known of stations that have no driver: what outlived the last process, and what forgotten drivers left. */
+  readonly remembered: Map<StationId, DurableStation>;
+}
+
+/** Lets go of a station's driver, and keeps what it knew of the station if that was ever seen. */
+export function forgetDriver(plane: DataPlane, { state }: StationDriver): void {
+  plane.drivers.delete(state.id);
+  if (state.durable.lastSeenAt !== null) plane.remembered.set(state.id, state.durable);
+}
+
+export function backendSettingsOf(plane: DataPlane, backend: string): BackendSettings | null {
+  return plane.settings.backends.get(backend) ?? null;
+}
+
+export function knownStationOf(plane: DataPlane, station: string): KnownStation | null {
+  return plane.settings.listener.known.get(station as StationId) ?? null;
+}

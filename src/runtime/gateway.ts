@@ -1,0 +1,144 @@
+/**
+ * The data plane as a whole: the door for stations, one driver each, reload and drain, and the snapshots others read.
+ *
+ * Not pure. It routes an arrival to its driver and otherwise keeps out of a frame's way.
+ */
+import { createStation } from '../core/station/state.ts';
+import type { DurableStation } from '../core/journal/record.ts';
+import type { StationId } from '../protocol/station-id.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Dialer } from '../ports/dialer.ts';
+import type { Journal } from '../ports/journal.ts';
+import type { Arrival } from '../ports/listener.ts';
+import type { Log } from '../ports/log.ts';
+import type { Registry } from '../ports/registry.ts';
+import type { Settings } from '../ports/settings.ts';
+import { forgetDriver, type DataPlane, type Observer } from './data-plane.ts';
+import { createRegistry } from './snapshots.ts';
+import { StationDriver } from './station-driver.ts';
+import { startTimerWheel } from './timer-wheel.ts';
+
+/** Identities the process remembers at once. Beyond it an unknown station gets 503: with `admit: any` anyone can make them up. */
+export const stationsMax = 100_000;
+
+export interface GatewayPorts {
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly dialer: Dialer;
+  readonly log: Log;
+  readonly observer: Observer;
+  /** Uniform in [0, 1), for jitter. */
+  readonly random: () => number;
+  /** 128 bits of a cryptographic digest, as 32 hexadecimal digits. */
+  readonly digest: (text: string) => string;
+  /** A random string of at most 12 characters, for the message ids of one station. */
+  readonly randomPrefix: () => string;
+  /** What outlived the last process. */
+  readonly restored: ReadonlyMap<StationId, DurableStation>;
+}
+
+export interface Gateway {
+  /** Takes an upgrade request that passed the gatekeeper. */
+  onArrival(arrival: Arrival): void;
+  readonly registry: Registry;
+  /** Replaces the settings as a whole and re-evaluates every station; links that need not move stay. */
+  reload(settings: Settings): void;
+  /** Refuses newcomers, closes station links spread over `spreadMs`, each after its calls in flight. True when all closed before the deadline. */
+  drain(spreadMs: number, deadlineMs: number): Promise<boolean>;
+  stop(): void;
+}
+
+export function createGateway(settings: Settings, ports: GatewayPorts): Gateway {
+  const { clock, journal, dialer, log, observer } = ports;
+  let epoch = 0;
+  let isDraining = false;
+  const plane: DataPlane = {
+    context: {
+      wallMs: clock.wallMs(),
+      nowMs: clock.nowMs(),
+      routing: settings.routing,
+      settings: settings.station,
+      tagsOf: (station) => plane.settings.listener.known.get(station as StationId)?.tags ?? noTags,
+      isJournalWritable: journal.isWritable,
+      random: ports.random,
+      digest: ports.digest,
+      nextEpoch: () => (epoch += 1),
+    },
+    clock,
+    journal,
+    dialer,
+    wheel: startTimerWheel(clock),
+    log,
+    observer,
+    settings,
+    drivers: new Map(),
+    remembered: new Map(ports.restored),
+  };
+
+  function driverOf(station: StationId): StationDriver | null {
+    const known = plane.drivers.get(station);
+    if (known !== undefined) return known;
+    if (plane.drivers.size >= stationsMax && !forgetOne(plane)) return null;
+    const driver = new StationDriver(
+      createStation(station, plane.remembered.get(station) ?? null, ports.randomPrefix()),
+      plane,
+    );
+    plane.drivers.set(station, driver);
+    return driver;
+  }
+
+  return {
+    registry: createRegistry(plane),
+    onArrival: (arrival) => {
+      if (isDraining) return arrival.refuse(503, 'Busbar is shutting down.', 10);
+      const driver = driverOf(arrival.station);
+      if (driver === null) return arrival.refuse(503, 'Busbar knows too many stations.', 60);
+      driver.arrive(arrival);
+    },
+    reload: (next) => {
+      plane.settings = next;
+      plane.context.routing = next.routing;
+      plane.context.settings = next.station;
+      // In one go, before any frame: no station ever sees new routes without having been placed by them.
+      for (const driver of plane.drivers.values()) driver.handle({ type: 'routing_changed' });
+    },
+    drain: (spreadMs, deadlineMs) => {
+      isDraining = true;
+      return drainAll(plane, spreadMs, deadlineMs);
+    },
+    stop: () => plane.wheel.stop(),
+  };
+}
+
+const noTags: readonly string[] = [];
+
+/** Makes room by forgetting a station that has nothing open, oldest first. False when all of them are in use. */
+function forgetOne(plane: DataPlane): boolean {
+  for (const driver of plane.drivers.values()) {
+    if (!driver.isIdle) continue;
+    forgetDriver(plane, driver);
+    return true;
+  }
+  return false;
+}
+
+async function drainAll(plane: DataPlane, spreadMs: number, deadlineMs: number): Promise<boolean> {
+  const startMs = plane.clock.nowMs();
+  const drivers = [...plane.drivers.values()].filter((driver) => !driver.isIdle);
+  const stepMs = spreadMs / Math.max(1, drivers.length);
+  for (const [index, driver] of drivers.entries()) {
+    driver.handle({
+      type: 'drain_started',
+      closeAtMs: startMs + index * stepMs,
+      deadlineMs: startMs + deadlineMs,
+    });
+  }
+  // The drivers' links close by themselves; what is left at the deadline is cut by the caller.
+  while (drivers.some((driver) => !driver.isIdle)) {
+    if (plane.clock.nowMs() - startMs > deadlineMs) return false;
+    await new Promise((resolve) => setTimeout(resolve, drainPollMs));
+  }
+  return true;
+}
+
+const drainPollMs = 20;

@@ -1,0 +1,109 @@
+/**
+ * The data plane as others see it: immutable snapshots, made when asked for.
+ *
+ * Not pure only in that it reads live state; it changes nothing.
+ */
+import type { DurableStation } from '../core/journal/record.ts';
+import { isMember } from '../core/routing/table.ts';
+import { laneDepth } from '../core/station/slot.ts';
+import type { BackendLink, StationState } from '../core/station/state.ts';
+import type { StationId } from '../protocol/station-id.ts';
+import type {
+  BackendSnapshot,
+  Registry,
+  StationBackendSnapshot,
+  StationSnapshot,
+} from '../ports/registry.ts';
+import type { BackendSettings } from '../ports/settings.ts';
+import type { DataPlane } from './data-plane.ts';
+
+export function createRegistry(plane: DataPlane): Registry {
+  return {
+    station: (id) => {
+      const state = plane.drivers.get(id)?.state;
+      if (state !== undefined) return stationSnapshot(plane, id, state.durable, state);
+      const durable = plane.remembered.get(id);
+      return durable === undefined ? null : stationSnapshot(plane, id, durable, null);
+    },
+    stations: function* stations() {
+      for (const [id, { state }] of plane.drivers) yield stationSnapshot(plane, id, state.durable, state);
+      for (const [id, durable] of plane.remembered)
+        if (!plane.drivers.has(id)) yield stationSnapshot(plane, id, durable, null);
+    },
+    backends: () => [...plane.settings.backends.values()].map((backend) => backendSnapshot(plane, backend)),
+    get connectedCount() {
+      let count = 0;
+      for (const { state } of plane.drivers.values()) if (state.link !== null) count += 1;
+      return count;
+    },
+  };
+}
+
+function stationSnapshot(
+  plane: DataPlane,
+  id: StationId,
+  durable: DurableStation,
+  state: StationState | null,
+): StationSnapshot {
+  const known = plane.settings.listener.known.get(id);
+  const { boot } = durable;
+  const facts = {
+    id,
+    tags: known?.tags ?? [],
+    vendor: boot?.vendor ?? null,
+    model: boot?.model ?? null,
+    firmware: boot?.firmware ?? null,
+  };
+  const groups = [...plane.context.routing.groups.values()];
+  return {
+    ...facts,
+    connected: state?.link != null,
+    version: state?.link?.version ?? durable.version,
+    group: groups.find((group) => isMember(group, facts))?.name ?? null,
+    site: known?.site ?? null,
+    primary: state?.assignment?.primary ?? null,
+    lastSeenAt: durable.lastSeenAt === null ? null : new Date(durable.lastSeenAt).toISOString(),
+    backends: (state?.backends ?? [])
+      .filter((link) => isAttached(state, link))
+      .map((link): StationBackendSnapshot => {
+        const role = link.backend === state?.assignment?.primary ? 'primary' : 'authority';
+        return {
+          backend: link.backend,
+          role,
+          link: link.phase,
+          laneDepth: laneDepth(link),
+          lastError: link.lastError,
+        };
+      }),
+  };
+}
+
+function isAttached(state: StationState | null, link: BackendLink): boolean {
+  const assignment = state?.assignment;
+  if (assignment == null) return link.phase !== 'idle';
+  return link.backend === assignment.primary || [...assignment.actions.values()].includes(link.backend);
+}
+
+function backendSnapshot(plane: DataPlane, backend: BackendSettings): BackendSnapshot {
+  const counts = { open: 0, dialling: 0, waiting: 0, idle: 0 };
+  let stationsPrimary = 0;
+  let lastError: string | null = null;
+  for (const { state } of plane.drivers.values()) {
+    if (state.link !== null && state.assignment?.primary === backend.name) stationsPrimary += 1;
+    for (const link of state.backends) {
+      if (link.backend !== backend.name) continue;
+      counts[link.phase] += 1;
+      lastError = link.lastError ?? lastError;
+    }
+  }
+  return {
+    name: backend.name,
+    url: backend.url,
+    versions: backend.versions,
+    linksOpen: counts.open,
+    linksDialling: counts.dialling,
+    linksWaiting: counts.waiting,
+    stationsPrimary,
+    lastError,
+  };
+}

@@ -1,0 +1,332 @@
+/**
+ * The shell of one station: turns what its links report into events, and its machine's effects into calls on ports.
+ *
+ * Not pure. It decides nothing about OCPP. One driver and one `LinkEnd` per link is all a station costs here: no closure, no timer, no promise.
+ */
+import type { Effect, LinkRef, StationEvent, Step } from '../core/station/events.ts';
+import type { StationState } from '../core/station/state.ts';
+import { step } from '../core/station/step.ts';
+import type { OcppVersion } from '../protocol/version.ts';
+import type { Arrival } from '../ports/listener.ts';
+import type { DialOutcome } from '../ports/dialer.ts';
+import type { Link, LinkHandler } from '../ports/link.ts';
+import type { Secret } from '../std/secret.ts';
+import { backendSettingsOf, forgetDriver, knownStationOf, type DataPlane } from './data-plane.ts';
+import type { Sleeper } from './timer-wheel.ts';
+
+/** Our end of one link: which driver, which epoch, and the link once it is open. */
+interface LinkEnd {
+  readonly driver: StationDriver;
+  /** null: the station's link; else the backend it leads to. */
+  readonly backend: string | null;
+  readonly epoch: number;
+  link: Link | null;
+  /** Abandons the dial while there is no link yet. */
+  abandon: (() => void) | null;
+  isPausedByCore: boolean;
+  /** Its peer reads slower than we send. */
+  isCongested: boolean;
+}
+
+/** The one handler of all links. */
+const handler: LinkHandler<LinkEnd> = {
+  onText: ({ driver, backend, epoch }, text) => {
+    driver.handle(
+      backend === null
+        ? { type: 'station_frame', epoch, text }
+        : { type: 'backend_frame', backend, epoch, text },
+    );
+  },
+  onPong: ({ driver, backend, epoch }) => {
+    driver.handle(
+      backend === null ? { type: 'station_pong', epoch } : { type: 'backend_pong', backend, epoch },
+    );
+  },
+  onDrained: (end) => {
+    end.isCongested = false;
+    end.driver.applyPauses();
+  },
+  onClosed: (end, code, reason) => {
+    const { driver, backend, epoch } = end;
+    driver.forget(end);
+    driver.handle(
+      backend === null
+        ? { type: 'station_lost', epoch, code, reason }
+        : { type: 'backend_lost', backend, epoch, code, reason },
+    );
+  },
+};
+
+const dialOutcome: DialOutcome<LinkEnd> = {
+  onOpened: (end, link) => {
+    const { driver, backend, epoch } = end;
+    end.abandon = null;
+    end.link = link;
+    if (backend !== null) driver.handle({ type: 'backend_opened', backend, epoch });
+  },
+  onRefused: (end, fault, detail) => {
+    const { driver, backend, epoch } = end;
+    driver.forget(end);
+    if (backend !== null) driver.handle({ type: 'backend_refused', backend, epoch, fault, detail });
+  },
+};
+
+type SendEffect = Extract<Effect, { type: 'send' }>;
+type CloseEffect = Extract<Effect, { type: 'close' }>;
+type DialEffect = Extract<Effect, { type: 'dial' }>;
+
+export class StationDriver implements Sleeper {
+  readonly state: StationState;
+  readonly #plane: DataPlane;
+  /** Ends of links that are open, being dialled or closing: two or three. */
+  readonly #ends: LinkEnd[] = [];
+  /** Upgrade requests without an answer: one, and for the length of a step the one it replaces. */
+  readonly #arrivals: { readonly epoch: number; readonly arrival: Arrival }[] = [];
+  /** The password the station itself presented last, for the backend that owns it. */
+  #credential: Secret | null = null;
+  /** Events that came while a step's effects were being carried out. */
+  #waiting: StationEvent[] | null = null;
+  #isRunning = false;
+  #isStopped = false;
+  scheduledAtMs = Infinity;
+  wakeAtMs = Infinity;
+
+  constructor(state: StationState, plane: DataPlane) {
+    this.state = state;
+    this.#plane = plane;
+  }
+
+  /** Nothing of this station is open or on its way. */
+  get isIdle(): boolean {
+    return this.#ends.length === 0 && this.#arrivals.length === 0;
+  }
+
+  wake(): void {
+    this.handle({ type: 'tick' });
+  }
+
+  /** Takes an upgrade request to the machine. */
+  arrive(arrival: Arrival): void {
+    const epoch = this.#plane.context.nextEpoch();
+    this.#arrivals.push({ epoch, arrival });
+    arrival.onGone = () => {
+      this.#takeArrival(epoch);
+      this.handle({ type: 'station_lost', epoch, code: null, reason: 'gone_before_upgrade' });
+    };
+    const { offered, isAuthenticated } = arrival;
+    this.handle({ type: 'station_arrived', epoch, offered, isAuthenticated });
+  }
+
+  /** Runs one step and carries out what it decided. An event that comes meanwhile has its turn after it. */
+  handle(event: StationEvent): void {
+    if (this.#isStopped) return;
+    if (this.#isRunning) {
+      (this.#waiting ??= []).push(event);
+      return;
+    }
+    this.#isRunning = true;
+    this.#run(event);
+    for (let next = this.#waiting?.shift(); next !== undefined; next = this.#waiting?.shift())
+      this.#run(next);
+    this.#waiting = null;
+    this.#isRunning = false;
+  }
+
+  /** Reads from every link, or from none while one of this station's peers does not take what it is sent. */
+  applyPauses(): void {
+    const isCongested = this.#ends.some((end) => end.isCongested);
+    for (const end of this.#ends) {
+      if (isCongested || end.isPausedByCore) end.link?.pause();
+      else end.link?.resume();
+    }
+  }
+
+  forget(end: LinkEnd): void {
+    const at = this.#ends.indexOf(end);
+    if (at !== -1) this.#ends.splice(at, 1);
+    if (end.isCongested) this.applyPauses();
+  }
+
+  #run(event: StationEvent): void {
+    const { context, clock, journal } = this.#plane;
+    context.wallMs = clock.wallMs();
+    context.nowMs = clock.nowMs();
+    context.isJournalWritable = journal.isWritable;
+    let decided: Step;
+    try {
+      decided = step(this.state, event, context);
+    } catch (bug) {
+      this.#stop(bug);
+      return;
+    }
+    const position = this.#record(decided);
+    for (const effect of decided.effects) this.#perform(effect, position);
+    this.wakeAtMs = decided.wakeAtMs;
+    this.#plane.wheel.schedule(this);
+  }
+
+  /** Hands the records to the journal. Returns the position of the last. */
+  #record({ records }: Step): number {
+    const { journal, observer } = this.#plane;
+    let position = 0;
+    let isDurableChanged = false;
+    for (const record of records) {
+      position = journal.append(record);
+      observer.onRecord(record);
+      if (record.type === 'booted' || (record.type === 'link' && record.link === 'station'))
+        isDurableChanged = true;
+    }
+    if (isDurableChanged) journal.saveStation(this.state.id, this.state.durable);
+    return position;
+  }
+
+  #perform(effect: Effect, position: number): void {
+    switch (effect.type) {
+      case 'send':
+        if (effect.when === 'now') this.#send(effect);
+        else this.#plane.journal.afterCommit(position, sendLater, this, effect);
+        return;
+      case 'accept':
+        return this.#accept(effect.epoch, effect.version);
+      case 'refuse':
+        this.#takeArrival(effect.epoch)?.refuse(effect.status, effect.reason, effect.retryAfterS);
+        return this.#plane.observer.onRefusal(this.state.id, effect.status, effect.reason);
+      case 'dial':
+        return this.#dial(effect);
+      case 'close':
+        if (effect.when === 'now') this.#close(effect);
+        else this.#plane.journal.afterCommit(position, closeLater, this, effect);
+        return;
+      case 'terminate':
+        return this.#endOf(effect.link)?.link?.terminate();
+      case 'ping':
+        return this.#endOf(effect.link)?.link?.ping();
+      case 'pause_reading':
+        return this.#pause(effect.link, true);
+      case 'resume_reading':
+        return this.#pause(effect.link, false);
+      case 'notice':
+        return this.#plane.observer.onNotice(this.state.id, effect.notice, effect.backend);
+    }
+  }
+
+  /** For `sendLater` and `closeLater`, which the journal calls. */
+  performLate(effect: SendEffect | CloseEffect): void {
+    if (effect.type === 'send') this.#send(effect);
+    else this.#close(effect);
+  }
+
+  #send({ link, text }: SendEffect): void {
+    const end = this.#endOf(link);
+    if (end === null || end.link === null) return;
+    end.link.send(text);
+    if (end.isCongested || end.link.bufferedBytes <= this.#plane.settings.links.congestedBytes) return;
+    end.isCongested = true;
+    this.applyPauses();
+  }
+
+  #accept(epoch: number, version: OcppVersion): void {
+    const arrival = this.#takeArrival(epoch);
+    const end: LinkEnd = {
+      driver: this,
+      backend: null,
+      epoch,
+      link: null,
+      abandon: null,
+      isPausedByCore: false,
+      isCongested: false,
+    };
+    end.link = arrival?.accept(version, handler, end) ?? null;
+    if (end.link === null) {
+      return this.handle({ type: 'station_lost', epoch, code: null, reason: 'gone_before_upgrade' });
+    }
+    this.#credential = arrival?.credential ?? null;
+    this.#ends.push(end);
+  }
+
+  #dial({ backend, epoch, version }: DialEffect): void {
+    const settings = backendSettingsOf(this.#plane, backend);
+    if (settings === null) {
+      return this.handle({
+        type: 'backend_refused',
+        backend,
+        epoch,
+        fault: 'misconfigured',
+        detail: 'not configured',
+      });
+    }
+    const end: LinkEnd = {
+      driver: this,
+      backend,
+      epoch,
+      link: null,
+      abandon: null,
+      isPausedByCore: false,
+      isCongested: false,
+    };
+    this.#ends.push(end);
+    const forwarded =
+      settings.credentials.kind === 'forward'
+        ? (this.#arrivals.at(-1)?.arrival.credential ?? this.#credential)
+        : null;
+    const known = knownStationOf(this.#plane, this.state.id);
+    end.abandon = this.#plane.dialer.dial(
+      { station: this.state.id, backend: settings, known, version, forwarded },
+      handler,
+      dialOutcome,
+      end,
+    );
+  }
+
+  #close({ link, code, reason }: CloseEffect): void {
+    const end = this.#endOf(link);
+    if (end === null) return;
+    if (end.link !== null) return end.link.close(code, reason);
+    end.abandon?.();
+    this.forget(end);
+  }
+
+  #pause(link: LinkRef, isPaused: boolean): void {
+    const end = this.#endOf(link);
+    if (end === null) return;
+    end.isPausedByCore = isPaused;
+    this.applyPauses();
+  }
+
+  #endOf({ epoch }: LinkRef): LinkEnd | null {
+    for (const end of this.#ends) if (end.epoch === epoch) return end;
+    return null;
+  }
+
+  #takeArrival(epoch: number): Arrival | null {
+    const at = this.#arrivals.findIndex((waiting) => waiting.epoch === epoch);
+    return at === -1 ? null : (this.#arrivals.splice(at, 1)[0]?.arrival ?? null);
+  }
+
+  /**
+   * A bug of ours: this machine ends here, the other stations go on. Its links are cut, so that the station keeps what was not answered; when it
+   * comes back it gets a new machine.
+   */
+  #stop(bug: unknown): void {
+    this.#isStopped = true;
+    this.wakeAtMs = Infinity;
+    for (const { arrival } of this.#arrivals.splice(0))
+      arrival.refuse(503, 'A fault in Busbar stopped this station.', stoppedRetryAfterS);
+    for (const end of this.#ends.splice(0)) {
+      end.abandon?.();
+      end.link?.terminate();
+    }
+    forgetDriver(this.#plane, this);
+    this.#plane.observer.onBug(this.state.id, bug);
+  }
+}
+
+const stoppedRetryAfterS = 60;
+
+function sendLater(driver: StationDriver, effect: SendEffect): void {
+  driver.performLate(effect);
+}
+
+function closeLater(driver: StationDriver, effect: CloseEffect): void {
+  driver.performLate(effect);
+}

@@ -1,0 +1,137 @@
+/** Simulated stations straight against a simulated backend: what the kit says of itself before it is trusted with a gateway. */
+import { afterEach, expect, test } from 'vitest';
+import { ocppVersions, type OcppVersion } from '../../src/protocol/version.ts';
+import {
+  checkAnswers,
+  checkDelivered,
+  checkDiscarded,
+  checkDuplicates,
+  checkIdentity,
+  checkLinks,
+  checkOneOutstanding,
+  checkOrder,
+  describeViolations,
+  guaranteedCalls,
+  type Evidence,
+} from '../../src/testkit/checkers.ts';
+import type { Ledger } from '../../src/testkit/ledger.ts';
+import { isSettled, type LifeSpec } from '../../src/testkit/life-state.ts';
+import { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
+import { SimulatedStation } from '../../src/testkit/simulated-station.ts';
+import { until } from '../../src/testkit/until.ts';
+
+const running: { stop(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((part) => part.stop()));
+});
+
+const fast = {
+  speed: 1_000,
+  idleMs: [5_000, 60_000],
+  chargingMs: [60_000, 600_000],
+  callTimeoutMs: 5_000,
+} as const satisfies Partial<LifeSpec>;
+
+async function startBackend(
+  ...args: ConstructorParameters<typeof SimulatedBackend>
+): Promise<SimulatedBackend> {
+  const backend = new SimulatedBackend(...args);
+  await backend.start();
+  running.push(backend);
+  return backend;
+}
+
+function startStations(
+  count: number,
+  version: OcppVersion,
+  url: string,
+  spec: Partial<LifeSpec> = {},
+): SimulatedStation[] {
+  const stations = Array.from(
+    { length: count },
+    (_, at) =>
+      new SimulatedStation(
+        { id: `CP-${at}`, seed: 7, offers: [version], ...fast, ...spec },
+        { url },
+        { keepsLedger: true },
+      ),
+  );
+  running.unshift(...stations);
+  return stations;
+}
+
+function evidenceOf(stations: readonly SimulatedStation[], backend: SimulatedBackend): Evidence {
+  const ledgers = new Map(stations.map((station) => [station.id, station.ledger as Ledger]));
+  return { stations: ledgers, backends: new Map([['backend', backend.ledgers]]) };
+}
+
+function transactionsEnded(stations: readonly SimulatedStation[]): number {
+  return stations.reduce((sum, { life }) => sum + life.stats.transactionsEnded, 0);
+}
+
+async function windDown(stations: readonly SimulatedStation[]): Promise<void> {
+  for (const station of stations) station.windDown();
+  await until(
+    'every station has nothing left to say',
+    () => stations.every(({ life }) => isSettled(life)),
+    20_000,
+  );
+}
+
+function expectClean(evidence: Evidence): void {
+  const found = [
+    ...checkAnswers(evidence, { answerWithinMs: 5_000, endMs: performance.now() }),
+    ...checkDelivered(evidence),
+    ...checkIdentity(evidence),
+    ...checkOneOutstanding(evidence, { callTimeoutMs: 5_000 }),
+    ...checkLinks(evidence),
+    ...checkOrder(evidence),
+    ...checkDuplicates(evidence, { kills: 0 }),
+    ...checkDiscarded(evidence),
+  ];
+  expect(describeViolations(found)).toBe('');
+}
+
+test.each(ocppVersions)(
+  'an hour of %s life with commands, resets and power cuts leaves both ledgers clean',
+  async (version) => {
+    const backend = await startBackend({
+      commandEveryMs: 100,
+      answerDelayMs: [0, 3],
+      tokensRefused: 0.1,
+      bootsRefused: 0.2,
+      intervalS: 60,
+    });
+    const stations = startStations(6, version, backend.url, {
+      powerCutEveryMs: 1_200_000,
+      answerDelayMs: [0, 2],
+    });
+    await until('60 transactions ended', () => transactionsEnded(stations) >= 60, 30_000);
+    await windDown(stations);
+    const evidence = evidenceOf(stations, backend);
+    expectClean(evidence);
+    const calls = [...evidence.stations.values()].flatMap((ledger) => guaranteedCalls(ledger));
+    expect(calls.length).toBeGreaterThan(300);
+    const stats = [...backend.stations()].map((station) => station.stats);
+    expect(stats.reduce((sum, { commandResults }) => sum + commandResults, 0)).toBeGreaterThan(20);
+    expect(stats.reduce((sum, { commandErrors }) => sum + commandErrors, 0)).toBeGreaterThan(0);
+    expect(stations.reduce((sum, { life }) => sum + life.stats.boots, 0)).toBeGreaterThan(stations.length);
+  },
+);
+
+test('a backend that goes away and comes back gets every transaction message, in order', async () => {
+  const backend = await startBackend();
+  const stations = startStations(4, 'ocpp1.6', backend.url, { powerCutEveryMs: Infinity });
+  for (const how of ['close', 'cut', 'close'] as const) {
+    const before = transactionsEnded(stations);
+    await until('some transactions ended', () => transactionsEnded(stations) >= before + 8, 20_000);
+    await backend.stop(how);
+    const queued = (): number => stations.reduce((sum, { life }) => sum + life.queue.length, 0);
+    await until('stations queue while it is away', () => queued() > 20);
+    await backend.start();
+  }
+  await windDown(stations);
+  expectClean(evidenceOf(stations, backend));
+  expect(stations.every(({ life }) => life.stats.links >= 3)).toBe(true);
+});
