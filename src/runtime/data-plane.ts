@@ -3,19 +3,29 @@
  *
  * Not pure. One object of it exists in a process; a driver holds a reference and nothing else of the shell.
  */
-import type { Notice, StationContext } from '../core/station/events.ts';
+import type { Notice, StationContext, StationEvent } from '../core/station/events.ts';
 import type { DurableStation, StationRecord } from '../core/journal/record.ts';
+import type { StationState } from '../core/station/state.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Dialer } from '../ports/dialer.ts';
 import type { Journal } from '../ports/journal.ts';
+import type { Arrival } from '../ports/listener.ts';
 import type { Log } from '../ports/log.ts';
 import type { BackendSettings, KnownStation, Settings } from '../ports/settings.ts';
-import type { StationDriver } from './station-driver.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
 /** The step's context, whose clocks the driver sets before each step. */
 export type LiveContext = { -readonly [Key in keyof StationContext]: StationContext[Key] };
+
+/** What the plane knows of a station's driver. */
+export interface Driver {
+  readonly state: StationState;
+  /** Nothing of this station is open or on its way. */
+  readonly isIdle: boolean;
+  arrive(arrival: Arrival): void;
+  handle(event: StationEvent): void;
+}
 
 /** Told of everything that happens on the data plane; counts, never waits. */
 export interface Observer {
@@ -37,13 +47,13 @@ export interface DataPlane {
   readonly observer: Observer;
   settings: Settings;
   /** Drivers by identity; made when a station first arrives. */
-  readonly drivers: Map<StationId, StationDriver>;
+  readonly drivers: Map<StationId, Driver>;
   /** What is known of stations that have no driver: what outlived the last process, and what forgotten drivers left. */
   readonly remembered: Map<StationId, DurableStation>;
 }
 
 /** Lets go of a station's driver, and keeps what it knew of the station if that was ever seen. */
-export function forgetDriver(plane: DataPlane, { state }: StationDriver): void {
+export function forgetDriver(plane: DataPlane, { state }: Driver): void {
   plane.drivers.delete(state.id);
   if (state.durable.lastSeenAt !== null) plane.remembered.set(state.id, state.durable);
 }

@@ -13,7 +13,7 @@ import type { Arrival } from '../ports/listener.ts';
 import type { Log } from '../ports/log.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Settings } from '../ports/settings.ts';
-import { forgetDriver, type DataPlane, type Observer } from './data-plane.ts';
+import { forgetDriver, type DataPlane, type Driver, type Observer } from './data-plane.ts';
 import { createRegistry } from './snapshots.ts';
 import { StationDriver } from './station-driver.ts';
 import { startTimerWheel } from './timer-wheel.ts';
@@ -75,7 +75,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     remembered: new Map(ports.restored),
   };
 
-  function driverOf(station: StationId): StationDriver | null {
+  function driverOf(station: StationId): Driver | null {
     const known = plane.drivers.get(station);
     if (known !== undefined) return known;
     if (plane.drivers.size >= stationsMax && !forgetOne(plane)) return null;

@@ -11,7 +11,13 @@ import type { Arrival } from '../ports/listener.ts';
 import type { DialOutcome } from '../ports/dialer.ts';
 import type { Link, LinkHandler } from '../ports/link.ts';
 import type { Secret } from '../std/secret.ts';
-import { backendSettingsOf, forgetDriver, knownStationOf, type DataPlane } from './data-plane.ts';
+import {
+  backendSettingsOf,
+  forgetDriver,
+  knownStationOf,
+  type DataPlane,
+  type Driver,
+} from './data-plane.ts';
 import type { Sleeper } from './timer-wheel.ts';
 
 /** Our end of one link: which driver, which epoch, and the link once it is open. */
@@ -75,7 +81,7 @@ type SendEffect = Extract<Effect, { type: 'send' }>;
 type CloseEffect = Extract<Effect, { type: 'close' }>;
 type DialEffect = Extract<Effect, { type: 'dial' }>;
 
-export class StationDriver implements Sleeper {
+export class StationDriver implements Sleeper, Driver {
   readonly state: StationState;
   readonly #plane: DataPlane;
   /** Ends of links that are open, being dialled or closing: two or three. */
