@@ -46,6 +46,8 @@ export interface LifeOptions {
   readonly bootsOnReconnect: boolean;
   /** 2.1: status by NotifyEvent instead of StatusNotification. */
   readonly statusByEvent: boolean;
+  /** 2.1: opens an event stream and sends on it (SEND). */
+  readonly streams: boolean;
   /** Messages kept while offline; above it meter readings are left out (OCPP 2.x E04.FR.07). */
   readonly queueMax: number;
 }
@@ -67,6 +69,7 @@ export const lifeDefaults = {
   callTimeoutMs: 30_000,
   answerDelayMs: [0, 0],
   retryIds: 'new',
+  streams: true,
   queueMax: 1_000,
 } as const satisfies Partial<LifeOptions>;
 

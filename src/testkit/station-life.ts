@@ -184,7 +184,8 @@ function onBootAnswered(life: StationLife, payload: Message['payload'], clock: L
   keep(life, 'SecurityEventNotification', reading, securityEventPayload(reading, clock.wallMs), {
     isOptional: true,
   });
-  if (life.version === 'ocpp2.1') say(life, 'OpenPeriodicEventStream', openStreamPayload(), 0);
+  if (life.version === 'ocpp2.1' && life.options.streams)
+    say(life, 'OpenPeriodicEventStream', openStreamPayload(), 0);
 }
 
 function onTransactionAnswered(
