@@ -144,14 +144,14 @@ test.each(ocppVersions)('ocpp-rpc in strict mode takes every frame of a %s stati
  */
 function validator21(): ReturnType<typeof createValidator> {
   const file = new URL('../../node_modules/ocpp-rpc/lib/schemas/ocpp2_1.json', import.meta.url);
-  const schemas: unknown = JSON.parse(readFileSync(file, 'utf8'), (key, value: unknown) => {
+  const schemas = JSON.parse(readFileSync(file, 'utf8'), (key, value: unknown) => {
     if (key === '$id')
       return String(value)
         .replace(/Request$/, '.req')
         .replace(/Response$/, '.conf');
     if (typeof value !== 'object' || value === null || !('enum' in value)) return value;
     return { ...value, additionalProperties: undefined };
-  });
+  }) as object[];
   return createValidator('ocpp2.1', schemas);
 }
 
