@@ -10,10 +10,18 @@ import type { StationId } from '../protocol/station-id.ts';
  * counted as missing.
  */
 export interface Journal {
-  /** Takes the record and returns its (first) position. */
+  /** Takes the record and returns its (first) position; `Infinity`, which never commits, where it could not be taken. */
   append(record: StationRecord): number;
-  /** Runs `done(owner, task)` once everything up to `position` is on disk; in order of positions. Kept without a promise: this is on a frame's path. */
-  afterCommit<Owner, Task>(position: number, done: (owner: Owner, task: Task) => void, owner: Owner, task: Task): void;
+  /**
+   * Runs `done(owner, task)` once everything up to `position` is on disk: at once where it is, never for a record that was not taken. In the order of
+   * the calls, which is that of positions. Kept without a promise: this is on a frame's path.
+   */
+  afterCommit<Owner, Task>(
+    position: number,
+    done: (owner: Owner, task: Task) => void,
+    owner: Owner,
+    task: Task,
+  ): void;
   /** Saves what outlives the process of a station, in the same commit as the records before it. */
   saveStation(station: StationId, durable: DurableStation): void;
   /** False from a failed write until the next good one. */
@@ -34,7 +42,7 @@ export interface JournalStats {
   readonly records: number;
   /** Records that could not be kept while the journal failed. */
   readonly recordsMissed: number;
-  /** Bytes and records waiting for a commit. */
+  /** What waits for a commit; bytes as characters of the encoded records. */
   readonly pendingBytes: number;
   readonly pendingRecords: number;
   /** Told the duration of every commit, in seconds. */
@@ -44,7 +52,9 @@ export interface JournalStats {
 /** What a reader may ask for. Positions are opaque to users and exclusive: `after` excludes the given one. */
 export interface FrameQuery {
   readonly station?: StationId;
+  /** From this wall-clock time on. */
   readonly fromMs?: number;
+  /** Before this wall-clock time. */
   readonly toMs?: number;
   readonly action?: string;
   /** Continue after (with `order: 'desc'`: before) this position. */
@@ -54,13 +64,21 @@ export interface FrameQuery {
   readonly limit: number;
 }
 
+/** The `code` of the error that a read rejects with. */
 export type ReadFault = 'storage_unavailable';
 
-/** Reads what was committed, on a thread of its own. */
+/** Reads what was committed, on a thread of its own. Batches that cannot be trusted are logged, and given by `records` as a gap. */
 export interface JournalReader {
+  /** Up to `limit` frames in the query's order; fewer before the end only where their texts are beyond 8 MiB, and then at least one. */
   frames(query: FrameQuery): Promise<readonly JournalFrame[]>;
   /** Raw records from a position on, oldest first: for exports and checkers. `next` is where to go on, null at the end. */
-  records(after: number, limit: number): Promise<{ readonly records: readonly { position: number; record: JournalRecord }[]; readonly next: number | null }>;
+  records(
+    after: number,
+    limit: number,
+  ): Promise<{
+    readonly records: readonly { position: number; record: JournalRecord }[];
+    readonly next: number | null;
+  }>;
   /** What outlived the last process, of every station. */
   stations(): Promise<ReadonlyMap<StationId, DurableStation>>;
   close(): Promise<void>;

@@ -2,6 +2,9 @@
  * Journal records for tests: any record at all, and plain ones to change a field of.
  */
 import fc from 'fast-check';
+import { encodeRecord } from '../../src/core/journal/codec.ts';
+import { positionsOf } from '../../src/core/journal/record.ts';
+import type { JournalBatch } from '../../src/ports/journal-store.ts';
 import type {
   BootedRecord,
   FrameRecord,
@@ -64,7 +67,16 @@ const link: fc.Arbitrary<LinkName> = fc.oneof(
     .map((name) => `backend:${name}` as const),
 );
 const action = fc.oneof(fc.constantFrom(null, '', 'Heartbeat', 'MeterValues'), fc.string());
-const idPlace = { idStart: fc.nat(300), idEnd: fc.nat(300) };
+const idToken = wellFormed.map((id) => JSON.stringify(id));
+/** Any text around a message id, or without one. */
+const textAndId = fc.oneof(
+  wellFormed.map((text) => ({ text, idStart: 0, idEnd: 0 })),
+  fc.tuple(wellFormed, idToken, wellFormed).map(([before, id, after]) => ({
+    text: before + id + after,
+    idStart: before.length,
+    idEnd: before.length + id.length,
+  })),
+);
 const sentKind = fc.constantFrom(
   'call' as const,
   'result' as const,
@@ -75,6 +87,19 @@ const sentKind = fc.constantFrom(
 const kind = fc.oneof(sentKind, fc.constant('invalid' as const));
 const maybeText = fc.option(wellFormed);
 
+interface Place {
+  readonly text: string;
+  readonly idStart: number;
+  readonly idEnd: number;
+}
+
+function placed<Rest extends object>({
+  place,
+  ...rest
+}: Rest & { readonly place: Place }): Omit<Rest & { place: Place }, 'place'> & Place {
+  return Object.assign(rest, place);
+}
+
 const anyFrame: fc.Arbitrary<FrameRecord> = fc
   .record({
     type: fc.constant('frame' as const),
@@ -83,8 +108,7 @@ const anyFrame: fc.Arbitrary<FrameRecord> = fc
     link,
     kind,
     action,
-    text: wellFormed,
-    ...idPlace,
+    place: textAndId,
     outcome: fc.constantFrom(
       'relayed',
       'queued',
@@ -97,10 +121,11 @@ const anyFrame: fc.Arbitrary<FrameRecord> = fc
       'refused',
     ),
     relayedTo: fc.option(link),
-    relayedIdToken: maybeText,
+    relayedIdToken: fc.option(idToken),
     latencyMs: fc.option(fc.double({ min: 0, max: 1e6, noNaN: true }).map((value) => value + 0)),
   })
-  .filter((frame) => frame.relayedTo !== null || frame.relayedIdToken === null);
+  .filter((frame) => frame.relayedTo !== null || frame.relayedIdToken === null)
+  .map(placed);
 
 /** A `booted` record. */
 export const anyBooted: fc.Arbitrary<BootedRecord> = fc.record({
@@ -113,16 +138,17 @@ export const anyBooted: fc.Arbitrary<BootedRecord> = fc.record({
 /** Any record, with times from 0 to 60 and few stations, so that filters meet something. */
 export const anyRecord: fc.Arbitrary<JournalRecord> = fc.oneof(
   anyFrame,
-  fc.record({
-    type: fc.constant('sent' as const),
-    at,
-    station,
-    link,
-    kind: sentKind,
-    action,
-    text: wellFormed,
-    ...idPlace,
-  }),
+  fc
+    .record({
+      type: fc.constant('sent' as const),
+      at,
+      station,
+      link,
+      kind: sentKind,
+      action,
+      place: textAndId,
+    })
+    .map(placed),
   fc.record({
     type: fc.constant('dropped' as const),
     at,
@@ -149,3 +175,23 @@ export const anyRecord: fc.Arbitrary<JournalRecord> = fc.oneof(
     cause: fc.constantFrom('not_kept', 'unreadable'),
   }),
 );
+
+/** The batch that a journal would make of these records. */
+export function batchOf(
+  first: number,
+  records: readonly JournalRecord[],
+  saved: ReadonlyMap<StationId, string> = new Map(),
+): JournalBatch {
+  const taken = records.reduce((sum, record) => sum + positionsOf(record), 0);
+  const times = records.map((record) => record.at);
+  return {
+    first,
+    last: first + taken - 1,
+    records: records.length,
+    atFrom: Math.min(...times),
+    atTo: Math.max(...times),
+    body: records.map(encodeRecord).join(''),
+    stations: new Set(records.flatMap((record) => (record.type === 'gap' ? [] : [record.station]))),
+    saved,
+  };
+}

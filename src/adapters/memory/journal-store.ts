@@ -1,0 +1,145 @@
+/**
+ * The journal in memory: for `:memory:`, where it ends with the process, and for simulations, where its disk outlives a store and fails when told to.
+ */
+import { decodeRecords, type PlacedRecord } from '../../core/journal/codec.ts';
+import type { JournalFrame } from '../../core/journal/frame-view.ts';
+import type { DurableStation } from '../../core/journal/record.ts';
+import { selectFrames } from '../../core/journal/selection.ts';
+import type { FrameQuery, JournalReader } from '../../ports/journal.ts';
+import type { CommitFault, JournalBatch, JournalStore, Retention } from '../../ports/journal-store.ts';
+import type { StationId } from '../../protocol/station-id.ts';
+import { assert } from '../../std/assert.ts';
+
+/** What a store writes to. One that is opened again holds what was committed to it. */
+export interface MemoryDisk {
+  readonly batches: JournalBatch[];
+  readonly stations: Map<StationId, string>;
+  /** Characters of the batches' bodies. */
+  size: number;
+  /** Asked for every commit: the fault it ends with, or null. */
+  faultOf: () => CommitFault | null;
+  /** Runs what ends a commit, at once or later: in a simulation, by its clock. */
+  finish: (end: () => void) => void;
+}
+
+/** An empty disk that never fails and takes one turn of the event loop for a commit. */
+export function createMemoryDisk(): MemoryDisk {
+  return {
+    batches: [],
+    stations: new Map(),
+    size: 0,
+    faultOf: () => null,
+    finish: (end) => setImmediate(end),
+  };
+}
+
+export interface MemoryJournalStore extends JournalStore {
+  /** Ends the store as a crash would: a running commit is lost and never answered. */
+  abandon(): void;
+}
+
+/** Opens the journal on a disk. */
+export function openMemoryJournal(
+  disk: MemoryDisk,
+  firstRetention: Retention,
+  wallMs: () => number,
+): JournalStore & {
+  /** Ends the store as a crash would: a running commit is lost and never answered. */ abandon(): void;
+} {
+  let retention = firstRetention;
+  let isOpen = true;
+  let isCommitting = false;
+  return {
+    lastPosition: disk.batches.at(-1)?.last ?? 0,
+    commit(batch) {
+      assert(isOpen && !isCommitting, 'an open store runs one commit at a time');
+      isCommitting = true;
+      return new Promise((resolve) => {
+        disk.finish(() => {
+          if (!isOpen) return;
+          isCommitting = false;
+          const fault = disk.faultOf();
+          if (fault === null) {
+            write(disk, batch);
+            sweep(disk, retention, wallMs());
+          }
+          resolve(fault);
+        });
+      });
+    },
+    retain(changed) {
+      retention = changed;
+    },
+    reader: readerOf(disk),
+    close() {
+      isOpen = false;
+      return Promise.resolve();
+    },
+    abandon() {
+      isOpen = false;
+    },
+  };
+}
+
+function write(disk: MemoryDisk, batch: JournalBatch): void {
+  for (const [station, state] of batch.saved) disk.stations.set(station, state);
+  if (batch.records === 0) return;
+  const newest = disk.batches.at(-1);
+  if (newest?.first === batch.first) {
+    disk.batches.pop();
+    disk.size -= newest.body.length;
+  }
+  assert(batch.first > (disk.batches.at(-1)?.last ?? 0), 'positions grow');
+  disk.batches.push(batch);
+  disk.size += batch.body.length;
+}
+
+/** The newest batch stays, since the next position is counted from it. */
+function sweep(disk: MemoryDisk, { framesMs, bytesMax }: Retention, nowMs: number): void {
+  let spent = 0;
+  for (const batch of disk.batches.slice(0, -1)) {
+    if (batch.atTo >= nowMs - framesMs && disk.size <= bytesMax) break;
+    disk.size -= batch.body.length;
+    spent += 1;
+  }
+  disk.batches.splice(0, spent);
+}
+
+function readerOf(disk: MemoryDisk): JournalReader {
+  return {
+    frames: (query) => Promise.resolve(framesOn(disk, query)),
+    records(after, limit) {
+      const records: PlacedRecord[] = [];
+      for (const batch of disk.batches) {
+        if (batch.last <= after) continue;
+        const placed = decodeRecords(batch.body, batch.first, { fromPosition: after + 1 });
+        assert(placed.ok, 'memory keeps what was written');
+        records.push(...placed.value.filter(({ position }) => position > after));
+        if (records.length > limit) break;
+      }
+      const page = records.slice(0, limit);
+      return Promise.resolve({
+        records: page,
+        next: records.length > limit ? (page.at(-1)?.position ?? null) : null,
+      });
+    },
+    stations: () =>
+      Promise.resolve(
+        new Map([...disk.stations].map(([id, state]) => [id, JSON.parse(state) as DurableStation])),
+      ),
+    close: () => Promise.resolve(),
+  };
+}
+
+function framesOn(disk: MemoryDisk, query: FrameQuery): JournalFrame[] {
+  const found: JournalFrame[] = [];
+  const batches = query.order === 'desc' ? disk.batches.toReversed() : disk.batches;
+  for (const batch of batches) {
+    if (query.station !== undefined && !batch.stations.has(query.station)) continue;
+    const frames = selectFrames(batch.body, batch.first, query);
+    assert(frames.ok, 'memory keeps what was written');
+    found.push(...frames.value);
+    if (found.length >= query.limit) break;
+  }
+  return found.slice(0, query.limit);
+}

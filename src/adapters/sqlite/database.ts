@@ -1,0 +1,190 @@
+/**
+ * The journal's database file: opening it safely, and what its tables are.
+ *
+ * WAL and `synchronous=FULL`: a commit is on disk when it returns. SQL is written out here, not built: see docs/adr/journal-batches.md. One process writes
+ * a journal; a lock on a file beside it, which the system drops with the process, keeps a second one from numbering its records the same.
+ */
+import { DatabaseSync } from 'node:sqlite';
+import { fail, ok, type Result } from '../../std/result.ts';
+
+/** Why a journal cannot be opened; all but `in_use` and `cannot_open` need an operator. */
+export type OpenFaultCode = 'sqlite_too_old' | 'newer_schema' | 'not_a_journal' | 'in_use' | 'cannot_open';
+
+export interface OpenFault {
+  readonly fault: OpenFaultCode;
+  /** A sentence for the operator: what, where, what to do. */
+  readonly detail: string;
+}
+
+/** Positions are cut into pages of this many; stations and times are indexed by page. Part of the format. */
+export const pagePositions = 65_536;
+
+/** The page that a batch belongs to, by its first position. */
+export function pageOf(position: number): number {
+  return Math.floor(position / pagePositions);
+}
+
+/** The first position of a page. */
+export function firstPositionOf(page: number): number {
+  return page * pagePositions;
+}
+
+/** Earlier releases can corrupt a database in WAL mode (sqlite.org, release 3.51.3: WAL-reset bug). */
+const sqliteVersionMin = [3, 51, 3] as const;
+
+/** 'Busb', in the file's header: what `file` and SQLite call the application id. */
+const applicationId = 0x42757362;
+
+/** Entry n brings a journal from schema n to n + 1. Only ever added to. */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE batch (
+    first INTEGER PRIMARY KEY,
+    last INTEGER NOT NULL,
+    at_from INTEGER NOT NULL,
+    at_to INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    encoding INTEGER NOT NULL,
+    stations TEXT NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE page_station (page INTEGER NOT NULL, station TEXT NOT NULL, PRIMARY KEY (page, station)) STRICT, WITHOUT ROWID;
+  CREATE TABLE page_time (page INTEGER PRIMARY KEY, at_from INTEGER NOT NULL, at_to INTEGER NOT NULL) STRICT;
+  CREATE TABLE station (id TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+];
+
+/** Opens the journal for its one writer, makes or migrates it, and brings everything in its WAL into the file. */
+export function openForWriting(file: string): Result<DatabaseSync, OpenFault> {
+  return opening(file, false, (database) => {
+    database.exec(`
+      PRAGMA page_size = 8192;
+      PRAGMA auto_vacuum = INCREMENTAL;
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      PRAGMA wal_autocheckpoint = 0;
+      PRAGMA temp_store = MEMORY;
+    `);
+    // A WAL that a failed sync left behind may be whole in memory and torn on disk, and what is appended to a torn one is lost with it: so it is
+    // emptied into the database, which is synced, before anything new is written.
+    checkpoint(database, 'TRUNCATE');
+    return migrate(database, file);
+  });
+}
+
+/** Opens the journal beside its writer. */
+export function openForReading(file: string): Result<DatabaseSync, OpenFault> {
+  return opening(file, true, () => null);
+}
+
+/** Holds the journal's lock until the process ends or `close` is called on what this returns. */
+export function lockJournal(file: string): Result<DatabaseSync, OpenFault> {
+  const lockFile = `${file}-lock`;
+  let lock: DatabaseSync | null = null;
+  try {
+    lock = new DatabaseSync(lockFile);
+    lock.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    return ok(lock);
+  } catch (error) {
+    lock?.close();
+    if (resultCodeOf(error) === busyCode) {
+      return fault(
+        'in_use',
+        `${file} is in use by another process: stop it, or give this one a storage of its own`,
+      );
+    }
+    return fault('cannot_open', `${lockFile} cannot be locked: ${messageOf(error)}`);
+  }
+}
+
+/** Moves what the WAL holds into the database. `TRUNCATE` moves all of it or throws; `PASSIVE` what no reader stands in the way of. */
+export function checkpoint(database: DatabaseSync, mode: 'PASSIVE' | 'TRUNCATE'): void {
+  const row = database.prepare(`PRAGMA wal_checkpoint(${mode})`).get();
+  if (mode === 'TRUNCATE' && row?.['busy'] !== 0) throw new Error('the WAL is still being read');
+}
+
+/** SQLite's primary result code of an error, 0 for another kind of error. */
+export function resultCodeOf(error: unknown): number {
+  const code = error instanceof Error && 'errcode' in error ? error.errcode : 0;
+  return typeof code === 'number' ? code & 0xff : 0;
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const busyCode = 5;
+const notADatabaseCode = 26;
+const busyTimeoutMs = 2_000;
+
+function opening(
+  file: string,
+  readOnly: boolean,
+  prepare: (database: DatabaseSync) => OpenFault | null,
+): Result<DatabaseSync, OpenFault> {
+  const version = process.versions['sqlite'] ?? '0';
+  if (isOlder(version)) {
+    return fault(
+      'sqlite_too_old',
+      `SQLite ${version} can corrupt a journal: run Busbar on a Node with ${sqliteVersionMin.join('.')} or later`,
+    );
+  }
+  let database: DatabaseSync | null = null;
+  try {
+    database = new DatabaseSync(file, { readOnly, timeout: busyTimeoutMs });
+    const found = prepare(database);
+    if (found === null) return ok(database);
+    database.close();
+    return fail(found);
+  } catch (error) {
+    database?.close();
+    if (resultCodeOf(error) === notADatabaseCode) return notAJournal(file);
+    return fault('cannot_open', `${file} cannot be opened: ${messageOf(error)}`);
+  }
+}
+
+function migrate(database: DatabaseSync, file: string): OpenFault | null {
+  const schema = numberOf(database, 'PRAGMA user_version');
+  const application = numberOf(database, 'PRAGMA application_id');
+  const tables = numberOf(database, 'SELECT count(*) FROM sqlite_schema');
+  if (application !== applicationId && tables > 0) return notAJournal(file).fault;
+  if (schema > migrations.length) {
+    return {
+      fault: 'newer_schema',
+      detail: `${file} was written by a newer Busbar (schema ${schema}, this one knows ${migrations.length}): run that release or a later one`,
+    };
+  }
+  if (schema === migrations.length) return null;
+  const steps = migrations.slice(schema).join('\n');
+  database.exec(`
+    BEGIN IMMEDIATE;
+    ${steps}
+    PRAGMA application_id = ${applicationId};
+    PRAGMA user_version = ${migrations.length};
+    COMMIT;
+  `);
+  return null;
+}
+
+function isOlder(version: string): boolean {
+  const parts = version.split('.').map(Number);
+  for (const [at, wanted] of sqliteVersionMin.entries()) {
+    const part = parts[at] ?? 0;
+    if (part !== wanted) return part < wanted;
+  }
+  return false;
+}
+
+function numberOf(database: DatabaseSync, sql: string): number {
+  const row = database.prepare(sql).get() ?? {};
+  return Number(Object.values(row)[0]);
+}
+
+function notAJournal(file: string): { readonly ok: false; readonly fault: OpenFault } {
+  return fault('not_a_journal', `${file} is no journal of Busbar's: name another file under storage`);
+}
+
+function fault(code: OpenFaultCode, detail: string): { readonly ok: false; readonly fault: OpenFault } {
+  return fail({ fault: code, detail });
+}

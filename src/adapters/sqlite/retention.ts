@@ -1,0 +1,85 @@
+/**
+ * Deletes the oldest batches, by age and by size, a few milliseconds at a time.
+ *
+ * Deleting needs no promise, so its transactions are not synced on their own: a power cut gives back what the next sweep deletes again.
+ * The newest batch stays whatever its age, since the next position is counted from it.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import type { Retention } from '../../ports/journal-store.ts';
+import { pageOf } from './database.ts';
+
+export interface Sweeper {
+  /** One slice; true when there is more to delete. `nowMs` is the wall clock. */
+  sweep(retention: Retention, nowMs: number): boolean;
+}
+
+/** A commit that comes during a slice waits at most about this long, and for the row being deleted. */
+const sliceMs = 5;
+const vacuumPages = 64;
+
+export function createSweeper(database: DatabaseSync): Sweeper {
+  const begin = database.prepare('BEGIN IMMEDIATE');
+  const commit = database.prepare('COMMIT');
+  const oldest = database.prepare('SELECT first, at_to FROM batch ORDER BY first LIMIT 1');
+  const newest = database.prepare('SELECT first FROM batch ORDER BY first DESC LIMIT 1');
+  const remove = database.prepare('DELETE FROM batch WHERE first = ?');
+  const removeStations = database.prepare(
+    'DELETE FROM page_station WHERE (page, station) IN (SELECT page, station FROM page_station WHERE page < ? LIMIT 500)',
+  );
+  const removeTimes = database.prepare('DELETE FROM page_time WHERE page < ?');
+  const pageCount = database.prepare('PRAGMA page_count');
+  const freePages = database.prepare('PRAGMA freelist_count');
+  const pageBytes = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
+
+  /** Deletes batches until the slice is over; true when it ended before the work did. */
+  function removeBatches(retention: Retention, nowMs: number, endMs: number): boolean {
+    const newestFirst = newest.get()?.['first'];
+    while (performance.now() < endMs) {
+      const row = oldest.get();
+      if (row === undefined || row['first'] === newestFirst) return false;
+      const isOld = Number(row['at_to']) < nowMs - retention.framesMs;
+      if (!isOld && usedBytes() <= retention.bytesMax) return false;
+      remove.run(Number(row['first']));
+    }
+    return true;
+  }
+
+  function usedBytes(): number {
+    const pages = Number(pageCount.get()?.['page_count']);
+    const free = Number(freePages.get()?.['freelist_count']);
+    return (pages - free) * pageBytes;
+  }
+
+  /** Forgets the pages before the oldest batch; true when some are left. */
+  function removePages(endMs: number): boolean {
+    const first = oldest.get()?.['first'];
+    if (first === undefined) return false;
+    const page = pageOf(Number(first));
+    removeTimes.run(page);
+    while (performance.now() < endMs) {
+      if (removeStations.run(page).changes === 0) return false;
+    }
+    return true;
+  }
+
+  /** Gives free pages back to the file system where there are many; a few are kept, since the next batches need them. */
+  function shrink(): boolean {
+    const pages = Number(pageCount.get()?.['page_count']);
+    const free = Number(freePages.get()?.['freelist_count']);
+    if (free < vacuumPages * 2 || free * 4 < pages) return false;
+    database.exec(`PRAGMA incremental_vacuum(${vacuumPages})`);
+    return true;
+  }
+
+  return {
+    sweep(retention, nowMs) {
+      const endMs = performance.now() + sliceMs;
+      database.exec('PRAGMA synchronous = NORMAL');
+      begin.run();
+      const isMore = removeBatches(retention, nowMs, endMs) || removePages(endMs) || shrink();
+      commit.run();
+      database.exec('PRAGMA synchronous = FULL');
+      return isMore;
+    },
+  };
+}

@@ -1,0 +1,65 @@
+/**
+ * What the journal's two threads and the main one say to each other.
+ */
+import type { JournalFrame } from '../../core/journal/frame-view.ts';
+import type { PlacedRecord } from '../../core/journal/codec.ts';
+import type { FrameQuery } from '../../ports/journal.ts';
+import type { CommitFault, Retention } from '../../ports/journal-store.ts';
+import type { OpenFault } from './database.ts';
+import type { WrittenBatch } from './writer.ts';
+
+/** What a thread is started with. */
+export interface WriterThreadData {
+  readonly file: string;
+  readonly retention: Retention;
+}
+
+export interface ReaderThreadData {
+  readonly file: string;
+}
+
+export type ToWriter =
+  | { readonly type: 'commit'; readonly batch: WrittenBatch }
+  | { readonly type: 'retain'; readonly retention: Retention }
+  | { readonly type: 'close' };
+
+/** `opened` or `refused` comes first, then one `committed` for every commit. */
+export type FromWriter =
+  | { readonly type: 'opened'; readonly lastPosition: number }
+  | { readonly type: 'refused'; readonly fault: OpenFault }
+  | { readonly type: 'committed'; readonly fault: CommitFault | null };
+
+export type ReadRequest =
+  | { readonly type: 'frames'; readonly query: FrameQuery }
+  | { readonly type: 'records'; readonly after: number; readonly limit: number }
+  | { readonly type: 'stations' };
+
+export type ToReader =
+  | { readonly type: 'read'; readonly id: number; readonly request: ReadRequest }
+  | { readonly type: 'close' };
+
+/** A batch that cannot be read; its records are given as a gap. */
+export interface UnreadableBatch {
+  readonly first: number;
+  readonly last: number;
+  readonly records: number;
+}
+
+export interface RecordsPage {
+  readonly records: readonly PlacedRecord[];
+  readonly next: number | null;
+}
+
+export type FromReader =
+  | {
+      readonly type: 'answer';
+      readonly id: number;
+      readonly answer: ReadAnswer;
+      readonly unreadable: readonly UnreadableBatch[];
+    }
+  | { readonly type: 'failed'; readonly id: number; readonly detail: string };
+
+export type ReadAnswer =
+  | { readonly type: 'frames'; readonly frames: readonly JournalFrame[] }
+  | { readonly type: 'records'; readonly page: RecordsPage }
+  | { readonly type: 'stations'; readonly stations: readonly (readonly [id: string, state: string])[] };

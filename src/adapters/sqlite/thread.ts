@@ -1,0 +1,32 @@
+/**
+ * A thread with typed messages, started from a source file or from the built one beside it.
+ */
+import { Worker } from 'node:worker_threads';
+
+export interface Thread<To, From> {
+  send(message: To, transfer?: readonly ArrayBuffer[]): void;
+  onMessage(received: (message: From) => void): void;
+  /** Told once, with the reason, when the thread has ended. */
+  onEnd(ended: (detail: string) => void): void;
+  /** Resolves once the thread has ended. */
+  readonly ended: Promise<void>;
+}
+
+/** Starts `entry`, a `.ts` URL beside this file. */
+export function startThread<To, From>(entry: URL, data: unknown): Thread<To, From> {
+  const isBuilt = import.meta.url.endsWith('.js');
+  const file = isBuilt ? new URL(entry.href.replace(/\.ts$/, '.js')) : entry;
+  const worker = new Worker(file, { workerData: data });
+  const thread = Promise.withResolvers<void>();
+  let detail = 'the thread ended';
+  worker.once('error', (error) => {
+    detail = error instanceof Error ? error.message : String(error);
+  });
+  worker.once('exit', () => thread.resolve());
+  return {
+    send: (message, transfer = []) => worker.postMessage(message, transfer),
+    onMessage: (received) => worker.on('message', received),
+    onEnd: (ended) => worker.once('exit', () => ended(detail)),
+    ended: thread.promise,
+  };
+}

@@ -1,0 +1,228 @@
+/**
+ * Writes batches into the database, one transaction each, and deletes old ones in between. Synchronous: it has a thread to itself.
+ *
+ * After any failure the connection is closed and the next commit opens a new one, because what SQLite and the system's cache believe about
+ * a disk that failed once is not evidence (a second fsync after a failed one succeeds without writing).
+ */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { CommitFault, Retention } from '../../ports/journal-store.ts';
+import { ok, type Result } from '../../std/result.ts';
+import {
+  checkpoint,
+  firstPositionOf,
+  messageOf,
+  openForWriting,
+  pageOf,
+  resultCodeOf,
+  type OpenFault,
+} from './database.ts';
+import { createSweeper, type Sweeper } from './retention.ts';
+import { checksumOf, packBody, type BatchHead } from './stored-batch.ts';
+
+/** A batch as it is handed to the writer's thread. */
+export interface WrittenBatch extends BatchHead {
+  readonly body: Uint8Array;
+  readonly saved: readonly (readonly [station: string, state: string])[];
+}
+
+export interface Writer {
+  /** Opens the database and tells the highest position in it, 0 when there is none. */
+  open(): Result<number, OpenFault>;
+  /** On disk when it returns null. Opens the database first where a failure closed it. */
+  commit(batch: WrittenBatch): CommitFault | null;
+  /** What need not come before the answer to a commit: empties the WAL once it is long. */
+  tidy(): void;
+  /** Deletes for a few milliseconds; true when there is more to delete. */
+  sweep(retention: Retention, nowMs: number): boolean;
+  close(): void;
+}
+
+export function createWriter(file: string): Writer {
+  let journal: OpenJournal | null = null;
+
+  function opened(): Result<OpenJournal, OpenFault> {
+    if (journal !== null) return ok(journal);
+    const database = openForWriting(file);
+    if (!database.ok) return database;
+    journal = openJournalOf(database.value);
+    return ok(journal);
+  }
+
+  function abandon(failed: OpenJournal): void {
+    journal = null;
+    failed.abandon();
+  }
+
+  return {
+    open() {
+      const result = opened();
+      return result.ok ? ok(result.value.lastPosition) : result;
+    },
+    commit(batch) {
+      const result = opened();
+      if (!result.ok) return { fault: 'disk_failing', detail: result.fault.detail };
+      try {
+        result.value.write(batch);
+        return null;
+      } catch (error) {
+        abandon(result.value);
+        return commitFaultOf(error);
+      }
+    },
+    tidy() {
+      if (journal === null) return;
+      try {
+        journal.tidy();
+      } catch {
+        // What is committed is safe in the WAL. The next commit opens the database anew, meets the same trouble there and reports it.
+        abandon(journal);
+      }
+    },
+    sweep(retention, nowMs) {
+      if (journal === null) return false;
+      try {
+        return journal.sweeper.sweep(retention, nowMs);
+      } catch {
+        // As above: nothing that was promised is at stake, and the next commit reports what is wrong.
+        abandon(journal);
+        return false;
+      }
+    },
+    close() {
+      journal?.database.close();
+      journal = null;
+    },
+  };
+}
+
+function commitFaultOf(error: unknown): CommitFault {
+  const isFull = resultCodeOf(error) === fullCode;
+  return { fault: isFull ? 'disk_full' : 'disk_failing', detail: messageOf(error) };
+}
+
+const fullCode = 13;
+
+/** The WAL is emptied once about this much was written to it: at most 10 ms of work, and it stays small enough to be read quickly at a start. */
+const walBytesMax = 4 * 1024 * 1024;
+/** What a commit writes beside its body: the pages of the index and of the tables it touches. */
+const commitOverheadBytes = 32 * 1024;
+
+interface OpenJournal {
+  readonly database: DatabaseSync;
+  readonly lastPosition: number;
+  readonly sweeper: Sweeper;
+  write(batch: WrittenBatch): void;
+  tidy(): void;
+  abandon(): void;
+}
+
+/** What is known of the page being written, so that a station is indexed once a page. */
+interface CurrentPage {
+  readonly page: number;
+  readonly stations: Set<string>;
+  atFrom: number;
+  atTo: number;
+}
+
+function openJournalOf(database: DatabaseSync): OpenJournal {
+  const statements = prepareStatements(database);
+  const lastPosition = Number(
+    database.prepare('SELECT last FROM batch ORDER BY first DESC LIMIT 1').get()?.['last'] ?? 0,
+  );
+  let current = currentPageOf(database);
+  let walBytes = 0;
+
+  function index(batch: WrittenBatch): void {
+    const page = pageOf(batch.first);
+    if (current === null || current.page !== page) {
+      if (current !== null) statements.pageTime.run(current.page, current.atFrom, current.atTo);
+      current = { page, stations: new Set(), atFrom: batch.atFrom, atTo: batch.atTo };
+    }
+    current.atFrom = Math.min(current.atFrom, batch.atFrom);
+    current.atTo = Math.max(current.atTo, batch.atTo);
+    for (const station of batch.stations.split('\n')) {
+      if (station === '' || current.stations.has(station)) continue;
+      statements.pageStation.run(page, station);
+      current.stations.add(station);
+    }
+  }
+
+  return {
+    database,
+    lastPosition,
+    sweeper: createSweeper(database),
+    write(batch) {
+      statements.begin.run();
+      if (batch.records > 0) {
+        const body = packBody(batch.body);
+        const { first, last, atFrom, atTo, records, stations } = batch;
+        const checksum = checksumOf(batch, body);
+        statements.batch.run(
+          first,
+          last,
+          atFrom,
+          atTo,
+          records,
+          checksum,
+          body.encoding,
+          stations,
+          body.bytes,
+        );
+        walBytes += body.bytes.length;
+        index(batch);
+      }
+      for (const [station, state] of batch.saved) statements.station.run(station, state);
+      statements.commit.run();
+      walBytes += commitOverheadBytes;
+    },
+    tidy() {
+      if (walBytes < walBytesMax) return;
+      walBytes = 0;
+      checkpoint(database, 'PASSIVE');
+    },
+    abandon() {
+      // Closing rolls back. Its own failure says nothing new: the connection is given up either way.
+      try {
+        database.close();
+      } catch {}
+    },
+  };
+}
+
+interface Statements {
+  readonly begin: StatementSync;
+  readonly commit: StatementSync;
+  readonly batch: StatementSync;
+  readonly pageStation: StatementSync;
+  readonly pageTime: StatementSync;
+  readonly station: StatementSync;
+}
+
+function prepareStatements(database: DatabaseSync): Statements {
+  return {
+    begin: database.prepare('BEGIN IMMEDIATE'),
+    commit: database.prepare('COMMIT'),
+    batch: database.prepare('INSERT OR REPLACE INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    pageStation: database.prepare('INSERT OR REPLACE INTO page_station VALUES (?, ?)'),
+    pageTime: database.prepare('INSERT OR REPLACE INTO page_time VALUES (?, ?, ?)'),
+    station: database.prepare('INSERT OR REPLACE INTO station VALUES (?, ?)'),
+  };
+}
+
+/** The page of the newest batch. It reads at most one page's batches, however long the journal is. */
+function currentPageOf(database: DatabaseSync): CurrentPage | null {
+  const newest = database.prepare('SELECT first FROM batch ORDER BY first DESC LIMIT 1').get();
+  if (newest === undefined) return null;
+  const page = pageOf(Number(newest['first']));
+  const from = firstPositionOf(page);
+  const times = database
+    .prepare('SELECT min(at_from) AS at_from, max(at_to) AS at_to FROM batch WHERE first >= ?')
+    .get(from);
+  const stations = database.prepare('SELECT station FROM page_station WHERE page = ?').all(page);
+  return {
+    page,
+    stations: new Set(stations.map((row) => String(row['station']))),
+    atFrom: Number(times?.['at_from']),
+    atTo: Number(times?.['at_to']),
+  };
+}
