@@ -1,0 +1,101 @@
+/**
+ * Every measurement the gateway gives: its traffic, its links, its journal, its build.
+ *
+ * What is a state now (links, what waits for a commit) is read from snapshots when somebody asks; only traffic is counted on its way.
+ */
+import type { JournalStats } from '../ports/journal.ts';
+import type { CountFamily, MetricFamily, Sample } from '../ports/metrics.ts';
+import type { Registry } from '../ports/registry.ts';
+import { createHistogram } from './metrics-histogram.ts';
+import type { TrafficMetrics } from './metrics-from-records.ts';
+
+export interface GatewayMetricsSources {
+  readonly traffic: TrafficMetrics;
+  readonly registry: Pick<Registry, 'backends' | 'connectedCount'>;
+  readonly journal: JournalStats;
+  /** Of Busbar and of Node.js. */
+  readonly versions: { readonly busbar: string; readonly node: string };
+}
+
+/** Commits take milliseconds on a good disk, seconds on a dying one. */
+const commitBoundsS = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5] as const;
+
+/** The families behind `/metrics`. Listens to the journal's commits from now on. */
+export function gatewayMetrics({
+  traffic,
+  registry,
+  journal,
+  versions,
+}: GatewayMetricsSources): readonly MetricFamily[] {
+  const commits = createHistogram(commitBoundsS);
+  journal.onCommit((seconds) => commits.observe(seconds));
+  return [
+    single(
+      'gauge',
+      'busbar_stations_connected',
+      'Stations whose link is open.',
+      () => registry.connectedCount,
+    ),
+    linksFamily(registry),
+    ...traffic.families,
+    {
+      type: 'histogram',
+      name: 'busbar_journal_commit_seconds',
+      help: 'Time that a group commit of the journal took.',
+      labelNames: [],
+      samples: () => [commits.sample({})],
+    },
+    single(
+      'counter',
+      'busbar_journal_records_total',
+      'Records that the journal has on disk.',
+      () => journal.records,
+    ),
+    single(
+      'counter',
+      'busbar_journal_records_missed_total',
+      'Records lost because the journal failed for too long.',
+      () => journal.recordsMissed,
+    ),
+    single(
+      'gauge',
+      'busbar_journal_pending_bytes',
+      'Bytes of records that wait for a commit.',
+      () => journal.pendingBytes,
+    ),
+    single(
+      'gauge',
+      'busbar_journal_pending_records',
+      'Records that wait for a commit.',
+      () => journal.pendingRecords,
+    ),
+    {
+      type: 'gauge',
+      name: 'busbar_build_info',
+      help: 'Always 1; the labels say what is running.',
+      labelNames: ['version', 'node'],
+      samples: () => [{ labels: { version: versions.busbar, node: versions.node }, value: 1 }],
+    },
+  ];
+}
+
+function single(type: 'counter' | 'gauge', name: string, help: string, value: () => number): CountFamily {
+  return { type, name, help, labelNames: [], samples: () => [{ labels: {}, value: value() }] };
+}
+
+function linksFamily(registry: GatewayMetricsSources['registry']): CountFamily {
+  return {
+    type: 'gauge',
+    name: 'busbar_links',
+    help: 'Links by side, backend (empty for links of stations) and state.',
+    labelNames: ['side', 'backend', 'state'],
+    samples: () => [
+      { labels: { side: 'station', backend: '', state: 'open' }, value: registry.connectedCount },
+      ...registry.backends().flatMap(({ name, linksOpen, linksDialling, linksWaiting }): Sample[] => [
+        { labels: { side: 'backend', backend: name, state: 'open' }, value: linksOpen },
+        { labels: { side: 'backend', backend: name, state: 'dialling' }, value: linksDialling },
+        { labels: { side: 'backend', backend: name, state: 'waiting' }, value: linksWaiting },
+      ]),
+    ],
+  };
+}
