@@ -14,11 +14,14 @@ import {
   guaranteedCalls,
   type Evidence,
 } from '../../src/testkit/checkers.ts';
+import { FaultProxy } from '../../src/testkit/fault-proxy.ts';
 import type { Ledger } from '../../src/testkit/ledger.ts';
 import { isSettled, type LifeSpec } from '../../src/testkit/life-state.ts';
+import { createRandom } from '../../src/testkit/random.ts';
 import { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
 import { SimulatedStation } from '../../src/testkit/simulated-station.ts';
 import { until } from '../../src/testkit/until.ts';
+import { contentOf } from '../../src/testkit/wire.ts';
 
 const running: { stop(): Promise<void> }[] = [];
 
@@ -52,7 +55,7 @@ function startStations(
     { length: count },
     (_, at) =>
       new SimulatedStation(
-        { id: `CP-${at}`, seed: 7, offers: [version], ...fast, ...spec },
+        { seed: 7, offers: [version], ...fast, ...spec, id: `${spec.id ?? 'CP'}-${at}` },
         { url },
         { keepsLedger: true },
       ),
@@ -134,4 +137,43 @@ test('a backend that goes away and comes back gets every transaction message, in
   await windDown(stations);
   expectClean(evidenceOf(stations, backend));
   expect(stations.every(({ life }) => life.stats.links >= 3)).toBe(true);
+});
+
+test('through a network that cuts, freezes, slices and delays, every transaction message arrives in order, and twice only as a retry', async () => {
+  const backend = await startBackend({ commandEveryMs: 200 });
+  const proxy = new FaultProxy({ port: backend.port });
+  await proxy.start();
+  running.push(proxy);
+  const url = `ws://127.0.0.1:${proxy.port}/ocpp`;
+  // A frozen link is noticed by the silence of a call, which counts as a failed attempt: enough of them are allowed.
+  const stations = ocppVersions.flatMap((version) =>
+    startStations(3, version, url, { id: `${version}-CP`, callTimeoutMs: 300, attemptsMax: 1_000 }),
+  );
+  const faults = createRandom(11);
+  for (let round = 0; round < 12; round += 1) {
+    const before = transactionsEnded(stations);
+    proxy.set({ latencyMs: faults.below(5), sliceBytes: faults.pick([1, 7, Infinity]) });
+    await until('some transactions ended', () => transactionsEnded(stations) >= before + 4, 20_000);
+    if (round % 4 === 3) {
+      proxy.freeze((place) => place % 2 === 0);
+      await until('a call on a frozen link had no answer', () =>
+        stations.some(({ life }) => life.stats.timeouts > 0),
+      );
+    }
+    proxy.cut(faults.pick(['rst', 'fin'] as const), () => faults.chance(0.5) || round % 4 === 3);
+  }
+  proxy.heal();
+  await windDown(stations);
+  const evidence = evidenceOf(stations, backend);
+  const found = [
+    ...checkDelivered(evidence),
+    ...checkIdentity(evidence),
+    ...checkLinks(evidence),
+    ...checkOrder(evidence),
+    ...checkDuplicates(evidence, { kills: 0 }),
+    ...checkDiscarded(evidence),
+  ];
+  expect(describeViolations(found)).toBe('');
+  const sent = [...evidence.stations.values()].flatMap((ledger) => guaranteedCalls(ledger));
+  expect(new Set(sent.map(({ text }) => contentOf(text))).size).toBeLessThan(sent.length);
 });
