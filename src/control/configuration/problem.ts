@@ -1,0 +1,75 @@
+/**
+ * What is wrong with a configuration, said so that it can be mended: file, line, key, what and why, what to do.
+ *
+ * Pure.
+ */
+
+/** Keys and positions from the top of a file. */
+export type KeyPath = readonly (string | number)[];
+
+export interface ConfigurationProblem {
+  /** As the operator named it, or as the file that names it did. */
+  readonly file: string;
+  /** From 1; null when the value is not from a file or the file could not be read. */
+  readonly line: number | null;
+  /** Such as `routes[0].primary`; empty for the file as a whole. */
+  readonly key: string;
+  /** What is wrong and why; what to do. Holds no secret. */
+  readonly text: string;
+}
+
+/** `busbar.yaml:12: routes[0].primary: …`. */
+export function formatProblem(problem: ConfigurationProblem): string {
+  const place = problem.line === null ? problem.file : `${problem.file}:${problem.line}`;
+  return problem.key === '' ? `${place}: ${problem.text}` : `${place}: ${problem.key}: ${problem.text}`;
+}
+
+/** Takes problems of one file. */
+export interface Report {
+  /** `what` is wrong and why, without a full stop; `remedy` is what to do. */
+  add(path: KeyPath, what: string, remedy: string): void;
+  /** Whether something was said about this very key, so that its absence needs no second word. */
+  has(path: KeyPath): boolean;
+}
+
+/** Collects problems, in the order of files and lines in the end. */
+export class ProblemList {
+  readonly #problems: ConfigurationProblem[] = [];
+  readonly #files: string[] = [];
+
+  /** The report of one file. `lineOf` is asked once for each problem. */
+  of(file: string, lineOf: (path: KeyPath) => number | null): Report {
+    if (!this.#files.includes(file)) this.#files.push(file);
+    return {
+      add: (path, what, remedy) => {
+        this.#problems.push({ file, line: lineOf(path), key: keyText(path), text: `${what}; ${remedy}` });
+      },
+      has: (path) => {
+        const key = keyText(path);
+        return this.#problems.some((problem) => problem.file === file && problem.key === key);
+      },
+    };
+  }
+
+  get isEmpty(): boolean {
+    return this.#problems.length === 0;
+  }
+
+  sorted(): ConfigurationProblem[] {
+    const order = (problem: ConfigurationProblem): number => this.#files.indexOf(problem.file);
+    return this.#problems.toSorted(
+      (left, right) => order(left) - order(right) || (left.line ?? 0) - (right.line ?? 0),
+    );
+  }
+}
+
+/** `routes[0].actions.DataTransfer`; a name with other characters stands in brackets and quotes. */
+export function keyText(path: KeyPath): string {
+  let text = '';
+  for (const part of path) {
+    if (typeof part === 'number') text += `[${part}]`;
+    else if (!/^[A-Za-z0-9_-]{1,100}$/.test(part)) text += `[${JSON.stringify(part)}]`;
+    else text += text === '' ? part : `.${part}`;
+  }
+  return text;
+}
