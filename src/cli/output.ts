@@ -3,7 +3,7 @@
  *
  * What stations and backends say of themselves ends up in these cells, so nothing in them reaches a terminal or a spreadsheet as a command:
  * control characters are written as escapes, and a CSV cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP,
- * "CSV Injection"). JSON escapes by itself.
+ * "CSV Injection"). JSON escapes C0 by itself; the rest is escaped here.
  */
 import Table from 'cli-table3';
 import { stringify } from 'csv-stringify/sync';
@@ -28,7 +28,7 @@ export function printRows<Row>(
 ): void {
   switch (format) {
     case 'json':
-      io.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+      io.stdout.write(`${jsonText(rows, 2)}\n`);
       return;
     case 'csv':
       io.stdout.write(
@@ -55,7 +55,7 @@ export function rowPrinter<Row>(
   format: OutputFormat,
   columns: readonly Column<Row>[],
 ): (row: Row) => void {
-  if (format === 'json') return (row) => void io.stdout.write(`${JSON.stringify(row)}\n`);
+  if (format === 'json') return (row) => void io.stdout.write(`${jsonText(row)}\n`);
   if (format === 'csv') {
     io.stdout.write(csvLines([columns.map((column) => column.title)]));
     return (row) => void io.stdout.write(csvLines([csvCells(columns, row)]));
@@ -71,8 +71,20 @@ export function neutralised(text: string): string {
   return text.replaceAll(
     // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
     /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    escaped,
   );
+}
+
+/** A value as JSON. What JSON leaves raw and a terminal obeys (DEL, C1, direction marks) is escaped too: the value is the same. */
+export function jsonText(value: unknown, indent = 0): string {
+  return JSON.stringify(value, null, indent).replaceAll(
+    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    escaped,
+  );
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function cellText(value: string | number | boolean | null): string {

@@ -1,0 +1,146 @@
+/**
+ * `busbar station list|show|tail`: what a running gateway knows of its stations.
+ */
+import { Option, type Command } from 'commander';
+import type { Client, ClientFault } from '../api/client.ts';
+import type { Station, StationQuery } from '../api/schemas.ts';
+import { ok, type Result } from '../std/result.ts';
+import { withClient } from './gateway-client.ts';
+import { addExamples } from './help-example.ts';
+import type { CliIo } from './io.ts';
+import { jsonText, printRows, type Column } from './output.ts';
+import { apiOptions, type ApiOptions } from './program.ts';
+import { tail, tailOptions, type TailOptions } from './tail.ts';
+
+interface ListOptions extends ApiOptions {
+  readonly connected?: true;
+  readonly disconnected?: true;
+  readonly backend?: string;
+  readonly group?: string;
+  readonly vendor?: string;
+  readonly search?: string;
+}
+
+export function addStationVerbs(program: Command, io: CliIo): void {
+  const station = program.command('station').description('stations of a running gateway');
+  addList(station, io);
+  addExamples(
+    apiOptions(station.command('show <id>').description('one station, its links and what waits')).action(
+      (id: string, _options: unknown, command: Command) =>
+        withClient(command, io, async (client, { output }) => {
+          const found = await client.station(id);
+          if (!found.ok) return found.fault;
+          showStation(found.value, output, io);
+          return null;
+        }),
+    ),
+    'busbar station show CP-1',
+  );
+  addExamples(
+    tailOptions(
+      apiOptions(
+        station.command('tail <id>').description('frames of one station as they happen, on every link'),
+      ),
+    ).action((id: string, _options: unknown, command: Command) =>
+      withClient(command, io, (client) => tail(client, io, command.optsWithGlobals<TailOptions>(), id)),
+    ),
+    'busbar station tail CP-1',
+    'busbar station tail CP-1 --all --count 100 -o json',
+  );
+}
+
+function addList(station: Command, io: CliIo): void {
+  addExamples(
+    apiOptions(station.command('list').description('stations, by identity'))
+      .option('--connected', 'only those whose link is open')
+      .addOption(new Option('--disconnected', 'only those whose link is not open').conflicts('connected'))
+      .option('--backend <name>', 'only those that this backend is primary or an authority for')
+      .option('--group <name>', 'only those of the group')
+      .option('--vendor <pattern>', 'only those of the vendor; * stands for any run of characters')
+      .option(
+        '--search <text>',
+        'only those with the text in identity, vendor, model, firmware, site or a tag',
+      )
+      .action((_options: unknown, command: Command) =>
+        withClient(command, io, async (client) => {
+          const options = command.optsWithGlobals<ListOptions>();
+          const stations = await allStations(client, options);
+          if (!stations.ok) return stations.fault;
+          printRows(io, options.output, stationColumns, stations.value);
+          return null;
+        }),
+      ),
+    'busbar station list --connected --backend old',
+    "busbar station list --vendor 'ABB*' -o csv > stations.csv",
+  );
+}
+
+const pageItems = 1000;
+
+async function allStations(client: Client, options: ListOptions): Promise<Result<Station[], ClientFault>> {
+  const { connected, disconnected, backend, group, vendor, search } = options;
+  const query: StationQuery = {
+    limit: pageItems,
+    ...(connected === undefined && disconnected === undefined ? {} : { connected: connected === true }),
+    ...(backend === undefined ? {} : { backend }),
+    ...(group === undefined ? {} : { group }),
+    ...(vendor === undefined ? {} : { vendor }),
+    ...(search === undefined ? {} : { q: search }),
+  };
+  const stations: Station[] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const page = await client.stations({ ...query, ...(cursor === '' ? {} : { cursor }) });
+    if (!page.ok) return page;
+    stations.push(...page.value.items);
+    cursor = page.value.nextCursor;
+  }
+  return ok(stations);
+}
+
+const stationColumns: readonly Column<Station>[] = [
+  { title: 'station', valueOf: ({ id }) => id },
+  { title: 'connected', valueOf: ({ connected }) => (connected ? 'yes' : 'no') },
+  { title: 'version', valueOf: ({ version }) => version },
+  { title: 'vendor', valueOf: ({ vendor }) => vendor },
+  { title: 'model', valueOf: ({ model }) => model },
+  { title: 'firmware', valueOf: ({ firmware }) => firmware },
+  { title: 'group', valueOf: ({ group }) => group },
+  { title: 'primary', valueOf: ({ primary }) => primary },
+  { title: 'last seen', valueOf: ({ lastSeenAt }) => lastSeenAt },
+];
+
+function showStation(station: Station, output: ApiOptions['output'], io: CliIo): void {
+  switch (output) {
+    case 'json':
+      io.stdout.write(`${jsonText(station, 2)}\n`);
+      return;
+    case 'csv':
+      printRows(io, output, stationColumns, [station]);
+      return;
+    case 'table': {
+      const facts = [
+        ...stationColumns.map((column) => ({ title: column.title, value: column.valueOf(station) })),
+        { title: 'site', value: station.site },
+        { title: 'tags', value: station.tags.join(', ') },
+      ];
+      printRows(
+        io,
+        output,
+        [
+          { title: 'what', valueOf: ({ title }) => title },
+          { title: 'value', valueOf: ({ value }) => value },
+        ],
+        facts,
+      );
+      printRows(io, output, linkColumns, station.backends);
+    }
+  }
+}
+
+const linkColumns: readonly Column<Station['backends'][number]>[] = [
+  { title: 'backend', valueOf: ({ backend }) => backend },
+  { title: 'role', valueOf: ({ role }) => role },
+  { title: 'link', valueOf: ({ link }) => link },
+  { title: 'calls waiting', valueOf: ({ laneDepth }) => laneDepth },
+  { title: 'last error', valueOf: ({ lastError }) => lastError },
+];

@@ -1,0 +1,339 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { addBackendVerbs } from '../../src/cli/backend-verbs.ts';
+import { addFramesVerbs } from '../../src/cli/frames-verbs.ts';
+import type { CliIo } from '../../src/cli/io.ts';
+import { createProgram, runProgram, type Verbs } from '../../src/cli/program.ts';
+import { addStationVerbs } from '../../src/cli/station-verbs.ts';
+import { createTestJournal, heartbeat, startWorld, tokens, tokenSettings, type World } from './api-world.ts';
+
+interface Run {
+  out: string;
+  err: string;
+  code: number;
+}
+
+const none = () => Promise.resolve(0 as const);
+
+/** The verbs of a running gateway, in the program that they are part of. */
+function programOf(io: CliIo): Command {
+  const verbs: Verbs = {
+    serve: none,
+    demo: none,
+    simulateStations: none,
+    simulateBackend: none,
+    configuration: { read: () => Promise.resolve({ ok: false, fault: [] }), schema: () => ({}) },
+    add: [addStationVerbs, addFramesVerbs, addBackendVerbs],
+  };
+  return createProgram(io, '0.0.0', verbs);
+}
+
+async function busbar(
+  args: readonly string[],
+  given: { env?: CliIo['env']; signal?: AbortSignal; onRun?: (run: Run) => void } = {},
+): Promise<Run> {
+  const run: Run = { out: '', err: '', code: 0 };
+  given.onRun?.(run);
+  const into = (name: 'out' | 'err') =>
+    new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        run[name] += chunk.toString('utf8');
+        done();
+      },
+    });
+  const io: CliIo = {
+    stdout: into('out'),
+    stderr: into('err'),
+    env: given.env ?? {},
+    setExitCode: (code) => {
+      run.code = code;
+    },
+    ...(given.signal === undefined ? {} : { signal: given.signal }),
+  };
+  await runProgram(programOf(io), io, args);
+  return run;
+}
+
+let world: World;
+let admin: readonly string[];
+beforeAll(async () => {
+  world = await startWorld();
+  admin = ['--admin', world.api.url];
+  for (let serial = 0; serial < 5; serial += 1) world.journal.commit(heartbeat(`CP-${serial % 2}`, serial));
+});
+afterAll(() => world.api.close());
+
+describe('station list', () => {
+  test('is a table of stations by identity', async () => {
+    const { out, err, code } = await busbar(['station', 'list', ...admin]);
+    expect([code, err]).toEqual([0, '']);
+    const lines = out.split('\n').filter((line) => line.includes('CP-'));
+    expect(lines.map((line) => /CP-\d/.exec(line)?.[0])).toEqual(['CP-1', 'CP-2', 'CP-3']);
+    expect(lines[0]).toMatch(/yes.*ocpp1\.6.*ABB.*Terra 54.*1\.8\.2.*berlin.*old/);
+  });
+
+  test('is JSON with -o json, wherever the option stands', async () => {
+    const after = await busbar(['station', 'list', ...admin, '-o', 'json']);
+    const before = await busbar(['-o', 'json', 'station', 'list', ...admin]);
+    expect(JSON.parse(after.out)).toMatchObject([{ id: 'CP-1' }, { id: 'CP-2' }, { id: 'CP-3' }]);
+    expect(before.out).toBe(after.out);
+  });
+
+  test('is CSV with -o csv', async () => {
+    const { out } = await busbar(['station', 'list', ...admin, '-o', 'csv']);
+    expect(out.split('\n')[0]).toBe(
+      'station,connected,version,vendor,model,firmware,group,primary,last seen',
+    );
+    expect(out).toContain('CP-2,no,,,,,,new,\n');
+  });
+
+  test.each([
+    [['--connected'], ['CP-1', 'CP-3']],
+    [['--disconnected'], ['CP-2']],
+    [['--backend', 'new'], ['CP-2']],
+    [['--group', 'berlin'], ['CP-1']],
+    [['--vendor', 'Alf*'], ['CP-3']],
+    [['--search', 'terra'], ['CP-1']],
+  ])('with %j gives %j', async (filter, expected) => {
+    const { out } = await busbar(['station', 'list', ...filter, ...admin, '-o', 'json']);
+    expect((JSON.parse(out) as { id: string }[]).map(({ id }) => id)).toEqual(expected);
+  });
+});
+
+describe('station show', () => {
+  test('gives the station and its links', async () => {
+    const { out } = await busbar(['station', 'show', 'CP-2', ...admin]);
+    expect(out).toMatch(/primary\s.*new/);
+    expect(out).toMatch(/new.*primary.*idle.*3.*connect_failed/);
+    expect(JSON.parse((await busbar(['station', 'show', 'CP-2', ...admin, '-o', 'json'])).out)).toMatchObject(
+      { id: 'CP-2', connected: false },
+    );
+  });
+
+  test('of an unknown station says so and fails', async () => {
+    const { out, err, code } = await busbar(['station', 'show', 'CP-9', ...admin]);
+    expect([out, code]).toEqual(['', 1]);
+    expect(err).toBe('Unknown station: No station CP-9 has ever connected and none is configured.\n');
+  });
+});
+
+test('backend list gives every backend and its links', async () => {
+  const { out } = await busbar(['backend', 'list', ...admin, '-o', 'csv']);
+  expect(out.split('\n')[1]).toBe('old,wss://csms.old.example/ocpp/{station},ocpp1.6 ocpp2.0.1,3,2,0,1,');
+});
+
+describe('frames tail', () => {
+  test('prints one line a frame', async () => {
+    const { out, code } = await busbar(['frames', 'tail', '--all', '--count', '2', ...admin]);
+    expect(code).toBe(0);
+    expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      [
+        '2023-11-14T22:13:20.000Z',
+        'CP-0',
+        'station',
+        'in',
+        'call',
+        'Heartbeat',
+        'id-0',
+        '[2,"id-0","Heartbeat",{}]',
+      ],
+      [
+        '2023-11-14T22:13:20.000Z',
+        'CP-0',
+        'backend:old',
+        'out',
+        'call',
+        'Heartbeat',
+        'x-0',
+        '[2,"x-0","Heartbeat",{}]',
+      ],
+      [''],
+    ]);
+  });
+
+  test('of one station prints only its frames, as station tail does', async () => {
+    const frames = await busbar([
+      'frames',
+      'tail',
+      '--all',
+      '--count',
+      '4',
+      '--station',
+      'CP-1',
+      ...admin,
+      '-o',
+      'json',
+    ]);
+    const station = await busbar([
+      'station',
+      'tail',
+      'CP-1',
+      '--all',
+      '--count',
+      '4',
+      ...admin,
+      '-o',
+      'json',
+    ]);
+    const lines = frames.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { station: string; position: number });
+    expect(lines.map(({ station: id, position }) => [id, position])).toEqual([
+      ['CP-1', 3],
+      ['CP-1', 4],
+      ['CP-1', 7],
+      ['CP-1', 8],
+    ]);
+    expect(station.out).toBe(frames.out);
+  });
+
+  test('begins with now, and ends when it is told to', async () => {
+    await until(() => world.journal.listenerCount === 0);
+    const stop = new AbortController();
+    let running: Run = { out: '', err: '', code: 0 };
+    const ended = busbar(['frames', 'tail', ...admin, '-o', 'csv'], {
+      signal: stop.signal,
+      onRun: (run) => (running = run),
+    });
+    await until(() => world.journal.listenerCount === 1);
+    world.journal.commit(heartbeat('CP-7', 70));
+    await until(() => running.out.includes('x-70'));
+    stop.abort();
+    const { out, code } = await ended;
+    expect(code).toBe(0);
+    expect(out.trim().split('\n')).toHaveLength(3);
+    expect(out).not.toContain('CP-0');
+  });
+
+  test('shows what a hostile station wrote without obeying it, and cuts it', async () => {
+    const evil = await startWorld();
+    const attack = '\u001b[2J\u001b]0;owned\u0007\r\u009b31m\u202e';
+    const record = heartbeat('CP-1', 1);
+    evil.journal.commit({ ...record, action: attack, text: `${record.text}${attack}${'x'.repeat(500)}` });
+    const args = ['--all', '--count', '1', '--admin', evil.api.url];
+    const table = await busbar(['frames', 'tail', ...args]);
+    const full = await busbar(['frames', 'tail', '--full', ...args]);
+    const json = await busbar(['frames', 'tail', ...args, '-o', 'json']);
+    const csv = await busbar(['frames', 'tail', ...args, '-o', 'csv']);
+    await evil.api.close();
+    for (const { out } of [table, full, json, csv])
+      // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+      expect(out).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+    expect(table.out.split('\n')).toHaveLength(2);
+    expect(table.out.length).toBeLessThan(500);
+    expect(full.out).toContain('x'.repeat(500));
+    expect((JSON.parse(json.out) as { action: string }).action).toBe(attack);
+  });
+
+  test('goes on after the gateway was restarted, says so on stderr, and prints every frame once', async () => {
+    const journal = createTestJournal();
+    const first = await startWorld({ journal });
+    for (let serial = 0; serial < 10; serial += 1) journal.commit(heartbeat('CP-1', serial));
+    let running: Run = { out: '', err: '', code: 0 };
+    const args = ['frames', 'tail', '--all', '--count', '40', '--admin', first.api.url, '-o', 'json'];
+    const ended = busbar(args, { onRun: (run) => (running = run) });
+    await until(() => running.out.includes('"position":20'));
+    await first.api.close();
+    for (let serial = 10; serial < 20; serial += 1) journal.commit(heartbeat('CP-1', serial));
+    const second = await startWorld({ journal, port: first.api.port });
+    const { out, err, code } = await ended;
+    await second.api.close();
+    const positions = out
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { position: number }).position);
+    expect(positions).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+    expect(code).toBe(0);
+    expect(err).toMatch(/^Busbar cannot be reached at .* Trying again\.\n$/);
+  });
+});
+
+describe('which gateway, and with which token', () => {
+  let guarded: World;
+  let folder: string;
+  beforeAll(async () => {
+    guarded = await startWorld({ tokens: tokenSettings });
+    folder = await mkdtemp(join(tmpdir(), 'busbar-cli-'));
+    await writeFile(join(folder, 'token'), `${tokens.viewer}\n`);
+    await writeFile(join(folder, 'empty'), '\n');
+  });
+  afterAll(async () => {
+    await guarded.api.close();
+    await rm(folder, { recursive: true });
+  });
+
+  test('the token comes from a file or the environment', async () => {
+    const args = ['backend', 'list', '--admin', guarded.api.url];
+    expect((await busbar([...args, '--token-file', join(folder, 'token')])).code).toBe(0);
+    expect((await busbar(args, { env: { BUSBAR_TOKEN: tokens.viewer } })).code).toBe(0);
+    const without = await busbar(args);
+    expect(without).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('No valid token') as string,
+    });
+  });
+
+  test.each([
+    [['--token-file', '/nowhere/token'], '--token-file /nowhere/token: it cannot be read (ENOENT)'],
+    [['--admin', 'localhost:9221'], '--admin localhost:9221: write an address such as http://127.0.0.1:9221'],
+    [['--count', '0'], 'A whole number from 1 is needed.'],
+    [['--output', 'xml'], 'Allowed choices are table, json, csv'],
+  ])('%j is wrong usage, exit code 2', async (args, message) => {
+    const { err, code } = await busbar(['frames', 'tail', ...args]);
+    expect(code).toBe(2);
+    expect(err).toContain(message);
+  });
+
+  test('an empty token file, and a token that no header can carry, are wrong usage', async () => {
+    expect(await busbar(['backend', 'list', '--token-file', join(folder, 'empty')])).toMatchObject({
+      code: 2,
+    });
+    expect(await busbar(['backend', 'list'], { env: { BUSBAR_TOKEN: 'a b' } })).toMatchObject({ code: 2 });
+  });
+
+  test('a gateway that is not there is said in a sentence, exit code 1', async () => {
+    const gone = await startWorld();
+    await gone.api.close();
+    for (const args of [
+      ['station', 'list'],
+      ['frames', 'tail'],
+    ]) {
+      const { err, code } = await busbar([...args, '--admin', gone.api.url]);
+      expect(code).toBe(1);
+      expect(err).toBe(
+        `Busbar cannot be reached at ${gone.api.url} (ECONNREFUSED); is it running, and is this its admin address?\n`,
+      );
+    }
+  });
+});
+
+test('every verb’s help has an example', async () => {
+  for (const args of [
+    ['station', 'list'],
+    ['station', 'show'],
+    ['station', 'tail'],
+    ['frames', 'tail'],
+    ['backend', 'list'],
+  ]) {
+    const { out, code } = await busbar([...args, '--help']);
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(new RegExp(`Examples?:\\n  \\$ busbar ${args.join(' ')}`)),
+    ]);
+  }
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error('the condition did not come true in time');
+    await setImmediate();
+  }
+}
