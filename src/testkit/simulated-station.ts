@@ -23,7 +23,7 @@ export interface StationConnection {
   /** HTTP Basic password (security profile 1 or 2); the user name is the id. */
   readonly password?: string | Uint8Array;
   /** PEM: what the server's certificate is checked against, and the station's own (security profile 3). */
-  readonly ca?: string | readonly string[];
+  readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
   readonly handshakeTimeoutMs?: number;
@@ -133,7 +133,7 @@ export class SimulatedStation {
       handshakeTimeout: handshakeTimeoutMs ?? 10_000,
       skipUTF8Validation: true,
       ...(password === undefined ? {} : { headers: { Authorization: basicHeader(this.id, password) } }),
-      ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
+      ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
     };
