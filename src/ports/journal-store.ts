@@ -49,6 +49,6 @@ export interface JournalStore {
   retain(retention: Retention): void;
   /** Sees everything that was committed. */
   readonly reader: JournalReader;
-  /** Ends the store and its reader. Not while a commit is running. */
+  /** Ends the store and its reader, after a commit that is running. */
   close(): Promise<void>;
 }

@@ -11,7 +11,7 @@ import type { OpenFault } from './database.ts';
 import { startReader } from './journal-reader.ts';
 import { startThread } from './thread.ts';
 import type { FromWriter, ToWriter, WriterThreadData } from './thread-messages.ts';
-import type { WrittenBatch } from './writer.ts';
+import type { BatchHead } from './stored-batch.ts';
 
 export interface SqliteJournalOptions {
   /** Path of the database; its folder exists. */
@@ -70,8 +70,6 @@ interface WriterThread {
   close(): Promise<void>;
 }
 
-const encoder = new TextEncoder();
-
 function startWriter(data: WriterThreadData): Promise<Result<WriterThread, OpenFault>> {
   const started = Promise.withResolvers<Result<WriterThread, OpenFault>>();
   let committed: ((fault: CommitFault | null) => void) | null = null;
@@ -83,13 +81,14 @@ function startWriter(data: WriterThreadData): Promise<Result<WriterThread, OpenF
     resolve?.(fault);
   };
   const thread = startThread<ToWriter, FromWriter>(new URL('./writer-thread.ts', import.meta.url), data);
+  const writeBody = sharedBody((memory) => thread.send({ type: 'memory', memory }));
   const writerOf = (lastPosition: number): WriterThread => ({
     lastPosition,
     hasEnded: () => hasEnded,
     commit(batch) {
       assert(committed === null, 'one commit runs at a time');
-      const message = writtenBatchOf(batch);
-      thread.send({ type: 'commit', batch: message }, [message.body.buffer]);
+      const bytes = writeBody(batch.body);
+      thread.send({ type: 'commit', head: headOf(batch), saved: [...batch.saved], bytes });
       return new Promise((resolve) => {
         committed = resolve;
       });
@@ -120,19 +119,38 @@ function startWriter(data: WriterThreadData): Promise<Result<WriterThread, OpenF
   return started.promise;
 }
 
-/** The batch as bytes of its own, which can be handed to the thread without a copy. The string stays here for another try. */
-function writtenBatchOf(batch: JournalBatch): WrittenBatch & { readonly body: Uint8Array<ArrayBuffer> } {
-  const { first, last, atFrom, atTo, records } = batch;
-  return {
-    first,
-    last,
-    atFrom,
-    atTo,
-    records,
-    stations: `\n${[...batch.stations].join('\n')}\n`,
-    body: encoder.encode(batch.body),
-    saved: [...batch.saved],
+function headOf({ first, last, atFrom, atTo, records, stations }: JournalBatch): BatchHead {
+  return { first, last, atFrom, atTo, records, stations: `\n${[...stations].join('\n')}\n` };
+}
+
+/** Enough for a sealed batch of plain ASCII. */
+const sharedBytes = 512 * 1024;
+/** UTF-16 becomes at most three bytes a unit. */
+const bytesPerUnit = 3;
+
+/**
+ * Writes bodies into memory that both threads see: one commit runs at a time, so one piece is enough, and it is used again. Memory that is new for
+ * every batch costs more than all the rest, because the system hands it out page by page. Returns how a body is written; that gives its bytes.
+ */
+function sharedBody(replaced: (memory: SharedArrayBuffer) => void): (body: string) => number {
+  const encoder = new TextEncoder();
+  let bytes = new Uint8Array(new SharedArrayBuffer(sharedBytes));
+  replaced(bytes.buffer);
+  return (body) => {
+    if (body.length > bytes.length) grow(body);
+    let { read, written } = encoder.encodeInto(body, bytes);
+    if (read < body.length) {
+      grow(body);
+      ({ read, written } = encoder.encodeInto(body, bytes));
+    }
+    assert(read === body.length, 'the shared memory has room for any body');
+    return written;
   };
+
+  function grow(body: string): void {
+    bytes = new Uint8Array(new SharedArrayBuffer(body.length * bytesPerUnit));
+    replaced(bytes.buffer);
+  }
 }
 
 export type { OpenFault } from './database.ts';

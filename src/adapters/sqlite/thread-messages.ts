@@ -6,6 +6,7 @@ import type { PlacedRecord } from '../../core/journal/codec.ts';
 import type { FrameQuery } from '../../ports/journal.ts';
 import type { CommitFault, Retention } from '../../ports/journal-store.ts';
 import type { OpenFault } from './database.ts';
+import type { BatchHead } from './stored-batch.ts';
 import type { WrittenBatch } from './writer.ts';
 
 /** What a thread is started with. */
@@ -19,7 +20,15 @@ export interface ReaderThreadData {
 }
 
 export type ToWriter =
-  | { readonly type: 'commit'; readonly batch: WrittenBatch }
+  /** Where the bodies of the commits that follow are written. */
+  | { readonly type: 'memory'; readonly memory: SharedArrayBuffer }
+  /** The body is the memory's first `bytes`. */
+  | {
+      readonly type: 'commit';
+      readonly head: BatchHead;
+      readonly saved: WrittenBatch['saved'];
+      readonly bytes: number;
+    }
   | { readonly type: 'retain'; readonly retention: Retention }
   | { readonly type: 'close' };
 

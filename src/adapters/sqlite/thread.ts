@@ -4,7 +4,7 @@
 import { Worker } from 'node:worker_threads';
 
 export interface Thread<To, From> {
-  send(message: To, transfer?: readonly ArrayBuffer[]): void;
+  send(message: To): void;
   onMessage(received: (message: From) => void): void;
   /** Told once, with the reason, when the thread has ended. */
   onEnd(ended: (detail: string) => void): void;
@@ -24,7 +24,7 @@ export function startThread<To, From>(entry: URL, data: unknown): Thread<To, Fro
   });
   worker.once('exit', () => thread.resolve());
   return {
-    send: (message, transfer = []) => worker.postMessage(message, transfer),
+    send: (message) => worker.postMessage(message, []),
     onMessage: (received) => worker.on('message', received),
     onEnd: (ended) => worker.once('exit', () => ended(detail)),
     ended: thread.promise,

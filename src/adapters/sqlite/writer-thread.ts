@@ -5,13 +5,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../std/assert.ts';
 import { lockJournal } from './database.ts';
 import type { FromWriter, ToWriter, WriterThreadData } from './thread-messages.ts';
-import { createWriter } from './writer.ts';
+import { createWriter, type WrittenBatch } from './writer.ts';
 
 assert(parentPort !== null, 'the writer runs in a thread');
 const port = parentPort;
 const { file, retention: firstRetention } = workerData as WriterThreadData;
 const writer = createWriter(file);
 let retention = firstRetention;
+let memory = new Uint8Array(new SharedArrayBuffer(0));
 let sweepTimer: NodeJS.Timeout | null = null;
 
 /** Between sweeps when there was nothing left to delete, and when there was. */
@@ -31,8 +32,11 @@ if (opened.ok) {
 
 function receive(message: ToWriter): void {
   switch (message.type) {
+    case 'memory':
+      memory = new Uint8Array(message.memory);
+      return;
     case 'commit':
-      say({ type: 'committed', fault: writer.commit(message.batch) });
+      say({ type: 'committed', fault: writer.commit(batchOf(message)) });
       writer.tidy();
       return;
     case 'retain':
@@ -43,6 +47,10 @@ function receive(message: ToWriter): void {
       writer.close();
       release();
   }
+}
+
+function batchOf({ head, saved, bytes }: Extract<ToWriter, { type: 'commit' }>): WrittenBatch {
+  return { ...head, saved, body: memory.subarray(0, bytes) };
 }
 
 function sweepAfter(pauseMs: number): void {

@@ -1,0 +1,247 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { frameRecord, sentRecord } from '../../test/contract/journal-samples.ts';
+import { createMemoryDisk, openMemoryJournal, type MemoryDisk } from '../adapters/memory/journal-store.ts';
+import type { JournalRecord } from '../core/journal/record.ts';
+import type { Journal } from '../ports/journal.ts';
+import type { CommitFault } from '../ports/journal-store.ts';
+import type { StationId } from '../protocol/station-id.ts';
+import { createJournalFeed, type PublishingFeed } from './journal-feed.ts';
+import { createJournal } from './journal-writer.ts';
+
+const diskFull: CommitFault = { fault: 'disk_full', detail: 'database or disk is full' };
+const retention = { framesMs: Infinity, bytesMax: Infinity };
+const station = 'CP-1' as StationId;
+
+let disk: MemoryDisk;
+let feed: PublishingFeed;
+let journal: Journal;
+let events: string[];
+/** How often the disk was asked to commit. */
+let commits: number;
+
+/** Opens the journal of a disk whose commits take `commitMs` and then end as `faultOf` says. */
+function open(
+  options: { commitMs?: number; faultOf?: () => CommitFault | null; pendingMax?: number } = {},
+): void {
+  const { commitMs = 1, faultOf = () => null, pendingMax } = options;
+  disk.finish = (end) => {
+    commits += 1;
+    setTimeout(end, commitMs);
+  };
+  disk.faultOf = faultOf;
+  const note = (event: string): void => void events.push(event);
+  const log = { debug: note, info: note, warn: note, error: note };
+  const clock = { wallMs: () => Date.now(), nowMs: () => performance.now() };
+  feed = createJournalFeed(log);
+  const store = openMemoryJournal(disk, retention, clock.wallMs);
+  journal = createJournal({ store, feed, clock, log, ...(pendingMax === undefined ? {} : { pendingMax }) });
+}
+
+const breaks = (): never => {
+  throw new Error('broken');
+};
+
+const pass = (milliseconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(milliseconds);
+
+async function storedRecords(): Promise<readonly JournalRecord[]> {
+  const store = openMemoryJournal(disk, retention, Date.now);
+  return (await store.reader.records(0, 1_000_000)).records.map(({ record }) => record);
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  disk = createMemoryDisk();
+  events = [];
+  commits = 0;
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test('a record relayed at once takes two positions, any other one', () => {
+  open();
+  expect([frameRecord(), sentRecord(), frameRecord()].map((record) => journal.append(record))).toEqual([
+    1, 3, 4,
+  ]);
+});
+
+test('positions go on where the last process left off', async () => {
+  open();
+  journal.append(frameRecord());
+  await pass(100);
+  open();
+  expect(journal.committedPosition).toBe(2);
+  expect(journal.append(sentRecord())).toBe(3);
+});
+
+test('who waits is told after the commit that holds its record, in order, with its own task', async () => {
+  open({ commitMs: 5 });
+  const done = (owner: string, task: number): void =>
+    void events.push(`${owner}${task} at ${journal.committedPosition}`);
+  journal.afterCommit(journal.append(sentRecord()), done, 'a', 1);
+  journal.afterCommit(journal.append(sentRecord()), done, 'b', 2);
+  await pass(4);
+  expect(events).toEqual([]);
+  journal.afterCommit(journal.append(sentRecord()), done, 'c', 3);
+  await pass(20);
+  expect(events).toEqual(['a1 at 2', 'b2 at 2', 'c3 at 3']);
+});
+
+test('who asks about what is on disk already is told at once', async () => {
+  open();
+  const position = journal.append(sentRecord());
+  await pass(100);
+  journal.afterCommit(position, (owner) => void events.push(owner), 'told', null);
+  expect(events).toEqual(['told']);
+});
+
+test('a record that nobody waits for is on disk after 50 ms', async () => {
+  open();
+  journal.append(sentRecord());
+  await pass(48);
+  expect(disk.batches).toHaveLength(0);
+  await pass(4);
+  expect(disk.batches).toHaveLength(1);
+});
+
+test('records of one turn share a commit; at a high rate commits are 7 ms apart', async () => {
+  open();
+  for (let turn = 0; turn < 1_000; turn += 1) {
+    for (let count = 0; count < 30; count += 1) {
+      const position = journal.append(sentRecord());
+      journal.afterCommit(position, () => undefined, null, null);
+    }
+    await pass(1);
+  }
+  expect(journal.stats.records).toBe(30_000);
+  expect(commits).toBeLessThan(170);
+  expect(commits).toBeGreaterThan(100);
+});
+
+test('a batch is committed once it is long, before its time', async () => {
+  open();
+  const text = 'x'.repeat(100_000);
+  for (let count = 0; count < 3; count += 1) journal.append(sentRecord({ text, idStart: 0, idEnd: 0 }));
+  await pass(5);
+  expect(disk.batches).toHaveLength(1);
+});
+
+test('a station is saved with the records before it, or alone', async () => {
+  open();
+  const durable = { boot: null, version: 'ocpp1.6', lastSeenAt: 1 } as const;
+  journal.saveStation(station, durable);
+  await pass(100);
+  expect(disk.stations.get(station)).toBe(JSON.stringify(durable));
+  expect(disk.batches).toHaveLength(0);
+});
+
+test('while commits fail nobody who waits is told; the same batch is tried every second until it is taken', async () => {
+  let isFull = true;
+  open({ faultOf: () => (isFull ? diskFull : null) });
+  const changes: boolean[] = [];
+  journal.onWritableChange((isWritable) => changes.push(isWritable));
+  journal.afterCommit(journal.append(frameRecord()), () => void events.push('told'), null, null);
+  await pass(3_500);
+  expect(commits).toBe(4);
+  expect(journal.isWritable).toBe(false);
+  expect(events).not.toContain('told');
+  isFull = false;
+  await pass(1_000);
+  expect(events).toContain('told');
+  expect(changes).toEqual([false, true]);
+  expect(await storedRecords()).toEqual([frameRecord()]);
+});
+
+test.each([1, 2, 3, 7])('commit %i failing loses nothing and keeps the order', async (failing) => {
+  open({ faultOf: () => (commits === failing ? diskFull : null) });
+  const told: number[] = [];
+  for (let count = 0; count < 200; count += 1) {
+    const position = journal.append(sentRecord({ at: count }));
+    journal.afterCommit(position, (owner: number[], at: number) => void owner.push(at), told, count);
+    await pass(1);
+  }
+  await pass(2_000);
+  const all = Array.from({ length: 200 }, (_, count) => count);
+  expect(told).toEqual(all);
+  expect((await storedRecords()).map((record) => record.at)).toEqual(all);
+});
+
+test('records beyond the bound are counted, never confirmed, and noted as a gap once the disk is back', async () => {
+  let isFull = true;
+  open({ faultOf: () => (isFull ? diskFull : null), pendingMax: 1_000 });
+  const record = sentRecord({ text: 'x'.repeat(300), idStart: 0, idEnd: 0 });
+  const positions = Array.from({ length: 5 }, () => journal.append(record));
+  positions.forEach((position) => journal.afterCommit(position, () => void events.push('told'), null, null));
+  await pass(2_000);
+  expect(positions).toEqual([1, 2, Infinity, Infinity, Infinity]);
+  expect(journal.stats.recordsMissed).toBe(3);
+  expect(journal.stats.pendingBytes).toBeLessThanOrEqual(1_000);
+  isFull = false;
+  await pass(2_000);
+  journal.append(record);
+  await pass(2_000);
+  expect(events.filter((event) => event === 'told')).toHaveLength(2);
+  const gap = { type: 'gap', at: expect.any(Number), records: 3, cause: 'not_kept' };
+  expect(await storedRecords()).toEqual([record, record, gap, record]);
+});
+
+test('a disk that hangs is as good as one that fails, until it moves again', async () => {
+  open({ commitMs: 8_000 });
+  journal.append(sentRecord());
+  await pass(1_000);
+  expect(journal.isWritable).toBe(true);
+  for (let count = 0; count < 60; count += 1) {
+    journal.append(sentRecord());
+    await pass(100);
+  }
+  expect(journal.isWritable).toBe(false);
+  await pass(2_000);
+  expect(journal.isWritable).toBe(true);
+});
+
+test('flush tells whether everything appended before it is on disk in time', async () => {
+  open({ commitMs: 30 });
+  expect(await journal.flush(1)).toBe(true);
+  journal.append(sentRecord());
+  const late = journal.flush(10);
+  const inTime = journal.flush(100);
+  await pass(100);
+  expect(await late).toBe(false);
+  expect(await inTime).toBe(true);
+  expect(journal.stats.pendingRecords).toBe(0);
+});
+
+test('closing commits what is left', async () => {
+  open();
+  journal.append(sentRecord());
+  const closed = journal.close();
+  await pass(100);
+  await closed;
+  expect(disk.batches).toHaveLength(1);
+});
+
+test('the feed gives every record committed after a subscription, in order, and stops when told', async () => {
+  open({ commitMs: 5 });
+  journal.append(frameRecord());
+  await pass(51);
+  const heard: [number, string][] = [];
+  const stop = feed.subscribe((record, position) => heard.push([position, record.type]));
+  journal.append(sentRecord());
+  await pass(100);
+  stop();
+  journal.append(sentRecord());
+  await pass(100);
+  expect(heard).toEqual([
+    [1, 'frame'],
+    [3, 'sent'],
+  ]);
+});
+
+test('a listener or waiter that throws stops neither the journal nor the others', async () => {
+  open();
+  feed.subscribe(breaks);
+  journal.afterCommit(journal.append(sentRecord()), breaks, null, null);
+  journal.afterCommit(journal.append(sentRecord()), () => void events.push('told'), null, null);
+  await pass(100);
+  expect(events).toEqual(['journal_waiter_broken', 'told', 'journal_listener_broken']);
+});

@@ -1,0 +1,299 @@
+/**
+ * The journal as the data plane writes it: gathers records, commits them in groups, and says when they are on disk.
+ *
+ * One commit runs at a time. The next starts as soon as someone waits for it, at a high rate a few milliseconds after the last (journal-pace.ts).
+ * Records that nobody waits for go along, or after 50 ms by themselves. When the store fails, its batch is tried again every second until it is
+ * taken (and a commit that hangs counts as failed while it does): nobody who waits is told meanwhile, and records beyond a bound are counted, and noted as a gap once the store is back.
+ */
+import { encodeRecord } from '../core/journal/codec.ts';
+import type { DurableStation, JournalRecord, StationRecord } from '../core/journal/record.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Journal, JournalStats } from '../ports/journal.ts';
+import type { CommitFault, JournalStore } from '../ports/journal-store.ts';
+import type { Log } from '../ports/log.ts';
+import type { StationId } from '../protocol/station-id.ts';
+import { assert } from '../std/assert.ts';
+import { GatheringBatch } from './journal-batch.ts';
+import type { PublishingFeed } from './journal-feed.ts';
+import { JournalPace } from './journal-pace.ts';
+import { JournalWaiters } from './journal-waiters.ts';
+
+export interface JournalOptions {
+  readonly store: JournalStore;
+  readonly feed: PublishingFeed;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Characters that may wait for a commit before records are left out; 64 Mi by default. */
+  readonly pendingMax?: number;
+}
+
+/** Takes over the store: `close` closes it. */
+export function createJournal(options: JournalOptions): Journal {
+  return new JournalWriter(options);
+}
+
+/** A batch is sealed once it is this long, in characters. */
+const batchMax = 256 * 1024;
+const pendingMaxDefault = 64 * 1024 * 1024;
+/** What nobody waits for is committed this long after it was appended. */
+const idleCommitMs = 50;
+const retryMs = 1_000;
+/** A commit that takes longer is treated like one that failed, until it ends: the disk hangs. */
+const stallMs = 5_000;
+/** How long `close` waits for the last commit, and then for the store. */
+const closeMs = 5_000;
+
+class JournalWriter implements Journal {
+  readonly #options: JournalOptions;
+  readonly #pendingMax: number;
+  readonly #waiters = new JournalWaiters();
+  readonly #pace = new JournalPace();
+  readonly #writableListeners: ((isWritable: boolean) => void)[] = [];
+  readonly #flushes = new Set<{
+    readonly batch: GatheringBatch;
+    readonly done: (isFlushed: boolean) => void;
+  }>();
+  /** Sealed and not on disk, oldest first; a running commit is of the first. */
+  readonly #sealed: GatheringBatch[] = [];
+  #gathering: GatheringBatch;
+  #phase: 'idle' | 'planned' | 'committing' | 'failed' | 'closed' = 'idle';
+  /** The batch being gathered is due: someone waits for it, or its time has come. */
+  #isDue = false;
+  #idleTimer: NodeJS.Timeout | null = null;
+  #retryTimer: NodeJS.Timeout | null = null;
+  /** Records left out since the bound was reached. Until a commit makes room, all are. */
+  #leftOut = 0;
+  #isWritable = true;
+  #committedPosition: number;
+  #commitStartMs = 0;
+  readonly stats = new Stats();
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#pendingMax = options.pendingMax ?? pendingMaxDefault;
+    this.#committedPosition = options.store.lastPosition;
+    this.#gathering = new GatheringBatch(options.store.lastPosition + 1);
+  }
+
+  get isWritable(): boolean {
+    return this.#isWritable;
+  }
+
+  get committedPosition(): number {
+    return this.#committedPosition;
+  }
+
+  onWritableChange(listener: (isWritable: boolean) => void): void {
+    this.#writableListeners.push(listener);
+  }
+
+  append(record: StationRecord): number {
+    const encoded = encodeRecord(record);
+    const isTaken = this.#leftOut === 0 && this.stats.pendingBytes + encoded.length <= this.#pendingMax;
+    return isTaken && this.#phase !== 'closed' ? this.#take(record, encoded) : this.#leaveOut();
+  }
+
+  afterCommit<Owner, Task>(
+    position: number,
+    done: (owner: Owner, task: Task) => void,
+    owner: Owner,
+    task: Task,
+  ): void {
+    if (position === Infinity) return;
+    if (position <= this.#committedPosition) {
+      done(owner, task);
+      return;
+    }
+    this.#waiters.add(position, done, owner, task);
+    if (position >= this.#gathering.first) this.#hasten();
+  }
+
+  saveStation(station: StationId, durable: DurableStation): void {
+    this.#gathering.save(station, durable);
+    this.#armIdleTimer();
+  }
+
+  flush(timeoutMs: number): Promise<boolean> {
+    const batch = this.#gathering.isEmpty ? this.#sealed.at(-1) : this.#gathering;
+    if (batch === undefined) return Promise.resolve(true);
+    if (batch === this.#gathering) this.#hasten();
+    return new Promise((resolve) => {
+      const flush = {
+        batch,
+        done: (isFlushed: boolean) => {
+          clearTimeout(timer);
+          this.#flushes.delete(flush);
+          resolve(isFlushed);
+        },
+      };
+      const timer = setTimeout(() => flush.done(false), timeoutMs);
+      this.#flushes.add(flush);
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#phase === 'closed') return;
+    const isFlushed = this.#isWritable && (await this.flush(closeMs));
+    const { pendingRecords } = this.stats;
+    if (!isFlushed && pendingRecords > 0)
+      this.#options.log.error('journal_lost', { records: pendingRecords });
+    this.#phase = 'closed';
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    for (const flush of this.#flushes) flush.done(false);
+    await withDeadline(this.#options.store.close(), closeMs);
+  }
+
+  #take(record: JournalRecord, encoded: string): number {
+    const batch = this.#gathering;
+    const position = batch.add(record, encoded);
+    this.stats.records += 1;
+    this.stats.pendingRecords += 1;
+    this.stats.pendingBytes += encoded.length;
+    if (batch.body.length >= batchMax) {
+      this.#seal();
+      this.#plan();
+    } else if (this.#idleTimer === null) this.#armIdleTimer();
+    return position;
+  }
+
+  #leaveOut(): number {
+    if (this.#leftOut === 0 && this.#phase !== 'closed') {
+      this.#options.log.error('journal_bound_reached', { bytes: this.stats.pendingBytes });
+      this.#setWritable(false);
+    }
+    this.#leftOut += 1;
+    this.stats.recordsMissed += 1;
+    return Infinity;
+  }
+
+  #armIdleTimer(): void {
+    this.#idleTimer ??= setTimeout(() => {
+      this.#idleTimer = null;
+      if (this.#phase === 'committing') this.#noticeStall();
+      if (!this.#gathering.isEmpty) this.#hasten();
+    }, idleCommitMs);
+  }
+
+  /** The batch being gathered is to be committed as soon as the pace allows. */
+  #hasten(): void {
+    this.#isDue = true;
+    this.#plan();
+  }
+
+  /** Starts a commit, now or when the pace allows; while one runs or has failed, its end looks at what is due. */
+  #plan(): void {
+    if (this.#phase !== 'idle') return;
+    this.#phase = 'planned';
+    const waitMs = this.#pace.waitMs(this.#options.clock.nowMs());
+    // After the reads of this turn of the event loop, so that what came in together is committed together.
+    if (waitMs === 0) setImmediate(() => this.#start());
+    else setTimeout(() => this.#start(), waitMs);
+  }
+
+  #start(): void {
+    if (this.#phase === 'closed') return;
+    if (this.#isDue) this.#seal();
+    const batch = this.#sealed[0];
+    if (batch === undefined) {
+      this.#phase = 'idle';
+      return;
+    }
+    this.#phase = 'committing';
+    this.#commitStartMs = this.#options.clock.nowMs();
+    this.#pace.started(this.#commitStartMs, batch.records);
+    void this.#options.store.commit(batch).then((fault) => {
+      this.stats.committed((this.#options.clock.nowMs() - this.#commitStartMs) / 1_000);
+      return fault === null ? this.#succeeded(batch) : this.#failed(fault);
+    });
+  }
+
+  #seal(): void {
+    this.#isDue = false;
+    if (this.#gathering.isEmpty) return;
+    this.#sealed.push(this.#gathering);
+    this.#gathering = new GatheringBatch(this.#gathering.last + 1);
+  }
+
+  #succeeded(batch: GatheringBatch): void {
+    this.#sealed.shift();
+    this.#committedPosition = batch.last;
+    this.stats.commits += 1;
+    this.stats.pendingRecords -= batch.records;
+    this.stats.pendingBytes -= batch.body.length;
+    this.#noteGap();
+    this.#setWritable(true);
+    this.#waiters.release(batch.last, (error) =>
+      this.#options.log.error('journal_waiter_broken', { error: String(error) }),
+    );
+    this.#options.feed.publish(batch);
+    for (const flush of this.#flushes) if (flush.batch === batch) flush.done(true);
+    if (this.#phase === 'closed') return;
+    assert(this.#phase === 'committing', 'a commit ends once');
+    this.#phase = 'idle';
+    if (this.#sealed.length > 0) this.#start();
+    else if (this.#isDue) this.#plan();
+  }
+
+  #failed(fault: CommitFault): void {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'failed';
+    this.#options.log.error('journal_commit_failed', { fault: fault.fault, detail: fault.detail });
+    this.#setWritable(false);
+    this.#retryTimer = setTimeout(() => this.#start(), retryMs);
+  }
+
+  #noticeStall(): void {
+    const runningMs = this.#options.clock.nowMs() - this.#commitStartMs;
+    if (runningMs < stallMs || !this.#isWritable) return;
+    this.#options.log.error('journal_commit_stalled', { seconds: Math.round(runningMs / 1_000) });
+    this.#setWritable(false);
+  }
+
+  /** There is room again: says how many records are missing before what comes next. */
+  #noteGap(): void {
+    if (this.#leftOut === 0) return;
+    const record = {
+      type: 'gap',
+      at: this.#options.clock.wallMs(),
+      records: this.#leftOut,
+      cause: 'not_kept',
+    } as const;
+    this.#options.log.warn('journal_gap', { records: this.#leftOut });
+    this.#leftOut = 0;
+    this.#take(record, encodeRecord(record));
+    this.#isDue = true;
+  }
+
+  #setWritable(isWritable: boolean): void {
+    if (this.#isWritable === isWritable) return;
+    this.#isWritable = isWritable;
+    this.#options.log.warn(isWritable ? 'journal_writable' : 'journal_unwritable');
+    for (const listener of this.#writableListeners) listener(isWritable);
+  }
+}
+
+class Stats implements JournalStats {
+  commits = 0;
+  records = 0;
+  recordsMissed = 0;
+  pendingBytes = 0;
+  pendingRecords = 0;
+  readonly #listeners: ((seconds: number) => void)[] = [];
+
+  onCommit(listener: (seconds: number) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** A commit ended, well or not. */
+  committed(seconds: number): void {
+    for (const listener of this.#listeners) listener(seconds);
+  }
+}
+
+async function withDeadline(work: Promise<void>, timeoutMs: number): Promise<void> {
+  const deadline = Promise.withResolvers<void>();
+  const timer = setTimeout(() => deadline.resolve(), timeoutMs);
+  await Promise.race([work, deadline.promise]);
+  clearTimeout(timer);
+}
