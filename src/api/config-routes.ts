@@ -4,6 +4,7 @@
  * Every attempt is one audit line: who, why, and what came of it.
  */
 import type { FastifyInstance } from 'fastify';
+import type { ConfigurationProblem } from '../control/configuration/problem.ts';
 import type { Log } from '../ports/log.ts';
 import type { Result } from '../std/result.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
@@ -12,7 +13,7 @@ import { noQuery, reloadBody } from './schemas.ts';
 import { sendProblem } from './server.ts';
 
 /** Reads the file again and applies it. On a fault nothing has changed. */
-export type Reload = () => Promise<Result<{ readonly changed: boolean }, readonly ProblemItem[]>>;
+export type Reload = () => Promise<Result<{ readonly changed: boolean }, readonly ConfigurationProblem[]>>;
 
 export function addConfigRoutes(app: FastifyInstance, reload: Reload, log: Log): void {
   app.post('/api/v1/config/reload', {
@@ -35,8 +36,15 @@ export function addConfigRoutes(app: FastifyInstance, reload: Reload, log: Log):
         return reply.send(outcome.value);
       }
       log.warn('config_reload_refused', { by, reason, outcome: 'refused', problems: outcome.fault.length });
-      const detail = `The file was not applied and what ran before still runs. ${outcome.fault.map(({ where, reason: why }) => `${where}: ${why}`).join('; ')}`;
-      return sendProblem(reply, problem('invalid-configuration', detail, outcome.fault));
+      const items = outcome.fault.map(itemOf);
+      const reasons = items.map(({ where, reason: why }) => `${where}: ${why}`).join('; ');
+      const detail = `Nothing was applied; what ran before still runs. ${reasons}`;
+      return sendProblem(reply, problem('invalid-configuration', detail, items));
     },
   });
+}
+
+function itemOf({ file, line, key, text }: ConfigurationProblem): ProblemItem {
+  const place = line === null ? file : `${file}:${line}`;
+  return { where: key === '' ? place : `${place}: ${key}`, reason: text };
 }

@@ -178,7 +178,13 @@ function withOtherMethodsRefused<Routes>(
 ): Routes {
   const methodsOf = new Map<string, Set<string>>();
   app.addHook('onRoute', (route) => {
-    assert(route.config?.role !== undefined, `route ${route.url} names its role`);
+    const role = route.config?.role;
+    assert(role !== undefined, `route ${route.url} names its role`);
+    // The document says of every operation who may call it.
+    route.schema = Object.assign(route.schema ?? {}, {
+      'x-role': role,
+      security: role === 'open' ? [] : [{ token: [] }],
+    });
     const methods = methodsOf.get(route.url) ?? new Set<string>();
     for (const method of [route.method].flat()) methods.add(method);
     methodsOf.set(route.url, methods);

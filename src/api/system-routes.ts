@@ -28,7 +28,6 @@ export function addSystemRoutes(
       tags: ['system'],
       operationId: 'getLiveness',
       summary: 'Whether the process answers',
-      security: [],
       response: { 200: jsonAnswer('It does.', 'Alive') },
     },
     handler: (_request, reply) => reply.send({ status: 'alive' }),
@@ -39,7 +38,6 @@ export function addSystemRoutes(
       tags: ['system'],
       operationId: 'getReadiness',
       summary: 'Whether stations can be taken',
-      security: [],
       response: {
         200: jsonAnswer('They can.', 'Ready'),
         503: problemAnswer('They cannot; `errors` says why.'),
