@@ -77,9 +77,9 @@ class SettingsGatekeeper implements Gatekeeper {
       case 'certificate': {
         const name = station?.certificate?.commonName ?? request.station;
         const fault = certificateFault(request.certificate, name, this.#clock.wallMs());
-        if (fault !== null) return wrongCertificate(fault);
+        if (fault !== null) return wrongCertificate(fault, request.certificate?.chainFault ?? null);
         // Somebody has to have said that this station may come: a certificate proves a name, not an admission.
-        return station === null ? wrongCertificate('other_name') : admitted(true, password);
+        return station === null ? wrongCertificate('other_name', null) : admitted(true, password);
       }
     }
   }
@@ -138,15 +138,23 @@ function admitted(isAuthenticated: boolean, password: Uint8Array | null): Entry 
 const unknownStation = refused('unknown_station', 404, 'No station of this identity is known here.');
 const wrongCredentials = refused('bad_credentials', 401, 'The credentials are missing or wrong.');
 
-const certificateReasons: Readonly<Record<CertificateFault, string>> = {
-  missing: 'A client certificate is required.',
-  not_verified: 'The client certificate does not lead to a trusted authority, or is expired.',
-  not_valid_now: 'The client certificate is not valid at this time.',
-  other_name: 'The client certificate is not that of this station.',
-};
+function wrongCertificate(fault: CertificateFault, chainFault: string | null): Refused {
+  const status = fault === 'missing' ? 401 : 403;
+  return refused('bad_certificate', status, certificateReason(fault, chainFault));
+}
 
-function wrongCertificate(fault: CertificateFault): Refused {
-  return refused('bad_certificate', fault === 'missing' ? 401 : 403, certificateReasons[fault]);
+/** The word of OpenSSL tells the installer what to mend; it says nothing of ours. */
+function certificateReason(fault: CertificateFault, chainFault: string | null): string {
+  switch (fault) {
+    case 'missing':
+      return 'A client certificate is required.';
+    case 'not_verified':
+      return `The client certificate is not trusted: ${chainFault}.`;
+    case 'not_valid_now':
+      return 'The client certificate is not valid at this time.';
+    case 'other_name':
+      return 'The client certificate is not that of this station.';
+  }
 }
 
 function tooManyAttempts(waitMs: number): Refused {

@@ -11,10 +11,10 @@ import type { BackendSettings, LinkLimits } from '../../src/ports/settings.ts';
 import { Secret } from '../../src/std/secret.ts';
 import { newStory, stationId, storyHandler, testLimits, until, type LinkStory } from './edge-harness.ts';
 
-const closers: (() => void)[] = [];
+const closers: (() => unknown)[] = [];
 
-afterEach(() => {
-  for (const close of closers.splice(0)) close();
+afterEach(async () => {
+  await Promise.all(closers.splice(0).map((close) => close()));
 });
 
 interface Backend {

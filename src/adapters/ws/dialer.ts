@@ -19,8 +19,8 @@ import { LinkYard } from './link.ts';
 export interface WsDialer extends Dialer {
   /** Dials use these from now on, and open links those that are not fixed when a link opens (frame sizes are). */
   update(limits: LinkLimits): void;
-  /** Abandons dials and cuts links. */
-  close(): void;
+  /** Abandons dials and cuts links; done when every owner of a link was told. */
+  close(): Promise<void>;
 }
 
 export function createDialer(limits: LinkLimits): WsDialer {
@@ -43,9 +43,9 @@ class DirectDialer implements WsDialer {
     this.yard.update(limits);
   }
 
-  close(): void {
+  close(): Promise<void> {
     for (const dial of this.dials) dial.abandon();
-    this.yard.close();
+    return this.yard.close();
   }
 
   dial<Owner>(

@@ -44,6 +44,7 @@ export class LinkYard {
   readonly #links = new Set<WsLink>();
   #timer: NodeJS.Timeout | null = null;
   #sweepEveryMs = 0;
+  #onEmpty: (() => void) | null = null;
 
   constructor(bounds: LinkBounds) {
     this.bounds = bounds;
@@ -59,6 +60,7 @@ export class LinkYard {
 
   remove(link: WsLink): void {
     this.#links.delete(link);
+    if (this.#links.size === 0) this.#onEmpty?.();
   }
 
   /** Open links use these from now on. Sizes of frames and fragments stay what they were when the link was opened. */
@@ -71,11 +73,15 @@ export class LinkYard {
     return this.#links.size;
   }
 
-  /** Cuts every link and stops the timer. */
-  close(): void {
+  /** Cuts every link and stops the timer; done when every owner was told. */
+  async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
     for (const link of this.#links) link.terminate();
+    if (this.#links.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
   }
 
   /** A quarter of the deadline, so that it is met within a quarter. */

@@ -125,13 +125,15 @@ class Doorway implements Listener {
   async close(): Promise<void> {
     this.#isAccepting = false;
     clearInterval(this.#sweep);
+    const isNetClosed = this.#net.listening
+      ? new Promise<void>((resolve) => {
+          this.#net.close(() => resolve());
+        })
+      : undefined;
     this.#gate.close();
     for (const arrival of this.#doorstep.waiting) arrival.giveUp();
-    this.#doorstep.yard.close();
-    if (!this.#net.listening) return;
-    await new Promise<void>((resolve) => {
-      this.#net.close(() => resolve());
-    });
+    await this.#doorstep.yard.close();
+    await isNetClosed;
   }
 
   #makeFront(settings: ListenerSettings): Result<HttpServer, ListenerFault> {
