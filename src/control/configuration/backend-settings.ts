@@ -98,7 +98,7 @@ async function readBackend(
 function readUrl(text: string, path: KeyPath, { report }: Place): string | null {
   const url = backendUrl(text);
   if (url.ok) return url.value;
-  report.add(path, url.fault.what, url.fault.remedy);
+  if (!report.has(path)) report.add(path, url.fault.what, url.fault.remedy);
   return null;
 }
 
@@ -153,12 +153,14 @@ async function readCredentials(entry: BackendEntry, path: KeyPath, place: Place)
   }
   if (password === undefined) return { settings: { kind: 'forward' }, marks: ['forward'] };
   const passwordPath = [...path, 'password'];
-  if (password.env?.includes('{station}') === true)
+  if (password.env?.includes('{station}') === true) {
     place.report.add(
       [...passwordPath, 'env'],
       '{station} has no place in the name of a variable',
       'use files instead',
     );
+    return none;
+  }
   if (password.file?.includes('{station}') === true && password.env === undefined) {
     const secrets = await readStationSecrets(password.file, [...passwordPath, 'file'], place);
     // One station's new password is no reason to dial the links of all others anew, so only the place counts.

@@ -69,6 +69,12 @@ function checkAuth(
       'client certificates cannot be checked without stations.tls.clientCa',
       'name the authority that issued them',
     );
+  if (section.auth === 'certificate' && known.size === 0)
+    report.add(
+      path,
+      'no station is known, and a certificate proves a name but not that it may come',
+      'list the stations under stations.known, or write auth: none',
+    );
   if (section.admit === 'listed' && known.size === 0)
     report.add(
       ['stations', 'admit'],

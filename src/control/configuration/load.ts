@@ -102,7 +102,7 @@ async function readSource(
 async function readAll(value: unknown, place: Place, file: string, problems: ProblemList): Promise<Loaded> {
   const configuration = shapeOfFile(value, place.report);
   const names = Object.keys(configuration.backends);
-  if (names.length === 0 && !place.report.has(['backends']))
+  if (names.length === 0 && !place.report.has(['backends']) && !place.report.has([]))
     place.report.add(
       ['backends'],
       'there is no backend',

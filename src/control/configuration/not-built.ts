@@ -39,7 +39,7 @@ export const refusals: readonly Refusal[] = [
     (value) => typeof value === 'string' && /^postgres(ql)?:/i.test(value),
     'write sqlite: and a path',
   ),
-  later('retention.events', 'events of their own retention'),
+  later('retention.events', 'events, and how long they are kept'),
   later('backends.*.nonBilling', 'observing backends'),
   later('backends.*.holdDown', 'delivery of what was held for a backend that was down'),
   later('backends.*.drainRate', 'delivery of what was held for a backend that was down'),

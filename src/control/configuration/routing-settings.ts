@@ -106,8 +106,8 @@ function readRoute(
       entry.group === undefined
         ? 'does not say which stations it is for'
         : 'says twice which stations it is for';
-    if (!report.has([...path, 'group']) && !report.has([...path, 'stations']))
-      report.add(path, what, 'write either group or stations');
+    const isReported = [path, [...path, 'group'], [...path, 'stations']].some((one) => report.has(one));
+    if (!isReported) report.add(path, what, 'write either group or stations');
   }
   if (entry.group !== undefined && !groups.has(entry.group)) {
     const nearest = nearestName(entry.group, groups.keys());

@@ -27,10 +27,10 @@ export const knownStationsSchema = byName(
     password: Type.Optional(secret('The password it authenticates with (`auth: basic`).')),
     certificate: Type.Optional(
       section(
-        'The client certificate it authenticates with (`auth: certificate`).',
+        'The client certificate it authenticates with (`auth: certificate`). Without this key its common name must be the identity.',
         {
           commonName: Type.Optional(
-            text('Common name of its subject. Without this key it must be the identity.', {
+            text('Common name of its subject, such as the serial number.', {
               examples: ['SN-0001'],
             }),
           ),
@@ -359,7 +359,7 @@ const limits = section(
       most: '5min',
     }),
     failuresPerMinute: count(
-      'Failed credentials by source address and by identity; above it they are refused with 429.',
+      'Failed attempts to authenticate, of one station from one address; above it they are refused with 429.',
       10,
       1,
       100_000,

@@ -51,7 +51,7 @@ export async function readBytes(
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    return fail(explain(path, code));
+    return fail(explainCode(path, code));
   } finally {
     await handle?.close();
   }
@@ -164,7 +164,8 @@ function lineEndAt(bytes: Uint8Array): number {
   return end;
 }
 
-function explain(path: string, code: string): FileFault {
+/** What a system error means for a path. */
+export function explainCode(path: string, code: string): FileFault {
   switch (code) {
     case 'ENOENT':
       return { what: `${path} does not exist`, remedy: 'create it, or mend the path' };
@@ -176,6 +177,8 @@ function explain(path: string, code: string): FileFault {
       };
     case 'EISDIR':
       return { what: `${path} is not a file`, remedy: 'name a file' };
+    case 'ENOTDIR':
+      return { what: `${path} leads through a file`, remedy: 'mend the path' };
     default:
       return { what: `${path} cannot be read (${code})`, remedy: 'mend the path' };
   }

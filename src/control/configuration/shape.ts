@@ -12,12 +12,12 @@ import { nearestName } from './nearest.ts';
 import { findRefused } from './not-built.ts';
 import type { KeyPath, Report } from './problem.ts';
 import type { Kind } from './schema-parts.ts';
-import { parseAddress, parseDuration, parseRate, parseSize } from './units.ts';
+import { parseAddress, parseDuration, parseRate, parseSize, type UnitFault } from './units.ts';
 
 /** Turns a value read from a file into what the schema describes. Defaults are filled in; the value is changed in place and must not be used again. */
 export type ShapeReader<Shape> = (value: unknown, report: Report) => Shape;
 
-const parsers: Readonly<Record<Kind, (text: string) => Result<unknown, string>>> = {
+const parsers: Readonly<Record<Kind, (text: string) => Result<unknown, UnitFault>>> = {
   duration: parseDuration,
   size: parseSize,
   rate: parseRate,
@@ -59,12 +59,9 @@ function settle(root: Tree, validate: ValidateFunction, report: Report): void {
     const misfits: KeyPath[] = [];
     for (const error of errors) {
       const path = pathOf(root, error);
-      if (error.keyword === 'required') {
-        if (round === 0) report.add(path, ...explain(error, path));
-        continue;
-      }
-      report.add(path, ...explain(error, path));
-      misfits.push(path);
+      const isMissing = error.keyword === 'required';
+      if (!isMissing) misfits.push(path);
+      if ((!isMissing || round === 0) && !report.has(path)) report.add(path, ...explain(error, path));
     }
     if (misfits.length === 0) return;
     for (const path of misfits) takeOut(root, path);
@@ -96,18 +93,24 @@ function ownEntry(
   return properties !== undefined && Object.hasOwn(properties, key) ? properties[key] : undefined;
 }
 
+/** Ajv asks this for every text of a kind; what is wrong travels in the error's params. */
 function validateKind(kind: Kind, data: unknown, schema?: object): boolean {
   if (typeof data !== 'string') return true;
-  const { least, most } = schema as JsonSchema;
-  const parsed = parsers[kind](data);
-  let message = parsed.ok ? null : parsed.fault;
-  if (parsed.ok && typeof parsed.value === 'number') {
-    if (least !== undefined && parsed.value < numberOf(kind, least)) message = `must be at least ${least}`;
-    if (most !== undefined && parsed.value > numberOf(kind, most)) message = `must be at most ${most}`;
-  }
+  const fault = kindFault(kind, data, schema as JsonSchema);
   (validateKind as { errors?: Partial<ErrorObject>[] }).errors =
-    message === null ? [] : [{ keyword: 'kind', message, params: {} }];
-  return message === null;
+    fault === null ? [] : [{ keyword: 'kind', message: 'does not fit its kind', params: fault }];
+  return fault === null;
+}
+
+function kindFault(kind: Kind, text: string, { least, most }: JsonSchema): UnitFault | null {
+  const parsed = parsers[kind](text);
+  if (!parsed.ok) return parsed.fault;
+  if (typeof parsed.value !== 'number') return null;
+  if (least !== undefined && parsed.value < numberOf(kind, least))
+    return { expected: `at least ${least}`, hint: null };
+  if (most !== undefined && parsed.value > numberOf(kind, most))
+    return { expected: `at most ${most}`, hint: null };
+  return null;
 }
 
 function numberOf(kind: Kind, text: string): number {
@@ -161,7 +164,7 @@ function explain(error: ErrorObject, path: KeyPath): readonly [string, string] {
       return explainUnknown(String(path.at(-1)), Object.keys(schema.properties ?? {}));
     case 'required': {
       const description = ownEntry(schema.properties, String(path.at(-1)))?.description ?? '';
-      return ['is missing', `add it: ${description}`];
+      return ['is missing', `add it: ${description.replace(/\.( .*)?$/s, '')}`];
     }
     case 'type':
       return explainType(schema, value);
@@ -181,7 +184,7 @@ function explain(error: ErrorObject, path: KeyPath): readonly [string, string] {
     case 'uniqueItems':
       return ['names the same twice', 'keep one'];
     case 'kind':
-      return [`${error.message ?? ''}, not ${shown(value)}`, 'write it so'];
+      return explainKind(error.params as UnitFault, shown(value));
     default:
       return [`does not fit (${error.keyword})`, schema.description ?? 'see the reference'];
   }
@@ -204,6 +207,10 @@ function explainChoice(value: unknown, names: readonly string[]): readonly [stri
   ];
 }
 
+function explainKind(fault: UnitFault, found: string): readonly [string, string] {
+  return [`must be ${fault.expected}, not ${found}`, fault.hint ?? 'write it so'];
+}
+
 /** Says nothing of the value itself: it may be a secret in the wrong place. */
 function explainType(schema: JsonSchema, value: unknown): readonly [string, string] {
   const keys = Object.keys(schema.properties ?? {});
@@ -212,6 +219,8 @@ function explainType(schema: JsonSchema, value: unknown): readonly [string, stri
       'must say where the secret is, since this file never holds one',
       'write { file: PATH } or { env: NAME }',
     ];
+  const fault = schema.kind === undefined ? null : kindFault(schema.kind, String(value), schema);
+  if (fault !== null) return explainKind(fault, typeName(value));
   const what = `must be ${typeText(schema)}, not ${typeName(value)}`;
   if (schema.type === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
     return [what, 'put it in quotes'];

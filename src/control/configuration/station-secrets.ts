@@ -9,7 +9,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { checkStationId, type StationId } from '../../protocol/station-id.ts';
 import type { Secret } from '../../std/secret.ts';
 import type { KeyPath } from './problem.ts';
-import { readSecretFile, type Place } from './secret-files.ts';
+import { explainCode, readSecretFile, type Place } from './secret-files.ts';
 
 const readsAtOnce = 64;
 
@@ -62,7 +62,8 @@ async function list(folder: string, path: KeyPath, { report }: Place): Promise<r
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    report.add(path, `the folder ${folder} cannot be read (${code})`, 'create it, or mend the path');
+    const fault = explainCode(folder, code);
+    report.add(path, fault.what, fault.remedy);
     return [];
   }
 }

@@ -1,9 +1,15 @@
 /**
  * Durations, sizes, rates and addresses as the configuration writes them.
  *
- * Pure. Strict on purpose: whole numbers with one unit, nothing guessed. A fault is a sentence that says what was expected.
+ * Pure. Strict on purpose: whole numbers with one unit, nothing guessed.
  */
 import { fail, ok, type Result } from '../../std/result.ts';
+
+/** What was expected instead, as it goes on after "must be", and what was probably meant. */
+export interface UnitFault {
+  readonly expected: string;
+  readonly hint: string | null;
+}
 
 const durationUnitsMs: Readonly<Record<string, number>> = {
   ms: 1,
@@ -14,9 +20,8 @@ const durationUnitsMs: Readonly<Record<string, number>> = {
 };
 
 /** `30s`, `5min` … as milliseconds. Units: ms, s, min, h, d. */
-export function parseDuration(text: string): Result<number, string> {
-  const expected = 'must be a duration such as 500ms, 30s, 5min, 2h or 30d';
-  return parseQuantity(text, durationUnitsMs, expected);
+export function parseDuration(text: string): Result<number, UnitFault> {
+  return parseQuantity(text, durationUnitsMs, 'a duration such as 500ms, 30s, 5min, 2h or 30d');
 }
 
 const sizeUnitsBytes: Readonly<Record<string, number>> = {
@@ -28,21 +33,21 @@ const sizeUnitsBytes: Readonly<Record<string, number>> = {
 };
 
 /** `128KiB`, `20GiB` … as bytes. Units: B, KiB, MiB, GiB, TiB. */
-export function parseSize(text: string): Result<number, string> {
-  return parseQuantity(text, sizeUnitsBytes, 'must be a size such as 4096B, 128KiB, 1MiB or 20GiB');
+export function parseSize(text: string): Result<number, UnitFault> {
+  return parseQuantity(text, sizeUnitsBytes, 'a size such as 4096B, 128KiB, 1MiB or 20GiB');
 }
 
 const rateUnitsPerSecond: Readonly<Record<string, number>> = { s: 1, min: 1 / 60, h: 1 / 3_600 };
 
 /** `5/s`, `20/min`, `60/h` as occurrences a second, or `unlimited` as Infinity. */
-export function parseRate(text: string): Result<number, string> {
-  const expected = 'must be a rate such as 5/s, 20/min or 60/h, or unlimited';
+export function parseRate(text: string): Result<number, UnitFault> {
+  const expected = 'a rate such as 5/s, 20/min or 60/h, or unlimited';
   if (text === 'unlimited') return ok(Number.POSITIVE_INFINITY);
   const match = /^(\d{1,15})\/(s|min|h)$/.exec(text);
   const unit = rateUnitsPerSecond[match?.[2] ?? ''];
-  if (match === null || unit === undefined) return fail(expected);
+  if (match === null || unit === undefined) return fail({ expected, hint: null });
   const count = Number(match[1]);
-  return count === 0 ? fail(`${expected}; zero would stop everything`) : ok(count * unit);
+  return count === 0 ? fail({ expected, hint: 'zero would stop everything' }) : ok(count * unit);
 }
 
 export interface Address {
@@ -53,21 +58,23 @@ export interface Address {
 }
 
 /** `127.0.0.1:9220`, `[::1]:9220` or `gateway.local:9220`. */
-export function parseAddress(text: string): Result<Address, string> {
-  const expected = 'must be host:port such as 127.0.0.1:9220, [::1]:9220 or gateway.local:9220';
+export function parseAddress(text: string): Result<Address, UnitFault> {
+  const expected = 'host:port such as 127.0.0.1:9220, [::1]:9220 or gateway.local:9220';
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   if (match === null) {
-    if (/^:\d{1,5}$/.test(text))
-      return fail(`${expected}; for every IPv4 address of this machine write 0.0.0.0${text}`);
-    return fail(expected);
+    const isPort = /^:\d{1,5}$/.test(text);
+    return fail({
+      expected,
+      hint: isPort ? `for every IPv4 address of this machine write 0.0.0.0${text}` : null,
+    });
   }
-  const port = Number(match[3]);
-  if (port > 65_535) return fail(`${expected}; a port is at most 65535`);
-  const bracketed = match[1];
-  if (bracketed !== undefined) return isIpv6(bracketed) ? ok({ host: bracketed, port }) : fail(expected);
-  const host = match[2] ?? '';
-  const isNumeric = /^[\d.]+$/.test(host);
-  return (isNumeric ? isIpv4(host) : isHostName(host)) ? ok({ host, port }) : fail(expected);
+  const [, bracketed, plain = '', digits] = match;
+  const port = Number(digits);
+  if (port > 65_535) return fail({ expected, hint: 'a port is at most 65535' });
+  if (bracketed !== undefined)
+    return isIpv6(bracketed) ? ok({ host: bracketed, port }) : fail({ expected, hint: null });
+  const isHost = /^[\d.]+$/.test(plain) ? isIpv4(plain) : isHostName(plain);
+  return isHost ? ok({ host: plain, port }) : fail({ expected, hint: null });
 }
 
 /** Whether only this machine reaches it. A name other than `localhost` counts as reachable from elsewhere. */
@@ -79,22 +86,22 @@ function parseQuantity(
   text: string,
   units: Readonly<Record<string, number>>,
   expected: string,
-): Result<number, string> {
-  const match = /^(\d{1,15})([A-Za-z]{1,3})$/.exec(text);
-  const unitName = match?.[2] ?? '';
+): Result<number, UnitFault> {
+  const [, digits = '', unitName = ''] = /^(\d{1,15})([A-Za-z]{1,3})$/.exec(text) ?? [];
   const unit = Object.hasOwn(units, unitName) ? units[unitName] : undefined;
-  if (match === null || unit === undefined) {
-    const similar = Object.keys(units).find(
-      (name) =>
-        name.toLowerCase() === unitName.toLowerCase() || name.replace('i', '') === unitName.toUpperCase(),
-    );
-    const minutes = unitName === 'm' && Object.hasOwn(units, 'min') ? 'min' : similar;
-    return fail(
-      minutes === undefined || match === null ? expected : `${expected}; did you mean ${match[1]}${minutes}?`,
-    );
+  if (unit === undefined) {
+    const meant = digits === '' ? undefined : similarUnit(unitName, Object.keys(units));
+    return fail({ expected, hint: meant === undefined ? null : `did you mean ${digits}${meant}?` });
   }
-  const value = Number(match[1]) * unit;
-  return Number.isSafeInteger(value) ? ok(value) : fail(`${expected}; this one is too large to count`);
+  const value = Number(digits) * unit;
+  return Number.isSafeInteger(value) ? ok(value) : fail({ expected, hint: 'this one is too large to count' });
+}
+
+/** `KB` for `KiB`, `S` for `s`, `m` for `min`. */
+function similarUnit(name: string, names: readonly string[]): string | undefined {
+  const lower = name.toLowerCase();
+  if (lower === 'm' && names.includes('min')) return 'min';
+  return names.find((one) => one.toLowerCase() === lower || one.replace('i', '').toLowerCase() === lower);
 }
 
 function isIpv4(host: string): boolean {

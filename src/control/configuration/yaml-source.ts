@@ -50,7 +50,8 @@ export function readYaml(file: string, text: string, env: Environment, problems:
     // Looked for below: the library compares every key with every other, which takes seconds for a fleet's worth of stations.
     uniqueKeys: false,
     strict: true,
-    logLevel: 'silent',
+    // Nothing is logged here, but `silent` would also let a second document pass.
+    logLevel: 'error',
   });
   // What follows the first mistake in YAML is mostly its echo.
   const faults = [...document.errors.slice(0, 1), ...document.warnings];
@@ -100,7 +101,9 @@ function mapValue(node: YAMLMap.Parsed, path: KeyPath, reader: Reader): Record<s
   for (const pair of node.items) {
     const key = keyOf(pair.key);
     if (key === null) {
-      refuse(reader, path, 'has a key that is not plain text', 'write keys as words');
+      const offset = (pair.key as ParsedNode | null)?.range[0] ?? node.range[0];
+      reader.at(offset).add(path, 'has a key that is not plain text', 'write keys as words');
+      reader.isSound = false;
     } else if (Object.hasOwn(map, key)) {
       const what = 'stands twice, so that one of its values would be lost';
       reader.at(pair.key.range[0]).add([...path, key], what, 'keep one');
@@ -161,7 +164,7 @@ function keyOf(node: unknown): string | null {
 }
 
 function withBracesHidden(text: string): string {
-  return text.replaceAll(/\{station\}|\$\{[^{}\n]*\}/g, (found) =>
+  return text.replaceAll(/\{station\}|\$\{[^{}"'\n]*\}/g, (found) =>
     found.replace('{', '\uE000').replace('}', '\uE001'),
   );
 }
