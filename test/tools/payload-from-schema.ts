@@ -16,7 +16,7 @@ interface Choice {
 }
 
 /** Longest text and list that are made where the schema allows more: payloads stay well below a station's frame limit. */
-const textCharactersMax = 60;
+const textCharactersMax = 50;
 const itemsMax = 2;
 
 /** Only what is required, each as small as allowed. */
@@ -24,7 +24,7 @@ export function minimalPayload(schema: Schema): unknown {
   return make(schema, schema, { includes: () => false, size: (low) => low, value: first }, '');
 }
 
-/** Every property, lists of two, texts at their longest (or 60 characters). */
+/** Every property, lists of two, texts at their longest (or 50 characters). */
 export function fullPayload(schema: Schema): unknown {
   return make(
     schema,
