@@ -10,6 +10,7 @@ import { exitCodeOf, type ExitCode } from './exit-code.ts';
 import { addExamples } from './help-example.ts';
 import type { CliIo } from './io.ts';
 import { outputFormats, type OutputFormat } from './output.ts';
+import { addSimulateVerbs, type SimulateVerbs } from './simulate-verbs.ts';
 
 /** `serve` reads a file, or is told its backends. */
 export type ServeOptions =
@@ -32,32 +33,10 @@ export interface DemoOptions {
   readonly once: boolean;
 }
 
-export interface SimulateStationsOptions {
-  readonly url: string;
-  readonly count: number;
-  /** Subprotocols, dealt to the stations in turn. */
-  readonly versions: readonly string[];
-  /** Identities are this and a number from 1. */
-  readonly prefix: string;
-  readonly seed: number;
-  /** Makes a minute of a station's life this many times shorter. */
-  readonly speed: number;
-  /** Seconds until it ends by itself; null: never. */
-  readonly seconds: number | null;
-}
-
-export interface SimulateBackendOptions {
-  readonly listen: string;
-  readonly versions: readonly string[];
-  readonly seed: number;
-}
-
 /** What the verbs do. Each tells how it ended; long ones end on the io's signal. */
-export interface Verbs {
+export interface Verbs extends SimulateVerbs {
   serve(options: ServeOptions, io: CliIo): Promise<ExitCode>;
   demo(options: DemoOptions, io: CliIo): Promise<ExitCode>;
-  simulateStations(options: SimulateStationsOptions, io: CliIo): Promise<ExitCode>;
-  simulateBackend(options: SimulateBackendOptions, io: CliIo): Promise<ExitCode>;
   readonly configuration: ConfigurationReader;
   /** Verbs that live in files of their own. */
   readonly add: readonly ((program: Command, io: CliIo) => void)[];
@@ -93,7 +72,7 @@ export function createProgram(io: CliIo, version: string, verbs: Verbs): Command
   addServe(program, io, verbs);
   addDemo(program, io, verbs);
   addConfigVerbs(program, io, verbs.configuration);
-  addSimulate(program, io, verbs);
+  addSimulateVerbs(program, io, verbs);
   for (const add of verbs.add) add(program, io);
   return program;
 }
@@ -148,65 +127,9 @@ function addDemo(program: Command, io: CliIo, verbs: Verbs): void {
   );
 }
 
-function addSimulate(program: Command, io: CliIo, verbs: Verbs): void {
-  const simulate = program.command('simulate').description('stations and backends that are not there');
-  addExamples(
-    simulate
-      .command('stations')
-      .description('stations that boot, charge, lose their network and come back')
-      .requiredOption('--url <url>', 'where they connect; the identity is added as the last segment')
-      .addOption(wholeNumber('--count <n>', 'how many', 1, 100_000).default(10))
-      .addOption(versionList())
-      .option('--prefix <text>', 'identities are this and a number from 1', 'SIM-')
-      .addOption(wholeNumber('--seed <n>', 'the same seed lives the same life', 0, 2 ** 32 - 1).default(1))
-      .addOption(wholeNumber('--speed <n>', 'how many times faster than life', 1, 3_600).default(1))
-      .addOption(wholeNumber('--seconds <n>', 'end by itself after so long', 1, 31_536_000))
-      .action(async (options: Omit<SimulateStationsOptions, 'seconds'> & { seconds?: number }) => {
-        const { seconds = null } = options;
-        io.setExitCode(await verbs.simulateStations({ ...options, seconds }, io));
-      }),
-    'busbar simulate stations --url ws://127.0.0.1:9220/ocpp --count 100 --speed 60',
-  );
-  addExamples(
-    simulate
-      .command('backend')
-      .description('a backend that accepts every station and answers every call')
-      .option('--listen <host:port>', 'where stations or Busbar connect', '127.0.0.1:9301')
-      .addOption(versionList())
-      .addOption(wholeNumber('--seed <n>', 'the same seed answers the same', 0, 2 ** 32 - 1).default(1))
-      .action(async (options: SimulateBackendOptions) => {
-        io.setExitCode(await verbs.simulateBackend(options, io));
-      }),
-    'busbar simulate backend --listen 127.0.0.1:9301 --versions ocpp1.6',
-  );
-}
-
 function collectBackend(text: string, before: readonly BackendArgument[] = []): readonly BackendArgument[] {
   const at = text.indexOf('=');
   if (at < 1 || at === text.length - 1)
     throw new InvalidArgumentError('Write NAME=URL, such as old=wss://csms.example/ocpp/{station}.');
   return [...before, { name: text.slice(0, at), url: text.slice(at + 1) }];
-}
-
-function wholeNumber(flags: string, description: string, least: number, most: number): Option {
-  return new Option(flags, description).argParser((text) => {
-    const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= least && value <= most))
-      throw new InvalidArgumentError(`A whole number from ${least} to ${most} is needed.`);
-    return value;
-  });
-}
-
-const versionNames = ['ocpp1.6', 'ocpp2.0.1', 'ocpp2.1'];
-
-function versionList(): Option {
-  return new Option('--versions <list>', 'OCPP versions, with commas between')
-    .argParser((text) => {
-      const versions = text.split(',');
-      const wrong = versions.find((version) => !versionNames.includes(version));
-      if (wrong !== undefined)
-        throw new InvalidArgumentError(`"${wrong}" is none of ${versionNames.join(', ')}.`);
-      return versions;
-    })
-    .default(versionNames, versionNames.join(','));
 }

@@ -6,7 +6,7 @@
 import type { ExitCode } from '../cli/exit-code.ts';
 import type { CliIo } from '../cli/io.ts';
 import { printRows, type Column, type OutputFormat } from '../cli/output.ts';
-import type { SimulateBackendOptions } from '../cli/program.ts';
+import type { SimulateBackendOptions } from '../cli/simulate-verbs.ts';
 import { isOcppVersion, ocppVersions } from '../protocol/version.ts';
 import { ok, type Result } from '../std/result.ts';
 import type { BackendOptions, BackendStats } from './backend-life.ts';

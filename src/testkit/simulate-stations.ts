@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ExitCode } from '../cli/exit-code.ts';
 import type { CliIo } from '../cli/io.ts';
 import { printRows, type Column, type OutputFormat } from '../cli/output.ts';
-import type { SimulateStationsOptions } from '../cli/program.ts';
+import type { SimulateStationsOptions } from '../cli/simulate-verbs.ts';
 import { isOcppVersion, ocppVersions, type OcppVersion } from '../protocol/version.ts';
 import { emptyStats, isSettled, type LifeStats } from './life-state.ts';
 import { areFilesPerStation, readConnection, type CredentialFiles } from './simulate-options.ts';
