@@ -77,14 +77,14 @@ export async function simulateStations(options: StationsRun, io: CliIo): Promise
   const lastError = stations.find((station) => station.lastError !== null)?.lastError ?? null;
   await Promise.all(stations.map((station) => station.stop()));
   if (startFault !== null) return usage(io, startFault);
-  const rows = versions.map((version) =>
+  const rows = [...new Set(versions)].map((version) =>
     summarise(
       version,
       stations.filter(({ life }) => life.version === version),
       latencies,
     ),
   );
-  if (versions.length > 1) rows.push(summarise('all', stations, latencies));
+  if (rows.length > 1) rows.push(summarise('all', stations, latencies));
   printRows(io, options.output ?? 'table', stationsColumns, rows);
   return verdict(stations, lastError, options, io);
 }
