@@ -145,7 +145,9 @@ test('a simulated backend serves stations until it is told to stop', async () =>
   );
   await until('it tells its address', () => backendIo.talk.includes('listening on'));
   const url = /ws:\S+\/ocpp/.exec(backendIo.talk)?.[0] ?? '';
-  expect(await simulateStations(run(url, { versions: ['ocpp1.6', 'ocpp1.6', 'ocpp2.1'] }), stationsIo)).toBe(0);
+  expect(await simulateStations(run(url, { versions: ['ocpp1.6', 'ocpp1.6', 'ocpp2.1'] }), stationsIo)).toBe(
+    0,
+  );
   backendIo.stopper.abort();
   expect(await ended).toBe(0);
   const [summary] = JSON.parse(backendIo.out) as Record<string, number>[];
