@@ -45,6 +45,12 @@ module.exports = {
     ),
     only('cli-imports-the-client', '^src/cli/', '^(src/(std|api|cli)/|node:|node_modules/)'),
     {
+      name: 'only-main-puts-things-together',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(main\\.ts$|app/)' },
+      to: { path: '^src/app/' },
+    },
+    {
       name: 'nothing-imports-main',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/main\\.ts$' },
@@ -54,6 +60,7 @@ module.exports = {
   options: {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
+    preserveSymlinks: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],

@@ -30,6 +30,8 @@ export interface Driver {
 /** Told of everything that happens on the data plane; counts, never waits. */
 export interface Observer {
   onRecord(record: StationRecord): void;
+  /** A frame left; seconds since the step that decided it began. */
+  onSent(seconds: number): void;
   onNotice(station: StationId, notice: Notice, backend: string | null): void;
   /** A station's upgrade was refused by its machine. */
   onRefusal(station: StationId, status: number, reason: string): void;

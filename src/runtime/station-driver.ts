@@ -222,10 +222,11 @@ export class StationDriver implements Sleeper, Driver {
     else this.#close(effect);
   }
 
-  #send({ link, text }: SendEffect): void {
+  #send({ link, text, decidedAtMs }: SendEffect): void {
     const end = this.#endOf(link);
     if (end === null || end.link === null) return;
     end.link.send(text);
+    this.#plane.observer.onSent((this.#plane.clock.nowMs() - decidedAtMs) / 1_000);
     if (end.isCongested || end.link.bufferedBytes <= this.#plane.settings.links.congestedBytes) return;
     end.isCongested = true;
     this.applyPauses();

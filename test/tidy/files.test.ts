@@ -48,7 +48,7 @@ test(`no file is longer than ${linesMax} lines`, () => {
 });
 
 test('nothing is left for later', () => {
-  const marks = new RegExp(['TO', 'DO|FIX', 'ME|XXX|HACK'].join(''));
+  const marks = new RegExp(['TO', 'DO|FIX', 'ME|XX', 'X|HA', 'CK'].join(''));
   expect(sources.filter((file) => marks.test(texts.get(file) ?? ''))).toEqual([]);
 });
 

@@ -26,6 +26,7 @@ const offences: readonly (readonly [rule: string, file: string, source: string])
   ['adapters-never-import-one-another', 'src/adapters/ws/offence-two.ts', `import '../sqlite/offence.ts';`],
   ['api-imports-control', 'src/api/offence.ts', `import '../runtime/gateway.ts';`],
   ['cli-imports-the-client', 'src/cli/offence.ts', `import '../runtime/gateway.ts';`],
+  ['only-main-puts-things-together', 'src/testkit/offence-two.ts', `import '../app/busbar.ts';`],
   ['nothing-imports-main', 'src/testkit/offence.ts', `import '../main.ts';`],
   ['no-cycles', 'src/std/cycle-a.ts', `import './cycle-b.ts';`],
 ];

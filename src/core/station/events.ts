@@ -105,6 +105,8 @@ export type Effect =
       readonly text: string;
       /** `afterCommit`: not before the records of this step are on disk. */
       readonly when: 'now' | 'afterCommit';
+      /** Monotonic time of the step, for the measurement of what was added. */
+      readonly decidedAtMs: number;
     }
   /** `afterCommit` keeps the order: answers that wait for an earlier commit leave first. */
   | {

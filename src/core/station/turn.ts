@@ -91,7 +91,13 @@ export function relay(
     relayedIdToken: idToken,
     latencyMs,
   });
-  turn.effects.push({ type: 'send', link: refOf(to), text: withIdToken(text, frame, idToken), when });
+  turn.effects.push({
+    type: 'send',
+    link: refOf(to),
+    text: withIdToken(text, frame, idToken),
+    when,
+    decidedAtMs: turn.context.nowMs,
+  });
 }
 
 /** Sends a text that is not the relay of a frame received in this step, and records it. The id stands right after the type and comma. */
@@ -117,7 +123,7 @@ export function sendOwn(
     idStart,
     idEnd: idStart + idToken.length,
   });
-  turn.effects.push({ type: 'send', link: refOf(to), text, when });
+  turn.effects.push({ type: 'send', link: refOf(to), text, when, decidedAtMs: turn.context.nowMs });
 }
 
 /** Tells the shell of a decision that the records do not show. */

@@ -1,0 +1,270 @@
+/**
+ * Busbar put together: journal, data plane, listener and API, started in that order and stopped in the other.
+ *
+ * The composition root. Nothing is decided here; `serve`, the demo and the tests start the same thing.
+ */
+import { hash, randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { createMemoryDisk, openMemoryJournal } from '../adapters/memory/journal-store.ts';
+import { createMetricsPage } from '../adapters/prometheus/metrics.ts';
+import { openSqliteJournal } from '../adapters/sqlite/journal-store.ts';
+import { createDialer, type WsDialer } from '../adapters/ws/dialer.ts';
+import { listen } from '../adapters/ws/listener.ts';
+import { startApi, type Api, type ApiOptions } from '../api/api.ts';
+import type { ConfigurationProblem } from '../control/configuration/problem.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Journal } from '../ports/journal.ts';
+import type { JournalStore } from '../ports/journal-store.ts';
+import type { Door, Gatekeeper, Listener } from '../ports/listener.ts';
+import type { Log } from '../ports/log.ts';
+import type { JournalFeed } from '../ports/registry.ts';
+import type { Settings } from '../ports/settings.ts';
+import { createDialPacer, type DialPacer } from '../runtime/dial-pacer.ts';
+import { createGatekeeper } from '../runtime/gatekeeper.ts';
+import { createGateway, type Gateway } from '../runtime/gateway.ts';
+import { createJournalFeed } from '../runtime/journal-feed.ts';
+import { createJournal } from '../runtime/journal-writer.ts';
+import { createTrafficMetrics, type TrafficMetrics } from '../runtime/metrics-from-records.ts';
+import { gatewayMetrics } from '../runtime/metrics-of-gateway.ts';
+import { fail, ok, type Result } from '../std/result.ts';
+import { createObserver } from './observer.ts';
+import { busbarVersion } from './version.ts';
+
+/** Where something is wrong, and what; one line each for the operator. */
+export interface StartFault {
+  readonly where: string;
+  readonly reason: string;
+}
+
+export interface BusbarOptions {
+  readonly settings: Settings;
+  readonly log: Log;
+  /** Reads the configuration anew, for a reload. */
+  readonly readAgain: () => Promise<Result<Settings, readonly ConfigurationProblem[]>>;
+}
+
+/** What became of a reload; on a fault nothing has changed. */
+export type Reloaded = Result<{ readonly changed: boolean }, readonly ConfigurationProblem[]>;
+
+export interface Busbar {
+  /** Ports actually bound. */
+  readonly stationPort: number;
+  readonly adminPort: number;
+  readonly adminUrl: string;
+  readonly gateway: Gateway;
+  readonly journal: Journal;
+  readonly store: JournalStore;
+  /** Applies the configuration as a whole, or not at all. */
+  reload(): Promise<Reloaded>;
+  /**
+   * Not ready, station links closed spread over `spreadMs` after their calls in flight, journal flushed, everything closed. False when something was still open at
+   * the deadline and had to be cut.
+   */
+  drain(spreadMs: number, deadlineMs: number): Promise<boolean>;
+}
+
+/** How long the last commit may take when everything else is closed. */
+const flushMs = 5_000;
+
+const clock: Clock = { wallMs: () => Date.now(), nowMs: () => performance.now() };
+
+export async function startBusbar(options: BusbarOptions): Promise<Result<Busbar, StartFault>> {
+  const { settings, log } = options;
+  const opened = await openStore(settings, log);
+  if (!opened.ok) return opened;
+  const plane = await startPlane(settings, opened.value, log);
+  const listener = await listen(settings.listener, plane.door, plane.gatekeeper, log);
+  if (!listener.ok) {
+    await stopPlane(plane);
+    return fail({ where: 'stations.listen', reason: listener.fault.message });
+  }
+  const house = new House(options, plane, listener.value);
+  const api = await startApi(house.apiOptions());
+  if (!api.ok) {
+    await listener.value.close();
+    await stopPlane(plane);
+    return fail({ where: 'admin.listen', reason: api.fault.detail });
+  }
+  house.api = api.value;
+  return ok(house);
+}
+
+/** The data plane and what it stands on. */
+interface Plane {
+  readonly store: JournalStore;
+  readonly feed: JournalFeed;
+  readonly journal: Journal;
+  readonly traffic: TrafficMetrics;
+  readonly dialer: WsDialer;
+  readonly pacer: DialPacer;
+  readonly gateway: Gateway;
+  readonly gatekeeper: Gatekeeper;
+  readonly door: Door;
+}
+
+async function startPlane(settings: Settings, store: JournalStore, log: Log): Promise<Plane> {
+  const feed = createJournalFeed(log);
+  const journal = createJournal({ store, feed, clock, log });
+  const traffic = createTrafficMetrics();
+  const dialer = createDialer(settings.links);
+  const pacer = createDialPacer(dialer, clock);
+  const gateway = createGateway(settings, {
+    clock,
+    journal,
+    dialer: pacer,
+    log,
+    observer: createObserver(traffic, log),
+    random: Math.random,
+    digest: (text) => hash('sha256', text).slice(0, 32),
+    randomPrefix: () => randomBytes(8).readBigUInt64BE().toString(36).slice(0, 12),
+    restored: await store.reader.stations(),
+  });
+  const gatekeeper = createGatekeeper(settings.listener, clock);
+  const door: Door = {
+    onArrival: (arrival) => gateway.onArrival(arrival),
+    onRefused: (reason, status, peer, station) => {
+      traffic.refused(reason);
+      log.info('station_refused', { reason, status, peer, station });
+    },
+  };
+  return { store, feed, journal, traffic, dialer, pacer, gateway, gatekeeper, door };
+}
+
+async function stopPlane({ gateway, pacer, dialer, journal }: Plane): Promise<boolean> {
+  gateway.stop();
+  pacer.close();
+  await dialer.close();
+  const isFlushed = await journal.flush(flushMs);
+  await journal.close();
+  return isFlushed;
+}
+
+/** A running Busbar. */
+class House implements Busbar {
+  readonly #options: BusbarOptions;
+  readonly #plane: Plane;
+  readonly #listener: Listener;
+  #settings: Settings;
+  #isDraining = false;
+  /** Set before anyone gets to see the house. */
+  api: Api | null = null;
+
+  constructor(options: BusbarOptions, plane: Plane, listener: Listener) {
+    this.#options = options;
+    this.#plane = plane;
+    this.#listener = listener;
+    this.#settings = options.settings;
+  }
+
+  get stationPort(): number {
+    return this.#listener.port;
+  }
+
+  get adminPort(): number {
+    return this.api?.port ?? 0;
+  }
+
+  get adminUrl(): string {
+    return this.api?.url ?? '';
+  }
+
+  get gateway(): Gateway {
+    return this.#plane.gateway;
+  }
+
+  get store(): JournalStore {
+    return this.#plane.store;
+  }
+
+  get journal(): Journal {
+    return this.#plane.journal;
+  }
+
+  apiOptions(): ApiOptions {
+    const { gateway, journal, store, feed, traffic } = this.#plane;
+    const versions = { busbar: busbarVersion, node: process.versions.node };
+    const families = gatewayMetrics({
+      traffic,
+      registry: gateway.registry,
+      journal: journal.stats,
+      versions,
+    });
+    return {
+      settings: this.#settings.admin,
+      registry: gateway.registry,
+      reader: store.reader,
+      feed,
+      reload: () => this.reload(),
+      readiness: () => ({
+        storageWritable: journal.isWritable,
+        listenerOpen: !this.#isDraining,
+        draining: this.#isDraining,
+      }),
+      metrics: createMetricsPage({ families, withProcess: true }),
+      log: this.#options.log,
+    };
+  }
+
+  async reload(): Promise<Reloaded> {
+    const next = await this.#options.readAgain();
+    if (!next.ok) return next;
+    const fixed = findFixed(this.#settings, next.value);
+    if (fixed.length > 0) return fail(fixed);
+    const { listener, links, retention, admin } = next.value;
+    const updated = this.#listener.update(listener);
+    if (!updated.ok) return fail([problemAt('stations.tls', updated.fault.message)]);
+    const { gatekeeper, dialer, store, gateway } = this.#plane;
+    this.#settings = next.value;
+    gatekeeper.update(listener);
+    dialer.update(links);
+    store.retain(retention);
+    this.api?.update(admin);
+    gateway.reload(next.value);
+    return ok({ changed: true });
+  }
+
+  async drain(spreadMs: number, deadlineMs: number): Promise<boolean> {
+    this.#isDraining = true;
+    this.#listener.stopAccepting();
+    const isClean = await this.#plane.gateway.drain(spreadMs, deadlineMs);
+    await this.#listener.close();
+    const isFlushed = await stopPlane(this.#plane);
+    await this.api?.close();
+    return isClean && isFlushed;
+  }
+}
+
+async function openStore(settings: Settings, log: Log): Promise<Result<JournalStore, StartFault>> {
+  const { file } = settings.storage;
+  if (file === ':memory:')
+    return ok(openMemoryJournal(createMemoryDisk(), settings.retention, () => clock.wallMs()));
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+  } catch (error) {
+    return fail({ where: 'storage', reason: (error as Error).message });
+  }
+  const opened = await openSqliteJournal({ file, retention: settings.retention, log });
+  return opened.ok ? opened : fail({ where: 'storage', reason: opened.fault.detail });
+}
+
+/** What a running process cannot change: each is refused, so that a reload never half-applies. */
+function findFixed(before: Settings, after: Settings): ConfigurationProblem[] {
+  const found: ConfigurationProblem[] = [];
+  const needsRestart = (where: string, isChanged: boolean): void => {
+    if (isChanged) found.push(problemAt(where, 'cannot change while Busbar runs; restart it to apply this'));
+  };
+  const { listener, admin, storage } = before;
+  needsRestart(
+    'stations.listen',
+    listener.host !== after.listener.host || listener.port !== after.listener.port,
+  );
+  needsRestart('admin.listen', admin.host !== after.admin.host || admin.port !== after.admin.port);
+  needsRestart('storage', storage.file !== after.storage.file);
+  return found;
+}
+
+/** A problem that the file alone does not show. */
+function problemAt(key: string, text: string): ConfigurationProblem {
+  return { file: 'configuration', line: null, key, text };
+}
