@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createClient, type Client, type ClientFault } from '../../src/api/client.ts';
 import { readEvents } from '../../src/api/event-stream.ts';
+import { followFrames } from '../../src/api/frame-stream.ts';
 import { streamsMax } from '../../src/api/stream-routes.ts';
 import type { JournalReader } from '../../src/ports/journal.ts';
 import { openFile, temporaryFolder } from '../contract/journal-stores.ts';
@@ -69,6 +70,32 @@ describe('the stream of frames', () => {
     expect(connections).toBeGreaterThan(10);
   });
 
+  test('misses nothing that is committed between a read and the feed, and repeats nothing that both have', async () => {
+    const journal = createTestJournal();
+    let serial = 0;
+    const commitOne = () => journal.commit(heartbeat('CP-1', serial++));
+    const reader: JournalReader = {
+      ...journal.reader,
+      frames: async (query) => {
+        if (query.order === 'desc' || serial >= 4) return journal.reader.frames(query);
+        // One that this read shows and, once the stream has subscribed, the feed has too; one that comes too late for the read.
+        await commitOne();
+        const page = await journal.reader.frames(query);
+        await commitOne();
+        return page;
+      },
+    };
+    const world = await started({ journal: { ...journal, reader } });
+    const seen: number[] = [];
+    for await (const event of clientOf(world).followFrames({ after: '0' })) {
+      if (!event.ok) throw new Error(event.fault.message);
+      seen.push(event.value.frame.position);
+      if (seen.length === 8) await commitOne();
+      if (seen.length === 10) break;
+    }
+    expect(seen).toEqual(positionsUpTo(10));
+  });
+
   test('holds back a bounded amount for a reader that stops, and gives it everything once it reads on', async () => {
     const world = await started();
     const response = await openRaw(world, '/api/v1/frames/stream?after=0');
@@ -117,6 +144,16 @@ describe('the stream of frames', () => {
     await events.next();
     expect((await events.next()).value?.id).toBe('19');
     response.destroy();
+  });
+
+  test('sends a comment into silence', async () => {
+    const { reader, feed } = createTestJournal();
+    const { signal } = new AbortController();
+    const options = { reader, feed, station: null, after: 0, heartbeatMs: 5, behindBytesMax: 1_000, signal };
+    const text = followFrames(options);
+    const said = [await text.next(), await text.next(), await text.next()].map(({ value }) => value);
+    await text.return();
+    expect(said).toEqual(['retry: 1000\nid: 0\n\n', ': heartbeat\n\n', ': heartbeat\n\n']);
   });
 
   test('leaves nothing behind when its client goes', async () => {
