@@ -10,7 +10,7 @@ import type { LifeClock, LifeEffect, LifeEvent, StationLife } from './life-state
 import { stepLife } from './station-life.ts';
 import { readMessage, type Message } from './wire.ts';
 
-export type LedgerEntry =
+type LedgerEntry =
   | { readonly type: 'opened'; readonly link: number; readonly atMs: number; readonly version: OcppVersion }
   | { readonly type: 'closed'; readonly link: number; readonly atMs: number }
   /** `discarded`, by a station only: thrown away after the last attempt. */
@@ -128,7 +128,7 @@ export function exchangesOf(
   const byId = new Map<string, Exchange>();
   for (const [place, entry] of ledger.entries.entries()) {
     if (entry.type !== calls && entry.type !== answers) continue;
-    const message = readMessage(entry.text);
+    const message = messageOf(entry);
     if (message === null) continue;
     const { link, text, atMs } = entry;
     const key = `${link} ${message.id}`;
@@ -146,6 +146,18 @@ export function exchangesOf(
 }
 
 export type LedgerText = Extract<LedgerEntry, { text: string }>;
+
+/** Each text is parsed once, however many checkers read the ledger. */
+const messages = new WeakMap<LedgerText, Message | null>();
+
+function messageOf(entry: LedgerText): Message | null {
+  let message = messages.get(entry);
+  if (message === undefined) {
+    message = readMessage(entry.text);
+    messages.set(entry, message);
+  }
+  return message;
+}
 
 /** The texts of one direction, in order. */
 export function textsOf(ledger: Ledger, type: 'sent' | 'received' | 'discarded'): LedgerText[] {

@@ -18,7 +18,7 @@ import { keep, nextReading, say } from './life-outbox.ts';
 import { scaled, type EndReason, type LifeClock, type StationLife, type Transaction } from './life-state.ts';
 
 /** Cards of the simulated drivers; a backend may refuse some. */
-export function tokenOf(life: StationLife): string {
+function tokenOf(life: StationLife): string {
   return `CARD${String(1 + life.random.below(50)).padStart(4, '0')}`;
 }
 
@@ -187,12 +187,12 @@ function statusOf(life: StationLife, connector: number): string {
   return phase === 'charging' ? 'Charging' : 'Preparing';
 }
 
-export function isOnline(life: StationLife): boolean {
+function isOnline(life: StationLife): boolean {
   return life.link.phase === 'open' && life.registration === 'accepted';
 }
 
 /** The connector is free until the next driver comes. */
-export function unplug(life: StationLife, connector: number, clock: LifeClock): void {
+function unplug(life: StationLife, connector: number, clock: LifeClock): void {
   const idleMs = scaled(life, life.random.within(life.options.idleMs));
   life.connectors[connector - 1] = {
     phase: 'idle',

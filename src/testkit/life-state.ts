@@ -52,7 +52,7 @@ export interface LifeOptions {
   readonly queueMax: number;
 }
 
-export const lifeDefaults = {
+const lifeDefaults = {
   vendor: 'Busbar Simulator',
   firmware: '1.0.0',
   connectors: 2,
@@ -135,7 +135,7 @@ export interface Transaction {
   readonly remoteStartId: number | null;
 }
 
-export type Connector =
+type Connector =
   | { readonly phase: 'idle'; readonly plugInAtMs: number }
   | { readonly phase: 'authorizing'; readonly token: string }
   | { readonly phase: 'charging'; readonly transaction: Transaction };
@@ -161,7 +161,7 @@ export interface Guaranteed {
 }
 
 /** A call that is lost with its link. */
-export interface PlainCall {
+interface PlainCall {
   readonly action: string;
   readonly payload: Payload;
   /** Authorize: for which connector, from 1; else 0. */
@@ -180,7 +180,7 @@ export type Slot =
       readonly deadlineMs: number;
     };
 
-export type LifeLink =
+type LifeLink =
   | { readonly phase: 'down'; readonly connectAtMs: number }
   | { readonly phase: 'connecting' }
   | { readonly phase: 'open' }
@@ -198,7 +198,7 @@ export type FollowUp =
   | { readonly type: 'stop'; readonly connector: number }
   | { readonly type: 'boot' | 'heartbeat' | 'status' | 'meter'; readonly connector: number };
 
-export interface Answer {
+interface Answer {
   readonly atMs: number;
   readonly text: string;
   readonly followUp: FollowUp | null;

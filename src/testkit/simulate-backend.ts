@@ -25,7 +25,7 @@ export interface BackendRun extends SimulateBackendOptions, CredentialFiles {
   readonly output?: OutputFormat;
 }
 
-export type BackendSummary = BackendStats & { readonly stations: number };
+type BackendSummary = BackendStats & { readonly stations: number };
 
 /** Runs a backend until the time is over or the io's signal, and tells what it saw. */
 export async function simulateBackend(options: BackendRun, io: CliIo): Promise<ExitCode> {

@@ -66,27 +66,35 @@ export async function simulateStations(options: StationsRun, io: CliIo): Promise
   const startFault = await startStations(options, versions, connection.value, watch, stations, end);
   if (startFault === null) await end.promise;
   stopProgress();
-  for (const station of stations) station.windDown();
-  const deadlineMs = performance.now() + settleMs;
-  while (
-    performance.now() < deadlineMs &&
-    stations.some(({ life }) => !isSettled(life) && life.stats.links > 0)
-  ) {
-    await delay(50);
-  }
   const lastError = stations.find((station) => station.lastError !== null)?.lastError ?? null;
-  await Promise.all(stations.map((station) => station.stop()));
+  await finishStations(stations);
   if (startFault !== null) return usage(io, startFault);
-  const rows = versions.map((version) =>
+  const rows = [...new Set(versions)].map((version) =>
     summarise(
       version,
       stations.filter(({ life }) => life.version === version),
       latencies,
     ),
   );
-  if (versions.length > 1) rows.push(summarise('all', stations, latencies));
+  if (rows.length > 1) rows.push(summarise('all', stations, latencies));
   printRows(io, options.output ?? 'table', stationsColumns, rows);
   return verdict(stations, lastError, options, io);
+}
+
+/** Lets every station end its transactions and deliver what it keeps, and switches each off as soon as it has; all of them when the time is over. */
+async function finishStations(stations: readonly SimulatedStation[]): Promise<void> {
+  for (const station of stations) station.windDown();
+  const deadlineMs = performance.now() + settleMs;
+  const stopped: Promise<void>[] = [];
+  let left = stations;
+  while (left.length > 0) {
+    const isOver = performance.now() >= deadlineMs;
+    const done = left.filter(({ life }) => isOver || life.stats.links === 0 || isSettled(life));
+    for (const station of done) stopped.push(station.stop());
+    left = left.filter((station) => !done.includes(station));
+    if (left.length > 0) await delay(20);
+  }
+  await Promise.all(stopped);
 }
 
 /** Switches stations on at the pace that was asked for; gives the fault that stopped it, or null. */

@@ -145,11 +145,19 @@ test('a simulated backend serves stations until it is told to stop', async () =>
   );
   await until('it tells its address', () => backendIo.talk.includes('listening on'));
   const url = /ws:\S+\/ocpp/.exec(backendIo.talk)?.[0] ?? '';
-  expect(await simulateStations(run(url, { versions: ['ocpp1.6', 'ocpp2.1'] }), stationsIo)).toBe(0);
+  expect(await simulateStations(run(url, { versions: ['ocpp1.6', 'ocpp1.6', 'ocpp2.1'] }), stationsIo)).toBe(
+    0,
+  );
   backendIo.stopper.abort();
   expect(await ended).toBe(0);
   const [summary] = JSON.parse(backendIo.out) as Record<string, number>[];
-  const all = (JSON.parse(stationsIo.out) as StationsSummary[]).at(-1);
+  const rows = JSON.parse(stationsIo.out) as StationsSummary[];
+  expect(rows.map(({ version, stations }) => [version, stations])).toEqual([
+    ['ocpp1.6', 4],
+    ['ocpp2.1', 2],
+    ['all', 6],
+  ]);
+  const all = rows.at(-1);
   expect(summary).toMatchObject({ stations: 6, calls: all?.calls, strayAnswers: 0, unreadable: 0 });
   expect(summary?.['commandResults']).toBeGreaterThan(0);
 });
