@@ -301,3 +301,87 @@ test('a server that accepts and closes at once is tried less and less often', ()
   expect(waits[0]).toBeLessThan(2_001);
   expect(waits.at(-1)).toBeGreaterThanOrEqual(60_000);
 });
+
+test('a station speaks the version the server chose, but not while it keeps messages of another', () => {
+  const idle = accepted('ocpp2.0.1', { offers: ['ocpp2.0.1', 'ocpp1.6'], bootsOnReconnect: false });
+  reconnect(idle, 1_000_000);
+  const boot = sentCall(stepLife(idle, { type: 'opened', version: 'ocpp1.6' }, clockAt(1_000_000)));
+  expect(boot?.payload).toMatchObject({ chargePointVendor: 'Busbar Simulator' });
+
+  const busy = accepted('ocpp1.6', {
+    offers: ['ocpp1.6', 'ocpp2.0.1'],
+    meterIntervalMs: 1e9,
+    chargingMs: [1e9, 1e9],
+  });
+  untilStart(busy, startRemotely(busy, 0), 0);
+  reconnect(busy, 1_000_000);
+  const effects = stepLife(busy, { type: 'opened', version: 'ocpp2.0.1' }, clockAt(1_000_000));
+  expect(effects).toEqual([{ type: 'close', code: 1002 }]);
+  expect(busy.version).toBe('ocpp1.6');
+});
+
+function reconnect(life: StationLife, nowMs: number): void {
+  stepLife(life, { type: 'closed' }, clockAt(nowMs - 500_000));
+  const effects = stepLife(life, { type: 'tick' }, clockAt(nowMs));
+  expect(effects).toEqual([{ type: 'connect', offers: life.options.offers }]);
+}
+
+test('with a full queue readings are left out, the start and the end of a transaction never', () => {
+  const life = accepted('ocpp1.6', { queueMax: 3, meterIntervalMs: 1_000, chargingMs: [10_500, 10_500] });
+  stepLife(life, { type: 'closed' }, clockAt(0));
+  life.connectors[0] = { phase: 'idle', plugInAtMs: 0 };
+  for (let nowMs = 0; nowMs <= 11_000; nowMs += 500) stepLife(life, { type: 'tick' }, clockAt(nowMs));
+  expect(life.queue.map(({ action }) => action)).toEqual([
+    'StartTransaction',
+    'MeterValues',
+    'MeterValues',
+    'StopTransaction',
+  ]);
+  expect(life.stats.skipped).toBe(8);
+});
+
+test('a soft reset ends transactions first, a hard one tells of them after the boot', () => {
+  for (const [type, reason] of [
+    ['Soft', 'SoftReset'],
+    ['Hard', 'HardReset'],
+  ] as const) {
+    const life = accepted('ocpp1.6', {
+      rebootMs: [5_000, 5_000],
+      chargingMs: [1e9, 1e9],
+      meterIntervalMs: 1e9,
+    });
+    startSent(life, startRemotely(life, 0), 0);
+    const effects = stepLife(life, { type: 'text', text: `[2,"r","Reset",{"type":"${type}"}]` }, clockAt(10));
+    expect(effects.map((effect) => (effect.type === 'send' ? effect.text : effect.type))).toEqual([
+      '[3,"r",{"status":"Accepted"}]',
+      type === 'Soft' ? 'close' : 'terminate',
+    ]);
+    expect(life.queue.map(({ action }) => action)).toEqual(
+      type === 'Soft' ? ['StartTransaction', 'StopTransaction'] : ['StartTransaction'],
+    );
+    stepLife(life, { type: 'closed' }, clockAt(20));
+    stepLife(life, { type: 'tick' }, clockAt(5_010));
+    expect(life.queue.at(-1)?.payload).toMatchObject({ reason });
+  }
+});
+
+test('a 2.x station that is told to reset when idle does so after its transaction', () => {
+  const life = accepted('ocpp2.0.1', { chargingMs: [60_000, 60_000], meterIntervalMs: 1e9 });
+  const request = '{"evseId":1,"remoteStartId":4,"idToken":{"idToken":"A","type":"ISO14443"}}';
+  answerAll(
+    life,
+    stepLife(life, { type: 'text', text: `[2,"a","RequestStartTransaction",${request}]` }, clockAt(0)),
+    0,
+  );
+  const told = stepLife(life, { type: 'text', text: '[2,"b","Reset",{"type":"OnIdle"}]' }, clockAt(1));
+  expect(told[0]).toEqual({ type: 'send', text: '[3,"b",{"status":"Scheduled"}]' });
+  const effects = stepLife(life, { type: 'tick' }, clockAt(60_000));
+  expect(effects.map(({ type }) => type)).toContain('close');
+  expect(life.queue.at(-1)?.payload).toMatchObject({ eventType: 'Ended' });
+});
+
+function answerAll(life: StationLife, effects: readonly LifeEffect[], nowMs: number): void {
+  for (let call = sentCall(effects); call !== null; call = sentCall(effects)) {
+    effects = stepLife(life, { type: 'text', text: `[3,"${call.id}",{}]` }, clockAt(nowMs));
+  }
+}
