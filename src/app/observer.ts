@@ -8,6 +8,7 @@ import type { Notice } from '../core/station/events.ts';
 import type { Log } from '../ports/log.ts';
 import type { TrafficMeter } from '../ports/metrics.ts';
 import type { Observer } from '../runtime/data-plane.ts';
+import { refusalOfStatus } from '../runtime/metrics-from-records.ts';
 import { BugError } from '../std/assert.ts';
 
 /** Notices that an operator should look at; the others are the day's business. */
@@ -32,7 +33,7 @@ export function createObserver(meter: TrafficMeter, log: Log): Observer {
       else log.debug(notice, { station, backend });
     },
     onRefusal: (station, status, reason) => {
-      meter.refused(`status_${status}`);
+      meter.refused(refusalOfStatus(status));
       log.info('station_refused', { station, status, reason });
     },
     onBug: (station, bug) => {

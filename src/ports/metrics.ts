@@ -9,7 +9,7 @@ import type { Notice } from '../core/station/events.ts';
 
 /** Fed by the data plane. Every function is synchronous, never throws and costs well under a microsecond. */
 export interface TrafficMeter {
-  /** A committed record, as the journal's feed gives it. */
+  /** A record, once, when it is appended to the journal. */
   observe(record: JournalRecord): void;
   /** A decision that the journal does not show. */
   notice(notice: Notice): void;

@@ -56,5 +56,3 @@ export interface JournalFeed {
   /** `listener` gets every committed record with its position, in order. Returns how to stop. A listener never blocks: it copies or drops. */
   subscribe(listener: (record: JournalRecord, position: number) => void): () => void;
 }
-
-
