@@ -5,45 +5,35 @@
  */
 import type { ExitCode } from '../cli/exit-code.ts';
 import type { CliIo } from '../cli/io.ts';
-import { printRows, type Column, type OutputFormat } from '../cli/output.ts';
+import { printRows, type Column } from '../cli/output.ts';
 import type { SimulateBackendOptions } from '../cli/simulate-verbs.ts';
 import { isOcppVersion, ocppVersions } from '../protocol/version.ts';
 import { ok, type Result } from '../std/result.ts';
-import type { BackendOptions, BackendStats } from './backend-life.ts';
-import { parseListen, readCredentials, type CredentialFiles } from './simulate-options.ts';
+import type { BackendStats } from './backend-life.ts';
+import { parseListen, parseMisbehave, readCredentials } from './simulate-options.ts';
 import { endOf, startProgress, usage } from './simulate-run.ts';
 import { SimulatedBackend, type BackendListen } from './simulated-backend.ts';
-
-export interface BackendRun extends SimulateBackendOptions, CredentialFiles {
-  /** How long every answer takes. */
-  readonly delayMs?: number;
-  /** Mean seconds between commands to one station; absent: no commands. */
-  readonly commandEverySeconds?: number;
-  readonly misbehave?: BackendOptions['misbehave'];
-  /** Seconds until it ends by itself; null or absent: never. */
-  readonly seconds?: number | null;
-  readonly output?: OutputFormat;
-}
 
 type BackendSummary = BackendStats & { readonly stations: number };
 
 /** Runs a backend until the time is over or the io's signal, and tells what it saw. */
-export async function simulateBackend(options: BackendRun, io: CliIo): Promise<ExitCode> {
+export async function simulateBackend(options: SimulateBackendOptions, io: CliIo): Promise<ExitCode> {
   const versions = options.versions.filter(isOcppVersion);
   if (versions.length === 0) return usage(io, `--versions: give at least one of ${ocppVersions.join(', ')}`);
   const listen = parseListen(options.listen);
   if (!listen.ok) return usage(io, listen.fault);
   const door = await readDoor(options);
   if (!door.ok) return usage(io, door.fault);
-  const delayMs = options.delayMs ?? 0;
-  const { commandEverySeconds, misbehave, seed } = options;
+  const { commandEverySeconds, misbehaviour, seed, delayMs = 0 } = options;
+  const misbehave = misbehaviour === undefined ? ok({}) : parseMisbehave(misbehaviour);
+  if (!misbehave.ok) return usage(io, `--misbehave: ${misbehave.fault}`);
   const backend = new SimulatedBackend(
     {
       versions,
       seed,
       answerDelayMs: [delayMs, delayMs],
       ...(commandEverySeconds === undefined ? {} : { commandEveryMs: commandEverySeconds * 1_000 }),
-      ...(misbehave === undefined ? {} : { misbehave }),
+      misbehave: misbehave.value,
     },
     { ...listen.value, ...door.value, keepsLedgers: false },
   );
@@ -66,7 +56,7 @@ export async function simulateBackend(options: BackendRun, io: CliIo): Promise<E
 type Door = Pick<BackendListen, 'tls' | 'isPasswordRight'>;
 
 /** TLS and the password check. One password serves all stations; a path with `{station}` is not read here. */
-async function readDoor(options: BackendRun): Promise<Result<Door, string>> {
+async function readDoor(options: SimulateBackendOptions): Promise<Result<Door, string>> {
   const read = await readCredentials(options, '');
   if (!read.ok) return read;
   const { password, ca, cert, key } = read.value;

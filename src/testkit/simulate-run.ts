@@ -12,7 +12,7 @@ export interface End {
   isOver(): boolean;
 }
 
-/** Over when the time is, or when the io's signal says so. */
+/** Over when the time is, or when the io's signal says so; without one, at the first Ctrl-C or SIGTERM. The second ends the process as ever. */
 export function endOf(seconds: number | null, io: CliIo): End {
   const deadlineMs = seconds === null ? Infinity : performance.now() + seconds * 1_000;
   let isOver = false;
@@ -20,17 +20,21 @@ export function endOf(seconds: number | null, io: CliIo): End {
     const finish = (): void => {
       isOver = true;
       clearInterval(timer);
+      for (const name of signals) process.removeListener(name, finish);
       resolve();
     };
     // One timer would do for 24.8 days at most.
     const timer = setInterval(() => {
       if (performance.now() >= deadlineMs) finish();
     }, 100);
-    if (io.signal?.aborted === true) finish();
-    io.signal?.addEventListener('abort', finish, { once: true });
+    if (io.signal === undefined) for (const name of signals) process.once(name, finish);
+    else if (io.signal.aborted) finish();
+    else io.signal.addEventListener('abort', finish, { once: true });
   });
   return { promise, isOver: () => isOver };
 }
+
+const signals = ['SIGINT', 'SIGTERM'] as const;
 
 /** One line a second that is written over on a terminal, one each ten seconds elsewhere. Returns how to stop. */
 export function startProgress(io: CliIo, line: () => string): () => void {

@@ -8,20 +8,13 @@ import { createHistogram, performance, type RecordableHistogram } from 'node:per
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExitCode } from '../cli/exit-code.ts';
 import type { CliIo } from '../cli/io.ts';
-import { printRows, type Column, type OutputFormat } from '../cli/output.ts';
+import { printRows, type Column } from '../cli/output.ts';
 import type { SimulateStationsOptions } from '../cli/simulate-verbs.ts';
 import { isOcppVersion, ocppVersions, type OcppVersion } from '../protocol/version.ts';
 import { emptyStats, isSettled, type LifeStats } from './life-state.ts';
-import { areFilesPerStation, readConnection, type CredentialFiles } from './simulate-options.ts';
+import { areFilesPerStation, readConnection } from './simulate-options.ts';
 import { endOf, startProgress, usage, type End } from './simulate-run.ts';
 import { SimulatedStation, type StationConnection, type StationWatch } from './simulated-station.ts';
-
-export interface StationsRun extends SimulateStationsOptions, CredentialFiles {
-  /** Stations switched on per second; default 100. */
-  readonly connectsPerSecond?: number;
-  /** Default `table`. */
-  readonly output?: OutputFormat;
-}
 
 /** What `simulate stations` tells in the end, for one version or for all. */
 export interface StationsSummary {
@@ -48,7 +41,7 @@ export interface StationsSummary {
 const settleMs = 10_000;
 
 /** Runs stations until the time is over or the io's signal, lets them finish, and tells what happened. */
-export async function simulateStations(options: StationsRun, io: CliIo): Promise<ExitCode> {
+export async function simulateStations(options: SimulateStationsOptions, io: CliIo): Promise<ExitCode> {
   const versions = options.versions.filter(isOcppVersion);
   if (versions.length === 0) return usage(io, `--versions: give at least one of ${ocppVersions.join(', ')}`);
   const connection = await readConnection(options.url, options, `${options.prefix}1`);
@@ -99,7 +92,7 @@ async function finishStations(stations: readonly SimulatedStation[]): Promise<vo
 
 /** Switches stations on at the pace that was asked for; gives the fault that stopped it, or null. */
 async function startStations(
-  options: StationsRun,
+  options: SimulateStationsOptions,
   versions: readonly OcppVersion[],
   shared: StationConnection,
   watch: StationWatch,
@@ -124,7 +117,7 @@ async function startStations(
 function verdict(
   stations: readonly SimulatedStation[],
   lastError: string | null,
-  options: StationsRun,
+  options: SimulateStationsOptions,
   io: CliIo,
 ): ExitCode {
   const total = sumOf(stations);

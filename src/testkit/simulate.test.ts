@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CliIo } from '../cli/io.ts';
+import type { SimulateStationsOptions } from '../cli/simulate-verbs.ts';
 import { simulateBackend } from './simulate-backend.ts';
 import { parseListen, parseMisbehave, readConnection } from './simulate-options.ts';
-import { simulateStations, type StationsRun, type StationsSummary } from './simulate-stations.ts';
+import { simulateStations, type StationsSummary } from './simulate-stations.ts';
 import { SimulatedBackend } from './simulated-backend.ts';
 import { until } from './until.ts';
 
@@ -46,7 +47,7 @@ function capture(): Captured {
   return io;
 }
 
-function run(url: string, more: Partial<StationsRun> = {}): StationsRun {
+function run(url: string, more: Partial<SimulateStationsOptions> = {}): SimulateStationsOptions {
   const versions = ['ocpp1.6', 'ocpp2.0.1', 'ocpp2.1'];
   return {
     url,
@@ -160,6 +161,26 @@ test('a simulated backend serves stations until it is told to stop', async () =>
   const all = rows.at(-1);
   expect(summary).toMatchObject({ stations: 6, calls: all?.calls, strayAnswers: 0, unreadable: 0 });
   expect(summary?.['commandResults']).toBeGreaterThan(0);
+});
+
+test('a simulated backend misbehaves as told', async () => {
+  const [backendIo, stationsIo] = [capture(), capture()];
+  const options = {
+    listen: '127.0.0.1:0',
+    versions: ['ocpp1.6'],
+    seed: 1,
+    misbehaviour: 'error=0.5',
+    output: 'json',
+  } as const;
+  const ended = simulateBackend(options, backendIo);
+  await until('it tells its address', () => backendIo.talk.includes('listening on'));
+  const url = /ws:\S+\/ocpp/.exec(backendIo.talk)?.[0] ?? '';
+  expect(await simulateStations(run(url, { versions: ['ocpp1.6'] }), stationsIo)).toBe(3);
+  backendIo.stopper.abort();
+  expect(await ended).toBe(0);
+  expect((JSON.parse(backendIo.out) as { misbehaved: number }[])[0]?.misbehaved).toBeGreaterThan(0);
+  expect(await simulateBackend({ ...options, misbehaviour: 'sulk=1' }, backendIo)).toBe(2);
+  expect(backendIo.talk).toMatch(/--misbehave: "sulk" is none of/);
 });
 
 test('an address that is taken gives exit code 1', async () => {
