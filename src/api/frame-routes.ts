@@ -9,6 +9,7 @@ import type { StationId } from '../protocol/station-id.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
+import { isLastPage } from './journal-page.ts';
 import { problem, type Problem } from './problem.ts';
 import { frameQuery, listLimitDefault, stationParams, type Frame, type FrameListQuery } from './schemas.ts';
 import { sendProblem } from './server.ts';
@@ -35,9 +36,8 @@ export function addFrameRoutes(app: FastifyInstance, registry: Registry, reader:
       if (frames.length === 0 && registry.station(id.value) === null)
         return sendProblem(reply, unknownStation(id.value));
       const last = frames.at(-1);
-      const isFull = frames.length === query.value.limit;
-      const nextCursor =
-        isFull && last !== undefined ? encodeCursor(listNameOf(query.value), String(last.position)) : null;
+      const hasMore = last !== undefined && !isLastPage(frames, query.value.limit);
+      const nextCursor = hasMore ? encodeCursor(listNameOf(query.value), String(last.position)) : null;
       return reply.send({ items: frames.map(presentFrame), nextCursor });
     },
   });

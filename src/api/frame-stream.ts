@@ -12,6 +12,7 @@ import type { JournalReader } from '../ports/journal.ts';
 import type { JournalFeed } from '../ports/registry.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { presentFrame } from './frame-routes.ts';
+import { isLastPage, isStorageFault } from './journal-page.ts';
 
 export interface FollowOptions {
   readonly reader: JournalReader;
@@ -36,8 +37,18 @@ export async function newestPosition(reader: JournalReader): Promise<number> {
   return newest[0]?.position ?? 0;
 }
 
-/** The stream's text. It ends when the signal is aborted. */
+/** The stream's text. It ends when the signal is aborted, or with a comment when the journal cannot be read: the client resumes later. */
 export async function* followFrames(options: FollowOptions): AsyncGenerator<string, void, undefined> {
+  try {
+    yield* readAndFollow(options);
+    yield ': closing, resume from the last id\n\n';
+  } catch (error) {
+    if (!isStorageFault(error)) throw error;
+    yield ': the journal cannot be read now, resume from the last id\n\n';
+  }
+}
+
+async function* readAndFollow(options: FollowOptions): AsyncGenerator<string, void, undefined> {
   const { heartbeatMs, signal } = options;
   const follower = { ...options, last: options.after };
   // An id without data: a client that is cut off before the first frame resumes from here.
@@ -57,7 +68,6 @@ export async function* followFrames(options: FollowOptions): AsyncGenerator<stri
       tail.stop();
     }
   }
-  yield ': closing, resume from the last id\n\n';
 }
 
 async function* readToEnd(
@@ -73,7 +83,7 @@ async function* readToEnd(
     });
     follower.last = frames.at(-1)?.position ?? follower.last;
     if (frames.length > 0) yield frames.map(eventOf).join('');
-    if (frames.length < pageFrames) return;
+    if (isLastPage(frames, pageFrames)) return;
   }
 }
 

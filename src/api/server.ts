@@ -15,6 +15,7 @@ import type { Log } from '../ports/log.ts';
 import type { AdminSettings } from '../ports/settings.ts';
 import { assert } from '../std/assert.ts';
 import { identify, mayAct, type Caller, type GateFault, type RouteRole } from './gate.ts';
+import { isStorageFault } from './journal-page.ts';
 import { problem, problemMediaType, type Problem } from './problem.ts';
 import { compileCheck, explain } from './validation.ts';
 
@@ -155,6 +156,8 @@ function problemOf(error: FastifyError, request: FastifyRequest, log: Log): Prob
       items,
     );
   }
+  if (isStorageFault(error))
+    return problem('storage-unavailable', 'The journal cannot be read now; try again later.');
   const status = error.statusCode ?? 500;
   if (status === 415) return problem('not-json', 'Send the body with "Content-Type: application/json".');
   if (status === 413) return problem('too-large', `A body may have ${bodyBytesMax} bytes.`);

@@ -17,7 +17,7 @@ import { readStationId } from './station-routes.ts';
 
 /** Streams at one time; each may hold back `behindBytesMax`. */
 export const streamsMax = 64;
-const behindBytesMax = 1024 * 1024;
+const behindBytesMax = 2 * 1024 * 1024;
 const heartbeatMs = 15_000;
 /** A client that has taken nothing for this long is cut off. Longer than the heartbeat, which a client in good health takes. */
 const stalledMs = 60_000;

@@ -76,6 +76,27 @@ interface Tally {
   readonly losses: Record<LossReason, number>;
 }
 
+/**
+ * The reason label of an upgrade that a station's machine refused with this HTTP status: its sentence is for people, and would make a series for each
+ * wording.
+ */
+export function refusalOfStatus(status: number): string {
+  switch (status) {
+    case 400:
+      return 'no_common_version';
+    case 404:
+      return 'no_route';
+    case 409:
+      return 'identity_in_use';
+    case 429:
+      return 'too_many_connects';
+    case 503:
+      return 'unavailable';
+    default:
+      return 'other';
+  }
+}
+
 /** Starts counting at zero. */
 export function createTrafficMetrics(): TrafficMetrics {
   const tally: Tally = {

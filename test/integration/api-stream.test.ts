@@ -1,11 +1,14 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createClient, type Client, type ClientFault } from '../../src/api/client.ts';
 import { readEvents } from '../../src/api/event-stream.ts';
 import { followFrames } from '../../src/api/frame-stream.ts';
 import { streamsMax } from '../../src/api/stream-routes.ts';
+import type { JournalReader } from '../../src/ports/journal.ts';
+import { openFile, temporaryFolder } from '../contract/journal-stores.ts';
 import { createTestJournal, heartbeat, startWorld, tokens, tokenSettings, type World } from './api-world.ts';
 
 const open: World[] = [];
@@ -30,12 +33,14 @@ function clientOf(world: World, given: { token?: string } = {}): Client {
 
 const positionsUpTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 
-/** Commits `count` records, letting the server breathe between batches. */
+/** Commits `count` records, a few at a time. */
 async function commitMany(world: World, count: number, padding = ''): Promise<void> {
-  for (let serial = 0; serial < count; serial += 1) {
-    const record = heartbeat(`CP-${serial % 3}`, serial);
-    world.journal.commit({ ...record, text: record.text.replace('{}', `{"pad":"${padding}"}`) });
-    if (serial % 10 === 0) await setImmediate();
+  for (let serial = 0; serial < count; serial += 10) {
+    const few = Array.from({ length: Math.min(10, count - serial) }, (_, index) => {
+      const record = heartbeat(`CP-${(serial + index) % 3}`, serial + index);
+      return { ...record, text: record.text.replace('{}', `{"pad":"${padding}"}`) };
+    });
+    await world.journal.commit(...few);
   }
 }
 
@@ -125,7 +130,7 @@ describe('the stream of frames', () => {
     const events = readEvents(response);
     expect((await events.next()).value).toEqual({ id: '20', data: null });
     await until(() => world.journal.listenerCount === 1);
-    world.journal.commit(heartbeat('CP-1', 10));
+    await world.journal.commit(heartbeat('CP-1', 10));
     const first = (await events.next()).value;
     expect(first?.id).toBe('21');
     response.destroy();
@@ -173,6 +178,64 @@ describe('the stream of frames', () => {
     await until(() => world.journal.listenerCount === streamsMax - 1);
     const again = await openRaw(world, '/api/v1/frames/stream');
     expect(again.statusCode).toBe(200);
+  });
+});
+
+describe('a journal', () => {
+  test('whose reader stops short at large texts is read whole, by pages and by the stream', async () => {
+    const folder = await temporaryFolder();
+    const store = await openFile(join(folder.path, 'journal.db'));
+    const world = await started({ journal: createTestJournal(store) });
+    const text = `[2,"1","DataTransfer",{"data":"${'x'.repeat(900_000)}"}]`;
+    const records = Array.from({ length: 12 }, (_, serial) => ({
+      ...heartbeat('CP-1', serial),
+      text,
+      idStart: 3,
+      idEnd: 6,
+    }));
+    for (const record of records) await world.journal.commit(record);
+    const client = clientOf(world);
+    const paged: number[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page = await client.frames('CP-1', cursor === '' ? {} : { cursor });
+      if (!page.ok) throw new Error(page.fault.message);
+      paged.push(...page.value.items.map(({ position }) => position));
+      cursor = page.value.nextCursor;
+    }
+    const streamed: number[] = [];
+    for await (const event of client.followFrames({ after: '0' })) {
+      if (!event.ok) throw new Error(event.fault.message);
+      streamed.push(event.value.frame.position);
+      if (streamed.length === 24) break;
+    }
+    await store.close();
+    await folder.remove();
+    expect(paged).toEqual(positionsUpTo(24));
+    expect(streamed).toEqual(positionsUpTo(24));
+  });
+
+  test('that cannot be read is 503, and ends a stream with a comment so that its client resumes', async () => {
+    const journal = createTestJournal();
+    let isBroken = false;
+    const reader: JournalReader = {
+      ...journal.reader,
+      frames: (query) =>
+        isBroken && query.order !== 'desc'
+          ? Promise.reject(Object.assign(new Error('disk'), { code: 'storage_unavailable' }))
+          : journal.reader.frames(query),
+    };
+    const world = await started({ journal: { ...journal, reader } });
+    isBroken = true;
+    const refused = await clientOf(world).frames('CP-1', {});
+    expect(refused).toMatchObject({
+      ok: false,
+      fault: { problem: { status: 503, type: 'urn:busbar:problem:storage-unavailable' } },
+    });
+    const response = await fetch(`${world.api.url}/api/v1/frames/stream`);
+    expect([response.status, await response.text()]).toEqual([
+      200,
+      'retry: 1000\nid: 0\n\n: the journal cannot be read now, resume from the last id\n\n',
+    ]);
   });
 });
 

@@ -1,19 +1,23 @@
 /**
- * A gateway's API over real HTTP, with its ports given as values: a registry of stations, and a journal that commits in memory when told to.
+ * A gateway's API over real HTTP, with its ports given as values: a registry of stations, and a journal in memory.
  */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { startApi, type Api } from '../../src/api/api.ts';
 import type { Reload } from '../../src/api/config-routes.ts';
 import type { Readiness } from '../../src/api/system-routes.ts';
-import { framesOf, type JournalFrame } from '../../src/core/journal/frame-view.ts';
-import { positionsOf, type FrameRecord, type JournalRecord } from '../../src/core/journal/record.ts';
+import { createMemoryDisk, openMemoryJournal } from '../../src/adapters/memory/journal-store.ts';
+import type { FrameRecord, StationRecord } from '../../src/core/journal/record.ts';
+import type { JournalStore } from '../../src/ports/journal-store.ts';
 import type { JournalReader } from '../../src/ports/journal.ts';
 import type { Log, LogFields } from '../../src/ports/log.ts';
 import type { BackendSnapshot, JournalFeed, Registry, StationSnapshot } from '../../src/ports/registry.ts';
 import type { AdminToken } from '../../src/ports/settings.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
+import { createJournalFeed } from '../../src/runtime/journal-feed.ts';
+import { createJournal } from '../../src/runtime/journal-writer.ts';
 import { ok } from '../../src/std/result.ts';
+import { keepAll } from '../contract/journal-stores.ts';
 
 export const tokens = {
   viewer: 'viewer-token-1',
@@ -74,62 +78,50 @@ export async function startWorld(
 export interface TestJournal {
   readonly reader: JournalReader;
   readonly feed: JournalFeed;
-  /** Commits a record: readers see it and the feed's listeners are told. Returns its position. */
-  commit(record: JournalRecord): number;
+  /** Appends the records; done when they are on disk and the feed's listeners were told. */
+  commit(...records: readonly StationRecord[]): Promise<void>;
   readonly listenerCount: number;
 }
 
 /**
- * The journal's two reading ports over an array. As with a thread of its own, time passes before and after the moment that a read shows: records
- * committed meanwhile are told to listeners and are not in the answer.
+ * The gateway's journal, over a disk in memory unless told. Time passes before and after the moment that a read shows, as with a reader in a thread of its own:
+ * records committed meanwhile are told to listeners and are not in the answer.
  */
-export function createTestJournal(): TestJournal {
-  const frames: JournalFrame[] = [];
-  const listeners = new Set<(record: JournalRecord, position: number) => void>();
-  let nextPosition = 1;
+export function createTestJournal(given?: JournalStore): TestJournal {
+  const clock = { wallMs: () => Date.now(), nowMs: () => performance.now() };
+  const log = collectLines([]);
+  const store = given ?? openMemoryJournal(createMemoryDisk(), keepAll, clock.wallMs);
+  const feed = createJournalFeed(log);
+  const journal = createJournal({ store, feed, clock, log });
+  let listenerCount = 0;
   return {
     reader: {
-      frames: async ({
-        station,
-        fromMs = -Infinity,
-        toMs = Infinity,
-        action,
-        after,
-        order = 'asc',
-        limit,
-      }) => {
-        const isBeyond = (position: number) =>
-          after === undefined || (order === 'asc' ? position > after : position < after);
+      ...store.reader,
+      frames: async (query) => {
         await setImmediate();
-        const ordered = order === 'asc' ? frames : frames.toReversed();
-        const page = ordered
-          .filter((frame) => station === undefined || frame.station === station)
-          .filter((frame) => action === undefined || frame.action === action)
-          .filter(({ at }) => at >= fromMs && at < toMs)
-          .filter(({ position }) => isBeyond(position))
-          .slice(0, limit);
+        const page = await store.reader.frames(query);
         await setImmediate();
         return page;
       },
-      records: () => Promise.resolve({ records: [], next: null }),
-      stations: () => Promise.resolve(new Map()),
-      close: () => Promise.resolve(),
     },
     feed: {
       subscribe: (listener) => {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
+        const unsubscribe = feed.subscribe(listener);
+        let isSubscribed = true;
+        listenerCount += 1;
+        return () => {
+          if (isSubscribed) listenerCount -= 1;
+          isSubscribed = false;
+          unsubscribe();
+        };
       },
     },
-    commit: (record) => {
-      const position = nextPosition;
-      nextPosition += positionsOf(record);
-      frames.push(...framesOf(record, position));
-      for (const listener of listeners) listener(record, position);
-      return position;
+    commit: async (...records) => {
+      for (const record of records) journal.append(record);
+      if (!(await journal.flush(5_000))) throw new Error('the journal did not take the records in time');
     },
     get listenerCount() {
-      return listeners.size;
+      return listenerCount;
     },
   };
 }

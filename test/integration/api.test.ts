@@ -39,7 +39,7 @@ const positions = (reply: Reply): number[] =>
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
-  for (let serial = 0; serial < 25; serial += 1) world.journal.commit(heartbeat('CP-1', serial));
+  await world.journal.commit(...Array.from({ length: 25 }, (_, serial) => heartbeat('CP-1', serial)));
 });
 afterAll(() => world.api.close());
 

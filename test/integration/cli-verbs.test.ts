@@ -64,7 +64,9 @@ let admin: readonly string[];
 beforeAll(async () => {
   world = await startWorld();
   admin = ['--admin', world.api.url];
-  for (let serial = 0; serial < 5; serial += 1) world.journal.commit(heartbeat(`CP-${serial % 2}`, serial));
+  await world.journal.commit(
+    ...Array.from({ length: 5 }, (_, serial) => heartbeat(`CP-${serial % 2}`, serial)),
+  );
 });
 afterAll(() => world.api.close());
 
@@ -202,7 +204,7 @@ describe('frames tail', () => {
       onRun: (run) => (running = run),
     });
     await until(() => world.journal.listenerCount === 1);
-    world.journal.commit(heartbeat('CP-7', 70));
+    await world.journal.commit(heartbeat('CP-7', 70));
     await until(() => running.out.includes('x-70'));
     stop.abort();
     const { out, code } = await ended;
@@ -215,7 +217,11 @@ describe('frames tail', () => {
     const evil = await startWorld();
     const attack = '\u001b[2J\u001b]0;owned\u0007\r\u009b31m\u202e';
     const record = heartbeat('CP-1', 1);
-    evil.journal.commit({ ...record, action: attack, text: `${record.text}${attack}${'x'.repeat(500)}` });
+    await evil.journal.commit({
+      ...record,
+      action: attack,
+      text: `${record.text}${attack}${'x'.repeat(500)}`,
+    });
     const args = ['--all', '--count', '1', '--admin', evil.api.url];
     const table = await busbar(['frames', 'tail', ...args]);
     const full = await busbar(['frames', 'tail', '--full', ...args]);
@@ -234,13 +240,13 @@ describe('frames tail', () => {
   test('goes on after the gateway was restarted, says so on stderr, and prints every frame once', async () => {
     const journal = createTestJournal();
     const first = await startWorld({ journal });
-    for (let serial = 0; serial < 10; serial += 1) journal.commit(heartbeat('CP-1', serial));
+    await journal.commit(...Array.from({ length: 10 }, (_, index) => heartbeat('CP-1', 0 + index)));
     let running: Run = { out: '', err: '', code: 0 };
     const args = ['frames', 'tail', '--all', '--count', '40', '--admin', first.api.url, '-o', 'json'];
     const ended = busbar(args, { onRun: (run) => (running = run) });
     await until(() => running.out.includes('"position":20'));
     await first.api.close();
-    for (let serial = 10; serial < 20; serial += 1) journal.commit(heartbeat('CP-1', serial));
+    await journal.commit(...Array.from({ length: 10 }, (_, index) => heartbeat('CP-1', 10 + index)));
     const second = await startWorld({ journal, port: first.api.port });
     const { out, err, code } = await ended;
     await second.api.close();

@@ -3,7 +3,11 @@ import { createMetricsPage } from '../../src/adapters/prometheus/metrics.ts';
 import type { FrameRecord, JournalRecord } from '../../src/core/journal/record.ts';
 import type { JournalStats } from '../../src/ports/journal.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
-import { createTrafficMetrics, type TrafficMetrics } from '../../src/runtime/metrics-from-records.ts';
+import {
+  createTrafficMetrics,
+  refusalOfStatus,
+  type TrafficMetrics,
+} from '../../src/runtime/metrics-from-records.ts';
 import { gatewayMetrics } from '../../src/runtime/metrics-of-gateway.ts';
 import { backends } from './api-world.ts';
 
@@ -152,11 +156,13 @@ describe('traffic', () => {
     traffic.notice('identity_clash');
     traffic.refused('bad_credentials');
     traffic.refused('bad_credentials');
+    traffic.refused(refusalOfStatus(409));
     traffic.relayed(0.000_07);
     const page = await pageOf(traffic);
     expect(page.get('busbar_notices_total{notice="identity_clash"}')).toBe(1);
     expect(page.get('busbar_notices_total{notice="journal_failing"}')).toBe(0);
     expect(page.get('busbar_refusals_total{reason="bad_credentials"}')).toBe(2);
+    expect(page.get('busbar_refusals_total{reason="identity_in_use"}')).toBe(1);
     expect(page.get('busbar_relay_seconds_bucket{le="0.00005"}')).toBe(0);
     expect(page.get('busbar_relay_seconds_bucket{le="0.0001"}')).toBe(1);
   });
