@@ -25,6 +25,8 @@ export interface Driver {
   readonly isIdle: boolean;
   arrive(arrival: Arrival): void;
   handle(event: StationEvent): void;
+  /** The journal cannot be written from now on. */
+  onJournalFailing(): void;
 }
 
 /** Told of everything that happens on the data plane; counts, never waits. */

@@ -16,7 +16,7 @@ import type { Settings } from '../ports/settings.ts';
 import { forgetDriver, type DataPlane, type Driver, type Observer } from './data-plane.ts';
 import { createRegistry } from './snapshots.ts';
 import { StationDriver } from './station-driver.ts';
-import { startTimerWheel } from './timer-wheel.ts';
+import { startTimerWheel, type TimerWheel } from './timer-wheel.ts';
 
 /** Identities the process remembers at once. Beyond it an unknown station gets 503: with `admit: any` anyone can make them up. */
 export const stationsMax = 100_000;
@@ -35,6 +35,8 @@ export interface GatewayPorts {
   readonly randomPrefix: () => string;
   /** What outlived the last process. */
   readonly restored: ReadonlyMap<StationId, DurableStation>;
+  /** What wakes stations; one on the process's own timer when left out. */
+  readonly wheel?: TimerWheel;
 }
 
 export interface Gateway {
@@ -67,13 +69,17 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     clock,
     journal,
     dialer,
-    wheel: startTimerWheel(clock),
+    wheel: ports.wheel ?? startTimerWheel(clock),
     log,
     observer,
     settings,
     drivers: new Map(),
     remembered: new Map(ports.restored),
   };
+
+  journal.onWritableChange((isWritable) => {
+    if (!isWritable) for (const driver of plane.drivers.values()) driver.onJournalFailing();
+  });
 
   function driverOf(station: StationId): Driver | null {
     const known = plane.drivers.get(station);

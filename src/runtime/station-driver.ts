@@ -79,6 +79,7 @@ const dialOutcome: DialOutcome<LinkEnd> = {
 
 type SendEffect = Extract<Effect, { type: 'send' }>;
 type CloseEffect = Extract<Effect, { type: 'close' }>;
+type LateEffect = SendEffect | CloseEffect;
 type DialEffect = Extract<Effect, { type: 'dial' }>;
 
 export class StationDriver implements Sleeper, Driver {
@@ -90,6 +91,8 @@ export class StationDriver implements Sleeper, Driver {
   readonly #arrivals: { readonly epoch: number; readonly arrival: Arrival }[] = [];
   /** The password the station itself presented last, for the backend that owns it. */
   #credential: Secret | null = null;
+  /** Answers and closings that wait for a commit, oldest first. */
+  readonly #late: LateEffect[] = [];
   /** Events that came while a step's effects were being carried out. */
   #waiting: StationEvent[] | null = null;
   #isRunning = false;
@@ -190,7 +193,7 @@ export class StationDriver implements Sleeper, Driver {
     switch (effect.type) {
       case 'send':
         if (effect.when === 'now') this.#send(effect);
-        else this.#plane.journal.afterCommit(position, sendLater, this, effect);
+        else this.#performAfterCommit(effect, position);
         return;
       case 'accept':
         return this.#accept(effect.epoch, effect.version);
@@ -201,7 +204,7 @@ export class StationDriver implements Sleeper, Driver {
         return this.#dial(effect);
       case 'close':
         if (effect.when === 'now') this.#close(effect);
-        else this.#plane.journal.afterCommit(position, closeLater, this, effect);
+        else this.#performAfterCommit(effect, position);
         return;
       case 'terminate':
         return this.#endOf(effect.link)?.link?.terminate();
@@ -216,10 +219,36 @@ export class StationDriver implements Sleeper, Driver {
     }
   }
 
-  /** For `sendLater` and `closeLater`, which the journal calls. */
-  performLate(effect: SendEffect | CloseEffect): void {
+  #performAfterCommit(effect: LateEffect, position: number): void {
+    const { journal } = this.#plane;
+    if (!journal.isWritable) return this.#giveUp(effect);
+    this.#late.push(effect);
+    journal.afterCommit(position, performLate, this, effect);
+  }
+
+  /** The commit that the effect waited for is on disk. */
+  performLate(effect: LateEffect): void {
+    if (this.#late[0] !== effect) return;
+    this.#late.shift();
     if (effect.type === 'send') this.#send(effect);
     else this.#close(effect);
+  }
+
+  /**
+   * What waits for a commit may now wait for long, and to a station silence is a failed attempt (OCPP 1.6 §3.7.1): its link is closed, and it
+   * keeps what was not answered.
+   */
+  onJournalFailing(): void {
+    for (const effect of this.#late.splice(0)) this.#giveUp(effect);
+  }
+
+  #giveUp(effect: LateEffect): void {
+    if (effect.type === 'close') return this.#close(effect);
+    const { link } = effect;
+    const reason = 'journal_failing';
+    this.#close({ type: 'close', link, code: tryAgainLater, reason, when: 'now' });
+    if (link.side === 'station')
+      this.handle({ type: 'station_lost', epoch: link.epoch, code: tryAgainLater, reason });
   }
 
   #send({ link, text, decidedAtMs }: SendEffect): void {
@@ -330,10 +359,9 @@ export class StationDriver implements Sleeper, Driver {
 
 const stoppedRetryAfterS = 60;
 
-function sendLater(driver: StationDriver, effect: SendEffect): void {
-  driver.performLate(effect);
-}
+/** WebSocket close code 1013 (IANA registry). */
+const tryAgainLater = 1013;
 
-function closeLater(driver: StationDriver, effect: CloseEffect): void {
+function performLate(driver: StationDriver, effect: LateEffect): void {
   driver.performLate(effect);
 }
