@@ -354,7 +354,7 @@ function nextWakeMs(life: StationLife, clock: LifeClock): number {
   if (life.link.phase === 'down') return Math.min(next, life.link.connectAtMs);
   if (life.link.phase !== 'open') return next;
   if (life.slot.phase === 'waiting') next = Math.min(next, life.slot.deadlineMs);
-  for (const answer of life.answers) next = Math.min(next, answer.atMs);
+  next = Math.min(next, life.answers[0]?.atMs ?? Infinity);
   if (life.registration !== 'accepted') return Math.min(next, life.bootAtMs);
   if (life.slot.phase === 'free' && life.queue[0] !== undefined)
     next = Math.min(next, life.queue[0].notBeforeMs);
