@@ -27,7 +27,7 @@ import {
   takeReply,
   type Placement,
 } from './slot.ts';
-import { closeCode, closeStation } from './station-link.ts';
+import { backendGone, closeCode, closeStation } from './station-link.ts';
 import {
   laneCallsMax,
   nextMessageId,
@@ -86,12 +86,7 @@ function onCall(state: StationState, turn: Turn, link: StationLink, received: Re
   if (facts === null || (backend.phase !== 'open' && backend.phase !== 'dialling' && !isKept)) {
     if (isKept) return refuseAndClose(state, turn, received, closeCode.restart, 'backend_not_configured');
     recordReceived(state, turn, received, 'answered', action);
-    const answer = callErrorText(
-      link.version,
-      caller.idToken,
-      'internal',
-      'The backend for this action cannot be reached.',
-    );
+    const answer = callErrorText(link.version, caller.idToken, 'internal', backendGone);
     return sendOwn(state, turn, link, answer, caller.idToken, 'error', action);
   }
   const messageId = isKept ? guaranteedId(state, turn, received) : nextMessageId(state);

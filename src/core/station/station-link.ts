@@ -7,7 +7,14 @@
 import { callErrorText } from '../../protocol/error-code.ts';
 import type { DropReason } from '../journal/record.ts';
 import { backendLinkOf, dial, factsOf, findBackendLink, letGo } from './backend-link.ts';
-import type { PendingArrival, StationLink, StationState, WaitingCall } from './state.ts';
+import type {
+  BackendLink,
+  OpenCall,
+  PendingArrival,
+  StationLink,
+  StationState,
+  WaitingCall,
+} from './state.ts';
 import { notice, recordDurably, sendOwn, type Turn } from './turn.ts';
 
 /** WebSocket close codes (RFC 6455 §7.4.1 and the IANA registry). */
@@ -60,7 +67,11 @@ export function attachAuthorities(state: StationState, turn: Turn): void {
     const isWanted = [...assignment.actions.values()].includes(backend.backend);
     const isCurrent =
       backend.phase === 'idle' || backend.revision === factsOf(turn, backend.backend)?.revision;
-    if (!isWanted || !isCurrent) letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');
+    if (isWanted && isCurrent) continue;
+    const calls = callsAt(backend);
+    letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');
+    forsake(state, turn, calls);
+    if (state.link === null) return;
   }
   for (const name of new Set(assignment.actions.values())) {
     const backend = backendLinkOf(state, name);
@@ -71,6 +82,30 @@ export function attachAuthorities(state: StationState, turn: Turn): void {
     if (isDue) dial(turn, backend, facts, link.version);
   }
 }
+
+/** The station's calls that a backend has or that wait for it; to be asked before its link is given up. */
+export function callsAt(backend: BackendLink): (OpenCall | WaitingCall)[] {
+  return [...(backend.slot === null ? [] : [backend.slot]), ...(backend.lane ?? [])];
+}
+
+/**
+ * The backend for single actions is gone, and the station stays: who waited for that backend is told. An error would cost a guaranteed message, so
+ * then the station's link is closed instead.
+ */
+export function forsake(state: StationState, turn: Turn, calls: readonly (OpenCall | WaitingCall)[]): void {
+  const { link } = state;
+  if (link === null) return;
+  const own = calls.filter(({ caller }) => caller.epoch === link.epoch);
+  if (own.some(({ isGuaranteed }) => isGuaranteed))
+    return closeStation(state, turn, closeCode.tryAgainLater, 'authority_lost');
+  for (const { caller, action } of own) {
+    const text = callErrorText(link.version, caller.idToken, 'internal', backendGone);
+    sendOwn(state, turn, link, text, caller.idToken, 'error', action);
+  }
+}
+
+/** What a station is told when the backend for an action of its call is not there. */
+export const backendGone = 'The backend for this action cannot be reached.';
 
 /** Closes the station's link, and the backends' with it (OCPP 2.0.1 Part 4 §6.3). */
 export function closeStation(state: StationState, turn: Turn, code: number, reason: string): void {

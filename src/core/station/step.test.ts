@@ -314,6 +314,47 @@ describe('calls of a station', () => {
   });
 });
 
+describe('a backend for single actions that goes while the station stays', () => {
+  const refused = (bench: Bench): readonly Effect[] =>
+    bench.do({
+      type: 'backend_refused',
+      backend: 'vendor',
+      epoch: bench.backendEpoch('vendor'),
+      fault: 'connect_failed',
+      detail: '',
+    });
+
+  test('a call that waited for its dial gets an error when the dial fails', () => {
+    const bench = new Bench({ actions: new Map([['DataTransfer', 'vendor']]) });
+    bench.connect();
+    expect(bench.fromStation('[2,"1","DataTransfer",{"vendorId":"x"}]')).toEqual([]);
+    expect(sent(refused(bench), 'station')).toEqual([
+      '[4,"1","InternalError","The backend for this action cannot be reached.",{}]',
+    ]);
+  });
+
+  test('a call that it had taken gets an error when its link is lost', () => {
+    const bench = new Bench({ actions: new Map([['DataTransfer', 'vendor']]) });
+    bench.connect();
+    const epoch = bench.backendEpoch('vendor');
+    bench.do({ type: 'backend_opened', backend: 'vendor', epoch });
+    bench.fromStation('[2,"1","DataTransfer",{"vendorId":"x"}]');
+    const effects = bench.do({ type: 'backend_lost', backend: 'vendor', epoch, code: null, reason: '' });
+    expect(sent(effects, 'station')).toHaveLength(1);
+  });
+
+  test('a guaranteed call gets no error: the link of the station is closed, and it keeps the message', () => {
+    const bench = new Bench({ actions: new Map([['SecurityEventNotification', 'vendor']]) });
+    bench.connect();
+    bench.fromStation('[2,"1","SecurityEventNotification",{}]');
+    const effects = refused(bench);
+    expect(sent(effects, 'station')).toEqual([]);
+    expect(effects).toContainEqual(
+      expect.objectContaining({ type: 'close', code: 1013, reason: 'authority_lost' }),
+    );
+  });
+});
+
 describe('commands', () => {
   test('one at a time; those over the bound are refused, and answers go on', () => {
     const bench = new Bench();

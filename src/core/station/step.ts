@@ -12,7 +12,7 @@ import { onStationText } from './from-station.ts';
 import { hearFrom } from './liveness.ts';
 import { followRoutes } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
-import { admit, closeCode, markStationGone } from './station-link.ts';
+import { admit, callsAt, closeCode, forsake, markStationGone } from './station-link.ts';
 import { notice, type Turn } from './turn.ts';
 import { nextWakeMs, onBackendDown, onTick, tendDrain, tendLanes } from './upkeep.ts';
 
@@ -99,7 +99,9 @@ function onBackendOpened(state: StationState, turn: Turn, backend: BackendLink |
 
 function onBackendRefused(state: StationState, turn: Turn, backend: BackendLink | null, error: string): void {
   if (backend === null) return;
+  const calls = callsAt(backend);
   markDown(state, turn, backend, null, error);
+  forsake(state, turn, calls);
   const { arrival } = state;
   if (arrival?.phase.name === 'dialling' && arrival.assignment.primary === backend.backend) {
     refusePending(state, turn, 503, 'The backend cannot be reached.', retryAfterS(turn, backend));

@@ -12,9 +12,11 @@ import { pulseAtMs, takePulse } from './liveness.ts';
 import { laneDepth, pump } from './slot.ts';
 import {
   attachAuthorities,
+  callsAt,
   closeCode,
   closeStation,
   failCommand,
+  forsake,
   markStationGone,
   recordDropped,
 } from './station-link.ts';
@@ -121,8 +123,10 @@ export function onBackendDown(
   error: string,
 ): void {
   const isPrimary = backend.backend === state.assignment?.primary;
+  const calls = callsAt(backend);
   markDown(state, turn, backend, code, error);
   if (isPrimary) closeStation(state, turn, closeCode.restart, 'primary_lost');
+  else forsake(state, turn, calls);
 }
 
 /** The backend did not answer in time. The station hears an error, unless it would then throw its message away. */
