@@ -1,0 +1,71 @@
+/**
+ * Busbar as its own process, for tests that kill it.
+ *
+ * The ports are chosen once, so that stations find it again; every start reads the same configuration file and journal.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const main = join(import.meta.dirname, '../../src/main.ts');
+const startMaxMs = 20_000;
+
+export class BusbarProcess {
+  readonly #config: string;
+  #child: ChildProcess | null = null;
+  /** Its log since the last start: what went wrong when a test fails. */
+  log: string[] = [];
+
+  constructor(config: string) {
+    this.#config = config;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** Returns once it listens. */
+  async start(): Promise<void> {
+    const child = spawn(process.execPath, [main, 'serve', '--config', this.#config], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#child = child;
+    this.log = [];
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`Busbar did not start\n${this.log.join('\n')}`)),
+        startMaxMs,
+      );
+      child.once('exit', (code) => reject(new Error(`Busbar ended with ${code}\n${this.log.join('\n')}`)));
+      createInterface({ input: child.stderr }).on('line', (line) => {
+        if (this.log.length < 2_000) this.log.push(line);
+        if (!line.includes('"event":"started"')) return;
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    child.removeAllListeners('exit');
+  }
+
+  /** Returns once it is gone. */
+  async stop(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    const child = this.#child;
+    if (child === null || child.exitCode !== null || child.signalCode !== null)
+      return child?.exitCode ?? null;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    await gone;
+    return child.exitCode;
+  }
+}
+
+/** Ports that are free now; nobody else in a test run asks for fixed ones. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+  return ports;
+}
