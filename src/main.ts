@@ -1,18 +1,15 @@
 #!/usr/bin/env node
 /**
  * The command `busbar`: puts the verbs and what they do together, and runs the one that was asked for.
+ *
+ * What a verb needs is loaded when it runs: a gateway carries no simulator, and a question to a gateway no gateway.
  */
-import { demo } from './app/demo.ts';
-import { serve } from './app/serve.ts';
 import { busbarVersion } from './app/version.ts';
 import { addBackendVerbs } from './cli/backend-verbs.ts';
 import { addFramesVerbs } from './cli/frames-verbs.ts';
 import { addStationVerbs } from './cli/station-verbs.ts';
 import type { CliIo } from './cli/io.ts';
 import { createProgram, runProgram } from './cli/program.ts';
-import { configurationReader } from './app/configuration-reader.ts';
-import { simulateBackend } from './testkit/simulate-backend.ts';
-import { simulateStations } from './testkit/simulate-stations.ts';
 
 const io: CliIo = {
   stdout: process.stdout,
@@ -30,11 +27,17 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 const program = createProgram(io, busbarVersion, {
-  serve,
-  demo,
-  simulateStations,
-  simulateBackend,
-  configuration: configurationReader,
+  serve: async (options, its) => (await import('./app/serve.ts')).serve(options, its),
+  demo: async (options, its) => (await import('./app/demo.ts')).demo(options, its),
+  simulateStations: async (options, its) =>
+    (await import('./testkit/simulate-stations.ts')).simulateStations(options, its),
+  simulateBackend: async (options, its) =>
+    (await import('./testkit/simulate-backend.ts')).simulateBackend(options, its),
+  configuration: {
+    read: async (file, env) =>
+      (await import('./app/configuration-reader.ts')).configurationReader.read(file, env),
+    schema: async () => (await import('./app/configuration-reader.ts')).configurationReader.schema(),
+  },
   add: [addStationVerbs, addFramesVerbs, addBackendVerbs],
 });
 await runProgram(program, io, process.argv.slice(2));

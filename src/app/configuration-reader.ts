@@ -17,5 +17,5 @@ export const configurationReader: ConfigurationReader = {
       effective,
     });
   },
-  schema: () => publishedSchema(),
+  schema: () => Promise.resolve(publishedSchema()),
 };

@@ -13,7 +13,7 @@ export interface ConfigurationReader {
   /** Everything that is wrong with the file, one line each, or what it says. */
   read(file: string, env: CliIo['env']): Promise<Result<ReadConfiguration, readonly string[]>>;
   /** The JSON Schema of the file. */
-  schema(): object;
+  schema(): Promise<object>;
 }
 
 export interface ReadConfiguration {
@@ -61,8 +61,8 @@ export function addConfigVerbs(program: Command, io: CliIo, reader: Configuratio
     config
       .command('schema')
       .description('print the JSON Schema of the file, for editors and checks')
-      .action(() => {
-        io.stdout.write(`${JSON.stringify(reader.schema(), null, 2)}\n`);
+      .action(async () => {
+        io.stdout.write(`${JSON.stringify(await reader.schema(), null, 2)}\n`);
       }),
     'busbar config schema > busbar-config.schema.json',
   );
