@@ -37,9 +37,9 @@ export interface ClientFault {
   readonly problem: Problem | null;
 }
 
-export type Answer<Value> = Promise<Result<Value, ClientFault>>;
+type Answer<Value> = Promise<Result<Value, ClientFault>>;
 
-export interface FollowQuery {
+interface FollowQuery {
   readonly station?: string;
   /** A stream id, or `0` for the oldest frame kept. Absent: from now on. */
   readonly after?: string;
@@ -49,7 +49,7 @@ export interface FollowQuery {
 }
 
 /** A frame, and the stream id to resume after it. */
-export interface StreamedFrame {
+interface StreamedFrame {
   readonly id: string;
   readonly frame: Frame;
 }

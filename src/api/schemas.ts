@@ -12,13 +12,13 @@ const oneOf = <const Values extends string[]>(values: readonly [...Values], opti
 
 /** How many items a page holds unless told, and at most. */
 export const listLimitDefault = 100;
-export const listLimitMax = 1000;
+const listLimitMax = 1000;
 
-export const version = oneOf(ocppVersions, {
+const version = oneOf(ocppVersions, {
   description: 'The OCPP version, as its WebSocket subprotocol.',
 });
 
-export const stationBackend = Type.Object(
+const stationBackend = Type.Object(
   {
     backend: Type.String(),
     role: oneOf(['primary', 'authority'], {
@@ -107,7 +107,7 @@ export const backend = Type.Object(
 );
 export type Backend = Static<typeof backend>;
 
-export const problemItem = Type.Object(
+const problemItem = Type.Object(
   { where: Type.String(), reason: Type.String() },
   { additionalProperties: false },
 );
@@ -132,7 +132,7 @@ export const alive = Type.Object({ status: Type.Literal('alive') }, { additional
 export const ready = Type.Object({ status: Type.Literal('ready') }, { additionalProperties: false });
 
 /** A page of a list. `nextCursor` is null at the end. */
-export function pageOf<Item extends TSchema>(item: Item) {
+function pageOf<Item extends TSchema>(item: Item) {
   return Type.Object(
     {
       items: Type.Array(item),

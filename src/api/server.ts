@@ -31,7 +31,7 @@ declare module 'fastify' {
 }
 
 /** Largest body taken, bytes: no request of this API needs more than a reason. */
-export const bodyBytesMax = 16 * 1024;
+const bodyBytesMax = 16 * 1024;
 
 const requestTimeoutMs = 10_000;
 const connectionsMax = 512;

@@ -61,7 +61,7 @@ export function addStationRoutes(app: FastifyInstance, registry: Registry): void
 }
 
 /** One page of the stations that meet every condition given. */
-export function listStations(registry: Registry, query: StationQuery): Result<StationPage, Problem> {
+function listStations(registry: Registry, query: StationQuery): Result<StationPage, Problem> {
   const after = query.cursor === undefined ? ok('') : decodeCursor(listName, query.cursor);
   if (!after.ok) return fail(badCursor());
   const limit = query.limit ?? listLimitDefault;

@@ -33,7 +33,7 @@ export const tokenSettings: readonly AdminToken[] = (['viewer', 'operator', 'adm
   }),
 );
 
-export interface LogLine {
+interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly event: string;
   readonly fields: LogFields;
@@ -175,7 +175,7 @@ const never = {
   tags: [],
 } as const;
 
-export const fleet: readonly StationSnapshot[] = [
+const fleet: readonly StationSnapshot[] = [
   stationOf('CP-3', { vendor: 'Alfen', model: 'Eve', group: null, tags: [] }),
   stationOf('CP-1'),
   stationOf('CP-2', {

@@ -10,7 +10,7 @@ import type { Log, LogFields } from '../../ports/log.ts';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /** Takes whole lines, each with its line break. */
-export interface LogDestination {
+interface LogDestination {
   write(line: string): unknown;
 }
 
