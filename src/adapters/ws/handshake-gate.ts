@@ -2,12 +2,14 @@
  * The gate before the handshake: how many sockets may be in one at a time, and how fast they start.
  *
  * Not pure. A socket is accepted at once but nothing of it is read until the gate starts it: a few each turn of the event loop, so that a
- * storm of connects does not hold up the stations that are in already. At most `handshakesMax` are in progress, the others wait in order of arrival.
- * When all places are taken and someone waits, the one that has been longest at it and had its chance is cut: half-open handshakes cost
- * an attacker a place for a second, not a station its entry. Nobody may take longer than `handshakeTimeoutMs` in any case.
+ * storm of connects does not hold up the stations that are in already. At most `handshakesMax` are in progress. The others wait, and the newest goes
+ * first: whoever comes now is more likely to be there still than those who waited.
+ *
+ * An honest storm frees places by finishing. Where too few finish and somebody waits, those who have been longest at it are cut, so that an eighth of the
+ * places is freed every sweep: half-open handshakes cost an attacker a place for two seconds, not a station its entry. Nobody
+ * takes longer than `handshakeTimeoutMs` in any case.
  */
 import type { Socket } from 'node:net';
-import { BoundedQueue } from '../../std/bounded-queue.ts';
 
 export interface GateBounds {
   readonly handshakesMax: number;
@@ -25,8 +27,8 @@ export interface GateEvents {
 const waitingMax = 16_384;
 /** Started in one turn of the event loop: a TLS handshake costs about a millisecond. */
 const startsPerTurn = 24;
-/** How long a handshake keeps its place for certain while others wait. */
-const chanceMs = 1_000;
+/** How long a handshake keeps its place for certain while others wait: a slow network's four round trips. */
+const chanceMs = 2_000;
 
 interface Handshake {
   readonly gate: HandshakeGate;
@@ -42,9 +44,12 @@ type AtGate = Socket & { [handshakeKey]?: Handshake | undefined };
 export class HandshakeGate {
   #bounds: GateBounds;
   readonly #events: GateEvents;
-  readonly #waiting = new BoundedQueue<Socket>(waitingMax);
+  /** The newest last. */
+  #waiting: Socket[] = [];
   /** By remote address and port, oldest first. */
   readonly #active = new Map<string, Handshake>();
+  /** Places freed by handshakes that ended, since the last sweep. */
+  #endedSinceSweep = 0;
   #turn: NodeJS.Immediate | null = null;
   #isClosed = false;
 
@@ -61,12 +66,13 @@ export class HandshakeGate {
   /** Takes a socket that was accepted and is not read yet. */
   enter(socket: Socket): void {
     socket.on('error', ignoreError);
-    if (this.#waiting.push(socket)) {
-      this.#schedule();
+    if (this.#waiting.length >= waitingMax) {
+      this.#events.onCut(socket.remoteAddress ?? '', 'too_many_handshakes');
+      socket.destroy();
       return;
     }
-    this.#events.onCut(socket.remoteAddress ?? '', 'too_many_handshakes');
-    socket.destroy();
+    this.#waiting.push(socket);
+    this.#schedule();
   }
 
   /** The handshake of this connection is over, whichever way; its place is free. */
@@ -76,6 +82,7 @@ export class HandshakeGate {
   }
 
   release(handshake: Handshake): void {
+    this.#endedSinceSweep += 1;
     this.#active.delete(handshake.key);
     handshake.socket.removeListener('close', onClose);
     (handshake.socket as AtGate)[handshakeKey] = undefined;
@@ -84,14 +91,16 @@ export class HandshakeGate {
 
   /** Cuts what is over its time. To be called a few times a second. */
   sweep(nowMs: number): void {
-    let wanted = this.#waiting.length - (this.#bounds.handshakesMax - this.#active.size);
+    const toFree = Math.ceil(this.#bounds.handshakesMax / 8) - this.#endedSinceSweep;
+    let toCut = Math.min(toFree, this.#waiting.length);
     for (const handshake of this.#active.values()) {
       const ageMs = nowMs - handshake.startedMs;
       if (ageMs >= this.#bounds.handshakeTimeoutMs) this.#cut(handshake, 'timed_out');
-      else if (ageMs >= chanceMs && wanted > 0) this.#cut(handshake, 'too_many_handshakes');
+      else if (ageMs >= chanceMs && toCut > 0) this.#cut(handshake, 'too_many_handshakes');
       else break;
-      wanted -= 1;
+      toCut -= 1;
     }
+    this.#endedSinceSweep = 0;
   }
 
   close(): void {
@@ -99,6 +108,7 @@ export class HandshakeGate {
     if (this.#turn !== null) clearImmediate(this.#turn);
     for (const socket of this.#waiting) socket.destroy();
     for (const handshake of this.#active.values()) handshake.socket.destroy();
+    this.#waiting = [];
     this.#active.clear();
   }
 
@@ -119,7 +129,7 @@ export class HandshakeGate {
     const nowMs = performance.now();
     for (let started = 0; started < startsPerTurn; started += 1) {
       if (this.#active.size >= this.#bounds.handshakesMax) return;
-      const socket = this.#waiting.shift();
+      const socket = this.#waiting.pop();
       if (socket === undefined) return;
       if (!socket.destroyed) this.#start(socket, nowMs);
     }

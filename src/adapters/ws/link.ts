@@ -146,7 +146,8 @@ class WsLink implements Link {
   send(text: string): boolean {
     const webSocket = this.#webSocket;
     if (webSocket.readyState !== webSocket.OPEN) return false;
-    webSocket.send(text);
+    // As octets: `ws` writes a text and its header as two chunks of two kinds, which costs a tenth of the whole relay.
+    webSocket.send(Buffer.from(text), asText);
     if (webSocket.bufferedAmount > this.#yard.bounds.congestedBytes) this.#noteCongestion();
     return true;
   }
@@ -256,6 +257,7 @@ class WsLink implements Link {
   }
 }
 
+const asText = { binary: false };
 /** What `ws` reports when no close frame came. */
 const vanished = 1006;
 

@@ -33,8 +33,8 @@ import { refuseUpgrade, retryAfter } from './refuse.ts';
 import { peerCertificateOf, serverTlsOptions } from './server-tls.ts';
 import { readUpgradeRequest } from './upgrade-request.ts';
 
-/** Connections the system keeps for us before they are accepted; it may cap it lower (`net.core.somaxconn`). */
-const backlog = 4_096;
+/** Connections the system keeps before they are accepted: all of them are accepted in one go, which takes some 40 ms when it is full. */
+const backlog = 1_024;
 const sweepEveryMs = 250;
 const retryAfterDrainS = 10;
 
