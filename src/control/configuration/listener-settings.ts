@@ -11,16 +11,18 @@ import type { Configuration } from './schema.ts';
 import { readCertificates, readPrivateKey, type Place } from './secret-files.ts';
 import { isLoopback, parseAddress, type Address } from './units.ts';
 
+/** `hasPasswords`: one of the known stations names a password, readable or not. */
 export async function readListener(
   section: Configuration['stations'],
   known: ReadonlyMap<StationId, KnownStation>,
+  hasPasswords: boolean,
   limits: LinkLimits,
   place: Place,
 ): Promise<ListenerSettings> {
   const address = addressOf(section.listen);
   const tls = section.tls === undefined ? null : await readServerTls(section.tls, place);
   const auth = section.auth ?? 'none';
-  checkAuth(section, address, known, place);
+  checkAuth(section, address, known.size, hasPasswords, place);
   return {
     host: address.host,
     port: address.port,
@@ -43,7 +45,8 @@ export function addressOf(text: string): Address {
 function checkAuth(
   section: Configuration['stations'],
   address: Address,
-  known: ReadonlyMap<StationId, KnownStation>,
+  knownCount: number,
+  hasPasswords: boolean,
   { report }: Place,
 ): void {
   const path = ['stations', 'auth'];
@@ -53,7 +56,7 @@ function checkAuth(
       `is missing, and ${section.listen} can be reached from other machines, so that anyone could pass for a station`,
       'write basic or certificate, or none if that is meant',
     );
-  if (section.auth === 'basic' && [...known.values()].every((station) => station.password === null))
+  if (section.auth === 'basic' && !hasPasswords)
     report.add(
       path,
       'no known station has a password, so that none could connect',
@@ -69,13 +72,13 @@ function checkAuth(
       'client certificates cannot be checked without stations.tls.clientCa',
       'name the authority that issued them',
     );
-  if (section.auth === 'certificate' && known.size === 0)
+  if (section.auth === 'certificate' && knownCount === 0)
     report.add(
       path,
       'no station is known, and a certificate proves a name but not that it may come',
       'list the stations under stations.known, or write auth: none',
     );
-  if (section.admit === 'listed' && known.size === 0)
+  if (section.admit === 'listed' && knownCount === 0)
     report.add(
       ['stations', 'admit'],
       'no station is known, so that none could connect',

@@ -108,9 +108,13 @@ async function readAll(value: unknown, place: Place, file: string, problems: Pro
       'there is no backend',
       'add one: backends: { old: { url: wss://host/path/{station} } }',
     );
-  const known = await readKnownStations(await knownSources(configuration, place, file, problems), names);
+  const sources = await knownSources(configuration, place, file, problems);
+  const known = await readKnownStations(sources, names);
+  const hasPasswords = sources.some(({ entries }) =>
+    Object.values(entries).some(({ password }) => password !== undefined),
+  );
   const links = readLinkLimits(configuration, place.report);
-  const listener = await readListener(configuration.stations, known, links, place);
+  const listener = await readListener(configuration.stations, known, hasPasswords, links, place);
   const backends = await readBackends(configuration.backends, place);
   const routes = routesOf(configuration, place.report);
   const routing = readRouting(configuration.groups, routes, {

@@ -219,7 +219,7 @@ function explainType(schema: JsonSchema, value: unknown): readonly [string, stri
       'must say where the secret is, since this file never holds one',
       'write { file: PATH } or { env: NAME }',
     ];
-  const fault = schema.kind === undefined ? null : kindFault(schema.kind, String(value), schema);
+  const fault = schema.kind === undefined ? null : kindFault(schema.kind, plainText(value), schema);
   if (fault !== null) return explainKind(fault, typeName(value));
   const what = `must be ${typeText(schema)}, not ${typeName(value)}`;
   if (schema.type === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
@@ -244,6 +244,11 @@ function typeText(schema: JsonSchema): string {
     default:
       return 'something else';
   }
+}
+
+/** Maps have no prototype here and cannot be turned into text. */
+function plainText(value: unknown): string {
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }
 
 function typeName(value: unknown): string {

@@ -2,7 +2,7 @@
  * Conditions on a firmware version, such as `>=1.8`.
  *
  * Pure. Firmware strings follow no standard, so they are compared as people read them: runs of digits by value, the rest as text, a missing part
- * before any other. `1.10` is after `1.9`; `1.8` is before `1.8.1`.
+ * before any other, a `v` in front for nothing. `1.10` is after `v1.9`; `1.8` is before `1.8.1`.
  */
 import { fail, ok, type Result } from '../../std/result.ts';
 import { matchesPattern } from './pattern.ts';
@@ -47,7 +47,7 @@ function orderOf(left: string, right: string): number {
 }
 
 function partsOf(version: string): string[] {
-  return version.match(/\d+|[^\d.\s_-]+/g) ?? [];
+  return version.replace(/^v(?=\d)/i, '').match(/\d+|[^\d.\s_-]+/g) ?? [];
 }
 
 function orderOfParts(left: string | undefined, right: string | undefined): number {
