@@ -320,3 +320,33 @@ test.each([
   expect(plain.door.arrivals[0]?.credential?.reveal()).toEqual(Uint8Array.from(key));
   client.socket.destroy();
 });
+
+test('guessing at one identity is stopped with 429, and its real station enters from elsewhere', async () => {
+  const settings = settingsWith({
+    auth: 'basic',
+    known: known({ 'CP-1': { password: key } }),
+    limits: { failuresPerMinute: 20 },
+  });
+  const started = await startListener({ ...settings, host: '0.0.0.0' });
+  const statuses: number[] = [];
+  for (let guess = 0; guess < 25; guess += 1) {
+    const answer = await knock(`ws://127.0.0.1:${started.port}/CP-1`, ['ocpp1.6'], {
+      headers: { Authorization: basic('CP-1', `guess ${guess}`) },
+      localAddress: '127.0.9.9',
+    });
+    statuses.push(answer.kind === 'refused' ? answer.status : 0);
+    if (guess === 24)
+      expect(answer).toMatchObject({
+        status: 429,
+        headers: { 'retry-after': expect.stringMatching(/^[1-3]$/) as string },
+      });
+  }
+  expect(statuses.slice(0, 20)).toEqual(Array.from({ length: 20 }, () => 401));
+  expect(statuses.slice(20).every((status) => status === 429)).toBe(true);
+  const right = { headers: { Authorization: basic('CP-1', key) } };
+  expect(
+    (await knock(`ws://127.0.0.1:${started.port}/CP-1`, ['ocpp1.6'], { ...right, localAddress: '127.0.1.1' }))
+      .kind,
+  ).toBe('open');
+  await started.listener.close();
+});

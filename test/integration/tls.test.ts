@@ -255,6 +255,24 @@ test('a key that does not fit is refused, at start and on reload, and the old ce
   expect(await serialOf(port)).toBe(serialBefore);
 });
 
+test('a session begun before a reload is not resumed after it', async () => {
+  const { port, listener, settings } = await start({ tls: serverTls([pki.ecdsa]) });
+  const session = await sessionOf(port);
+  const resumed = await shake(port, { session });
+  expect(typeof resumed !== 'string' && resumed.isSessionReused()).toBe(true);
+  listener.update({ ...settings, tls: serverTls([pki.ecdsa], [pki.ca.cert]) });
+  const anew = await shake(port, { session });
+  expect(typeof anew !== 'string' && anew.isSessionReused()).toBe(false);
+});
+
+async function sessionOf(port: number): Promise<Buffer> {
+  const socket = await shake(port, {});
+  if (typeof socket === 'string') throw new Error(socket);
+  return new Promise((resolve) => {
+    socket.once('session', resolve);
+  });
+}
+
 async function serialOf(port: number): Promise<string> {
   const socket = await shake(port, {});
   if (typeof socket === 'string') throw new Error(socket);
