@@ -29,13 +29,14 @@ function open(
     setTimeout(end, commitMs);
   };
   disk.faultOf = faultOf;
-  const note = (event: string): void => void events.push(event);
   const log = { debug: note, info: note, warn: note, error: note };
   const clock = { wallMs: () => Date.now(), nowMs: () => performance.now() };
   feed = createJournalFeed(log);
   const store = openMemoryJournal(disk, retention, clock.wallMs);
   journal = createJournal({ store, feed, clock, log, ...(pendingMax === undefined ? {} : { pendingMax }) });
 }
+
+const note = (event: string): void => void events.push(event);
 
 const breaks = (): never => {
   throw new Error('broken');

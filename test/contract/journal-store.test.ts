@@ -5,7 +5,8 @@ import { positionsOf, type JournalRecord } from '../../src/core/journal/record.t
 import type { FrameQuery } from '../../src/ports/journal.ts';
 import type { JournalStore } from '../../src/ports/journal-store.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
-import { anyRecord, batchOf, frameRecord, sentRecord } from './journal-samples.ts';
+import { anyRecord } from './journal-arbitraries.ts';
+import { batchOf, frameRecord, sentRecord } from './journal-samples.ts';
 import { keepAll, storesUnderTest, type StoreUnderTest } from './journal-stores.ts';
 
 const stationOne = 'CP-1' as StationId;

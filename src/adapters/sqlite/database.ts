@@ -58,9 +58,10 @@ const migrations: readonly string[] = [
 /** Opens the journal for its one writer, makes or migrates it, and brings everything in its WAL into the file. */
 export function openForWriting(file: string): Result<DatabaseSync, OpenFault> {
   return opening(file, false, (database) => {
+    // Only where there is nothing yet: on a journal that exists they would be a write, and opening is none.
+    if (numberOf(database, tableCount) === 0)
+      database.exec('PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL');
     database.exec(`
-      PRAGMA page_size = 8192;
-      PRAGMA auto_vacuum = INCREMENTAL;
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
       PRAGMA wal_autocheckpoint = 0;
@@ -114,6 +115,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+const tableCount = 'SELECT count(*) FROM sqlite_schema';
 const busyCode = 5;
 const notADatabaseCode = 26;
 const busyTimeoutMs = 2_000;
@@ -147,8 +149,7 @@ function opening(
 function migrate(database: DatabaseSync, file: string): OpenFault | null {
   const schema = numberOf(database, 'PRAGMA user_version');
   const application = numberOf(database, 'PRAGMA application_id');
-  const tables = numberOf(database, 'SELECT count(*) FROM sqlite_schema');
-  if (application !== applicationId && tables > 0) return notAJournal(file).fault;
+  if (application !== applicationId && numberOf(database, tableCount) > 0) return notAJournal(file).fault;
   if (schema > migrations.length) {
     return {
       fault: 'newer_schema',

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import type { StationId } from '../../protocol/station-id.ts';
 import { decodeRecords, encodeRecord } from './codec.ts';
 import { positionsOf, type JournalRecord } from './record.ts';
-import { anyRecord, frameRecord } from '../../../test/contract/journal-samples.ts';
+import { anyRecord } from '../../../test/contract/journal-arbitraries.ts';
+import { frameRecord } from '../../../test/contract/journal-samples.ts';
 
 function placed(
   records: readonly JournalRecord[],

@@ -1,0 +1,129 @@
+/**
+ * Any journal record at all, for property tests.
+ */
+import fc from 'fast-check';
+import type { BootedRecord, FrameRecord, JournalRecord, LinkName } from '../../src/core/journal/record.ts';
+import type { StationId } from '../../src/protocol/station-id.ts';
+
+const wellFormed = fc.string({ unit: 'binary', maxLength: 40 });
+const at = fc.nat(60);
+const station = fc.constantFrom(
+  'CP-1' as StationId,
+  'CP-2' as StationId,
+  'CP' as StationId,
+  'a*=|@.' as StationId,
+);
+const link: fc.Arbitrary<LinkName> = fc.oneof(
+  fc.constant('station' as const),
+  fc
+    .oneof(fc.constantFrom('old', 'new'), fc.string({ minLength: 1 }))
+    .map((name) => `backend:${name}` as const),
+);
+const action = fc.oneof(fc.constantFrom(null, '', 'Heartbeat', 'MeterValues'), fc.string());
+const idToken = wellFormed.map((id) => JSON.stringify(id));
+/** Any text around a message id, or without one. */
+const textAndId = fc.oneof(
+  wellFormed.map((text) => ({ text, idStart: 0, idEnd: 0 })),
+  fc.tuple(wellFormed, idToken, wellFormed).map(([before, id, after]) => ({
+    text: before + id + after,
+    idStart: before.length,
+    idEnd: before.length + id.length,
+  })),
+);
+const sentKind = fc.constantFrom(
+  'call' as const,
+  'result' as const,
+  'error' as const,
+  'result_error' as const,
+  'send' as const,
+);
+const kind = fc.oneof(sentKind, fc.constant('invalid' as const));
+const maybeText = fc.option(wellFormed);
+
+interface Place {
+  readonly text: string;
+  readonly idStart: number;
+  readonly idEnd: number;
+}
+
+function placed<Rest extends object>({
+  place,
+  ...rest
+}: Rest & { readonly place: Place }): Omit<Rest & { place: Place }, 'place'> & Place {
+  return Object.assign(rest, place);
+}
+
+const anyFrame: fc.Arbitrary<FrameRecord> = fc
+  .record({
+    type: fc.constant('frame' as const),
+    at,
+    station,
+    link,
+    kind,
+    action,
+    place: textAndId,
+    outcome: fc.constantFrom(
+      'relayed',
+      'queued',
+      'joined',
+      'answered',
+      'late',
+      'repeated',
+      'foreign',
+      'ignored',
+      'refused',
+    ),
+    relayedTo: fc.option(link),
+    relayedIdToken: fc.option(idToken),
+    latencyMs: fc.option(fc.double({ min: 0, max: 1e6, noNaN: true }).map((value) => value + 0)),
+  })
+  .filter((frame) => frame.relayedTo !== null || frame.relayedIdToken === null)
+  .map(placed);
+
+const anyBooted: fc.Arbitrary<BootedRecord> = fc.record({
+  type: fc.constant('booted' as const),
+  at,
+  station,
+  boot: fc.record({ vendor: maybeText, model: maybeText, firmware: maybeText, serial: maybeText }),
+});
+
+/** Any record, with times from 0 to 60 and few stations, so that filters meet something. */
+export const anyRecord: fc.Arbitrary<JournalRecord> = fc.oneof(
+  anyFrame,
+  fc
+    .record({
+      type: fc.constant('sent' as const),
+      at,
+      station,
+      link,
+      kind: sentKind,
+      action,
+      place: textAndId,
+    })
+    .map(placed),
+  fc.record({
+    type: fc.constant('dropped' as const),
+    at,
+    station,
+    link,
+    action: fc.string(),
+    reason: fc.constantFrom('caller_gone', 'peer_gone', 'expired'),
+  }),
+  fc.record({
+    type: fc.constant('link' as const),
+    at,
+    station,
+    link,
+    change: fc.constantFrom('opened', 'closed'),
+    version: fc.constantFrom(null, 'ocpp1.6', 'ocpp2.0.1', 'ocpp2.1'),
+    code: fc.option(fc.integer({ min: 1000, max: 4999 })),
+    reason: maybeText,
+  }),
+  anyBooted,
+  fc.record({
+    type: fc.constant('gap' as const),
+    at,
+    records: fc.nat(),
+    cause: fc.constantFrom('not_kept', 'unreadable'),
+  }),
+);
