@@ -16,7 +16,7 @@ export interface ConfigurationReader {
   schema(): Promise<object>;
 }
 
-export interface ReadConfiguration {
+interface ReadConfiguration {
   readonly backends: number;
   readonly routes: number;
   readonly knownStations: number;

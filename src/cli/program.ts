@@ -23,7 +23,7 @@ export type ServeOptions =
       readonly listen: string | null;
     };
 
-export interface BackendArgument {
+interface BackendArgument {
   readonly name: string;
   readonly url: string;
 }

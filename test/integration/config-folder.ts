@@ -15,7 +15,7 @@ export interface Folder {
   remove(): Promise<void>;
 }
 
-export async function createFolder(files: Readonly<Record<string, string>> = {}): Promise<Folder> {
+async function createFolder(files: Readonly<Record<string, string>> = {}): Promise<Folder> {
   const path = await mkdtemp(join(tmpdir(), 'busbar-config-'));
   const folder: Folder = {
     path,

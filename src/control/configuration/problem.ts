@@ -64,7 +64,7 @@ export class ProblemList {
 }
 
 /** `routes[0].actions.DataTransfer`; a name with other characters stands in brackets and quotes. */
-export function keyText(path: KeyPath): string {
+function keyText(path: KeyPath): string {
   let text = '';
   for (const part of path) {
     if (typeof part === 'number') text += `[${part}]`;

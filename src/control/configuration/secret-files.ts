@@ -4,7 +4,7 @@
  * Every file has a bound; a secret that other users of the machine can read is refused, since it is none. Faults are sentences for the operator and
  * hold nothing of what was read.
  */
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fail, ok, type Result } from '../../std/result.ts';
@@ -143,11 +143,6 @@ export async function readPrivateKey(
     );
   }
   return null;
-}
-
-/** A digest to compare certificates and texts by. */
-export function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }
 
 function isCertificate(pem: string): boolean {
