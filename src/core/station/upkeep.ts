@@ -39,7 +39,10 @@ export function onTick(state: StationState, turn: Turn): void {
   const { nowMs } = turn.context;
   const probe = state.arrival?.phase;
   if (probe?.name === 'probing' && probe.deadlineMs <= nowMs) proceedAfterProbe(state, turn);
-  for (const backend of state.backends) if (backend.phase === 'open') tendBackend(state, turn, backend);
+  for (const backend of state.backends) {
+    if (backend.phase === 'open') tendBackend(state, turn, backend);
+    else expireWaitingCalls(state, turn, backend);
+  }
   if (state.link !== null) tendStation(state, turn, state.link);
   if (state.link !== null) attachAuthorities(state, turn);
 }
