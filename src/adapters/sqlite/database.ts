@@ -1,7 +1,7 @@
 /**
  * The journal's database file: opening it safely, and what its tables are.
  *
- * WAL and `synchronous=FULL`: a commit is on disk when it returns. SQL is written out here, not built: see docs/adr/journal-batches.md. One process writes
+ * WAL and `synchronous=FULL`: a commit is on disk when it returns. SQL is written out here, not built: see docs/adr/0006-one-journal-row-per-commit.md. One process writes
  * a journal; a lock on a file beside it, which the system drops with the process, keeps a second one from numbering its records the same.
  */
 import { DatabaseSync } from 'node:sqlite';
