@@ -7,7 +7,7 @@ import type { AdminSettings, AdminToken } from '../../ports/settings.ts';
 import { addressOf } from './listener-settings.ts';
 import type { Report } from './problem.ts';
 import type { Configuration } from './schema.ts';
-import { isLoopback } from './units.ts';
+import { isAnyAddress, isLoopback } from './units.ts';
 
 export function readAdmin({ admin, stations }: Configuration, report: Report): AdminSettings {
   const path = ['admin', 'listen'];
@@ -19,7 +19,7 @@ export function readAdmin({ admin, stations }: Configuration, report: Report): A
       `${admin.listen} can be reached from other machines, and without tokens anyone could run this gateway`,
       'add admin.tokens, or listen on 127.0.0.1',
     );
-  const isOverlapping = door.host === address.host || isAny(door.host) || isAny(address.host);
+  const isOverlapping = door.host === address.host || isAnyAddress(door.host) || isAnyAddress(address.host);
   if (door.port === address.port && door.port !== 0 && isOverlapping)
     report.add(path, `stations.listen has port ${address.port} already`, 'choose another port');
   return { host: address.host, port: address.port, tokens: readTokens(admin.tokens, report) };
@@ -43,8 +43,4 @@ function readTokens(entries: Configuration['admin']['tokens'], report: Report): 
     tokens.push({ name, role, hash: hash.toLowerCase() });
   }
   return tokens;
-}
-
-function isAny(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
 }

@@ -7,11 +7,11 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Settings } from '../../ports/settings.ts';
 import { fail, ok, type Result } from '../../std/result.ts';
-import { readBackends } from './backend-settings.ts';
+import { readBackends, type ReadBackend } from './backend-settings.ts';
 import { readAdmin } from './admin-settings.ts';
 import { effectiveYaml } from './effective.ts';
 import { readKnownStations, type KnownSource } from './known-stations.ts';
-import { readListener } from './listener-settings.ts';
+import { addressOf, readListener } from './listener-settings.ts';
 import { durationOf, readLinkLimits, readStationSettings, sizeOf } from './limit-settings.ts';
 import { ProblemList, type ConfigurationProblem, type Report } from './problem.ts';
 import { readRouting, routesOf } from './routing-settings.ts';
@@ -23,6 +23,7 @@ import {
 } from './schema.ts';
 import { readBytes, type Place } from './secret-files.ts';
 import { shapeReader } from './shape.ts';
+import { isAnyAddress, isLoopback } from './units.ts';
 import { readYaml, sourceBytesMax, type Environment } from './yaml-source.ts';
 
 /** A configuration that was found sound. */
@@ -116,6 +117,7 @@ async function readAll(value: unknown, place: Place, file: string, problems: Pro
   const links = readLinkLimits(configuration, place.report);
   const listener = await readListener(configuration.stations, known, hasPasswords, links, place);
   const backends = await readBackends(configuration.backends, place);
+  reportLoops(configuration, backends, place.report);
   const routes = routesOf(configuration, place.report);
   const routing = readRouting(configuration.groups, routes, {
     entries: configuration.backends,
@@ -139,6 +141,27 @@ async function readAll(value: unknown, place: Place, file: string, problems: Pro
     links,
   };
   return ok({ settings, effective: effectiveYaml(configuration, routes) });
+}
+
+/** A backend that is this very listener: every station would be relayed to itself, without end. */
+function reportLoops(
+  { stations }: Configuration,
+  backends: ReadonlyMap<string, ReadBackend>,
+  report: Report,
+): void {
+  const door = addressOf(stations.listen);
+  const isOpenHere = isLoopback(door.host) || isAnyAddress(door.host);
+  for (const [name, { settings }] of backends) {
+    const url = new URL(settings.url.replaceAll('{station}', 'station'));
+    const port = Number(url.port) || (url.protocol === 'wss:' ? 443 : 80);
+    const isHere = isLoopback(url.hostname.replaceAll(/[[\]]/g, '')) && isOpenHere;
+    if (port === door.port && (isHere || url.hostname === door.host))
+      report.add(
+        ['backends', name, 'url'],
+        'is stations.listen, so that stations would be relayed to this gateway itself',
+        'name the address of the backend',
+      );
+  }
 }
 
 async function knownSources(

@@ -82,6 +82,11 @@ export function isLoopback(host: string): boolean {
   return host === '::1' || host.toLowerCase() === 'localhost' || (isIpv4(host) && host.startsWith('127.'));
 }
 
+/** Whether it stands for every address of this machine. */
+export function isAnyAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
 function parseQuantity(
   text: string,
   units: Readonly<Record<string, number>>,
