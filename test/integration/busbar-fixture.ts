@@ -20,15 +20,21 @@ export interface BusbarFixture {
   readonly busbar: Busbar;
   readonly folder: string;
   /** Where a station connects. */
-  stationUrl(station: string): string;
+  readonly stationUrl: (station: string) => string;
   /** Writes the file anew; `busbar.reload()` reads it. */
   write(text: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts Busbar on the text. `stations.listen` and `admin.listen` should name port 0. */
-export async function startFixture(text: string, log: Log = silentLog): Promise<BusbarFixture> {
+/** Starts Busbar on the text. `stations.listen` and `admin.listen` should name port 0; `secrets` become files beside it. */
+export async function startFixture(
+  text: string,
+  secrets: Readonly<Record<string, string>> = {},
+  log: Log = silentLog,
+): Promise<BusbarFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'busbar-fixture-'));
+  for (const [name, secret] of Object.entries(secrets))
+    await writeFile(join(folder, name), secret, { mode: 0o600 });
   const file = join(folder, 'busbar.yaml');
   const write = (next: string): Promise<void> => writeFile(file, next);
   const read = async (): Promise<Result<Settings, readonly ConfigurationProblem[]>> => {

@@ -177,30 +177,22 @@ describe('a primary that is lost', () => {
 });
 
 describe('a second connection of the same identity', () => {
-  const known = (password: string): string =>
-    `, auth: basic, known: { CP-1: { password: { file: ${password} } } }`;
+  const password = 'correct-horse-battery';
 
   async function startWithPassword(old: BareBackend): Promise<BusbarFixture> {
-    const folder = await startFixture(
-      configuration({ backends: { old }, routes: '[{ stations: "*", primary: old }]' }),
-    );
-    cleanups.push(() => folder.close());
-    const { writeFile } = await import('node:fs/promises');
-    const file = `${folder.folder}/secret`;
-    await writeFile(file, 'correct-horse-battery', { mode: 0o600 });
-    return start(
-      configuration({
-        backends: { old },
-        routes: '[{ stations: "*", primary: old }]',
-        stations: known(file),
-      }),
-    );
+    const stations = ', auth: basic, known: { CP-1: { password: { file: secret } } }';
+    const routes = '[{ stations: "*", primary: old }]';
+    const fixture = await startFixture(configuration({ backends: { old }, routes, stations }), {
+      secret: password,
+    });
+    cleanups.push(() => fixture.close());
+    return fixture;
   }
 
   test('with the right credential the newest wins at once, and the backend does not notice', async () => {
     const old = await startBackend();
     const { stationUrl } = await startWithPassword(old);
-    const options = { password: 'correct-horse-battery' };
+    const options = { password };
     const first = await dialStation(stationUrl('CP-1'), options);
     const second = await dialStation(stationUrl('CP-1'), options);
     await until('the first is closed', () => first.closed !== null);
@@ -213,7 +205,7 @@ describe('a second connection of the same identity', () => {
   test('with a wrong one, or none, nothing happens to the first', async () => {
     const old = await startBackend();
     const { stationUrl } = await startWithPassword(old);
-    const first = await dialStation(stationUrl('CP-1'), { password: 'correct-horse-battery' });
+    const first = await dialStation(stationUrl('CP-1'), { password });
     expect(
       (await dialStation(stationUrl('CP-1'), { password: 'wrong-horse-battery-x' })).refused?.status,
     ).toBe(401);
@@ -253,7 +245,7 @@ describe('a second connection of the same identity', () => {
     async () => {
       const old = await startBackend();
       const { stationUrl, busbar } = await startWithPassword(old);
-      const options = { password: 'correct-horse-battery' };
+      const options = { password };
       const statuses = new Map<string, number>();
       for (let round = 0; round < 1_000; round += 1) {
         const peer = await dialStation(stationUrl('CP-1'), options);
