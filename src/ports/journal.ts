@@ -64,10 +64,7 @@ export interface FrameQuery {
   readonly limit: number;
 }
 
-/** The `code` of the error that a read rejects with. */
-export type ReadFault = 'storage_unavailable';
-
-/** Reads what was committed, on a thread of its own. Batches that cannot be trusted are logged, and given by `records` as a gap. */
+/** Reads what was committed, on a thread of its own. A read that cannot be done rejects with an error whose `code` is `storage_unavailable`. Batches that cannot be trusted are logged, and given by `records` as a gap. */
 export interface JournalReader {
   /** Up to `limit` frames in the query's order; fewer before the end only where their texts are beyond 8 MiB, and then at least one. */
   frames(query: FrameQuery): Promise<readonly JournalFrame[]>;

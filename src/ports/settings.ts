@@ -62,7 +62,11 @@ export interface BackendSettings {
     | { readonly kind: 'password'; readonly passwordOf: (station: StationId) => Secret | null }
     | { readonly kind: 'forward' };
   readonly headers: ReadonlyMap<string, string>;
-  readonly tls: { readonly ca: readonly string[] | null; readonly cert: string | null; readonly key: Secret | null };
+  readonly tls: {
+    readonly ca: readonly string[] | null;
+    readonly cert: string | null;
+    readonly key: Secret | null;
+  };
   readonly callTimeoutMs: number;
   readonly redialFromMs: number;
   readonly redialToMs: number;

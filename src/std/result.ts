@@ -3,7 +3,9 @@
  *
  * Pure. A fault is a value here, never a throw: `throw` is kept for our own bugs (see assert.ts).
  */
-export type Result<Value, Fault> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly fault: Fault };
+export type Result<Value, Fault> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly fault: Fault };
 
 /** Wraps a value that was obtained. */
 export function ok<Value>(value: Value): { readonly ok: true; readonly value: Value } {

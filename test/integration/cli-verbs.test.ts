@@ -27,7 +27,10 @@ function programOf(io: CliIo): Command {
     demo: none,
     simulateStations: none,
     simulateBackend: none,
-    configuration: { read: () => Promise.resolve({ ok: false, fault: [] }), schema: () => Promise.resolve({}) },
+    configuration: {
+      read: () => Promise.resolve({ ok: false, fault: [] }),
+      schema: () => Promise.resolve({}),
+    },
     add: [addStationVerbs, addFramesVerbs, addBackendVerbs],
   };
   return createProgram(io, '0.0.0', verbs);

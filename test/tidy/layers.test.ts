@@ -50,7 +50,7 @@ beforeAll(async () => {
   }
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
   for (const [file, source] of [
-    ...offences.map(([, file, source]) => [file, source] as const),
+    ...offences.map(([, offender, text]) => [offender, text] as const),
     ...companions,
   ]) {
     await mkdir(dirname(join(copy, file)), { recursive: true });

@@ -43,9 +43,7 @@ export function openMemoryJournal(
   disk: MemoryDisk,
   firstRetention: Retention,
   wallMs: () => number,
-): JournalStore & {
-  /** Ends the store as a crash would: a running commit is lost and never answered. */ abandon(): void;
-} {
+): MemoryJournalStore {
   let retention = firstRetention;
   let isOpen = true;
   let isCommitting = false;

@@ -314,16 +314,16 @@ describe('calls of a station', () => {
   });
 });
 
-describe('a backend for single actions that goes while the station stays', () => {
-  const refused = (bench: Bench): readonly Effect[] =>
-    bench.do({
-      type: 'backend_refused',
-      backend: 'vendor',
-      epoch: bench.backendEpoch('vendor'),
-      fault: 'connect_failed',
-      detail: '',
-    });
+const refused = (bench: Bench): readonly Effect[] =>
+  bench.do({
+    type: 'backend_refused',
+    backend: 'vendor',
+    epoch: bench.backendEpoch('vendor'),
+    fault: 'connect_failed',
+    detail: '',
+  });
 
+describe('a backend for single actions that goes while the station stays', () => {
   test('a call that waited for its dial gets an error when the dial fails', () => {
     const bench = new Bench({ actions: new Map([['DataTransfer', 'vendor']]) });
     bench.connect();
@@ -416,14 +416,15 @@ describe('a journal that cannot be written', () => {
   });
 });
 
+const pingsStation = (effects: readonly Effect[]): boolean =>
+  effects.some((effect) => effect.type === 'ping' && effect.link.side === 'station');
+
 describe('liveness and the end', () => {
   test('a silent station is pinged twice, then cut', () => {
     const bench = new Bench();
     bench.connect();
     const alive = (): void =>
       void bench.do({ type: 'backend_pong', backend: 'old', epoch: bench.backendEpoch('old') });
-    const pingsStation = (effects: readonly Effect[]): boolean =>
-      effects.some((effect) => effect.type === 'ping' && effect.link.side === 'station');
     alive();
     bench.context.nowMs += 55_000;
     alive();
