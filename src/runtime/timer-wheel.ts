@@ -28,37 +28,40 @@ const sliceMax = 256;
 
 export function startTimerWheel(clock: Clock): TimerWheel {
   const wheel: Sleeper[][] = Array.from({ length: slots }, () => []);
-  let handMs = clock.nowMs();
+  /** The slot that was emptied last, counted from the clock's zero: slot n holds what is due after n - 1 and up to n times `slotMs`. */
+  let hand = Math.floor(clock.nowMs() / slotMs);
   let due: Sleeper[] = [];
+  let isSlicing = false;
   let isStopped = false;
 
   function schedule(sleeper: Sleeper): void {
-    if (sleeper.wakeAtMs >= sleeper.scheduledAtMs || sleeper.wakeAtMs === Infinity) return;
+    const { wakeAtMs, scheduledAtMs } = sleeper;
+    if (wakeAtMs >= scheduledAtMs || wakeAtMs === Infinity) return;
     // At least one slot ahead of the hand, at most one turn: what lies further is scheduled again when the hand gets there.
-    const atMs = Math.min(Math.max(sleeper.wakeAtMs, handMs + slotMs), handMs + slotMs * (slots - 1));
-    sleeper.scheduledAtMs = atMs;
-    slotAt(atMs).push(sleeper);
-  }
-
-  function slotAt(atMs: number): Sleeper[] {
-    return wheel[Math.ceil(atMs / slotMs) % slots] as Sleeper[];
+    const slot = Math.min(Math.max(Math.ceil(wakeAtMs / slotMs), hand + 1), hand + slots - 1);
+    if (slot * slotMs >= scheduledAtMs) return;
+    sleeper.scheduledAtMs = slot * slotMs;
+    (wheel[slot % slots] as Sleeper[]).push(sleeper);
   }
 
   function turn(): void {
-    const nowMs = clock.nowMs();
-    while (handMs + slotMs <= nowMs) {
-      handMs += slotMs;
-      const index = Math.ceil(handMs / slotMs) % slots;
-      const slot = wheel[index] as Sleeper[];
+    const now = Math.floor(clock.nowMs() / slotMs);
+    // After a pause of the process longer than a turn every slot is emptied once.
+    for (hand = Math.max(hand, now - slots); hand < now;) {
+      hand += 1;
+      const slot = wheel[hand % slots] as Sleeper[];
       if (slot.length === 0) continue;
-      wheel[index] = [];
+      wheel[hand % slots] = [];
       due = due.length === 0 ? slot : due.concat(slot);
     }
-    wakeSlice(nowMs);
+    if (!isSlicing) wakeSlice();
   }
 
-  function wakeSlice(nowMs: number): void {
+  function wakeSlice(): void {
+    isSlicing = false;
     if (isStopped) return;
+    // Read anew for each slice: what has become due since the last one is in `due` as well.
+    const nowMs = clock.nowMs();
     for (const sleeper of due.splice(0, sliceMax)) {
       // An entry that was overtaken by an earlier one is stale.
       if (sleeper.scheduledAtMs > nowMs) continue;
@@ -66,7 +69,9 @@ export function startTimerWheel(clock: Clock): TimerWheel {
       if (sleeper.wakeAtMs <= nowMs) sleeper.wake();
       else schedule(sleeper);
     }
-    if (due.length > 0) setImmediate(wakeSlice, nowMs);
+    if (due.length === 0) return;
+    isSlicing = true;
+    setImmediate(wakeSlice);
   }
 
   const timer = setInterval(turn, slotMs);
