@@ -1,0 +1,103 @@
+/**
+ * One station's machine in a test's hands: its clock, its routes, what it decided last.
+ *
+ * Pure.
+ */
+import type { Assignment, RoutingTable } from '../core/routing/table.ts';
+import type { Effect, StationContext, StationEvent, Step } from '../core/station/events.ts';
+import { createStation, type StationState } from '../core/station/state.ts';
+import { step } from '../core/station/step.ts';
+import { checkStationId } from '../protocol/station-id.ts';
+import type { OcppVersion } from '../protocol/version.ts';
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+export class Bench {
+  readonly context: Writable<StationContext>;
+  readonly state: StationState;
+  last: Step = { records: [], effects: [], wakeAtMs: Infinity };
+  #epoch = 100;
+
+  constructor(
+    primary: Partial<Assignment> = {},
+    versions: readonly OcppVersion[] = ['ocpp1.6', 'ocpp2.0.1', 'ocpp2.1'],
+  ) {
+    const id = checkStationId('CP-1');
+    if (!id.ok) throw new Error('unreachable');
+    this.state = createStation(id.value, null, 'p');
+    this.context = {
+      wallMs: 1_700_000_000_000,
+      nowMs: 1_000,
+      routing: routing([{ route: 0, group: null, primary: 'old', actions: new Map(), ...primary }], versions),
+      settings: {
+        callTimeoutMs: 30_000,
+        pingIntervalMs: 60_000,
+        pongTimeoutMs: 20_000,
+        callsPerSecond: 20,
+        connectsPerHour: 60,
+      },
+      tagsOf: () => [],
+      isJournalWritable: true,
+      random: () => 0.5,
+      digest: (text) => text.length.toString(16).padStart(32, '0'),
+      nextEpoch: () => (this.#epoch += 1),
+    };
+  }
+
+  do(event: StationEvent): readonly Effect[] {
+    this.last = step(this.state, event, this.context);
+    return this.last.effects;
+  }
+
+  arrive(epoch = 1, isAuthenticated = true, offered: readonly string[] = ['ocpp1.6']): readonly Effect[] {
+    return this.do({ type: 'station_arrived', epoch, offered, isAuthenticated });
+  }
+
+  /** A station connected through to its primary. */
+  connect(epoch = 1, isAuthenticated = true, version: OcppVersion = 'ocpp1.6'): void {
+    this.arrive(epoch, isAuthenticated, [version]);
+    this.do({ type: 'backend_opened', backend: 'old', epoch: this.backendEpoch('old') });
+  }
+
+  backendEpoch(backend: string): number {
+    return this.state.backends.find((link) => link.backend === backend)?.epoch ?? 0;
+  }
+
+  fromStation(text: string, epoch = this.state.link?.epoch ?? 0): readonly Effect[] {
+    return this.do({ type: 'station_frame', epoch, text });
+  }
+
+  fromBackend(text: string, backend = 'old'): readonly Effect[] {
+    return this.do({ type: 'backend_frame', backend, epoch: this.backendEpoch(backend), text });
+  }
+
+  pass(ms: number): readonly Effect[] {
+    this.context.nowMs += ms;
+    return this.do({ type: 'tick' });
+  }
+}
+
+export function routing(assignments: readonly Assignment[], versions: readonly OcppVersion[]): RoutingTable {
+  const names = ['old', 'new', 'vendor'];
+  return {
+    groups: new Map(),
+    routes: assignments.map((assignment) => ({ stations: ['*'], group: null, assignment })),
+    backends: new Map(
+      names.map((name) => [
+        name,
+        { name, versions, callTimeoutMs: 30_000, redialFromMs: 1_000, redialToMs: 60_000, revision: 'r1' },
+      ]),
+    ),
+  };
+}
+
+/** The texts that left on that side. */
+export function sent(effects: readonly Effect[], side: 'station' | 'backend'): string[] {
+  return effects.flatMap((effect) =>
+    effect.type === 'send' && effect.link.side === side ? [effect.text] : [],
+  );
+}
+
+export function kinds(effects: readonly Effect[]): string[] {
+  return effects.map((effect) => effect.type);
+}
