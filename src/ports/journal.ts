@@ -30,6 +30,10 @@ export interface Journal {
   readonly committedPosition: number;
   /** Told when `isWritable` changes. */
   onWritableChange(listener: (isWritable: boolean) => void): void;
+  /** Records come faster than they reach the disk, while that works: who makes them should wait. Never true while `isWritable` is false. */
+  readonly isPressed: boolean;
+  /** Told when `isPressed` changes. */
+  onPressedChange(listener: () => void): void;
   /** Everything appended so far is on disk, or `timeoutMs` is over (false). */
   flush(timeoutMs: number): Promise<boolean>;
   close(): Promise<void>;

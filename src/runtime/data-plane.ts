@@ -25,6 +25,8 @@ export interface Driver {
   readonly isIdle: boolean;
   arrive(arrival: Arrival): void;
   handle(event: StationEvent): void;
+  /** Reads from its links, or not; to be asked again when the journal's pressure changes. */
+  applyPauses(): void;
   /** The journal cannot be written from now on. */
   onJournalFailing(): void;
 }

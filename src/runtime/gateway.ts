@@ -81,6 +81,10 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     if (!isWritable) for (const driver of plane.drivers.values()) driver.onJournalFailing();
   });
 
+  journal.onPressedChange(() => {
+    for (const driver of plane.drivers.values()) driver.applyPauses();
+  });
+
   function driverOf(station: StationId): Driver | null {
     const known = plane.drivers.get(station);
     if (known !== undefined) return known;

@@ -246,3 +246,32 @@ test('a listener or waiter that throws stops neither the journal nor the others'
   await pass(100);
   expect(events).toEqual(['journal_waiter_broken', 'told', 'journal_listener_broken']);
 });
+
+test('records that come faster than the disk takes them press on their makers, before the bound is reached', async () => {
+  open({ commitMs: 100, pendingMax: 4_000_000 });
+  const changes: boolean[] = [];
+  journal.onPressedChange(() => changes.push(journal.isPressed));
+  const text = 'x'.repeat(100_000);
+  for (let count = 0; count < 9; count += 1) journal.append(sentRecord({ text, idStart: 0, idEnd: 0 }));
+  expect(changes).toEqual([]);
+  for (let count = 0; count < 3; count += 1) journal.append(sentRecord({ text, idStart: 0, idEnd: 0 }));
+  expect(changes).toEqual([true]);
+  await pass(210);
+  expect(journal.stats.pendingBytes).toBeGreaterThan(500_000);
+  expect(changes).toEqual([true]);
+  await pass(200);
+  expect(changes).toEqual([true, false]);
+  expect(journal.stats.recordsMissed).toBe(0);
+});
+
+test('a disk that fails presses on nobody: frames are relayed without it', async () => {
+  open({ faultOf: () => diskFull, pendingMax: 4_000_000 });
+  const text = 'x'.repeat(100_000);
+  for (let count = 0; count < 12; count += 1) journal.append(sentRecord({ text, idStart: 0, idEnd: 0 }));
+  expect(journal.isPressed).toBe(true);
+  await pass(50);
+  expect(journal.isWritable).toBe(false);
+  expect(journal.isPressed).toBe(false);
+  journal.append(sentRecord({ text, idStart: 0, idEnd: 0 }));
+  expect(journal.isPressed).toBe(false);
+});

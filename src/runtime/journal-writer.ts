@@ -2,7 +2,8 @@
  * The journal as the data plane writes it: gathers records, commits them in groups, and says when they are on disk.
  *
  * One commit runs at a time. The next starts as soon as someone waits for it, at a high rate a few milliseconds after the last (journal-pace.ts).
- * Records that nobody waits for go along, or after 50 ms by themselves. When the store fails, its batch is tried again every second until it is
+ * Records that nobody waits for go along, or after 50 ms by themselves. When more than a quarter of the bound waits, the journal is pressed until half of that is gone: a
+ * load that is too high for the disk makes its makers wait, and never reaches the bound. When the store fails, its batch is tried again every second until it is
  * taken (and a commit that hangs counts as failed while it does): nobody who waits is told meanwhile, and records beyond a bound are counted, and noted as a gap once the store is back.
  */
 import { encodeRecord } from '../core/journal/codec.ts';
@@ -64,6 +65,8 @@ class JournalWriter implements Journal {
   /** Records left out since the bound was reached. Until a commit makes room, all are. */
   #leftOut = 0;
   #isWritable = true;
+  #isPressed = false;
+  readonly #pressedListeners: (() => void)[] = [];
   #committedPosition: number;
   #commitStartMs = 0;
   readonly stats = new Stats();
@@ -85,6 +88,14 @@ class JournalWriter implements Journal {
 
   onWritableChange(listener: (isWritable: boolean) => void): void {
     this.#writableListeners.push(listener);
+  }
+
+  get isPressed(): boolean {
+    return this.#isPressed;
+  }
+
+  onPressedChange(listener: () => void): void {
+    this.#pressedListeners.push(listener);
   }
 
   append(record: StationRecord): number {
@@ -150,6 +161,8 @@ class JournalWriter implements Journal {
     this.stats.records += 1;
     this.stats.pendingRecords += 1;
     this.stats.pendingBytes += encoded.length;
+    if (!this.#isPressed && this.stats.pendingBytes > this.#pendingMax / 4)
+      this.#setPressed(this.#isWritable);
     if (batch.body.length >= batchMax) {
       this.#seal();
       this.#plan();
@@ -223,6 +236,7 @@ class JournalWriter implements Journal {
     this.stats.pendingBytes -= batch.body.length;
     this.#noteGap();
     this.#setWritable(true);
+    if (this.stats.pendingBytes < this.#pendingMax / 8) this.#setPressed(false);
     this.#waiters.release(batch.last, (error) =>
       this.#options.log.error('journal_waiter_broken', { error: String(error) }),
     );
@@ -265,9 +279,16 @@ class JournalWriter implements Journal {
     this.#isDue = true;
   }
 
+  #setPressed(isPressed: boolean): void {
+    if (this.#isPressed === isPressed) return;
+    this.#isPressed = isPressed;
+    for (const listener of this.#pressedListeners) listener();
+  }
+
   #setWritable(isWritable: boolean): void {
     if (this.#isWritable === isWritable) return;
     this.#isWritable = isWritable;
+    if (!isWritable) this.#setPressed(false);
     this.#options.log.warn(isWritable ? 'journal_writable' : 'journal_unwritable');
     for (const listener of this.#writableListeners) listener(isWritable);
   }

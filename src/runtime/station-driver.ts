@@ -68,6 +68,7 @@ const dialOutcome: DialOutcome<LinkEnd> = {
     const { driver, backend, epoch } = end;
     end.abandon = null;
     end.link = link;
+    driver.pauseIfPressed();
     if (backend !== null) driver.handle({ type: 'backend_opened', backend, epoch });
   },
   onRefused: (end, fault, detail) => {
@@ -141,13 +142,18 @@ export class StationDriver implements Sleeper, Driver {
     this.#isRunning = false;
   }
 
-  /** Reads from every link, or from none while one of this station's peers does not take what it is sent. */
+  /** Reads from every link, or from none while one of this station's peers does not take what it is sent, or the disk what is to be kept. */
   applyPauses(): void {
-    const isCongested = this.#ends.some((end) => end.isCongested);
+    const isHeldUp = this.#plane.journal.isPressed || this.#ends.some((end) => end.isCongested);
     for (const end of this.#ends) {
-      if (isCongested || end.isPausedByCore) end.link?.pause();
+      if (isHeldUp || end.isPausedByCore) end.link?.pause();
       else end.link?.resume();
     }
+  }
+
+  /** For a link that has just opened. */
+  pauseIfPressed(): void {
+    if (this.#plane.journal.isPressed) this.applyPauses();
   }
 
   forget(end: LinkEnd): void {
@@ -278,6 +284,7 @@ export class StationDriver implements Sleeper, Driver {
     }
     this.#credential = arrival?.credential ?? null;
     this.#ends.push(end);
+    this.pauseIfPressed();
   }
 
   #dial({ backend, epoch, version }: DialEffect): void {
