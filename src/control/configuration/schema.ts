@@ -324,7 +324,11 @@ const limits = section(
       least: '4KiB',
       most: '64MiB',
     }),
-    callsPerSecond: countOrUnlimited('Calls of a station; above it reading from it is slowed.', 20, 100_000),
+    callsPerSecond: countOrUnlimited(
+      'Messages of a station, each 4 KiB of a large one counted; above it reading from it is slowed, and from its backend above four times as many.',
+      20,
+      100_000,
+    ),
     connectsPerHour: countOrUnlimited(
       'Connections of a station; above it they are refused with 429.',
       60,

@@ -26,6 +26,8 @@ export function backendLinkOf(state: StationState, backend: string): BackendLink
     revision: '',
     openedAtMs: 0,
     heard: { heardAtMs: 0, pings: 0, pingedAtMs: 0 },
+    frames: { tokens: Number.NaN, atMs: 0 },
+    isPausedForRate: false,
     attempts: 0,
     redialAtMs: 0,
     lastError: null,
@@ -72,6 +74,8 @@ export function markOpened(state: StationState, turn: Turn, link: BackendLink): 
   link.openedAtMs = nowMs;
   link.heard.heardAtMs = nowMs;
   link.heard.pings = 0;
+  link.frames.tokens = Number.NaN;
+  link.isPausedForRate = false;
   link.lastError = null;
   recordDurably(state, turn, {
     type: 'link',

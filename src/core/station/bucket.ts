@@ -14,6 +14,22 @@ export function takeToken(bucket: Bucket, perSecond: number, burst: number, nowM
   return true;
 }
 
+/**
+ * Takes what has come already, although it may be more than there is: at most one burst is owed. False when something is owed.
+ */
+export function spend(
+  bucket: Bucket,
+  perSecond: number,
+  burst: number,
+  nowMs: number,
+  tokens: number,
+): boolean {
+  if (perSecond === Infinity) return true;
+  refill(bucket, perSecond, burst, nowMs);
+  bucket.tokens = Math.max(-burst, bucket.tokens - tokens);
+  return bucket.tokens >= 0;
+}
+
 /** Milliseconds until the bucket holds one token. */
 export function tokenInMs(bucket: Bucket, perSecond: number): number {
   return Math.max(0, ((1 - bucket.tokens) / perSecond) * 1_000);

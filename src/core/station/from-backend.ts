@@ -7,15 +7,20 @@
 import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, idTokenOf } from '../../protocol/frame.ts';
 import { factsOf } from './backend-link.ts';
-import { answerOwn, authorityFor } from './from-station.ts';
+import { tokenInMs, spend } from './bucket.ts';
+import { answerOwn, authorityFor, burstSeconds, tokensOf } from './from-station.ts';
 import { hearFrom } from './liveness.ts';
 import { callerOf, deliverReply, enqueue, isFree, laneDepth, place, pump, takeReply } from './slot.ts';
 import { laneCallsMax, nextMessageId, type BackendLink, type StationState } from './state.ts';
 import { closeCode, closeStation } from './station-link.ts';
-import { notice, recordReceived, relay, sendOwn, type Received, type Turn } from './turn.ts';
+import { notice, recordReceived, refOf, relay, sendOwn, type Received, type Turn } from './turn.ts';
+
+/** Texts from a backend on one link, as a multiple of what its station may send: answers to all of it, and commands. */
+const backendShare = 4;
 
 export function onBackendText(state: StationState, turn: Turn, backend: BackendLink, text: string): void {
   hearFrom(backend.heard, turn.context.nowMs);
+  meter(turn, backend, text);
   const version = backend.version ?? 'ocpp1.6';
   const frame = decode(text, version);
   if (frame.kind === 'invalid') return answerOwn(state, turn, backend, text, frame, version);
@@ -31,6 +36,38 @@ export function onBackendText(state: StationState, turn: Turn, backend: BackendL
     case 'result_error':
       return onResultError(state, turn, backend, received);
   }
+}
+
+/** Counts a text against the backend's rate for this station. An empty bucket stops reading from it; it is never closed for that. */
+function meter(turn: Turn, backend: BackendLink, text: string): void {
+  const perSecond = backendTextsPerSecond(turn);
+  const isWithin = spend(
+    backend.frames,
+    perSecond,
+    perSecond * burstSeconds,
+    turn.context.nowMs,
+    tokensOf(text),
+  );
+  if (isWithin || backend.isPausedForRate) return;
+  backend.isPausedForRate = true;
+  notice(turn, 'backend_flooding', backend.backend);
+  turn.effects.push({ type: 'pause_reading', link: refOf(backend) });
+}
+
+/** Reads from the backend again when its rate allows. */
+export function tendBackendRate(turn: Turn, backend: BackendLink): void {
+  if (!backend.isPausedForRate || backendResumeAtMs(turn, backend) > turn.context.nowMs) return;
+  backend.isPausedForRate = false;
+  turn.effects.push({ type: 'resume_reading', link: refOf(backend) });
+}
+
+/** When a backend that was paused for its rate may be read from again. */
+export function backendResumeAtMs(turn: Turn, { frames }: BackendLink): number {
+  return frames.atMs + tokenInMs(frames, backendTextsPerSecond(turn));
+}
+
+function backendTextsPerSecond({ context }: Turn): number {
+  return context.settings.callsPerSecond * backendShare;
 }
 
 function onReply(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {

@@ -11,7 +11,7 @@ import { answerMalformed } from '../../protocol/malformed.ts';
 import { refuseWhileProbing } from './arrival.ts';
 import { findBackendLink, backendLinkOf, factsOf } from './backend-link.ts';
 import { readBootFacts, sameBootFacts } from './boot-facts.ts';
-import { takeToken, tokenInMs } from './bucket.ts';
+import { spend, tokenInMs } from './bucket.ts';
 import { hearFrom } from './liveness.ts';
 import { followRoutes, isMisplaced } from './rerouting.ts';
 import {
@@ -38,8 +38,11 @@ import {
 } from './state.ts';
 import { notice, recordDurably, recordReceived, relay, sendOwn, type Received, type Turn } from './turn.ts';
 
-/** How many calls a station may make at once beyond its rate, as a multiple of one second's. */
-const callBurstSeconds = 5;
+/** How many texts may come at once beyond the rate, as a multiple of one second's. */
+export const burstSeconds = 5;
+
+/** A text counts once for each of these characters that it has begun: what it costs the journal grows with its size. */
+const charactersPerToken = 4_096;
 
 /** How long a station may keep its call bucket empty before its link is closed. */
 export const floodingMaxMs = 60_000;
@@ -50,19 +53,20 @@ export function onStationText(state: StationState, turn: Turn, link: StationLink
   const frame = decode(text, link.version);
   switch (frame.kind) {
     case 'invalid':
-      meter(turn, link, false);
+      meter(turn, link, text, false);
       return onMalformed(state, turn, link, text, frame);
     case 'call':
-      meter(turn, link, !hasOpenCall(state));
+      meter(turn, link, text, !hasOpenCall(state));
       return onCall(state, turn, link, { link: 'station', text, frame });
     case 'result':
     case 'error':
+      meter(turn, link, text, link.slot !== null);
       return onReply(state, turn, link, { link: 'station', text, frame });
     case 'send':
-      meter(turn, link, false);
+      meter(turn, link, text, false);
       return onSend(state, turn, { link: 'station', text, frame });
     case 'result_error':
-      meter(turn, link, false);
+      meter(turn, link, text, false);
       return onResultError(state, turn, { link: 'station', text, frame });
   }
 }
@@ -218,20 +222,25 @@ export function answerOwn(
 }
 
 /**
- * Counts a frame against the station's rate. An empty bucket stops reading, which slows an orderly station down, one that empties its offline queue call by
+ * Counts a text against the station's rate. An empty bucket stops reading, which slows an orderly station down, one that empties its offline queue call by
  * call; only one that does not wait for its answers is flooding, and loses its link when it goes on (see upkeep.ts).
  */
-function meter(turn: Turn, link: StationLink, isOrderly: boolean): void {
+function meter(turn: Turn, link: StationLink, text: string, isOrderly: boolean): void {
   const { settings, nowMs } = turn.context;
   const perSecond = settings.callsPerSecond;
-  const burst = perSecond * callBurstSeconds;
-  if (takeToken(link.calls, perSecond, burst, nowMs)) {
+  const burst = perSecond * burstSeconds;
+  if (spend(link.calls, perSecond, burst, nowMs, tokensOf(text))) {
     if (link.calls.tokens > burst / 2) link.floodingSinceMs = null;
     return;
   }
   if (isOrderly) link.floodingSinceMs = null;
   else link.floodingSinceMs ??= nowMs;
   pauseStation(turn, link, pausedForRate);
+}
+
+/** What a text takes from the bucket of the link it came on. */
+export function tokensOf(text: string): number {
+  return Math.max(1, Math.ceil(text.length / charactersPerToken));
 }
 
 function hasOpenCall(state: StationState): boolean {

@@ -72,6 +72,9 @@ export interface BackendLink {
   revision: string;
   openedAtMs: number;
   readonly heard: Liveness;
+  readonly frames: Bucket;
+  /** Reading from it is paused: it sends more than its rate. */
+  isPausedForRate: boolean;
   /** Failures since the link was last stable. */
   attempts: number;
   /** In phase `waiting`: not before this time. */

@@ -352,3 +352,57 @@ describe('liveness and the end', () => {
     expect(bench.arrive(2)).toMatchObject([{ type: 'refuse', status: 503 }]);
   });
 });
+
+describe('more than its rate', () => {
+  const big = 'x'.repeat(8_000);
+
+  test('answers that nobody asked for are counted too, and large texts for their size', () => {
+    const bench = new Bench();
+    bench.connect();
+    const until = (text: string): number => {
+      for (let texts = 1; texts < 1_000; texts += 1)
+        if (kinds(bench.fromStation(text)).includes('pause_reading')) return texts;
+      return Infinity;
+    };
+    expect(until('[3,"nobody",{}]')).toBe(101);
+    bench.pass(11_000);
+    expect(until(`[3,"nobody",{"x":"${big}"}]`)).toBe(51);
+  });
+
+  test('what was read before the pause is owed, five seconds at most', () => {
+    const bench = new Bench();
+    bench.connect();
+    for (let text = 0; text < 2_000; text += 1) bench.fromStation('[3,"nobody",{}]');
+    expect(kinds(bench.pass(4_900))).not.toContain('resume_reading');
+    expect(kinds(bench.pass(200))).toContain('resume_reading');
+  });
+
+  test('a backend that floods is read from at four times the rate of its station, and keeps its link', () => {
+    const bench = new Bench();
+    bench.connect();
+    const text = `[3,"nobody",{"x":"${big}"}]`;
+    let texts = 1;
+    while (texts < 1_000 && !kinds(bench.fromBackend(text)).includes('pause_reading')) texts += 1;
+    expect(texts).toBe(201);
+    expect(kinds(bench.fromBackend(text))).toEqual([]);
+    expect(kinds(bench.pass(70))).toEqual(['resume_reading']);
+    expect(bench.last.wakeAtMs).toBeGreaterThan(bench.context.nowMs);
+  });
+
+  test('a backend that was paused is read from when it is dialled anew', () => {
+    const bench = new Bench();
+    bench.connect();
+    for (let text = 0; text < 1_000; text += 1) bench.fromBackend(`[3,"nobody",{"x":"${big}"}]`);
+    bench.do({
+      type: 'backend_lost',
+      backend: 'old',
+      epoch: bench.backendEpoch('old'),
+      code: 1006,
+      reason: 'x',
+    });
+    bench.context.nowMs += 60_000;
+    bench.connect(2);
+    expect(kinds(bench.fromBackend('[3,"nobody",{}]'))).toEqual([]);
+    expect(kinds(bench.pass(10))).toEqual([]);
+  });
+});

@@ -6,7 +6,7 @@
 import { callErrorText } from '../../protocol/error-code.ts';
 import { proceedAfterProbe, refusePending } from './arrival.ts';
 import { letGo, markDown } from './backend-link.ts';
-import { pumpCalls } from './from-backend.ts';
+import { backendResumeAtMs, pumpCalls, tendBackendRate } from './from-backend.ts';
 import { floodingMaxMs, rateResumeInMs, resumeStation } from './from-station.ts';
 import { pulseAtMs, takePulse } from './liveness.ts';
 import { laneDepth, pump } from './slot.ts';
@@ -55,6 +55,7 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
   for (const backend of state.backends) {
     if (backend.phase === 'open') {
       wakeAtMs = Math.min(wakeAtMs, pulseAtMs(backend.heard, backendPingIntervalMs, backendPongTimeoutMs));
+      if (backend.isPausedForRate) wakeAtMs = Math.min(wakeAtMs, backendResumeAtMs(turn, backend));
     } else if (
       backend.phase === 'waiting' &&
       link !== null &&
@@ -104,6 +105,7 @@ function tendBackend(state: StationState, turn: Turn, backend: BackendLink): voi
   if (backend.phase !== 'open') return;
   expireWaitingCalls(state, turn, backend);
   if (backend.phase !== 'open') return;
+  tendBackendRate(turn, backend);
   switch (takePulse(backend.heard, backendPingIntervalMs, backendPongTimeoutMs, nowMs)) {
     case 'quiet':
       return;
