@@ -1,0 +1,97 @@
+/**
+ * The backend of a bench: takes every link, answers every call at once.
+ *
+ * Not pure. It reads of a call what an answer needs: the id, and the first letter of the action.
+ */
+import { createHash } from 'node:crypto';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { answerTo } from './messages.ts';
+import { byteAt, copyPlain, opcode, readFrames, serverFrame, type FrameInPlace } from './wire.ts';
+
+export interface LoadBackend {
+  readonly port: number;
+  /** Links that are open. */
+  readonly links: number;
+}
+
+interface Peer {
+  readonly socket: Socket;
+  kept: Buffer | null;
+  isUpgraded: boolean;
+}
+
+export async function startLoadBackend(): Promise<LoadBackend> {
+  let links = 0;
+  const server = createServer({ noDelay: true }, (socket) => {
+    const peer: Peer = { socket, kept: null, isUpgraded: false };
+    socket.on('data', (chunk) => {
+      if (peer.isUpgraded) peer.kept = readFrames(peer.kept, chunk as Buffer, onFrame, peer);
+      else if (upgrade(peer, chunk as Buffer)) links += 1;
+    });
+    socket.on('close', () => {
+      if (peer.isUpgraded) links -= 1;
+    });
+    // The close that follows is enough.
+    socket.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => {
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 }, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    get links() {
+      return links;
+    },
+  };
+}
+
+function upgrade(peer: Peer, chunk: Buffer): boolean {
+  const data = peer.kept === null ? chunk : Buffer.concat([peer.kept, chunk]);
+  const text = data.toString('latin1');
+  if (!text.endsWith('\r\n\r\n')) {
+    peer.kept = data;
+    return false;
+  }
+  const key = /^sec-websocket-key: *(\S+)/im.exec(text)?.[1] ?? '';
+  const protocol = /^sec-websocket-protocol: *([^\s,]+)/im.exec(text)?.[1] ?? '';
+  const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+  peer.kept = null;
+  peer.isUpgraded = true;
+  peer.socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: ${protocol}\r\n\r\n`,
+  );
+  return true;
+}
+
+function onFrame(peer: Peer, frame: FrameInPlace): void {
+  if (frame.code === opcode.text) answer(peer, frame);
+  else if (frame.code === opcode.ping) peer.socket.write(serverFrame('', opcode.pong));
+  else if (frame.code === opcode.close) peer.socket.end(serverFrame('', opcode.close));
+}
+
+const quote = 0x22;
+/** Where the id of a call starts: after `[2,"`. */
+const idStart = 4;
+
+/** Answers by action and length of the id: where the id goes is all that is left to do. */
+const templates = new Map<number, { readonly frame: Buffer; readonly idAt: number }>();
+
+function answer(peer: Peer, frame: FrameInPlace): void {
+  let idEnd = idStart;
+  while (byteAt(frame, idEnd) !== quote) {
+    idEnd += 1;
+    if (idEnd > 300) throw new Error('a call without an id');
+  }
+  const initial = byteAt(frame, idEnd + 3);
+  const idBytes = idEnd - idStart;
+  let template = templates.get(initial * 1_000 + idBytes);
+  if (template === undefined) {
+    const text = `[3,"${'i'.repeat(idBytes)}",${answerTo(initial)}]`;
+    const whole = serverFrame(text);
+    template = { frame: whole, idAt: whole.length - text.length + idStart };
+    templates.set(initial * 1_000 + idBytes, template);
+  }
+  const reply = Buffer.from(template.frame);
+  copyPlain(frame, idStart, idEnd, reply, template.idAt);
+  peer.socket.write(reply);
+}

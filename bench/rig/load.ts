@@ -1,0 +1,132 @@
+/**
+ * A load process: many stations and their backend, told what to do over the IPC channel.
+ *
+ * Not pure. One for each process under test, so that neither hears of the other's load.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startLoadBackend } from './load-backend.ts';
+import type { Connected, Driven, LoadAnswer, LoadOrder } from './load-protocol.ts';
+import { LoadStation, type Listener } from './load-stations.ts';
+
+type Order<Name extends LoadOrder['order']> = Extract<LoadOrder, { order: Name }>;
+
+/** How long what is outstanding may take when everything else is over. */
+const settleMs = 30_000;
+const stations: LoadStation[] = [];
+const backend = await startLoadBackend();
+
+process.on('message', (order: LoadOrder) => void obey(order));
+process.once('disconnect', () => process.exit(0));
+say({ backendPort: backend.port });
+
+async function obey(order: LoadOrder): Promise<void> {
+  switch (order.order) {
+    case 'connect':
+      return say(await connect(order));
+    case 'saturate':
+      return say(await saturate(order));
+    case 'pace':
+      return say(await pace(order));
+  }
+}
+
+async function connect(order: Order<'connect'>): Promise<Connected> {
+  const wanted = order.stations - stations.length;
+  const startMs = performance.now();
+  const refusals: string[] = [];
+  let next = 0;
+  const connectNext = async (): Promise<void> => {
+    while (next < wanted) {
+      next += 1;
+      const station = new LoadStation(stations.length);
+      stations.push(station);
+      const refusal = await station.connect(order);
+      if (refusal !== null) refusals.push(refusal);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(wanted, order.inFlight ?? wanted) }, connectNext));
+  await until('every backend link is up', () => backend.links >= stations.length - refusals.length);
+  const ms = performance.now() - startMs;
+  if (refusals.length === 0) await boot(stations.slice(stations.length - wanted));
+  return { order: 'connect', ms, refused: refusals.length, firstRefusal: refusals[0] ?? null };
+}
+
+async function boot(booting: readonly LoadStation[]): Promise<void> {
+  for (const [at, station] of booting.entries()) {
+    station.listener = null;
+    station.boot();
+    if (at % 100 === 99) await until('the boots are answered', () => !station.isWaiting);
+  }
+  await until('the boots are answered', () => booting.every((station) => !station.isWaiting));
+}
+
+async function saturate({ mix, ms }: Order<'saturate'>): Promise<Driven> {
+  const startMs = performance.now();
+  const run = { calls: 0, isOver: false };
+  const listener: Listener = {
+    onAnswered(station) {
+      run.calls += 1;
+      if (!run.isOver) station.sendNext(mix);
+    },
+  };
+  for (const station of stations) {
+    station.listener = listener;
+    station.sendNext(mix);
+  }
+  await sleep(ms);
+  run.isOver = true;
+  await until('the last answer is there', () => stations.every((station) => !station.isWaiting));
+  return {
+    order: 'saturate',
+    calls: run.calls,
+    ms: performance.now() - startMs,
+    roundTripsMs: [],
+    skipped: 0,
+  };
+}
+
+async function pace({ mixes, perSecond, ms }: Order<'pace'>): Promise<Driven> {
+  const roundTripsMs = mixes.map((): number[] => []);
+  let calls = 0;
+  const listener: Listener = {
+    onAnswered(station, roundTripMs) {
+      calls += 1;
+      roundTripsMs[station.mixAt]?.push(roundTripMs);
+    },
+  };
+  for (const station of stations) station.listener = listener;
+  const startMs = performance.now();
+  const total = Math.floor((ms / 1_000) * perSecond);
+  let skipped = 0;
+  for (let sent = 0; sent < total;) {
+    const due = Math.min(total, Math.floor(((performance.now() - startMs) / 1_000) * perSecond));
+    for (; sent < due; sent += 1) {
+      // A stride that has no factor in common with the number of stations would do; going round is enough.
+      const station = stations[sent % stations.length];
+      const mixAt = Math.floor(sent / stations.length + sent) % mixes.length;
+      const mix = mixes[mixAt];
+      if (station === undefined || mix === undefined) throw new Error('no station to send from');
+      if (station.isWaiting) skipped += 1;
+      else {
+        station.mixAt = mixAt;
+        station.sendNext(mix);
+      }
+    }
+    await sleep(1);
+  }
+  await until('the last answer is there', () => stations.every((station) => !station.isWaiting));
+  for (const times of roundTripsMs) times.sort((a, b) => a - b);
+  return { order: 'pace', calls, ms: performance.now() - startMs, roundTripsMs, skipped };
+}
+
+async function until(what: string, isTrue: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + settleMs;
+  while (!isTrue()) {
+    if (performance.now() > deadlineMs) throw new Error(`not within ${settleMs / 1_000} s: ${what}`);
+    await sleep(1);
+  }
+}
+
+function say(answer: LoadAnswer): void {
+  process.send?.(answer);
+}
