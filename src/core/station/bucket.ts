@@ -35,6 +35,11 @@ export function tokenInMs(bucket: Bucket, perSecond: number): number {
   return Math.max(0, ((1 - bucket.tokens) / perSecond) * 1_000);
 }
 
+/** Monotonic time at which the bucket holds one token, whether it is looked at meanwhile or not. */
+export function tokenAtMs(bucket: Bucket, perSecond: number): number {
+  return bucket.atMs + tokenInMs(bucket, perSecond);
+}
+
 function refill(bucket: Bucket, perSecond: number, burst: number, nowMs: number): void {
   const filled = Number.isNaN(bucket.tokens)
     ? burst

@@ -7,7 +7,7 @@
 import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, idTokenOf } from '../../protocol/frame.ts';
 import { factsOf } from './backend-link.ts';
-import { tokenInMs, spend } from './bucket.ts';
+import { spend, tokenAtMs } from './bucket.ts';
 import { answerOwn, authorityFor, burstSeconds, tokensOf } from './from-station.ts';
 import { hearFrom } from './liveness.ts';
 import { callerOf, deliverReply, enqueue, isFree, laneDepth, place, pump, takeReply } from './slot.ts';
@@ -63,7 +63,7 @@ export function tendBackendRate(turn: Turn, backend: BackendLink): void {
 
 /** When a backend that was paused for its rate may be read from again. */
 export function backendResumeAtMs(turn: Turn, { frames }: BackendLink): number {
-  return frames.atMs + tokenInMs(frames, backendTextsPerSecond(turn));
+  return tokenAtMs(frames, backendTextsPerSecond(turn));
 }
 
 function backendTextsPerSecond({ context }: Turn): number {

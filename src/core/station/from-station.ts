@@ -11,7 +11,7 @@ import { answerMalformed } from '../../protocol/malformed.ts';
 import { refuseWhileProbing } from './arrival.ts';
 import { findBackendLink, backendLinkOf, factsOf } from './backend-link.ts';
 import { readBootFacts, sameBootFacts } from './boot-facts.ts';
-import { spend, tokenInMs } from './bucket.ts';
+import { spend } from './bucket.ts';
 import { hearFrom } from './liveness.ts';
 import { followRoutes, isMisplaced } from './rerouting.ts';
 import {
@@ -246,11 +246,6 @@ export function tokensOf(text: string): number {
 function hasOpenCall(state: StationState): boolean {
   for (const backend of state.backends) if (backend.slot !== null) return true;
   return false;
-}
-
-/** When a station that was paused for its rate may be read from again. */
-export function rateResumeInMs(link: StationLink, perSecond: number): number {
-  return tokenInMs(link.calls, perSecond);
 }
 
 function pauseStation(turn: Turn, link: StationLink, reason: number): void {

@@ -64,10 +64,9 @@ export function attachAuthorities(state: StationState, turn: Turn): void {
   if (link === null || assignment === null) return;
   for (const backend of state.backends) {
     if (backend.backend === assignment.primary) continue;
-    const isWanted = [...assignment.actions.values()].includes(backend.backend);
     const isCurrent =
       backend.phase === 'idle' || backend.revision === factsOf(turn, backend.backend)?.revision;
-    if (isWanted && isCurrent) continue;
+    if (isCurrent && isAuthority(state, turn, backend.backend)) continue;
     const calls = callsAt(backend);
     letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');
     forsake(state, turn, calls);
@@ -76,11 +75,20 @@ export function attachAuthorities(state: StationState, turn: Turn): void {
   for (const name of new Set(assignment.actions.values())) {
     const backend = backendLinkOf(state, name);
     const facts = factsOf(turn, name);
-    if (facts === null || !facts.versions.includes(link.version)) continue;
+    if (facts === null || !isAuthority(state, turn, name)) continue;
     const isDue =
       backend.phase === 'idle' || (backend.phase === 'waiting' && backend.redialAtMs <= turn.context.nowMs);
     if (isDue) dial(turn, backend, facts, link.version);
   }
+}
+
+/** Whether the connected station's route makes this backend, not its primary, the authority for single actions, in the version they would speak. */
+export function isAuthority(state: StationState, turn: Turn, backend: string): boolean {
+  const { link, assignment } = state;
+  if (link === null || assignment === null || backend === assignment.primary) return false;
+  if (factsOf(turn, backend)?.versions.includes(link.version) !== true) return false;
+  for (const name of assignment.actions.values()) if (name === backend) return true;
+  return false;
 }
 
 /** The station's calls that a backend has or that wait for it; to be asked before its link is given up. */

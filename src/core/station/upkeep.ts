@@ -6,8 +6,9 @@
 import { callErrorText } from '../../protocol/error-code.ts';
 import { proceedAfterProbe, refusePending } from './arrival.ts';
 import { letGo, markDown } from './backend-link.ts';
+import { tokenAtMs } from './bucket.ts';
 import { backendResumeAtMs, pumpCalls, tendBackendRate } from './from-backend.ts';
-import { floodingMaxMs, rateResumeInMs, resumeStation } from './from-station.ts';
+import { floodingMaxMs, resumeStation } from './from-station.ts';
 import { pulseAtMs, takePulse } from './liveness.ts';
 import { laneDepth, pump } from './slot.ts';
 import {
@@ -17,6 +18,7 @@ import {
   closeStation,
   failCommand,
   forsake,
+  isAuthority,
   markStationGone,
   recordDropped,
 } from './station-link.ts';
@@ -56,11 +58,7 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
     if (backend.phase === 'open') {
       wakeAtMs = Math.min(wakeAtMs, pulseAtMs(backend.heard, backendPingIntervalMs, backendPongTimeoutMs));
       if (backend.isPausedForRate) wakeAtMs = Math.min(wakeAtMs, backendResumeAtMs(turn, backend));
-    } else if (
-      backend.phase === 'waiting' &&
-      link !== null &&
-      backend.backend !== state.assignment?.primary
-    ) {
+    } else if (backend.phase === 'waiting' && isAuthority(state, turn, backend.backend)) {
       wakeAtMs = Math.min(wakeAtMs, backend.redialAtMs);
     }
     wakeAtMs = Math.min(wakeAtMs, callsDueMs(backend));
@@ -72,7 +70,7 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
     pulseAtMs(link.heard, settings.pingIntervalMs, settings.pongTimeoutMs),
   );
   if ((link.pausedFor & pausedForRate) !== 0) {
-    wakeAtMs = Math.min(wakeAtMs, turn.context.nowMs + rateResumeInMs(link, settings.callsPerSecond));
+    wakeAtMs = Math.min(wakeAtMs, tokenAtMs(link.calls, settings.callsPerSecond));
   }
   if (drain !== null)
     wakeAtMs = Math.min(wakeAtMs, drain.closeAtMs > turn.context.nowMs ? drain.closeAtMs : drain.deadlineMs);
@@ -219,8 +217,7 @@ function tendRate(state: StationState, turn: Turn, link: StationLink): void {
     notice(turn, 'station_flooding');
     return closeStation(state, turn, closeCode.policy, 'too_many_calls');
   }
-  if (link.calls.tokens + ((nowMs - link.calls.atMs) / 1_000) * settings.callsPerSecond >= 1)
-    resumeStation(turn, link, pausedForRate);
+  if (tokenAtMs(link.calls, settings.callsPerSecond) <= nowMs) resumeStation(turn, link, pausedForRate);
 }
 
 /** Reads from a station that had made too many calls at once, when half of them are gone from the lanes. */

@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { Bench, kinds, routing, sent } from '../../testkit/station-bench.ts';
+import type { Effect, StationEvent } from './events.ts';
+import { laneCallsMax, laneOverrunMax } from './state.ts';
+
+function refused(bench: Bench, backend: string): readonly Effect[] {
+  const epoch = bench.backendEpoch(backend);
+  return bench.do({ type: 'backend_refused', backend, epoch, fault: 'connect_failed', detail: '' });
+}
+
+function opened(bench: Bench, backend: string): readonly Effect[] {
+  return bench.do({ type: 'backend_opened', backend, epoch: bench.backendEpoch(backend) });
+}
+
+/** After a tick nothing may be due that the tick did not do: that would be a loop. */
+function expectNoSpin(bench: Bench): void {
+  expect(bench.last.wakeAtMs).toBeGreaterThan(bench.context.nowMs);
+}
+
+const vendorAnswersData = { actions: new Map([['DataTransfer', 'vendor']]) };
+
+describe('when it wants to be woken', () => {
+  test('a former primary whose back-off is over wakes nobody', () => {
+    const bench = new Bench();
+    bench.arrive();
+    refused(bench, 'old');
+    bench.context.routing = routing(
+      [{ route: 0, group: null, primary: 'new', actions: new Map() }],
+      ['ocpp1.6'],
+    );
+    bench.do({ type: 'routing_changed' });
+    bench.arrive(2);
+    opened(bench, 'new');
+    bench.pass(10_000);
+    expectNoSpin(bench);
+  });
+
+  test('a backend for single actions that a reload took away wakes nobody', () => {
+    const bench = new Bench(vendorAnswersData);
+    bench.connect();
+    refused(bench, 'vendor');
+    bench.context.routing = routing(
+      [{ route: 0, group: null, primary: 'old', actions: new Map() }],
+      ['ocpp1.6'],
+    );
+    bench.do({ type: 'routing_changed' });
+    bench.pass(10_000);
+    expectNoSpin(bench);
+  });
+
+  test('a station that was read too fast is read again in time, however often something else happens', () => {
+    const bench = new Bench();
+    bench.context.settings = { ...bench.context.settings, callsPerSecond: 1 };
+    bench.connect();
+    for (let call = 0; call < 6; call += 1) bench.fromStation(`[2,"${call}","Heartbeat",{}]`);
+    const wakeAtMs = bench.last.wakeAtMs;
+    bench.context.nowMs += 900;
+    bench.do({ type: 'backend_pong', backend: 'old', epoch: bench.backendEpoch('old') });
+    expect(bench.last.wakeAtMs).toBe(wakeAtMs);
+    expect(kinds(bench.pass(100))).toContain('resume_reading');
+  });
+});
