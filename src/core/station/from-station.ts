@@ -256,5 +256,7 @@ function pauseStation(turn: Turn, link: StationLink, reason: number): void {
 export function resumeStation(turn: Turn, link: StationLink, reason: number): void {
   if ((link.pausedFor & reason) === 0) return;
   link.pausedFor &= ~reason;
-  if (link.pausedFor === 0) turn.effects.push({ type: 'resume_reading', link });
+  if (link.pausedFor !== 0) return;
+  hearFrom(link.heard, turn.context.nowMs);
+  turn.effects.push({ type: 'resume_reading', link });
 }

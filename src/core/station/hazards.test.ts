@@ -60,3 +60,20 @@ describe('when it wants to be woken', () => {
     expect(kinds(bench.pass(100))).toContain('resume_reading');
   });
 });
+
+describe('a station that is not read from', () => {
+  test('cannot show that it lives, and is not cut for that', () => {
+    const bench = new Bench();
+    bench.context.settings = { ...bench.context.settings, callTimeoutMs: 30_000 };
+    bench.connect();
+    for (let call = 0; call <= laneCallsMax; call += 1) bench.fromStation(`[2,"${call}","Heartbeat",{}]`);
+    // The backend takes four seconds for each: the lane stays above its half for longer than two unanswered pings.
+    const cut: Effect[] = [];
+    for (let answer = 1; answer <= 30; answer += 1) {
+      for (let part = 0; part < 4; part += 1)
+        cut.push(...bench.pass(1_000).filter(({ type }) => type === 'terminate'));
+      bench.fromBackend(`[3,"p${answer.toString(36)}",{}]`);
+    }
+    expect(cut).toEqual([]);
+  });
+});

@@ -64,11 +64,9 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
     wakeAtMs = Math.min(wakeAtMs, callsDueMs(backend));
   }
   if (link === null) return wakeAtMs;
-  wakeAtMs = Math.min(
-    wakeAtMs,
-    callsDueMs(link),
-    pulseAtMs(link.heard, settings.pingIntervalMs, settings.pongTimeoutMs),
-  );
+  wakeAtMs = Math.min(wakeAtMs, callsDueMs(link));
+  if (link.pausedFor === 0)
+    wakeAtMs = Math.min(wakeAtMs, pulseAtMs(link.heard, settings.pingIntervalMs, settings.pongTimeoutMs));
   if ((link.pausedFor & pausedForRate) !== 0) {
     wakeAtMs = Math.min(wakeAtMs, tokenAtMs(link.calls, settings.callsPerSecond));
   }
@@ -184,7 +182,8 @@ function tendStation(state: StationState, turn: Turn, link: StationLink): void {
   expireWaitingCommands(state, turn, link);
   pump(state, turn, link, settings.callTimeoutMs);
   tendRate(state, turn, link);
-  if (state.link === null) return;
+  // One that is not read from cannot show that it lives; its calls end in time, and then it is heard again.
+  if (state.link === null || link.pausedFor !== 0) return;
   switch (takePulse(link.heard, settings.pingIntervalMs, settings.pongTimeoutMs, nowMs)) {
     case 'quiet':
       return;
