@@ -77,3 +77,24 @@ describe('a station that is not read from', () => {
     expect(cut).toEqual([]);
   });
 });
+
+describe('a drain', () => {
+  test('gives up the dial of a station that was not let in yet', () => {
+    const bench = new Bench();
+    bench.arrive();
+    const effects = bench.do({ type: 'drain_started', closeAtMs: 60_000, deadlineMs: 90_000 });
+    expect(effects).toMatchObject([
+      { type: 'refuse', epoch: 1, status: 503 },
+      { type: 'close', link: { side: 'backend', backend: 'old' } },
+    ]);
+  });
+
+  test('closes at its deadline also where the spread reaches further', () => {
+    const bench = new Bench();
+    bench.connect();
+    bench.do({ type: 'drain_started', closeAtMs: 60_000, deadlineMs: 11_000 });
+    expect(bench.last.wakeAtMs).toBeLessThanOrEqual(11_000);
+    expect(kinds(bench.pass(10_000))).toContain('close');
+    expect(bench.state.link).toBe(null);
+  });
+});

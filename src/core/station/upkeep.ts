@@ -70,18 +70,21 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
   if ((link.pausedFor & pausedForRate) !== 0) {
     wakeAtMs = Math.min(wakeAtMs, tokenAtMs(link.calls, settings.callsPerSecond));
   }
-  if (drain !== null)
-    wakeAtMs = Math.min(wakeAtMs, drain.closeAtMs > turn.context.nowMs ? drain.closeAtMs : drain.deadlineMs);
+  if (drain !== null) {
+    const closeAtMs = drain.closeAtMs > turn.context.nowMs ? drain.closeAtMs : Infinity;
+    wakeAtMs = Math.min(wakeAtMs, closeAtMs, drain.deadlineMs);
+  }
   return wakeAtMs;
 }
 
-/** Closes the station's link once the drain's time has come and nothing is in flight, or its deadline has passed. */
+/** Closes the station's link once the drain's time has come and nothing is in flight, or its deadline has passed. Without one nothing is waited for. */
 export function tendDrain(state: StationState, turn: Turn): void {
   const { drain } = state;
   if (drain === null) return;
   const { nowMs } = turn.context;
   refusePending(state, turn, 503, 'Busbar is shutting down.', 10);
-  if (nowMs < drain.closeAtMs || (nowMs < drain.deadlineMs && isBusy(state))) return;
+  const isDue = nowMs >= drain.deadlineMs || (nowMs >= drain.closeAtMs && !isBusy(state));
+  if (state.link !== null && !isDue) return;
   closeStation(state, turn, closeCode.restart, 'shutting_down');
   for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, 'shutting_down');
 }
