@@ -8,7 +8,7 @@ import type { OcppVersion } from '../../protocol/version.ts';
 import { assert } from '../../std/assert.ts';
 import type { BackendFacts } from '../routing/table.ts';
 import type { BackendLink, StationState } from './state.ts';
-import { recordDurably, refOf, type Turn } from './turn.ts';
+import { recordDropped, recordDurably, refOf, type Turn } from './turn.ts';
 
 /** How long a link must have been open for its failures to be forgotten. */
 export const stableAfterMs = 30_000;
@@ -160,18 +160,14 @@ function recordClosed(
   });
 }
 
-/** Calls that wait for this link have lost their way; what was sent may or may not have arrived, and nobody can know. */
+/**
+ * Calls that wait for this link have lost their way, and its commands that wait for the station nobody would hear the answer of. What was sent may or may not
+ * have arrived, and nobody can know.
+ */
 function forget(state: StationState, turn: Turn, link: BackendLink): void {
-  for (const waiting of link.lane ?? []) {
-    turn.records.push({
-      type: 'dropped',
-      at: turn.context.wallMs,
-      station: state.id,
-      link: 'station',
-      action: waiting.action,
-      reason: 'peer_gone',
-    });
-  }
+  for (const waiting of link.lane ?? []) recordDropped(state, turn, waiting, 'peer_gone');
+  const commands = state.link?.lane?.takeWhere(({ from }) => from === link.backend) ?? [];
+  for (const command of commands) recordDropped(state, turn, command, 'caller_gone');
   link.slot = null;
   link.lane = null;
   link.answered = null;

@@ -98,3 +98,30 @@ describe('a drain', () => {
     expect(bench.state.link).toBe(null);
   });
 });
+
+describe('commands of a link that goes', () => {
+  test('one that the old link had is answered when that link goes while a newcomer waits', () => {
+    const bench = new Bench();
+    bench.connect(1, false);
+    bench.fromBackend('[2,"c1","Reset",{}]');
+    bench.fromBackend('[2,"c2","Reset",{}]');
+    bench.arrive(2, false);
+    const effects = bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+    expect(sent(effects, 'backend').map((text) => text.slice(0, 8))).toEqual(['[4,"c1",', '[4,"c2",']);
+    expect(effects.at(-1)).toMatchObject({ type: 'accept', epoch: 2 });
+  });
+
+  test('those of a backend that is gone are not sent any more', () => {
+    const bench = new Bench(vendorAnswersData);
+    bench.connect();
+    opened(bench, 'vendor');
+    bench.fromBackend('[2,"a","Reset",{}]');
+    bench.fromBackend('[2,"b","DataTransfer",{}]', 'vendor');
+    const epoch = bench.backendEpoch('vendor');
+    bench.do({ type: 'backend_lost', backend: 'vendor', epoch, code: 1006, reason: '' });
+    expect(bench.last.records).toContainEqual(
+      expect.objectContaining({ type: 'dropped', link: 'backend:vendor', reason: 'caller_gone' }),
+    );
+    expect(sent(bench.fromStation('[3,"p1",{}]'), 'station')).toEqual([]);
+  });
+});

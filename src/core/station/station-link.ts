@@ -5,7 +5,6 @@
  * message (OCPP 1.6 §3.7), an error makes it count down to throwing it away (§3.7.1).
  */
 import { callErrorText } from '../../protocol/error-code.ts';
-import type { DropReason } from '../journal/record.ts';
 import { backendLinkOf, dial, factsOf, findBackendLink, letGo } from './backend-link.ts';
 import type {
   BackendLink,
@@ -15,7 +14,7 @@ import type {
   StationState,
   WaitingCall,
 } from './state.ts';
-import { notice, recordDurably, sendOwn, type Turn } from './turn.ts';
+import { notice, recordDropped, recordDurably, sendOwn, type Turn } from './turn.ts';
 
 /** WebSocket close codes (RFC 6455 §7.4.1 and the IANA registry). */
 export const closeCode = { goingAway: 1001, policy: 1008, restart: 1012, tryAgainLater: 1013 } as const;
@@ -129,13 +128,18 @@ export function closeStation(state: StationState, turn: Turn, code: number, reas
   markStationGone(state, turn, code, reason);
 }
 
-/** The station's link is gone, however that came: its backends must not believe in it for longer. */
+/**
+ * The station's link is gone, however that came: its backends must not believe in it for longer. Where a newer connection of it waits, their links
+ * stay, and they are told what became of their commands.
+ */
 export function markStationGone(state: StationState, turn: Turn, code: number | null, reason: string): void {
   const link = state.link;
   if (link === null) return;
+  const isReplaced = state.arrival !== null;
+  if (isReplaced) failCommands(state, turn, link, outcomeUnknown);
   endStationLink(state, turn, link, code, reason);
-  if (state.arrival === null)
-    for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, 'station_gone');
+  if (isReplaced) return;
+  for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, 'station_gone');
 }
 
 /** The old link of a station that came back: closed, its calls forgotten, its commands told. The backends' links stay. */
@@ -143,10 +147,12 @@ export function displace(state: StationState, turn: Turn): void {
   const link = state.link;
   if (link === null) return;
   notice(turn, 'identity_displaced');
-  failCommands(state, turn, link, 'The station connected anew; the outcome is unknown.');
+  failCommands(state, turn, link, outcomeUnknown);
   turn.effects.push({ type: 'close', link, code: closeCode.goingAway, reason: 'displaced', when: 'now' });
   endStationLink(state, turn, link, closeCode.goingAway, 'displaced');
 }
+
+const outcomeUnknown = 'The station connected anew; the outcome is unknown.';
 
 /** Answers every command that was sent to the station or waits for it. Once each, to the one that asked. */
 function failCommands(state: StationState, turn: Turn, link: StationLink, description: string): void {
@@ -184,23 +190,6 @@ export function failCommand(
     'error',
     command.action,
   );
-}
-
-export function recordDropped(
-  state: StationState,
-  turn: Turn,
-  waiting: WaitingCall,
-  reason: DropReason,
-): void {
-  const link = waiting.from === '' ? 'station' : (`backend:${waiting.from}` as const);
-  turn.records.push({
-    type: 'dropped',
-    at: turn.context.wallMs,
-    station: state.id,
-    link,
-    action: waiting.action,
-    reason,
-  });
 }
 
 function endStationLink(

@@ -4,10 +4,10 @@
  * Pure. Every stage of a step gets the same turn; records and effects keep the order in which they were added.
  */
 import { withIdToken, type Frame } from '../../protocol/frame.ts';
-import type { LinkName, Outcome, StationRecord } from '../journal/record.ts';
+import type { DropReason, LinkName, Outcome, StationRecord } from '../journal/record.ts';
 import { applyRecord } from './apply-record.ts';
 import type { Effect, LinkRef, Notice, StationContext } from './events.ts';
-import type { StationState } from './state.ts';
+import type { StationState, WaitingCall } from './state.ts';
 
 export interface Turn {
   readonly context: StationContext;
@@ -61,6 +61,24 @@ export function recordReceived(
     relayedTo: null,
     relayedIdToken: null,
     latencyMs,
+  });
+}
+
+/** Records that a call which waited will not be sent. */
+export function recordDropped(
+  state: StationState,
+  turn: Turn,
+  waiting: WaitingCall,
+  reason: DropReason,
+): void {
+  const link = waiting.from === '' ? 'station' : (`backend:${waiting.from}` as const);
+  turn.records.push({
+    type: 'dropped',
+    at: turn.context.wallMs,
+    station: state.id,
+    link,
+    action: waiting.action,
+    reason,
   });
 }
 

@@ -20,7 +20,6 @@ import {
   forsake,
   isAuthority,
   markStationGone,
-  recordDropped,
 } from './station-link.ts';
 import {
   laneCallsMax,
@@ -31,7 +30,7 @@ import {
   type StationState,
   type WaitingCall,
 } from './state.ts';
-import { notice, refOf, sendOwn, type Turn } from './turn.ts';
+import { notice, recordDropped, refOf, sendOwn, type Turn } from './turn.ts';
 
 /** Backends are pinged at least this often, so that a half-open link is found within 50 seconds. */
 const backendPingIntervalMs = 15_000;
