@@ -72,18 +72,32 @@ export function onStationText(state: StationState, turn: Turn, link: StationLink
 }
 
 function onCall(state: StationState, turn: Turn, link: StationLink, received: Received): void {
-  const { text, frame } = received;
-  const { action } = frame;
+  const { action } = received.frame;
   const isKept = isGuaranteed(link.version, action);
   if (isKept && !turn.context.isJournalWritable) {
     notice(turn, 'journal_failing');
     return refuseAndClose(state, turn, received, closeCode.tryAgainLater, 'journal_failing');
   }
-  if (action === 'BootNotification' && learnBoot(state, turn, link, received)) {
-    if (isMisplaced(state, turn)) recordReceived(state, turn, received, 'refused', action);
-    followRoutes(state, turn);
-    if (state.link === null) return;
+  const isNews = action === 'BootNotification' && learnBoot(state, turn, link, received);
+  if (isNews && isMisplaced(state, turn)) {
+    notice(turn, 'moved_by_route');
+    return refuseAndClose(state, turn, received, closeCode.restart, 'moved_by_route');
   }
+  toAuthority(state, turn, link, received, isKept);
+  // The boot itself goes to the primary whatever else changes; other authorities follow what it said.
+  if (isNews) followRoutes(state, turn);
+}
+
+/** Sends a call to the backend that answers it, or puts it in line. */
+function toAuthority(
+  state: StationState,
+  turn: Turn,
+  link: StationLink,
+  received: Received,
+  isKept: boolean,
+): void {
+  const { text, frame } = received;
+  const { action } = frame;
   const backend = backendLinkOf(state, authorityFor(state, action));
   const facts = factsOf(turn, backend.backend);
   const caller = callerOf(link.epoch, text, frame);
@@ -96,7 +110,7 @@ function onCall(state: StationState, turn: Turn, link: StationLink, received: Re
   const messageId = isKept ? guaranteedId(state, turn, received) : nextMessageId(state);
   const same = isKept ? findCall(backend, messageId) : null;
   if (same !== null) {
-    join(same, caller);
+    if (!join(same, caller)) return refuseFlood(state, turn, received);
     return recordReceived(state, turn, received, 'joined', action);
   }
   const placement: Placement = {
@@ -107,10 +121,7 @@ function onCall(state: StationState, turn: Turn, link: StationLink, received: Re
     timeoutMs: facts.callTimeoutMs,
   };
   if (backend.phase === 'open' && isFree(backend)) return place(state, turn, backend, received, placement);
-  if (!enqueue(state, turn, backend, received, placement)) {
-    notice(turn, 'station_flooding');
-    return refuseAndClose(state, turn, received, closeCode.policy, 'too_many_calls');
-  }
+  if (!enqueue(state, turn, backend, received, placement)) return refuseFlood(state, turn, received);
   if (laneDepth(backend) >= laneCallsMax) pauseStation(turn, link, pausedForLane);
 }
 
@@ -124,6 +135,12 @@ function refuseAndClose(
 ): void {
   recordReceived(state, turn, received, 'refused', received.frame.action);
   closeStation(state, turn, code, reason);
+}
+
+/** More calls than may wait came though reading was stopped: the station does not heed it. */
+function refuseFlood(state: StationState, turn: Turn, received: Received): void {
+  notice(turn, 'station_flooding');
+  refuseAndClose(state, turn, received, closeCode.policy, 'too_many_calls');
 }
 
 /** The backend that answers this action. */

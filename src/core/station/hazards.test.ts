@@ -125,3 +125,94 @@ describe('commands of a link that goes', () => {
     expect(sent(bench.fromStation('[3,"p1",{}]'), 'station')).toEqual([]);
   });
 });
+
+describe('the books', () => {
+  const boot = '[2,"boot","BootNotification",{"chargePointVendor":"ABB","chargePointModel":"T"}]';
+
+  test('a boot is on record also when what it changes closes the link', () => {
+    const bench = new Bench({ actions: new Map([['SecurityEventNotification', 'vendor']]) });
+    const group = { name: 'abb', stations: null, vendor: 'ABB', model: null, firmware: null, tags: null };
+    const assignment = { route: 0, group: 'abb', primary: 'old', actions: new Map<string, string>() };
+    bench.context.routing = {
+      ...bench.context.routing,
+      groups: new Map([['abb', group]]),
+      routes: [{ stations: null, group: 'abb', assignment }, ...bench.context.routing.routes],
+    };
+    bench.connect();
+    opened(bench, 'vendor');
+    bench.fromStation('[2,"s","SecurityEventNotification",{}]');
+    bench.fromStation(boot);
+    expect(bench.state.link).toBe(null);
+    expect(bench.last.records.filter((record) => record.type === 'frame')).toMatchObject([
+      { action: 'BootNotification' },
+    ]);
+  });
+
+  test('a guaranteed message that is repeated without end while it is open ends the link', () => {
+    const bench = new Bench();
+    bench.context.settings = { ...bench.context.settings, callsPerSecond: Infinity };
+    bench.connect();
+    const effects: Effect[] = [];
+    for (let call = 0; call <= laneOverrunMax + 1; call += 1)
+      effects.push(...bench.fromStation(`[2,"${call}","StopTransaction",{}]`));
+    expect(effects.filter(({ type }) => type === 'close')).toMatchObject([
+      { link: { side: 'station' }, reason: 'too_many_calls' },
+      { link: { side: 'backend' } },
+    ]);
+  });
+});
+
+describe('odd words', () => {
+  const boots = [
+    '[2,"1","BootNotification"]',
+    '[2,"1","BootNotification",null]',
+    '[2,"1","BootNotification",{"chargePointVendor":{"a":[1]},"chargePointModel":7}]',
+    '[2,"1","BootNotification",{"__proto__":{"chargePointVendor":"x"},"constructor":1}]',
+    `[2,"1","BootNotification",{"chargePointVendor":"${'v'.repeat(100_000)}"}]`,
+  ];
+
+  test.each(boots)('a boot with an odd payload passes: %.60s', (text) => {
+    const bench = new Bench();
+    bench.connect();
+    expect(sent(bench.fromStation(text), 'backend')).toHaveLength(1);
+    expect((bench.state.durable.boot?.vendor ?? '').length).toBeLessThanOrEqual(255);
+  });
+
+  test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
+    'an action called %s is an action like any other, from both sides',
+    (action) => {
+      const bench = new Bench();
+      bench.connect();
+      expect(sent(bench.fromStation(`[2,"1","${action}",{}]`), 'backend')).toEqual([
+        `[2,"p1","${action}",{}]`,
+      ]);
+      expect(sent(bench.fromBackend(`[2,"1","${action}",{}]`), 'station')).toEqual([
+        `[2,"p2","${action}",{}]`,
+      ]);
+    },
+  );
+});
+
+describe('S7: what is of an old link', () => {
+  test('events of a link that was let go touch nothing, whatever they are', () => {
+    const bench = new Bench();
+    bench.connect();
+    const epoch = bench.backendEpoch('old');
+    bench.do({ type: 'station_lost', epoch: 1, code: 1001, reason: '' });
+    const stale: StationEvent[] = [
+      { type: 'backend_opened', backend: 'old', epoch },
+      { type: 'backend_refused', backend: 'old', epoch, fault: 'timed_out', detail: '' },
+      { type: 'backend_lost', backend: 'old', epoch, code: null, reason: '' },
+      { type: 'backend_pong', backend: 'old', epoch },
+      { type: 'station_pong', epoch: 1 },
+      { type: 'station_lost', epoch: 1, code: null, reason: '' },
+    ];
+    const before = JSON.stringify(bench.state);
+    for (const event of stale) {
+      expect(bench.do(event)).toEqual([]);
+      expect(bench.last.records).toEqual([]);
+    }
+    expect(JSON.stringify(bench.state)).toBe(before);
+    expect(bench.last.wakeAtMs).toBe(Infinity);
+  });
+});

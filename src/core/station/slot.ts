@@ -128,12 +128,15 @@ export function findCall(callee: Callee, messageId: string): OpenCall | WaitingC
   return null;
 }
 
-/** Lets another caller have the answer to a call too. A caller whose link is gone makes room for it. */
-export function join(call: OpenCall | WaitingCall, caller: Caller): void {
+/** Lets another caller have the answer to a call too. A caller whose link is gone makes room for it. False when too many have it already. */
+export function join(call: OpenCall | WaitingCall, caller: Caller): boolean {
   if (call.caller.epoch !== caller.epoch) {
     call.caller = caller;
     call.joined = null;
-  } else (call.joined ??= []).push(caller);
+    return true;
+  }
+  call.joined ??= [];
+  return call.joined.push(caller) <= laneOverrunMax;
 }
 
 /** What a reply on a link belongs to. */
