@@ -74,7 +74,8 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   const match = takeReply(backend, received.text, received.frame);
   if (match.what !== 'open') return recordReceived(state, turn, received, match.what, null);
   const { call } = match;
-  if (call.isGuaranteed && !turn.context.isJournalWritable) {
+  const isAwaited = state.link?.epoch === call.caller.epoch;
+  if (isAwaited && call.isGuaranteed && !turn.context.isJournalWritable) {
     // The answer cannot be made durable: the station keeps its message and sends it again, as the same bytes.
     recordReceived(state, turn, received, 'refused', call.action);
     notice(turn, 'journal_failing');

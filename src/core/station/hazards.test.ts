@@ -54,7 +54,7 @@ describe('when it wants to be woken', () => {
     bench.connect();
     for (let call = 0; call < 6; call += 1) bench.fromStation(`[2,"${call}","Heartbeat",{}]`);
     const wakeAtMs = bench.last.wakeAtMs;
-    bench.context.nowMs += 900;
+    bench.context.nowMs = wakeAtMs - 100;
     bench.do({ type: 'backend_pong', backend: 'old', epoch: bench.backendEpoch('old') });
     expect(bench.last.wakeAtMs).toBe(wakeAtMs);
     expect(kinds(bench.pass(100))).toContain('resume_reading');
@@ -159,6 +159,19 @@ describe('the books', () => {
       { link: { side: 'station' }, reason: 'too_many_calls' },
       { link: { side: 'backend' } },
     ]);
+  });
+});
+
+describe('replies that fit nothing now', () => {
+  test('an answer to the call of an older link closes nothing when the journal fails', () => {
+    const bench = new Bench();
+    bench.connect();
+    const [up] = sent(bench.fromStation('[2,"1","StopTransaction",{}]'), 'backend');
+    bench.arrive(2);
+    bench.context.isJournalWritable = false;
+    expect(bench.fromBackend(`[3,"${JSON.parse(up ?? '')[1]}",{}]`)).toEqual([]);
+    expect(bench.state.link?.epoch).toBe(2);
+    expect(bench.last.records).toMatchObject([{ outcome: 'late' }]);
   });
 });
 
