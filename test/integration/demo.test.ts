@@ -1,0 +1,26 @@
+/** The demo is the first thing a user sees: it must hold, and say so. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+test('the demo ends well, and every claim it makes was verified', { timeout: 180_000 }, async () => {
+  const { code, output } = await run(['demo', '--once']);
+  expect(output).toMatch(
+    /certificates were renewed: new handshakes get the new one, and no open link was dropped/,
+  );
+  expect(output).toMatch(/Busbar drained/);
+  expect(output).not.toContain('NOT ');
+  expect(output.match(/^ {2}ok /gm)).toHaveLength(9);
+  expect(output.trimEnd().split('\n').at(-1)).toBe('It held.');
+  expect(code).toBe(0);
+});
+
+function run(args: readonly string[]): Promise<{ code: number; output: string }> {
+  const main = join(import.meta.dirname, '../../src/main.ts');
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], { timeout: 170_000 }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
+      resolve({ code, output: stdout + stderr });
+    });
+  });
+}
