@@ -44,7 +44,7 @@ afterEach(async () => {
 
 test(
   `${kills} kills under ${stationCount} stations: nothing answered is missing, nothing is reordered, one re-send at most`,
-  { timeout: 120_000 + kills * 3_000 },
+  { timeout: 120_000 + kills * 12_000 },
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'busbar-kill-'));
     cleanups.push(() => rm(folder, { recursive: true, force: true }));
