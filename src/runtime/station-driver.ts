@@ -32,6 +32,8 @@ interface LinkEnd {
   isPausedByCore: boolean;
   /** Its peer reads slower than we send. */
   isCongested: boolean;
+  /** Closed by us: it gets nothing any more, is read so that the closing handshake ends, and holds up nobody. */
+  isClosing: boolean;
 }
 
 /** The one handler of all links. */
@@ -112,6 +114,11 @@ export class StationDriver implements Sleeper, Driver {
   }
 
   wake(): void {
+    if (this.#isHeldUp) {
+      // Who does not take what it is sent has to show that it lives all the same.
+      const unread = this.#ends.filter((end) => !end.isCongested);
+      this.handle({ type: 'links_unread', epochs: unread.map(({ epoch }) => epoch) });
+    }
     this.handle({ type: 'tick' });
   }
 
@@ -144,11 +151,16 @@ export class StationDriver implements Sleeper, Driver {
 
   /** Reads from every link, or from none while one of this station's peers does not take what it is sent, or the disk what is to be kept. */
   applyPauses(): void {
-    const isHeldUp = this.#plane.journal.isPressed || this.#ends.some((end) => end.isCongested);
+    const isHeldUp = this.#isHeldUp;
     for (const end of this.#ends) {
+      if (end.isClosing) continue;
       if (isHeldUp || end.isPausedByCore) end.link?.pause();
       else end.link?.resume();
     }
+  }
+
+  get #isHeldUp(): boolean {
+    return this.#plane.journal.isPressed || this.#ends.some((end) => end.isCongested && !end.isClosing);
   }
 
   /** For a link that has just opened. */
@@ -259,7 +271,7 @@ export class StationDriver implements Sleeper, Driver {
 
   #send({ link, text, decidedAtMs }: SendEffect): void {
     const end = this.#endOf(link);
-    if (end === null || end.link === null) return;
+    if (end === null || end.link === null || end.isClosing) return;
     end.link.send(text);
     this.#plane.observer.onSent((this.#plane.clock.nowMs() - decidedAtMs) / 1_000);
     if (end.isCongested || end.link.bufferedBytes <= this.#plane.settings.links.congestedBytes) return;
@@ -277,6 +289,7 @@ export class StationDriver implements Sleeper, Driver {
       abandon: null,
       isPausedByCore: false,
       isCongested: false,
+      isClosing: false,
     };
     end.link = arrival?.accept(version, handler, end) ?? null;
     if (end.link === null) {
@@ -306,6 +319,7 @@ export class StationDriver implements Sleeper, Driver {
       abandon: null,
       isPausedByCore: false,
       isCongested: false,
+      isClosing: false,
     };
     this.#ends.push(end);
     const forwarded =
@@ -324,9 +338,14 @@ export class StationDriver implements Sleeper, Driver {
   #close({ link, code, reason }: CloseEffect): void {
     const end = this.#endOf(link);
     if (end === null) return;
-    if (end.link !== null) return end.link.close(code, reason);
-    end.abandon?.();
-    this.forget(end);
+    if (end.link === null) {
+      end.abandon?.();
+      this.forget(end);
+      return;
+    }
+    end.isClosing = true;
+    end.link.close(code, reason);
+    if (end.isCongested) this.applyPauses();
   }
 
   #pause(link: LinkRef, isPaused: boolean): void {

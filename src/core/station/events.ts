@@ -60,6 +60,8 @@ export type StationEvent =
       readonly code: number | null;
       readonly reason: string;
     }
+  /** The shell does not read from these links for reasons of its own: that they are silent proves nothing. */
+  | { readonly type: 'links_unread'; readonly epochs: readonly number[] }
   /** The time asked for by `wakeAtMs` has come, or passed. */
   | { readonly type: 'tick' }
   /** The routing table or the settings in the context are new. */

@@ -62,6 +62,8 @@ function decide(state: StationState, turn: Turn, event: StationEvent): void {
       const backend = liveBackendLink(state, event.backend, event.epoch);
       return backend === null ? undefined : onBackendDown(state, turn, backend, event.code, event.reason);
     }
+    case 'links_unread':
+      return onLinksUnread(state, turn, event.epochs);
     case 'tick':
       return onTick(state, turn);
     case 'routing_changed':
@@ -86,6 +88,12 @@ function onStationLost(
   }
   if (state.link?.epoch !== epoch) return;
   markStationGone(state, turn, code, reason);
+}
+
+function onLinksUnread(state: StationState, turn: Turn, epochs: readonly number[]): void {
+  const { nowMs } = turn.context;
+  if (state.link !== null && epochs.includes(state.link.epoch)) hearFrom(state.link.heard, nowMs);
+  for (const backend of state.backends) if (epochs.includes(backend.epoch)) hearFrom(backend.heard, nowMs);
 }
 
 function onBackendOpened(state: StationState, turn: Turn, backend: BackendLink | null): void {

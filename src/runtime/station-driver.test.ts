@@ -1,0 +1,439 @@
+import { describe, expect, test } from 'vitest';
+import { routing } from '../testkit/station-bench.ts';
+import type { Assignment } from '../core/routing/table.ts';
+import type { StationRecord } from '../core/journal/record.ts';
+import type { DialOutcome, DialRequest, Dialer } from '../ports/dialer.ts';
+import type { Journal } from '../ports/journal.ts';
+import type { Link, LinkHandler } from '../ports/link.ts';
+import type { Arrival } from '../ports/listener.ts';
+import type { BackendSettings, LinkLimits, Settings } from '../ports/settings.ts';
+import { checkStationId, type StationId } from '../protocol/station-id.ts';
+import { Secret } from '../std/secret.ts';
+import type { Observer } from './data-plane.ts';
+import { createGateway, type Gateway } from './gateway.ts';
+import type { Sleeper } from './timer-wheel.ts';
+
+const congestedBytes = 1_000;
+
+/** One end of a link whose peer is the test. */
+class HandLink implements Link {
+  bufferedBytes = 0;
+  isPaused = false;
+  readonly did: string[] = [];
+  readonly #handler: LinkHandler<unknown>;
+  readonly #owner: unknown;
+
+  constructor(handler: LinkHandler<unknown>, owner: unknown) {
+    this.#handler = handler;
+    this.#owner = owner;
+  }
+
+  send(text: string): boolean {
+    this.did.push(text);
+    return true;
+  }
+
+  close(code: number, reason: string): void {
+    this.did.push(`close ${code} ${reason}`);
+    this.isPaused = false;
+  }
+
+  terminate(): void {
+    this.did.push('terminate');
+  }
+
+  ping(): void {
+    this.did.push('ping');
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+  }
+
+  says(text: string): void {
+    this.#handler.onText(this.#owner, text);
+  }
+
+  drains(): void {
+    this.bufferedBytes = 0;
+    this.#handler.onDrained(this.#owner);
+  }
+
+  closes(code: number | null = 1006): void {
+    this.#handler.onClosed(this.#owner, code, 'gone');
+  }
+}
+
+class HandJournal implements Journal {
+  readonly records: StationRecord[] = [];
+  isWritable = true;
+  isPressed = false;
+  committedPosition = 0;
+  /** Makes the next `append` throw: a bug of ours. */
+  bug: Error | null = null;
+  readonly stats = {
+    commits: 0,
+    records: 0,
+    recordsMissed: 0,
+    pendingBytes: 0,
+    pendingRecords: 0,
+    onCommit: () => {},
+  };
+  #waiting: { position: number; run: () => void }[] = [];
+  #writable: (isWritable: boolean) => void = () => {};
+  #pressed: () => void = () => {};
+
+  append(record: StationRecord): number {
+    const { bug } = this;
+    this.bug = null;
+    if (bug !== null) throw bug;
+    this.records.push(record);
+    return this.records.length;
+  }
+
+  afterCommit<Owner, Task>(
+    position: number,
+    done: (owner: Owner, task: Task) => void,
+    owner: Owner,
+    task: Task,
+  ): void {
+    this.#waiting.push({ position, run: () => done(owner, task) });
+  }
+
+  commit(): void {
+    this.committedPosition = this.records.length;
+    const done = this.#waiting;
+    this.#waiting = [];
+    for (const { run } of done) run();
+  }
+
+  turn(isWritable: boolean): void {
+    this.isWritable = isWritable;
+    this.#writable(isWritable);
+  }
+
+  press(isPressed: boolean): void {
+    this.isPressed = isPressed;
+    this.#pressed();
+  }
+
+  saveStation(): void {}
+
+  onWritableChange(listener: (isWritable: boolean) => void): void {
+    this.#writable = listener;
+  }
+
+  onPressedChange(listener: () => void): void {
+    this.#pressed = listener;
+  }
+
+  flush(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+interface Dial {
+  readonly request: DialRequest;
+  readonly opens: () => HandLink;
+  readonly refuses: () => void;
+  isAbandoned: boolean;
+}
+
+class HandDialer implements Dialer {
+  readonly dials: Dial[] = [];
+
+  dial<Owner>(
+    request: DialRequest,
+    handler: LinkHandler<Owner>,
+    outcome: DialOutcome<Owner>,
+    owner: Owner,
+  ): () => void {
+    const dial: Dial = {
+      request,
+      isAbandoned: false,
+      opens: () => {
+        const link = new HandLink(handler as LinkHandler<unknown>, owner);
+        outcome.onOpened(owner, link);
+        return link;
+      },
+      refuses: () => outcome.onRefused(owner, 'connect_failed', 'refused'),
+    };
+    this.dials.push(dial);
+    return () => {
+      dial.isAbandoned = true;
+    };
+  }
+
+  get last(): Dial {
+    const dial = this.dials.at(-1);
+    if (dial === undefined) throw new Error('nothing was dialled');
+    return dial;
+  }
+}
+
+class HandArrival implements Arrival {
+  readonly station = stationId;
+  readonly offered = ['ocpp1.6'];
+  readonly peer = '127.0.0.1';
+  readonly isAuthenticated: boolean;
+  readonly credential: Secret | null;
+  onGone: (() => void) | null = null;
+  link: HandLink | null = null;
+  refusedWith: number | null = null;
+  /** The peer is gone when the upgrade is to be completed. */
+  isGone = false;
+
+  constructor(password: string | null, isAuthenticated: boolean) {
+    this.credential = password === null ? null : new Secret(new TextEncoder().encode(password));
+    this.isAuthenticated = isAuthenticated;
+  }
+
+  accept<Owner>(_version: string, handler: LinkHandler<Owner>, owner: Owner): Link | null {
+    if (this.isGone) return null;
+    this.link = new HandLink(handler as LinkHandler<unknown>, owner);
+    return this.link;
+  }
+
+  refuse(status: number): void {
+    this.refusedWith = status;
+  }
+}
+
+const stationId = ((): StationId => {
+  const parsed = checkStationId('CP-1');
+  if (!parsed.ok) throw new Error('unreachable');
+  return parsed.value;
+})();
+
+function settingsWith(assignment: Partial<Assignment>): Settings {
+  const backend = (name: string): BackendSettings => ({
+    name,
+    url: 'ws://127.0.0.1/{station}',
+    identity: '{station}',
+    versions: ['ocpp1.6'],
+    credentials: { kind: 'forward' },
+    headers: new Map(),
+    tls: { ca: null, cert: null, key: null },
+    callTimeoutMs: 30_000,
+    redialFromMs: 1_000,
+    redialToMs: 60_000,
+    connectsPerSecond: Infinity,
+  });
+  const limits = { congestedBytes } as LinkLimits;
+  const table = routing(
+    [{ route: 0, group: null, primary: 'old', actions: new Map(), ...assignment }],
+    ['ocpp1.6'],
+  );
+  return {
+    listener: {
+      host: '',
+      port: 0,
+      tls: null,
+      admit: 'any',
+      hideUnknown: false,
+      auth: 'none',
+      known: new Map(),
+      limits,
+    },
+    admin: { host: '', port: 0, tokens: [] },
+    storage: { kind: 'sqlite', file: ':memory:' },
+    retention: { framesMs: Infinity, bytesMax: Infinity },
+    backends: new Map(['old', 'new', 'vendor'].map((name) => [name, backend(name)])),
+    routing: table,
+    station: {
+      callTimeoutMs: 30_000,
+      pingIntervalMs: 60_000,
+      pongTimeoutMs: 20_000,
+      callsPerSecond: Infinity,
+      connectsPerHour: Infinity,
+    },
+    links: limits,
+  };
+}
+
+/** A gateway between hand-made ports. */
+class Hands {
+  nowMs = 1_000;
+  readonly journal = new HandJournal();
+  readonly dialer = new HandDialer();
+  readonly bugs: unknown[] = [];
+  readonly notices: string[] = [];
+  readonly sleepers = new Set<Sleeper>();
+  readonly gateway: Gateway;
+
+  constructor(assignment: Partial<Assignment> = {}) {
+    const observer: Observer = {
+      onRecord: () => {},
+      onSent: () => {},
+      onNotice: (_station, notice) => this.notices.push(notice),
+      onRefusal: () => {},
+      onBug: (_station, bug) => this.bugs.push(bug),
+    };
+    const silent = (): void => {};
+    this.gateway = createGateway(settingsWith(assignment), {
+      clock: { wallMs: () => 1_700_000_000_000 + this.nowMs, nowMs: () => this.nowMs },
+      journal: this.journal,
+      dialer: this.dialer,
+      log: { debug: silent, info: silent, warn: silent, error: silent },
+      observer,
+      random: () => 0.5,
+      digest: (text) => text.length.toString(16).padStart(32, '0'),
+      randomPrefix: () => 'p',
+      restored: new Map(),
+      wheel: { schedule: (sleeper) => void this.sleepers.add(sleeper), stop: () => {} },
+    });
+  }
+
+  arrive(password: string | null = 'secret', isAuthenticated = true): HandArrival {
+    const arrival = new HandArrival(password, isAuthenticated);
+    this.gateway.onArrival(arrival);
+    return arrival;
+  }
+
+  connect(isAuthenticated = true): { station: HandLink; backend: HandLink } {
+    const arrival = this.arrive('secret', isAuthenticated);
+    const backend = this.dialer.last.opens();
+    if (arrival.link === null) throw new Error('not let in');
+    return { station: arrival.link, backend };
+  }
+
+  pass(ms: number): void {
+    this.nowMs += ms;
+    for (const sleeper of this.sleepers) if (sleeper.wakeAtMs <= this.nowMs) sleeper.wake();
+  }
+
+  get isConnected(): boolean {
+    return this.gateway.registry.connectedCount === 1;
+  }
+}
+
+const stop = (id: string): string => `[2,"${id}","StopTransaction",{"transactionId":1}]`;
+const idOf = (text: string | undefined): string => (JSON.parse(text ?? '[]') as string[])[1] ?? '';
+
+describe('answers that wait for the disk', () => {
+  test('leave in order once they are on it, and before a closing that was decided after them', () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    station.says(stop('1'));
+    backend.says(`[3,"${idOf(backend.did[0])}",{}]`);
+    backend.closes();
+    expect(station.did).toEqual([]);
+    hands.journal.commit();
+    expect(station.did).toEqual(['[3,"1",{}]', 'close 1012 primary_lost']);
+  });
+
+  test('never reach another link of the station', () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    station.says(stop('1'));
+    backend.says(`[3,"${idOf(backend.did[0])}",{}]`);
+    station.closes();
+    const again = hands.connect();
+    hands.journal.commit();
+    expect(again.station.did).toEqual([]);
+    expect(station.did).toEqual([]);
+  });
+
+  test('are given up with their link when the journal fails, and are not sent when it is back', () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    station.says(stop('1'));
+    backend.says(`[3,"${idOf(backend.did[0])}",{}]`);
+    hands.journal.turn(false);
+    expect(station.did).toEqual(['close 1013 journal_failing']);
+    expect(hands.isConnected).toBe(false);
+    hands.journal.turn(true);
+    hands.journal.commit();
+    station.closes(1013);
+    expect(station.did).toEqual(['close 1013 journal_failing']);
+    const again = hands.connect();
+    again.station.says(stop('2'));
+    again.backend.says(`[3,"${idOf(again.backend.did[0])}",{}]`);
+    hands.journal.commit();
+    expect(again.station.did).toEqual(['[3,"2",{}]']);
+  });
+
+  test('a closing that waits for the disk is carried out at once when the journal fails', () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    backend.closes();
+    expect(station.did).toEqual([]);
+    hands.journal.turn(false);
+    expect(station.did).toEqual(['close 1012 primary_lost']);
+  });
+});
+
+describe('a peer that does not take what it is sent', () => {
+  test('nobody of that station is read until it has', () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    station.bufferedBytes = congestedBytes + 1;
+    backend.says('[2,"c","Reset",{}]');
+    expect([station.isPaused, backend.isPaused]).toEqual([true, true]);
+    station.drains();
+    expect([station.isPaused, backend.isPaused]).toEqual([false, false]);
+  });
+
+  test('does not hold up the link that displaced it, nor its own closing', () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    station.bufferedBytes = congestedBytes + 1;
+    backend.says('[2,"c","Reset",{}]');
+    const newer = hands.arrive();
+    expect(station.did.at(-1)).toBe('close 1001 displaced');
+    expect([station.isPaused, backend.isPaused, newer.link?.isPaused]).toEqual([false, false, false]);
+    station.drains();
+    station.closes();
+    expect(newer.link?.isPaused).toBe(false);
+  });
+
+  test('does not make the other side look dead: who is not read cannot be heard', () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    station.bufferedBytes = congestedBytes + 1;
+    backend.says('[2,"c","Reset",{}]');
+    for (let second = 0; second < 300; second += 1) hands.pass(1_000);
+    expect(backend.did).not.toContain('terminate');
+    expect(station.did).toContain('terminate');
+    expect(hands.notices).toContain('station_unresponsive');
+    expect(hands.notices).not.toContain('backend_unresponsive');
+  });
+
+  test('nobody is cut for what was not heard while the journal is pressed', () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    hands.journal.press(true);
+    expect([station.isPaused, backend.isPaused]).toEqual([true, true]);
+    for (let second = 0; second < 300; second += 1) hands.pass(1_000);
+    hands.journal.press(false);
+    expect([...station.did, ...backend.did]).not.toContain('terminate');
+    expect(hands.isConnected).toBe(true);
+  });
+});
+
+describe('an upgrade', () => {
+  test('whose peer is gone when it is answered leaves nothing open', () => {
+    const hands = new Hands();
+    const arrival = hands.arrive();
+    arrival.isGone = true;
+    const backend = hands.dialer.last.opens();
+    expect(backend.did).toEqual(['close 1001 station_gone']);
+    expect(hands.isConnected).toBe(false);
+  });
+
+  test('whose peer leaves while its backend is dialled abandons the dial', () => {
+    const hands = new Hands();
+    const arrival = hands.arrive();
+    arrival.onGone?.();
+    expect(hands.dialer.last.isAbandoned).toBe(true);
+    expect(arrival.refusedWith).toBe(null);
+  });
+});
