@@ -437,3 +437,47 @@ describe('an upgrade', () => {
     expect(arrival.refusedWith).toBe(null);
   });
 });
+
+describe('a bug of ours', () => {
+  test('cuts the links of its station, and the next connection gets a new machine', () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    hands.journal.bug = new Error('our own');
+    station.says('[2,"1","Heartbeat",{}]');
+    expect(hands.bugs).toEqual([new Error('our own')]);
+    expect([station.did, backend.did]).toEqual([['terminate'], ['terminate']]);
+    station.says('[2,"2","Heartbeat",{}]');
+    station.closes();
+    backend.closes();
+    expect(hands.bugs).toHaveLength(1);
+    const again = hands.connect();
+    again.station.says('[2,"3","Heartbeat",{}]');
+    expect(again.backend.did).toHaveLength(1);
+  });
+
+  test('answers the upgrade that waits, and abandons its dial', () => {
+    const hands = new Hands();
+    const arrival = hands.arrive();
+    hands.journal.bug = new Error('our own');
+    const link = hands.dialer.last.opens();
+    expect(arrival.refusedWith).toBe(503);
+    expect(link.did).toEqual(['terminate']);
+  });
+
+  test('runs no event that came before it was known', () => {
+    const hands = new Hands();
+    const arrival = hands.arrive();
+    arrival.isGone = true;
+    // The lost upgrade is an event that waits while the step's effects are carried out; it meets the bug.
+    const { append } = hands.journal;
+    hands.journal.append = (record) => {
+      if (record.type === 'link' && record.change === 'closed') throw new Error('our own');
+      return append.call(hands.journal, record);
+    };
+    const link = hands.dialer.last.opens();
+    expect(hands.bugs).toEqual([new Error('our own')]);
+    expect(link.did).toEqual(['terminate']);
+    hands.journal.append = append;
+    expect(hands.connect().station.did).toEqual([]);
+  });
+});

@@ -10,6 +10,7 @@ import type { OcppVersion } from '../protocol/version.ts';
 import type { Arrival } from '../ports/listener.ts';
 import type { DialOutcome } from '../ports/dialer.ts';
 import type { Link, LinkHandler } from '../ports/link.ts';
+import { assert } from '../std/assert.ts';
 import type { Secret } from '../std/secret.ts';
 import {
   backendSettingsOf,
@@ -142,9 +143,13 @@ export class StationDriver implements Sleeper, Driver {
       return;
     }
     this.#isRunning = true;
-    this.#run(event);
-    for (let next = this.#waiting?.shift(); next !== undefined; next = this.#waiting?.shift())
-      this.#run(next);
+    try {
+      this.#run(event);
+      for (let next = this.#waiting?.shift(); next !== undefined; next = this.#waiting?.shift())
+        this.#run(next);
+    } catch (bug) {
+      this.#stop(bug);
+    }
     this.#waiting = null;
     this.#isRunning = false;
   }
@@ -179,13 +184,7 @@ export class StationDriver implements Sleeper, Driver {
     context.wallMs = clock.wallMs();
     context.nowMs = clock.nowMs();
     context.isJournalWritable = journal.isWritable;
-    let decided: Step;
-    try {
-      decided = step(this.state, event, context);
-    } catch (bug) {
-      this.#stop(bug);
-      return;
-    }
+    const decided = step(this.state, event, context);
     const position = this.#record(decided);
     for (const effect of decided.effects) this.#perform(effect, position);
     this.wakeAtMs = decided.wakeAtMs;
@@ -239,7 +238,8 @@ export class StationDriver implements Sleeper, Driver {
 
   #performAfterCommit(effect: LateEffect, position: number): void {
     const { journal } = this.#plane;
-    if (!journal.isWritable) return this.#giveUp(effect);
+    assert(position > 0, 'what waits for a commit has a record in it');
+    if (!journal.isWritable || position === Infinity) return this.#giveUp(effect);
     this.#late.push(effect);
     journal.afterCommit(position, performLate, this, effect);
   }
@@ -248,8 +248,12 @@ export class StationDriver implements Sleeper, Driver {
   performLate(effect: LateEffect): void {
     if (this.#late[0] !== effect) return;
     this.#late.shift();
-    if (effect.type === 'send') this.#send(effect);
-    else this.#close(effect);
+    try {
+      if (effect.type === 'send') this.#send(effect);
+      else this.#close(effect);
+    } catch (bug) {
+      this.#stop(bug);
+    }
   }
 
   /**
