@@ -73,8 +73,8 @@ class HandJournal implements Journal {
   isWritable = true;
   isPressed = false;
   committedPosition = 0;
-  /** Makes the next `append` throw: a bug of ours. */
-  bug: Error | null = null;
+  /** Makes the `append` of the next such record throw: a bug of ours. */
+  breaksAt: ((record: StationRecord) => boolean) | null = null;
   readonly stats = {
     commits: 0,
     records: 0,
@@ -88,9 +88,10 @@ class HandJournal implements Journal {
   #pressed: () => void = () => {};
 
   append(record: StationRecord): number {
-    const { bug } = this;
-    this.bug = null;
-    if (bug !== null) throw bug;
+    if (this.breaksAt?.(record) === true) {
+      this.breaksAt = null;
+      throw new Error('our own');
+    }
     this.records.push(record);
     return this.records.length;
   }
@@ -160,7 +161,7 @@ class HandDialer implements Dialer {
       request,
       isAbandoned: false,
       opens: () => {
-        const link = new HandLink(handler as LinkHandler<unknown>, owner);
+        const link = new HandLink(handler, owner);
         outcome.onOpened(owner, link);
         return link;
       },
@@ -198,7 +199,7 @@ class HandArrival implements Arrival {
 
   accept<Owner>(_version: string, handler: LinkHandler<Owner>, owner: Owner): Link | null {
     if (this.isGone) return null;
-    this.link = new HandLink(handler as LinkHandler<unknown>, owner);
+    this.link = new HandLink(handler, owner);
     return this.link;
   }
 
@@ -213,8 +214,10 @@ const stationId = ((): StationId => {
   return parsed.value;
 })();
 
-function settingsWith(assignment: Partial<Assignment>): Settings {
-  const backend = (name: string): BackendSettings => ({
+const silent = (): void => {};
+
+function backendNamed(name: string): BackendSettings {
+  return {
     name,
     url: 'ws://127.0.0.1/{station}',
     identity: '{station}',
@@ -226,7 +229,10 @@ function settingsWith(assignment: Partial<Assignment>): Settings {
     redialFromMs: 1_000,
     redialToMs: 60_000,
     connectsPerSecond: Infinity,
-  });
+  };
+}
+
+function settingsWith(assignment: Partial<Assignment>): Settings {
   const limits = { congestedBytes } as LinkLimits;
   const table = routing(
     [{ route: 0, group: null, primary: 'old', actions: new Map(), ...assignment }],
@@ -246,7 +252,7 @@ function settingsWith(assignment: Partial<Assignment>): Settings {
     admin: { host: '', port: 0, tokens: [] },
     storage: { kind: 'sqlite', file: ':memory:' },
     retention: { framesMs: Infinity, bytesMax: Infinity },
-    backends: new Map(['old', 'new', 'vendor'].map((name) => [name, backend(name)])),
+    backends: new Map(['old', 'new', 'vendor'].map((name) => [name, backendNamed(name)])),
     routing: table,
     station: {
       callTimeoutMs: 30_000,
@@ -277,7 +283,6 @@ class Hands {
       onRefusal: () => {},
       onBug: (_station, bug) => this.bugs.push(bug),
     };
-    const silent = (): void => {};
     this.gateway = createGateway(settingsWith(assignment), {
       clock: { wallMs: () => 1_700_000_000_000 + this.nowMs, nowMs: () => this.nowMs },
       journal: this.journal,
@@ -436,13 +441,34 @@ describe('an upgrade', () => {
     expect(hands.dialer.last.isAbandoned).toBe(true);
     expect(arrival.refusedWith).toBe(null);
   });
+
+  test('forwards the password it brought itself, and never that of an earlier connection', () => {
+    const hands = new Hands();
+    const { station } = hands.connect();
+    station.closes();
+    hands.arrive(null);
+    expect(hands.dialer.dials.map(({ request }) => request.forwarded === null)).toEqual([false, true]);
+  });
+
+  test('that waits for the old link to be probed lends its password to nobody', () => {
+    const hands = new Hands({ actions: new Map([['DataTransfer', 'vendor']]) });
+    hands.arrive('secret', false);
+    hands.dialer.last.opens();
+    hands.dialer.last.refuses();
+    hands.arrive('intruder', false);
+    hands.pass(600);
+    const { request } = hands.dialer.last;
+    expect(request.backend.name).toBe('vendor');
+    expect(hands.dialer.dials).toHaveLength(3);
+    expect(new TextDecoder().decode(request.forwarded?.reveal())).toBe('secret');
+  });
 });
 
 describe('a bug of ours', () => {
   test('cuts the links of its station, and the next connection gets a new machine', () => {
     const hands = new Hands();
     const { station, backend } = hands.connect();
-    hands.journal.bug = new Error('our own');
+    hands.journal.breaksAt = () => true;
     station.says('[2,"1","Heartbeat",{}]');
     expect(hands.bugs).toEqual([new Error('our own')]);
     expect([station.did, backend.did]).toEqual([['terminate'], ['terminate']]);
@@ -458,7 +484,7 @@ describe('a bug of ours', () => {
   test('answers the upgrade that waits, and abandons its dial', () => {
     const hands = new Hands();
     const arrival = hands.arrive();
-    hands.journal.bug = new Error('our own');
+    hands.journal.breaksAt = () => true;
     const link = hands.dialer.last.opens();
     expect(arrival.refusedWith).toBe(503);
     expect(link.did).toEqual(['terminate']);
@@ -469,15 +495,10 @@ describe('a bug of ours', () => {
     const arrival = hands.arrive();
     arrival.isGone = true;
     // The lost upgrade is an event that waits while the step's effects are carried out; it meets the bug.
-    const { append } = hands.journal;
-    hands.journal.append = (record) => {
-      if (record.type === 'link' && record.change === 'closed') throw new Error('our own');
-      return append.call(hands.journal, record);
-    };
+    hands.journal.breaksAt = (record) => record.type === 'link' && record.change === 'closed';
     const link = hands.dialer.last.opens();
     expect(hands.bugs).toEqual([new Error('our own')]);
     expect(link.did).toEqual(['terminate']);
-    hands.journal.append = append;
     expect(hands.connect().station.did).toEqual([]);
   });
 });

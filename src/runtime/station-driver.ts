@@ -326,10 +326,7 @@ export class StationDriver implements Sleeper, Driver {
       isClosing: false,
     };
     this.#ends.push(end);
-    const forwarded =
-      settings.credentials.kind === 'forward'
-        ? (this.#arrivals.at(-1)?.arrival.credential ?? this.#credential)
-        : null;
+    const forwarded = settings.credentials.kind === 'forward' ? this.#presented() : null;
     const known = knownStationOf(this.#plane, this.state.id);
     end.abandon = this.#plane.dialer.dial(
       { station: this.state.id, backend: settings, known, version, forwarded },
@@ -337,6 +334,13 @@ export class StationDriver implements Sleeper, Driver {
       dialOutcome,
       end,
     );
+  }
+
+  /** The password of the connection that a dial is for: the open link's, or that of the upgrade which waits for the dial; never another's. */
+  #presented(): Secret | null {
+    const { link, arrival } = this.state;
+    if (link !== null) return this.#credential;
+    return this.#arrivals.find(({ epoch }) => epoch === arrival?.epoch)?.arrival.credential ?? null;
   }
 
   #close({ link, code, reason }: CloseEffect): void {
