@@ -35,7 +35,8 @@ export interface AnswerRules {
 export function checkAnswers(evidence: Evidence, rules: AnswerRules): Violation[] {
   const found: Violation[] = [];
   for (const [station, ledger] of evidence.stations) {
-    const backendErrors = new Bag(
+    // A set: one error of a backend answers a message and its repetition alike.
+    const backendErrors = new Set(
       backendTexts(evidence, station, 'sent')
         .filter((text) => readMessage(text)?.type === 4)
         .map(contentOf),
@@ -76,7 +77,7 @@ export function checkAnswers(evidence: Evidence, rules: AnswerRules): Violation[
       if (
         error !== undefined &&
         isGuaranteed(ledger.version, action) &&
-        !backendErrors.take(contentOf(error.text))
+        !backendErrors.has(contentOf(error.text))
       ) {
         found.push(
           violation('D4', station, `${action} got a CALLERROR that no backend sent`, [

@@ -1,0 +1,247 @@
+/**
+ * The simulated disk, and the journal on it.
+ *
+ * Pure. The disk outlives processes, the journal is one process's way to it: group commit with a delay, failing while the disk fails, and
+ * forgetting what was not committed when its process is killed. It keeps the promises of the journal port, no more.
+ */
+import type { DurableStation, JournalRecord, StationRecord } from '../../core/journal/record.ts';
+import { positionsOf } from '../../core/journal/record.ts';
+import type { Journal, JournalStats } from '../../ports/journal.ts';
+import type { StationId } from '../../protocol/station-id.ts';
+import type { Random, Range } from '../random.ts';
+import type { Scheduler } from './scheduler.ts';
+
+export interface Disk {
+  readonly records: JournalRecord[];
+  readonly stations: Map<StationId, DurableStation>;
+  /** Positions given to everything above. */
+  position: number;
+  isFailing: boolean;
+  /** Told of each record as it reaches the disk. */
+  onCommitted: (record: JournalRecord) => void;
+}
+
+export function createDisk(): Disk {
+  return { records: [], stations: new Map(), position: 0, isFailing: false, onCommitted: () => undefined };
+}
+
+export interface SimulatedJournal extends Journal {
+  /** The process dies: what is not committed is lost, a commit that is under way may or may not have made it. */
+  kill(): void;
+}
+
+/** Records that wait at most while the disk fails; further ones are counted as missing. */
+export const pendingRecordsMax = 1_000;
+
+/** Records waiting for a commit from which on those who make them should wait. */
+const pressedRecords = 200;
+
+const retryMs = 1_000;
+/** What nobody waits for is committed this late. */
+const idleCommitMs = 50;
+
+interface Entry {
+  readonly position: number;
+  readonly record: StationRecord | null;
+  readonly save: { readonly station: StationId; readonly durable: DurableStation } | null;
+}
+
+interface Waiter {
+  readonly position: number;
+  readonly run: () => void;
+}
+
+/** Opens the journal of one process. `commitMs` is what a commit takes. */
+export function openJournal(
+  disk: Disk,
+  scheduler: Scheduler,
+  random: Random,
+  commitMs: Range,
+): SimulatedJournal {
+  return new DiskJournal(disk, scheduler, random, commitMs);
+}
+
+class DiskJournal implements SimulatedJournal {
+  readonly #disk: Disk;
+  readonly #scheduler: Scheduler;
+  readonly #random: Random;
+  readonly #commitMs: Range;
+  #pending: Entry[] = [];
+  #committing: readonly Entry[] | null = null;
+  #waiters: Waiter[] = [];
+  #listeners: ((isWritable: boolean) => void)[] = [];
+  #position: number;
+  /** When the next commit starts; Infinity: none is planned. */
+  #plannedMs = Infinity;
+  #isRetrying = false;
+  #missed = 0;
+  #isDead = false;
+  readonly #pressedListeners: (() => void)[] = [];
+  isWritable = true;
+  isPressed = false;
+  committedPosition: number;
+
+  constructor(disk: Disk, scheduler: Scheduler, random: Random, commitMs: Range) {
+    this.#disk = disk;
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#commitMs = commitMs;
+    this.#position = disk.position;
+    this.committedPosition = disk.position;
+  }
+
+  append(record: StationRecord): number {
+    if (this.#missed > 0 || this.#pending.length >= pendingRecordsMax) return this.#leaveOut();
+    this.#position += positionsOf(record);
+    this.#enter({ position: this.#position, record, save: null });
+    return this.#position;
+  }
+
+  saveStation(station: StationId, durable: DurableStation): void {
+    this.#enter({ position: this.#position, record: null, save: { station, durable: { ...durable } } });
+  }
+
+  afterCommit<Owner, Task>(
+    position: number,
+    done: (owner: Owner, task: Task) => void,
+    owner: Owner,
+    task: Task,
+  ): void {
+    if (position === Infinity) return;
+    if (this.committedPosition >= position) return done(owner, task);
+    this.#waiters.push({ position, run: () => done(owner, task) });
+    this.#commitSoon(0);
+  }
+
+  onWritableChange(listener: (isWritable: boolean) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  onPressedChange(listener: () => void): void {
+    this.#pressedListeners.push(listener);
+  }
+
+  /** Virtual time cannot be awaited: whoever drains asks for the commit of the last position instead. */
+  flush(): Promise<boolean> {
+    return Promise.resolve(this.#pending.length === 0 && this.#committing === null);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  get stats(): JournalStats {
+    const pendingRecords = this.#pending.length + (this.#committing?.length ?? 0);
+    return {
+      commits: 0,
+      records: 0,
+      recordsMissed: this.#missed,
+      pendingBytes: 0,
+      pendingRecords,
+      onCommit: () => undefined,
+    };
+  }
+
+  kill(): void {
+    this.#isDead = true;
+    if (this.#committing !== null && !this.#disk.isFailing && this.#random.chance(0.5))
+      this.#write(this.#committing);
+  }
+
+  #enter(entry: Entry): void {
+    this.#pending.push(entry);
+    this.#weigh();
+    this.#commitSoon(idleCommitMs);
+  }
+
+  #leaveOut(): number {
+    this.#missed += 1;
+    this.#setWritable(false);
+    return Infinity;
+  }
+
+  #commitSoon(delayMs: number): void {
+    const atMs = this.#scheduler.nowMs + delayMs;
+    if (this.#committing !== null || this.#isRetrying || this.#plannedMs <= atMs) return;
+    this.#plannedMs = atMs;
+    this.#scheduler.at(atMs, () => {
+      if (this.#isDead || this.#plannedMs !== atMs) return;
+      this.#plannedMs = Infinity;
+      if (this.#committing === null && !this.#isRetrying) this.#commit();
+    });
+  }
+
+  #commit(): void {
+    const batch = this.#pending;
+    if (batch.length === 0) return;
+    this.#pending = [];
+    this.#committing = batch;
+    this.#weigh();
+    this.#scheduler.after(this.#random.within(this.#commitMs), () => {
+      if (!this.#isDead) this.#onCommitDone(batch);
+    });
+  }
+
+  #onCommitDone(batch: readonly Entry[]): void {
+    this.#committing = null;
+    if (this.#disk.isFailing) {
+      this.#pending = [...batch, ...this.#pending];
+      this.#isRetrying = true;
+      this.#scheduler.after(retryMs, () => {
+        this.#isRetrying = false;
+        if (!this.#isDead) this.#commit();
+      });
+      return this.#setWritable(false);
+    }
+    this.#write(batch);
+    this.#setWritable(true);
+    this.#runWaiters();
+    this.#commitSoon(this.#waiters.length > 0 ? 0 : idleCommitMs);
+  }
+
+  #write(batch: readonly Entry[]): void {
+    for (const { position, record, save } of batch) {
+      if (record !== null) {
+        this.#disk.records.push(record);
+        this.#disk.onCommitted(record);
+      }
+      if (save !== null) this.#disk.stations.set(save.station, save.durable);
+      this.committedPosition = position;
+      this.#disk.position = position;
+    }
+    if (this.#missed > 0) this.#writeGap();
+  }
+
+  #writeGap(): void {
+    this.#position += 1;
+    this.#disk.records.push({
+      type: 'gap',
+      at: this.#scheduler.nowMs,
+      records: this.#missed,
+      cause: 'not_kept',
+    });
+    this.#missed = 0;
+  }
+
+  #runWaiters(): void {
+    const due = this.#waiters.filter((waiter) => waiter.position <= this.committedPosition);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.position > this.committedPosition);
+    for (const waiter of due) waiter.run();
+  }
+
+  /** Pressed from a number of waiting records on, until half of them are gone. */
+  #weigh(): void {
+    const waiting = this.#pending.length;
+    const isPressed = this.isWritable && waiting > (this.isPressed ? pressedRecords / 2 : pressedRecords);
+    if (isPressed === this.isPressed) return;
+    this.isPressed = isPressed;
+    for (const listener of this.#pressedListeners) listener();
+  }
+
+  #setWritable(isWritable: boolean): void {
+    if (this.isWritable === isWritable) return;
+    this.isWritable = isWritable;
+    this.#weigh();
+    for (const listener of this.#listeners) listener(isWritable);
+  }
+}

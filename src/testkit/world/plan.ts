@@ -1,0 +1,254 @@
+/**
+ * What a seed stands for: who lives in the world, how things are set, and what goes wrong how often.
+ *
+ * Pure. Each seed switches on a different part of the faults (swarm testing), so that rare ones are not always drowned by common ones.
+ */
+import type { Assignment, RoutingTable } from '../../core/routing/table.ts';
+import type { StationSettings } from '../../core/station/events.ts';
+import type { BackendSettings, Settings } from '../../ports/settings.ts';
+import { ocppVersions } from '../../protocol/version.ts';
+import { backendDefaults, misbehaviours, type BackendOptions, type Misbehaviour } from '../backend-life.ts';
+import type { LifeSpec } from '../life-state.ts';
+import { createRandom, type Random, type Range } from '../random.ts';
+
+/** What can go wrong with the world at large. */
+export const faults = [
+  'cut_station',
+  'cut_backend',
+  'hang_backend',
+  'refuse_dials',
+  'deaf_dials',
+  'accept_then_close',
+  'fail_disk',
+  'kill_gateway',
+  'lose_power',
+  'reload',
+  'drain',
+  'burst',
+  'babble',
+  'impostor',
+] as const;
+export type Fault = (typeof faults)[number];
+
+export interface Plan {
+  readonly seed: number;
+  readonly stations: readonly LifeSpec[];
+  /** Stations present credentials: then the newest link wins. */
+  readonly isAuthenticated: boolean;
+  readonly backends: readonly BackendOptions[];
+  readonly latencyMs: Range;
+  readonly commitMs: Range;
+  readonly closeTimeoutMs: number;
+  readonly station: StationSettings;
+  readonly callTimeoutMs: number;
+  /** Actions that a backend other than the primary answers. */
+  readonly split: readonly string[];
+  /** A route by vendor, which moves a station once it has said who it is. */
+  readonly routesByVendor: boolean;
+  readonly faultEveryMs: number;
+  readonly faults: readonly Fault[];
+}
+
+const minuteMs = 60_000;
+const splittable = [
+  'StatusNotification',
+  'SecurityEventNotification',
+  'Authorize',
+  'Heartbeat',
+  'DataTransfer',
+];
+
+export function planOf(seed: number): Plan {
+  const random = createRandom(seed, 'plan');
+  const backends = (random.chance(0.5) ? ['old'] : ['old', 'new']).map((name) =>
+    backendOf(name, seed, random),
+  );
+  const count = 1 + random.below(3);
+  return {
+    seed,
+    stations: Array.from({ length: count }, (_, at) => stationOf(`CP-${at + 1}`, seed, random)),
+    isAuthenticated: random.chance(0.5),
+    backends,
+    latencyMs: random.pick([
+      [1, 5],
+      [5, 80],
+      [20, 400],
+    ] as const),
+    commitMs: random.pick([
+      [1, 3],
+      [2, 20],
+      [10, 300],
+    ] as const),
+    closeTimeoutMs: 5_000,
+    station: {
+      callTimeoutMs: 15_000,
+      pingIntervalMs: minuteMs,
+      pongTimeoutMs: 20_000,
+      callsPerSecond: random.pick([5, 20, Infinity]),
+      connectsPerHour: random.pick([120, Infinity]),
+    },
+    callTimeoutMs: 15_000,
+    split:
+      backends.length > 1 && random.chance(0.6) ? [random.pick(splittable), random.pick(splittable)] : [],
+    routesByVendor: backends.length > 1 && random.chance(0.3),
+    faultEveryMs: random.pick([minuteMs / 2, 3 * minuteMs, 10 * minuteMs]),
+    faults: someOf(faults, random),
+  };
+}
+
+function stationOf(id: string, seed: number, random: Random): LifeSpec {
+  return {
+    id,
+    seed,
+    offers: [random.pick(ocppVersions)],
+    idleMs: [10_000, 5 * minuteMs],
+    chargingMs: [2 * minuteMs, 30 * minuteMs],
+    meterIntervalMs: random.pick([30_000, 60_000]),
+    powerCutEveryMs: random.pick([Infinity, 20 * minuteMs, 60 * minuteMs]),
+    answerDelayMs: random.pick([
+      [0, 500],
+      [0, 20_000],
+    ] as const),
+    retryIds: random.pick(['new', 'same'] as const),
+    // Longer than the gateway waits for a backend, so that silence is the gateway's to end.
+    callTimeoutMs: 45_000,
+  };
+}
+
+function backendOf(name: string, seed: number, random: Random): BackendOptions {
+  const misbehave: Partial<Record<Misbehaviour, number>> = {};
+  for (const kind of someOf(misbehaviours, random)) misbehave[kind] = random.pick([0.003, 0.03]);
+  return {
+    ...backendDefaults,
+    name,
+    seed,
+    answerDelayMs: random.pick([
+      [1, 50],
+      [10, 2_000],
+    ] as const),
+    intervalS: random.pick([60, 300]),
+    bootsRefused: random.pick([0, 0.2]),
+    tokensRefused: random.pick([0, 0.1]),
+    commandEveryMs: random.pick([Infinity, minuteMs, 5 * minuteMs]),
+    commandTimeoutMs: random.pick([5_000, 30_000]),
+    misbehave,
+    lateMs: 20_000,
+    floodCommands: random.pick([5, 100]),
+  };
+}
+
+function someOf<Item>(items: readonly Item[], random: Random): Item[] {
+  const share = random.next();
+  return items.filter(() => random.chance(share));
+}
+
+/** A call waits at most its time in the lane and its time in the slot, or that of the command in front of it; a commit comes on top. */
+export function answerWithinMs(plan: Plan): number {
+  return 2 * Math.max(plan.callTimeoutMs, plan.station.callTimeoutMs) + plan.commitMs[1] * 2 + 1_000;
+}
+
+/** What the operator may have changed since the world began. */
+export interface Operated {
+  /** Which backend is the primary of everyone, as a place in the plan's list. */
+  readonly primary: number;
+  /** Counts changes of backend settings that need a new dial. */
+  readonly revision: number;
+}
+
+/** The settings of a process, as the plan and the operator have them. */
+export function settingsOf(plan: Plan, operated: Operated): Settings {
+  const names = plan.backends.map(({ name }) => name);
+  const primary = names[operated.primary % names.length] as string;
+  const other = names[(operated.primary + 1) % names.length] as string;
+  const split = other === primary ? [] : plan.split;
+  const limits = {
+    stationFrameBytes: 131_072,
+    backendFrameBytes: 1_048_576,
+    fragmentsMax: 64,
+    messageTimeoutMs: 30_000,
+    controlFramesPerSecond: 50,
+    handshakesMax: 1_000,
+    handshakeTimeoutMs: 10_000,
+    upgradeTimeoutMs: 15_000,
+    headerBytes: 16_384,
+    closeTimeoutMs: plan.closeTimeoutMs,
+    failuresPerMinute: 20,
+    congestedBytes: 65_536,
+    bufferedBytesMax: 1_048_576,
+  };
+  return {
+    listener: {
+      host: '127.0.0.1',
+      port: 0,
+      tls: null,
+      admit: 'any',
+      hideUnknown: false,
+      auth: 'none',
+      known: new Map(),
+      limits,
+    },
+    admin: { host: '127.0.0.1', port: 0, tokens: [] },
+    storage: { kind: 'sqlite', file: ':memory:' },
+    retention: { framesMs: Infinity, bytesMax: Infinity },
+    backends: new Map(names.map((name) => [name, backendSettings(plan, name)])),
+    routing: routingOf(plan, primary, other, split, operated.revision),
+    station: plan.station,
+    links: limits,
+  };
+}
+
+const redial = { redialFromMs: 1_000, redialToMs: 60_000 };
+
+function backendSettings(plan: Plan, name: string): BackendSettings {
+  return {
+    name,
+    url: `ws://${name}.example/ocpp/{station}`,
+    identity: '{station}',
+    versions: ocppVersions,
+    credentials: { kind: 'none' },
+    headers: new Map(),
+    tls: { ca: null, cert: null, key: null },
+    callTimeoutMs: plan.callTimeoutMs,
+    ...redial,
+    connectsPerSecond: Infinity,
+  };
+}
+
+function routingOf(
+  plan: Plan,
+  primary: string,
+  other: string,
+  split: readonly string[],
+  revision: number,
+): RoutingTable {
+  const actions = new Map(split.map((action) => [action, other]));
+  const fallback: Assignment = { route: 1, group: null, primary, actions };
+  const byVendor: Assignment = { route: 0, group: 'simulators', primary: other, actions: new Map() };
+  const group = {
+    name: 'simulators',
+    stations: null,
+    vendor: 'Busbar*',
+    model: null,
+    firmware: null,
+    tags: null,
+  };
+  return {
+    groups: new Map([[group.name, group]]),
+    routes: [
+      ...(plan.routesByVendor ? [{ stations: null, group: group.name, assignment: byVendor }] : []),
+      { stations: ['*'], group: null, assignment: fallback },
+    ],
+    backends: new Map(
+      plan.backends.map(({ name }) => [
+        name,
+        {
+          name,
+          versions: ocppVersions,
+          callTimeoutMs: plan.callTimeoutMs,
+          ...redial,
+          revision: `r${revision}`,
+        },
+      ]),
+    ),
+  };
+}

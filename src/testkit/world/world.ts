@@ -1,0 +1,356 @@
+/**
+ * A world of stations, backends and one gateway, from a seed: an hour of life with faults, then peace until everything is delivered.
+ *
+ * Deterministic: the same seed and code give the same run, to the byte. The gateway in it is the real one from the station driver down; its ports are simulated.
+ */
+import { checkStationId } from '../../protocol/station-id.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
+import { assert } from '../../std/assert.ts';
+import { violation, type Evidence, type Violation } from '../checkers.ts';
+import { createLedger, noteClosed, noteOpened, noteText, type Ledger } from '../ledger.ts';
+import { createLife } from '../life-state.ts';
+import { createRandom, type Random } from '../random.ts';
+import { BackendPeer } from './backend-peer.ts';
+import { startChaos } from './chaos.ts';
+import { createDisk, openJournal, type Disk, type SimulatedJournal } from './disk.ts';
+import { startProcess, type CreateGateway, type Process } from './gateway.ts';
+import type { LinkPair, LinkWatch } from './link-pair.ts';
+import { Monitor } from './monitor.ts';
+import { Network } from './network.ts';
+import { answerWithinMs, planOf, settingsOf, type Operated, type Plan } from './plan.ts';
+import { Scheduler } from './scheduler.ts';
+import { StationPeer } from './station-peer.ts';
+import { createTrace, type Trace } from './trace.ts';
+import { judge } from './verdict.ts';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly createGateway: CreateGateway;
+  /** Virtual time with faults. */
+  readonly durationMs: number;
+  /** Lines of trace that are kept. */
+  readonly traceMax: number;
+  /** Lives on after something broke, so that every checker has its say; the first break ends the run otherwise. */
+  readonly goesOn?: boolean;
+}
+
+export interface Outcome {
+  readonly seed: number;
+  readonly plan: Plan;
+  readonly violations: readonly Violation[];
+  readonly trace: readonly string[];
+  readonly stats: WorldStats;
+}
+
+export interface WorldStats {
+  /** Virtual time lived. */
+  livedMs: number;
+  events: number;
+  /** Texts at the gateway's ends. */
+  frames: number;
+  kills: number;
+  faults: number;
+  transactions: number;
+  discarded: number;
+  records: number;
+}
+
+/** Virtual time in which everything must be delivered once the faults have stopped. */
+const settleMs = 40 * 60_000;
+
+/** Events beyond any honest run: a machine that wakes itself for ever. */
+const eventsMax = 1_000_000;
+
+/** Enough to know. */
+const violationsMax = 200;
+
+const epochMs = Date.UTC(2026, 0, 1);
+
+/** Lives through one seed. */
+export function runWorld(options: WorldOptions): Outcome {
+  return new World(options).run();
+}
+
+export class World {
+  readonly plan: Plan;
+  readonly scheduler = new Scheduler();
+  readonly stations: StationPeer[] = [];
+  readonly backends = new Map<string, BackendPeer>();
+  readonly network: Network;
+  readonly disk: Disk = createDisk();
+  readonly stats: WorldStats = {
+    livedMs: 0,
+    events: 0,
+    frames: 0,
+    kills: 0,
+    faults: 0,
+    transactions: 0,
+    discarded: 0,
+    records: 0,
+  };
+  readonly trace: Trace;
+  readonly #options: WorldOptions;
+  readonly #monitor: Monitor;
+  /** Backend's name -> station -> what that backend saw. */
+  readonly #ledgers = new Map<string, Map<string, Ledger>>();
+  /** Where in which backend's ledger a link is written down. */
+  readonly #pages = new Map<LinkPair, { readonly ledger: Ledger; readonly link: number }>();
+  readonly #found: Violation[] = [];
+  #isEndless = false;
+  #operated: Operated = { primary: 0, revision: 1 };
+  #journal: SimulatedJournal | null = null;
+  #process: Process | null = null;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    const plan = planOf(options.seed);
+    this.plan = plan;
+    const now = (): number => this.scheduler.nowMs;
+    this.trace = createTrace(now, options.traceMax);
+    this.#monitor = new Monitor({
+      now,
+      callTimeoutMs: Math.min(plan.callTimeoutMs, plan.station.callTimeoutMs),
+      answerWithinMs: answerWithinMs(plan),
+    });
+    this.disk.onCommitted = (record) => this.#monitor.committed(record);
+    this.network = new Network({
+      scheduler: this.scheduler,
+      random: this.random('network'),
+      latencyMs: plan.latencyMs,
+      closeTimeoutMs: plan.closeTimeoutMs,
+      congestedBytes: 65_536,
+      watch: this.#watch(),
+      isAuthenticated: plan.isAuthenticated,
+      backend: (name) => this.backends.get(name) as BackendPeer,
+      served: (pair, version) => this.#onServed(pair, version),
+      opened: (pair, version) => this.#onOpened(pair, version),
+    });
+    plan.backends.forEach((backend, index) => {
+      this.backends.set(
+        backend.name,
+        new BackendPeer(backend, this.scheduler, this.random(backend.name), epochMs, 1 + index * 1_000_000),
+      );
+      this.#ledgers.set(backend.name, new Map());
+    });
+  }
+
+  /** A stream of randomness of its own. */
+  random(stream: string): Random {
+    return createRandom(this.plan.seed, `world/${stream}`);
+  }
+
+  run(): Outcome {
+    const { durationMs } = this.#options;
+    this.startProcess();
+    for (const spec of this.plan.stations) this.#bear(spec.id);
+    const chaos = startChaos(this);
+    this.#pass(durationMs);
+    chaos.stop();
+    for (const station of this.stations) station.feed({ type: 'wind_down' });
+    const endMs = durationMs + settleMs;
+    // Not in step with heartbeats, or one could be on its way each time.
+    while (!this.#isSettled() && this.scheduler.nowMs < endMs) this.#pass(47_011);
+    const holding = this.stations.filter(({ isSettled }) => !isSettled);
+    // Whatever is still on its way comes to its end, also what a last command has brought about.
+    if (holding.length === 0) this.#pass(2 * 60_000);
+    if (!this.#isOver()) this.#finish(holding);
+    this.kill(true);
+    return this.#outcome();
+  }
+
+  /** Starts a process of the gateway on what the disk holds. */
+  startProcess(): void {
+    assert(this.#process === null, 'one process of the gateway runs at a time');
+    const { scheduler, disk, plan } = this;
+    this.#monitor.restarted();
+    this.#journal = openJournal(disk, scheduler, this.random(`journal ${this.stats.kills}`), plan.commitMs);
+    this.#process = startProcess(
+      {
+        createGateway: this.#options.createGateway,
+        scheduler,
+        random: this.random(`gateway ${this.stats.kills}`),
+        journal: this.#journal,
+        dialer: this.network.dialer(),
+        restored: new Map([...disk.stations].map(([id, durable]) => [id, { ...durable }])),
+        epochMs,
+        observer: {
+          onRecord: (record) => this.#monitor.recordMade(record),
+          onSent: () => undefined,
+          onNotice: (station, notice) => {
+            this.trace.note(`${station} gateway`, 'notice', notice);
+            if (notice === 'stale_event') this.#monitor.staleNoticed();
+          },
+          onRefusal: (station, status, reason) =>
+            this.trace.note(`${station} gateway`, 'refuse', `${status} ${reason}`),
+          onBug: (station, bug) =>
+            this.#found.push(
+              violation('bug', station, String(bug), [bug instanceof Error ? (bug.stack ?? '') : '']),
+            ),
+        },
+      },
+      settingsOf(plan, this.#operated),
+    );
+    this.network.door = (arrival) => this.#process?.gateway.onArrival(arrival);
+    this.trace.note('gateway', 'started', '');
+  }
+
+  /** Kills the process: its memory is lost, and with the power everything that peers could learn from its machine. */
+  kill(keepsPower: boolean): void {
+    if (this.#process === null) return;
+    this.trace.note('gateway', 'killed', keepsPower ? '' : 'power lost');
+    this.stats.kills += 1;
+    this.#process.kill();
+    this.#process = null;
+    this.#journal = null;
+    this.network.lose(keepsPower);
+  }
+
+  get isRunning(): boolean {
+    return this.#process !== null;
+  }
+
+  /** Applies other settings to the running process. */
+  reload(change: (operated: Operated) => Operated): void {
+    this.#operated = change(this.#operated);
+    this.trace.note('gateway', 'reload', JSON.stringify(this.#operated));
+    this.#process?.gateway.reload(settingsOf(this.plan, this.#operated));
+  }
+
+  /** Goes down in an orderly way. */
+  drain(spreadMs: number, deadlineMs: number): void {
+    this.trace.note('gateway', 'drain', '');
+    this.#monitor.drainStarted();
+    // Its promise is for a shell in real time; the process is killed at its deadline here.
+    void this.#process?.gateway.drain(spreadMs, deadlineMs);
+  }
+
+  #pass(durationMs: number): void {
+    const endMs = this.scheduler.nowMs + durationMs;
+    this.scheduler.runUntil(endMs, () => {
+      this.stats.events += 1;
+      if (this.stats.events > eventsMax && !this.#isEndless) {
+        this.#isEndless = true;
+        this.#found.push(violation('liveness', '', 'the world does not come to rest', []));
+      }
+      return this.#isOver();
+    });
+    this.stats.livedMs = this.scheduler.nowMs;
+  }
+
+  #isSettled(): boolean {
+    return this.#isOver() || this.stations.every(({ isSettled }) => isSettled);
+  }
+
+  /** Nothing more is to be learned: something broke, or so much that it does not matter what else does. */
+  #isOver(): boolean {
+    const broken = this.#found.length + this.#monitor.violations.length;
+    return this.#isEndless || (broken > 0 && (!this.#options.goesOn || broken >= violationsMax));
+  }
+
+  #bear(id: string): void {
+    const spec = this.plan.stations.find((station) => station.id === id);
+    assert(spec !== undefined && checkStationId(id).ok, 'a station of the plan has a good identity');
+    const { scheduler, network } = this;
+    const station = new StationPeer(createLife(spec, 0), {
+      scheduler,
+      random: this.random(id),
+      epochMs,
+      knock: (who, offers, knock) => network.knock(who, offers, knock),
+      lived: (who, effect) => {
+        if (effect.type !== 'send' && effect.type !== 'answered') this.trace.note(who, effect.type, '');
+      },
+    });
+    this.stations.push(station);
+    scheduler.after(0, () => station.feed({ type: 'tick' }));
+  }
+
+  #onOpened(pair: LinkPair, version: OcppVersion): void {
+    this.trace.note(pair.gateway, 'opened', version);
+    this.#monitor.opened(pair.gateway, version);
+  }
+
+  #watch(): LinkWatch {
+    return {
+      operated: (end, operation, text) => {
+        this.trace.note(end, operation, text);
+        this.#monitor.operated(end, operation, text);
+        if (!end.isGateway && operation === 'send') this.#note(end.pair, 'sent', text);
+      },
+      happens: (end, happening, text) => {
+        this.trace.note(end, `<${happening}`, text);
+        if (end.isGateway) this.stats.frames += 1;
+        this.#monitor.happens(end, happening, text);
+        if (end.isGateway) return;
+        if (happening === 'text') this.#note(end.pair, 'received', text);
+        const ledger = this.#ledgerOf(end.pair);
+        if (happening === 'closed' && ledger !== null) noteClosed(ledger, this.scheduler.nowMs);
+      },
+      happened: (end) => {
+        this.#monitor.happened(end);
+        this.#monitor.looked(this.#journal?.stats.pendingRecords ?? 0);
+      },
+    };
+  }
+
+  /** A backend accepted a link. */
+  #onServed(pair: LinkPair, version: OcppVersion): void {
+    const { station, with: backend } = pair.label;
+    const ledgers = this.#ledgers.get(backend);
+    assert(ledgers !== undefined, 'every backend of the plan keeps ledgers');
+    const ledger = ledgers.get(station) ?? createLedger(station, version);
+    ledgers.set(station, ledger);
+    noteOpened(ledger, this.scheduler.nowMs, version);
+    this.#pages.set(pair, { ledger, link: ledger.links });
+  }
+
+  /** The ledger that a backend keeps of this link, while it is its newest of that station. */
+  #ledgerOf(pair: LinkPair): Ledger | null {
+    const page = this.#pages.get(pair);
+    return page !== undefined && page.ledger.links === page.link ? page.ledger : null;
+  }
+
+  #note(pair: LinkPair, type: 'sent' | 'received', text: string): void {
+    const ledger = this.#ledgerOf(pair);
+    if (ledger !== null) noteText(ledger, type, this.scheduler.nowMs, text);
+  }
+
+  /** Everything that can only be said of a whole run. */
+  #finish(holding: readonly StationPeer[]): void {
+    const evidence: Evidence = {
+      stations: new Map(this.stations.map(({ id, ledger }) => [id, ledger])),
+      backends: this.#ledgers,
+    };
+    for (const { id, life } of holding) {
+      const claim = `${life.queue.length} messages are still held after peace`;
+      this.#found.push(violation('liveness', id, claim, []));
+    }
+    this.#monitor.finished();
+    const { plan, stats } = this;
+    this.#found.push(
+      ...judge({
+        evidence,
+        plan,
+        kills: stats.kills,
+        ownErrors: this.#monitor.ownErrors,
+        endMs: this.scheduler.nowMs,
+        bounds: this.#monitor.bounds(plan.backends.length),
+      }),
+    );
+  }
+
+  #outcome(): Outcome {
+    const { stats, plan, trace, stations, disk } = this;
+    for (const { life } of stations) {
+      stats.transactions += life.stats.transactionsEnded;
+      stats.discarded += life.stats.discarded;
+    }
+    stats.records = disk.records.length;
+    return {
+      seed: plan.seed,
+      plan,
+      violations: [...this.#monitor.violations, ...this.#found],
+      trace: trace.lines(),
+      stats,
+    };
+  }
+}

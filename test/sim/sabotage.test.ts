@@ -1,0 +1,168 @@
+import { rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { breakGateway, type Break } from './sabotage.ts';
+import { firstToBreak } from './seeds.ts';
+
+/** Within so many seeds a break must be seen. */
+const seedsMax = 200;
+
+const breaks: readonly Break[] = [
+  {
+    name: 'a transaction message is answered before the commit',
+    rule: 'D1',
+    file: 'core/station/slot.ts',
+    from: "const when = call.isGuaranteed ? 'afterCommit' : 'now';",
+    to: "const when = 'now' as 'afterCommit' | 'now';",
+  },
+  {
+    name: 'the driver does not wait for the commit that an answer asked for',
+    rule: 'D1',
+    file: 'runtime/station-driver.ts',
+    from: "if (effect.when === 'now') this.#send(effect);",
+    to: 'if (effect.when !== undefined) this.#send(effect);',
+  },
+  {
+    name: 'messages are told apart by their action alone',
+    rule: 'D2',
+    file: 'core/station/from-station.ts',
+    from: '${payloadOf(received.text, received.frame)}',
+    to: '',
+  },
+  {
+    name: 'a silent backend makes a transaction message fail',
+    rule: 'D4',
+    file: 'core/station/upkeep.ts',
+    from: "if (call.isGuaranteed) return closeStation(state, turn, closeCode.tryAgainLater, 'backend_silent');",
+    to: '',
+  },
+  {
+    name: 'a backend for single actions goes and takes calls with it',
+    rule: 'D4',
+    file: 'core/station/station-link.ts',
+    from: 'const own = calls.filter(({ caller }) => caller.epoch === link.epoch);',
+    to: 'const own = calls.filter(() => false);',
+  },
+  {
+    name: 'answers wait for a failing journal as long as it fails',
+    rule: 'D4',
+    file: 'runtime/station-driver.ts',
+    from: 'for (const effect of this.#late.splice(0)) this.#giveUp(effect);',
+    to: '',
+  },
+  {
+    name: 'an answer does not free its slot',
+    rule: 'D4',
+    file: 'core/station/slot.ts',
+    from: '    callee.slot = null;\n    callee.answered',
+    to: '    callee.answered',
+  },
+  {
+    name: 'a payload is parsed and written anew',
+    rule: 'D6',
+    file: 'protocol/frame.ts',
+    from: 'return text.slice(0, frame.idStart) + idToken + text.slice(frame.idEnd);',
+    to: 'return JSON.stringify(JSON.parse(text.slice(0, frame.idStart) + idToken + text.slice(frame.idEnd)));',
+  },
+  {
+    name: 'calls that wait for a lost backend leave no trace',
+    rule: 'D7',
+    file: 'core/station/station-link.ts',
+    from: "recordDropped(state, turn, waiting, 'caller_gone');",
+    to: '',
+  },
+  {
+    name: 'a reply that comes too late is not recorded',
+    rule: 'D7',
+    file: 'core/station/from-backend.ts',
+    from: "if (match.what !== 'open') return recordReceived(state, turn, received, match.what, null);",
+    to: "if (match.what !== 'open') return;",
+  },
+  {
+    name: 'the lane is emptied without a look at the slot',
+    rule: 'S1',
+    file: 'core/station/slot.ts',
+    from: 'if (callee.slot !== null) return;\n  const waiting',
+    to: 'const waiting',
+  },
+  {
+    name: 'frames of an old link of a station count as those of its new one',
+    rule: 'S7',
+    file: 'core/station/step.ts',
+    from: "if (state.link?.epoch !== event.epoch) return notice(turn, 'stale_event');",
+    to: "if (state.link === null) return notice(turn, 'stale_event');",
+  },
+  {
+    name: 'the late end of an old link ends the new one',
+    rule: 'S7',
+    file: 'core/station/step.ts',
+    from: 'if (state.link?.epoch !== epoch) return;\n  markStationGone',
+    to: 'markStationGone',
+  },
+  {
+    name: 'an answer to the old link of a station goes to its new one',
+    rule: 'S7',
+    file: 'core/station/slot.ts',
+    from: 'if (to === null || to.epoch !== call.caller.epoch) {',
+    to: 'if (to === null) {',
+  },
+  {
+    name: 'a station that calls and calls is read on and on',
+    rule: 'S8',
+    file: 'core/station/from-station.ts',
+    from: 'if (laneDepth(backend) >= laneCallsMax) pauseStation(turn, link, pausedForLane);',
+    to: '',
+  },
+  {
+    name: 'a backend may have any number of commands wait',
+    rule: 'S8',
+    file: 'core/station/from-backend.ts',
+    from: 'laneDepth(link) >= laneCallsMax || ',
+    to: '',
+  },
+  {
+    name: 'the newest waiting call goes first',
+    rule: 'order',
+    file: 'core/station/slot.ts',
+    from: 'const waiting = callee.lane?.shift();',
+    to: 'const newest = [...(callee.lane ?? [])].at(-1);\n  const waiting = callee.lane?.takeWhere((call) => call === newest)[0];',
+  },
+  {
+    name: 'a waiting call is sent and stays in its lane',
+    rule: 'duplicates',
+    file: 'core/station/slot.ts',
+    from: 'const waiting = callee.lane?.shift();',
+    to: 'const waiting = turn.context.random() < 0.5 ? callee.lane?.peek() : callee.lane?.shift();',
+  },
+  {
+    name: 'a backend that was down once is never dialled again',
+    rule: 'liveness',
+    file: 'core/station/arrival.ts',
+    from: "backend.phase === 'waiting' && backend.redialAtMs > turn.context.nowMs",
+    to: "backend.phase === 'waiting'",
+  },
+  {
+    name: 'a claim of the code does not hold',
+    rule: 'bug',
+    file: 'core/station/backend-link.ts',
+    from: "if (link.phase !== 'waiting') link.phase = 'idle';",
+    to: '',
+  },
+];
+
+describe('every checker sees what it is there for', () => {
+  test.concurrent.each(breaks)('$rule: $name', { timeout: 120_000 }, async (each) => {
+    const url = await breakGateway(each);
+    try {
+      expect(await firstToBreak(url, each.rule, seedsMax)).not.toBeNull();
+    } finally {
+      await rm(join(dirname(fileURLToPath(url)), '../..'), { recursive: true });
+    }
+  });
+
+  test('every rule is broken by something here', () => {
+    const rules = ['D1', 'D2', 'D4', 'D6', 'D7', 'S1', 'S7', 'S8', 'order', 'duplicates', 'liveness', 'bug'];
+    expect(new Set(breaks.map(({ rule }) => rule))).toEqual(new Set(rules));
+  });
+});

@@ -1,0 +1,69 @@
+/**
+ * One thread of the simulation: lives through the seeds it is sent, with the gateway it was started with.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { describeViolations } from '../../src/testkit/checkers.ts';
+import type { CreateGateway } from '../../src/testkit/world/gateway.ts';
+import { runWorld, type Outcome } from '../../src/testkit/world/world.ts';
+
+export interface Batch {
+  /** Both included. */
+  readonly from: number;
+  readonly to: number;
+  /** Runs go on after a break, so that every checker has its say. */
+  readonly goesOn: boolean;
+}
+
+export interface BatchOutcome {
+  readonly failures: readonly Failure[];
+  readonly lived: Lived;
+}
+
+/** A seed that broke something. */
+export interface Failure {
+  readonly seed: number;
+  /** Rules of the violations, without repetition. */
+  readonly rules: readonly string[];
+  /** What broke, and the end of the trace. */
+  readonly text: string;
+}
+
+/** Sums over seeds. */
+export interface Lived {
+  seeds: number;
+  hours: number;
+  frames: number;
+  kills: number;
+  faults: number;
+  transactions: number;
+}
+
+const hourMs = 3_600_000;
+const tailLines = 40;
+const { createGateway } = (await import(String(workerData))) as { createGateway: CreateGateway };
+
+parentPort?.on('message', ({ from, to, goesOn }: Batch) => {
+  const failures: Failure[] = [];
+  const lived: Lived = { seeds: 0, hours: 0, frames: 0, kills: 0, faults: 0, transactions: 0 };
+  for (let seed = from; seed <= to; seed += 1) {
+    const { violations, stats } = live(seed, goesOn, 0);
+    lived.seeds += 1;
+    lived.hours += stats.livedMs / hourMs;
+    lived.frames += stats.frames;
+    lived.kills += stats.kills;
+    lived.faults += stats.faults;
+    lived.transactions += stats.transactions;
+    if (violations.length === 0) continue;
+    // The same run again, this time with its trace: cheaper than a trace of every good one.
+    const trace = goesOn ? [] : live(seed, goesOn, tailLines).trace;
+    const text = `seed ${seed}: ${describeViolations(violations)}\n${trace.join('\n')}`;
+    failures.push({ seed, rules: [...new Set(violations.map(({ rule }) => rule))], text });
+  }
+  const outcome: BatchOutcome = { failures, lived };
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+  parentPort?.postMessage(outcome);
+});
+
+function live(seed: number, goesOn: boolean, traceMax: number): Outcome {
+  return runWorld({ seed, createGateway, durationMs: hourMs, traceMax, goesOn });
+}

@@ -1,0 +1,68 @@
+/**
+ * Many seeds at once, on as many threads as there are cores, with the gateway's own code or a broken copy of it.
+ */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { Batch, BatchOutcome, Failure, Lived } from './seeds-worker.ts';
+
+/** Virtual time of each seed that has faults in it. */
+export const hourMs = 3_600_000;
+
+/** The module whose `createGateway` is under test. */
+export const gatewayUrl = new URL('../../src/runtime/gateway.ts', import.meta.url).href;
+
+/** Seeds handed to a thread at a time: few enough for all threads to end together. */
+const batchSeeds = 20;
+
+/** Lives through the seeds from `from` to `to`, both included. */
+export async function liveSeeds(from: number, to: number): Promise<{ failures: Failure[]; lived: Lived }> {
+  const batches: Batch[] = [];
+  for (let seed = from; seed <= to; seed += batchSeeds)
+    batches.push({ from: seed, to: Math.min(to, seed + batchSeeds - 1), goesOn: false });
+  const outcomes: BatchOutcome[] = [];
+  const threads = Array.from({ length: Math.min(4, availableParallelism()) }, async () => {
+    await onThread(gatewayUrl, async (live) => {
+      for (let batch = batches.shift(); batch !== undefined; batch = batches.shift())
+        outcomes.push(await live(batch));
+    });
+  });
+  await Promise.all(threads);
+  const lived: Lived = { seeds: 0, hours: 0, frames: 0, kills: 0, faults: 0, transactions: 0 };
+  for (const outcome of outcomes)
+    for (const key of Object.keys(lived) as (keyof Lived)[]) lived[key] += outcome.lived[key];
+  return { failures: outcomes.flatMap(({ failures }) => failures), lived };
+}
+
+/** Seeds from 1 on until one breaks that rule: which one, and null when none of `seedsMax` does. */
+export async function firstToBreak(url: string, rule: string, seedsMax: number): Promise<number | null> {
+  return onThread(url, async (live) => {
+    for (let seed = 1; seed <= seedsMax; seed += 1) {
+      const { failures } = await live({ from: seed, to: seed, goesOn: true });
+      if (failures.some(({ rules }) => rules.includes(rule))) return seed;
+    }
+    return null;
+  });
+}
+
+type Live = (batch: Batch) => Promise<BatchOutcome>;
+
+async function onThread<Value>(url: string, use: (live: Live) => Promise<Value>): Promise<Value> {
+  const worker = new Worker(new URL('seeds-worker.ts', import.meta.url), { workerData: url });
+  try {
+    return await use((batch) => ask(worker, batch));
+  } finally {
+    await worker.terminate();
+  }
+}
+
+function ask(worker: Worker, batch: Batch): Promise<BatchOutcome> {
+  return new Promise((resolve, reject) => {
+    worker.once('error', reject);
+    worker.once('message', (outcome: BatchOutcome) => {
+      worker.off('error', reject);
+      resolve(outcome);
+    });
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    worker.postMessage(batch);
+  });
+}
