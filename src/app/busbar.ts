@@ -13,6 +13,7 @@ import { createDialer, type WsDialer } from '../adapters/ws/dialer.ts';
 import { listen } from '../adapters/ws/listener.ts';
 import { startApi, type Api, type ApiOptions } from '../api/api.ts';
 import type { ConfigurationProblem } from '../control/configuration/problem.ts';
+import type { DurableStation } from '../core/journal/record.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Journal } from '../ports/journal.ts';
 import type { JournalStore } from '../ports/journal-store.ts';
@@ -27,6 +28,7 @@ import { createJournalFeed } from '../runtime/journal-feed.ts';
 import { createJournal } from '../runtime/journal-writer.ts';
 import { createTrafficMetrics, type TrafficMetrics } from '../runtime/metrics-from-records.ts';
 import { gatewayMetrics } from '../runtime/metrics-of-gateway.ts';
+import type { StationId } from '../protocol/station-id.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { createObserver } from './observer.ts';
 import { busbarVersion } from './version.ts';
@@ -73,7 +75,12 @@ export async function startBusbar(options: BusbarOptions): Promise<Result<Busbar
   const { settings, log } = options;
   const opened = await openStore(settings, log);
   if (!opened.ok) return opened;
-  const plane = await startPlane(settings, opened.value, log);
+  const restored = await readStations(opened.value);
+  if (!restored.ok) {
+    await opened.value.close();
+    return restored;
+  }
+  const plane = startPlane(settings, opened.value, restored.value, log);
   const listener = await listen(settings.listener, plane.door, plane.gatekeeper, log);
   if (!listener.ok) {
     await stopPlane(plane);
@@ -103,7 +110,19 @@ interface Plane {
   readonly door: Door;
 }
 
-async function startPlane(settings: Settings, store: JournalStore, log: Log): Promise<Plane> {
+type Restored = ReadonlyMap<StationId, DurableStation>;
+
+/** What outlived the last process. A reader rejects where its storage is broken: then Busbar does not start on half of it. */
+async function readStations(store: JournalStore): Promise<Result<Restored, StartFault>> {
+  try {
+    return ok(await store.reader.stations());
+  } catch (error) {
+    const { message } = error as Error;
+    return fail({ where: 'storage', reason: `the stations in the journal cannot be read: ${message}` });
+  }
+}
+
+function startPlane(settings: Settings, store: JournalStore, restored: Restored, log: Log): Plane {
   const feed = createJournalFeed(log);
   const journal = createJournal({ store, feed, clock, log });
   const traffic = createTrafficMetrics();
@@ -118,7 +137,7 @@ async function startPlane(settings: Settings, store: JournalStore, log: Log): Pr
     random: Math.random,
     digest: (text) => hash('sha256', text).slice(0, 32),
     randomPrefix: () => randomBytes(8).readBigUInt64BE().toString(36).slice(0, 12),
-    restored: await store.reader.stations(),
+    restored,
   });
   const gatekeeper = createGatekeeper(settings.listener, clock);
   const door: Door = {
@@ -147,6 +166,8 @@ class House implements Busbar {
   readonly #listener: Listener;
   #settings: Settings;
   #isDraining = false;
+  /** The last reload that was asked for. */
+  #reloaded: Promise<unknown> = Promise.resolve();
   /** Set before anyone gets to see the house. */
   api: Api | null = null;
 
@@ -206,9 +227,17 @@ class House implements Busbar {
     };
   }
 
-  async reload(): Promise<Reloaded> {
+  /** One after the other: a slow read of an older file must not undo a newer one. */
+  reload(): Promise<Reloaded> {
+    const reloaded = this.#reloaded.then(() => this.#reload());
+    this.#reloaded = reloaded.catch(() => null);
+    return reloaded;
+  }
+
+  async #reload(): Promise<Reloaded> {
     const next = await this.#options.readAgain();
     if (!next.ok) return next;
+    if (this.#isDraining) return fail([problemAt('reload', 'Busbar is shutting down')]);
     const fixed = findFixed(this.#settings, next.value);
     if (fixed.length > 0) return fail(fixed);
     const { listener, links, retention, admin } = next.value;

@@ -79,6 +79,7 @@ function stopSignal(signal: AbortSignal | undefined): Promise<string> {
   return new Promise((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
+    if (signal?.aborted === true) resolve('abort');
     signal?.addEventListener('abort', () => resolve('abort'), { once: true });
   });
 }
