@@ -7,7 +7,7 @@ import type { FrameKind } from '../../protocol/frame.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { JournalRecord, LinkName, Outcome } from './record.ts';
 
-/** One frame on one link, as the API gives it (contract: `GET /frames`). */
+/** One frame on one link, as the API gives it (docs/reference/api.md). */
 export interface JournalFrame {
   readonly position: number;
   /** Wall clock, milliseconds since 1970. */

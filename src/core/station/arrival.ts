@@ -3,7 +3,7 @@
  *
  * Pure. The upgrade is answered once the primary's link is open, so that connected means connected through. Two links under one identity: with
  * credentials the newest wins, because the old one is usually a dead socket; without them anyone could throw a station out, so a live old link
- * stays and the newcomer is refused (contract: "where pages differ"; CWE-613).
+ * stays and the newcomer is refused (CWE-613; ocpp-go #314).
  */
 import { negotiateVersion } from '../../protocol/version.ts';
 import { assign } from '../routing/table.ts';
