@@ -58,10 +58,22 @@ export interface DataPlane {
   readonly remembered: Map<StationId, DurableStation>;
 }
 
+/** Stations without a driver that are remembered; where the journal brought more, so many. The oldest makes room, and says what it is at its next boot. */
+export const rememberedMax = 100_000;
+
 /** Lets go of a station's driver, and keeps what it knew of the station if that was ever seen. */
-export function forgetDriver(plane: DataPlane, { state }: Driver): void {
-  plane.drivers.delete(state.id);
-  if (state.durable.lastSeenAt !== null) plane.remembered.set(state.id, state.durable);
+export function forgetDriver(plane: Pick<DataPlane, 'drivers' | 'remembered'>, driver: Driver): void {
+  const { drivers, remembered } = plane;
+  const { id, durable } = driver.state;
+  // One that was forgotten before may have a successor, who stays.
+  if (drivers.get(id) !== driver) return;
+  drivers.delete(id);
+  if (durable.lastSeenAt === null) return;
+  if (!remembered.has(id) && remembered.size >= rememberedMax) {
+    const oldest = remembered.keys().next();
+    if (oldest.done !== true) remembered.delete(oldest.value);
+  }
+  remembered.set(id, durable);
 }
 
 export function backendSettingsOf(plane: DataPlane, backend: string): BackendSettings | null {
