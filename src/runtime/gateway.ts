@@ -136,11 +136,13 @@ async function drainAll(plane: DataPlane, spreadMs: number, deadlineMs: number):
   const startMs = plane.clock.nowMs();
   const drivers = [...plane.drivers.values()].filter((driver) => !driver.isIdle);
   const stepMs = spreadMs / Math.max(1, drivers.length);
+  // Links that are busy to the end are closed a little before it, so that they can still be closed in good order.
+  const closingMs = Math.min(closingMaxMs, deadlineMs / 4);
   for (const [index, driver] of drivers.entries()) {
     driver.handle({
       type: 'drain_started',
       closeAtMs: startMs + index * stepMs,
-      deadlineMs: startMs + deadlineMs,
+      deadlineMs: startMs + deadlineMs - closingMs,
     });
   }
   // The drivers' links close by themselves; what is left at the deadline is cut by the caller.
@@ -152,3 +154,5 @@ async function drainAll(plane: DataPlane, spreadMs: number, deadlineMs: number):
 }
 
 const drainPollMs = 20;
+/** The time kept for closing handshakes at the end of a drain. */
+const closingMaxMs = 1_000;

@@ -464,6 +464,22 @@ describe('an upgrade', () => {
   });
 });
 
+describe('a drain', () => {
+  test('closes who is busy to the end in time for the closing handshake', async () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    station.says('[2,"1","Heartbeat",{}]');
+    const drained = hands.gateway.drain(0, 8_000);
+    expect(station.did).toEqual([]);
+    hands.pass(7_000);
+    hands.journal.commit();
+    expect(station.did).toEqual(['close 1012 shutting_down']);
+    station.closes(1012);
+    backend.closes(1001);
+    expect(await drained).toBe(true);
+  });
+});
+
 describe('a bug of ours', () => {
   test('cuts the links of its station, and the next connection gets a new machine', () => {
     const hands = new Hands();
