@@ -22,9 +22,20 @@ const io: CliIo = {
 
 // `busbar station list | head` closes our stdout early; that is no fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (error.code === 'EPIPE') process.exit(0);
+  io.stderr.write(`the result cannot be written: ${error.message}\n`);
+  process.exit(1);
 });
+// A gateway whose log nobody takes any more keeps its stations; there is no place left to say so.
+process.stderr.on('error', () => {});
+
+const nodeMajorMin = 24;
+if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
+  io.stderr.write(
+    `busbar needs Node ${nodeMajorMin}.21 or later, and this is ${process.versions.node} (${process.execPath}); "npm start --" and "npx busbar" in its folder bring their own\n`,
+  );
+  process.exit(2);
+}
 
 const program = createProgram(io, busbarVersion, {
   serve: async (options, its) => (await import('./app/serve.ts')).serve(options, its),

@@ -10,6 +10,7 @@ import type { Log } from '../ports/log.ts';
 import type { MetricsPage } from '../ports/metrics.ts';
 import type { JournalFeed, Registry } from '../ports/registry.ts';
 import type { AdminSettings } from '../ports/settings.ts';
+import { listenFaultText } from '../std/listen-fault.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { namedSchemas } from './answers.ts';
 import { addBackendRoutes } from './backend-routes.ts';
@@ -57,10 +58,9 @@ export async function startApi(options: ApiOptions): Promise<Result<Api, ApiFaul
     await app.listen({ host, port });
   } catch (error) {
     await app.close();
-    const { code, message } = error as NodeJS.ErrnoException;
     return fail({
       fault: 'cannot_listen',
-      detail: `admin.listen ${host}:${port}: ${listenFaults[code ?? ''] ?? message}`,
+      detail: listenFaultText(host, port, error as NodeJS.ErrnoException),
     });
   }
   const bound = (app.addresses()[0] as AddressInfo | undefined)?.port ?? port;
@@ -96,10 +96,3 @@ export async function buildApi(
   await app.ready();
   return { app, streams: routes };
 }
-
-const listenFaults: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the port is taken by another process',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  EACCES: 'this user may not open that port',
-  ENOTFOUND: 'the host name does not resolve',
-};

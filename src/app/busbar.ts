@@ -271,11 +271,22 @@ async function openStore(settings: Settings, log: Log): Promise<Result<JournalSt
   try {
     mkdirSync(dirname(file), { recursive: true });
   } catch (error) {
-    return fail({ where: 'storage', reason: (error as Error).message });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = folderFaults[code ?? ''] ?? `${message}; name another place`;
+    return fail({ where: 'storage', reason: `the folder ${dirname(file)} cannot be made: ${reason}` });
   }
   const opened = await openSqliteJournal({ file, retention: settings.retention, log });
   return opened.ok ? opened : fail({ where: 'storage', reason: opened.fault.detail });
 }
+
+/** Why the folder of the journal cannot be made. */
+const folderFaults: Readonly<Record<string, string>> = {
+  EEXIST: 'there is a file of that name; name another place',
+  ENOTDIR: 'a part of the path is a file; name another place',
+  EACCES: 'this user may not write there; give the right, or name another place',
+  EROFS: 'the file system is read-only; name another place',
+  ENOSPC: 'the disk is full; free space, or name another place',
+};
 
 /** What a running process cannot change: each is refused, so that a reload never half-applies. */
 function findFixed(before: Settings, after: Settings): ConfigurationProblem[] {

@@ -65,6 +65,13 @@ async function readText(file: string): Promise<Result<string, string>> {
   try {
     return ok(await readFile(file, 'utf8'));
   } catch (error) {
-    return fail(`--token-file ${file}: it cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    return fail(`--token-file ${file}: ${fileFaults[code] ?? `it cannot be read (${code})`}`);
   }
 }
+
+const fileFaults: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder; name a file',
+  EACCES: 'this user may not read it',
+};

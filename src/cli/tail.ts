@@ -46,6 +46,7 @@ export async function tail(
   io.signal?.addEventListener('abort', onStop);
   // The reader of a pipe went away, as `| head` does.
   io.stdout.once('error', onStop);
+  if (station !== null) await sayIfUnknown(client, io, station);
   const print = rowPrinter(
     io,
     options.output,
@@ -74,6 +75,13 @@ export async function tail(
     io.signal?.removeEventListener('abort', onStop);
     io.stdout.off('error', onStop);
   }
+}
+
+/** Following a station that is not there yet is no mistake, but a mistyped one looks the same. */
+async function sayIfUnknown(client: Client, io: CliIo, station: string): Promise<void> {
+  const found = await client.station(station);
+  if (!found.ok && found.fault.problem?.status === 404)
+    io.stderr.write(`${neutralised(found.fault.message)} Waiting for it.\n`);
 }
 
 /** Widths that keep the lines of a usual fleet under one another. */

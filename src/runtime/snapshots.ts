@@ -22,13 +22,17 @@ export function createRegistry(plane: DataPlane): Registry {
     station: (id) => {
       const state = plane.drivers.get(id)?.state;
       if (state !== undefined) return stationSnapshot(plane, id, state.durable, state);
-      const durable = plane.remembered.get(id);
+      const durable =
+        plane.remembered.get(id) ?? (plane.settings.listener.known.has(id) ? unseen : undefined);
       return durable === undefined ? null : stationSnapshot(plane, id, durable, null);
     },
     stations: function* stations() {
       for (const [id, { state }] of plane.drivers) yield stationSnapshot(plane, id, state.durable, state);
       for (const [id, durable] of plane.remembered)
         if (!plane.drivers.has(id)) yield stationSnapshot(plane, id, durable, null);
+      for (const id of plane.settings.listener.known.keys())
+        if (!plane.drivers.has(id) && !plane.remembered.has(id))
+          yield stationSnapshot(plane, id, unseen, null);
     },
     backends: () => [...plane.settings.backends.values()].map((backend) => backendSnapshot(plane, backend)),
     get connectedCount() {
@@ -38,6 +42,9 @@ export function createRegistry(plane: DataPlane): Registry {
     },
   };
 }
+
+/** A station that is configured and never came. */
+const unseen: DurableStation = { boot: null, version: null, lastSeenAt: null };
 
 function stationSnapshot(
   plane: DataPlane,

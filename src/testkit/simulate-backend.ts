@@ -8,9 +8,9 @@ import type { CliIo } from '../cli/io.ts';
 import { printRows, type Column } from '../cli/output.ts';
 import type { SimulateBackendOptions } from '../cli/simulate-verbs.ts';
 import { isOcppVersion, ocppVersions } from '../protocol/version.ts';
-import { ok, type Result } from '../std/result.ts';
+import { fail, ok, type Result } from '../std/result.ts';
 import type { BackendStats } from './backend-life.ts';
-import { parseListen, parseMisbehave, readCredentials } from './simulate-options.ts';
+import { areFilesPerStation, parseListen, parseMisbehave, readCredentials } from './simulate-options.ts';
 import { endOf, startProgress, usage } from './simulate-run.ts';
 import { SimulatedBackend, type BackendListen } from './simulated-backend.ts';
 
@@ -57,6 +57,10 @@ type Door = Pick<BackendListen, 'tls' | 'isPasswordRight'>;
 
 /** TLS and the password check. One password serves all stations; a path with `{station}` is not read here. */
 async function readDoor(options: SimulateBackendOptions): Promise<Result<Door, string>> {
+  if (areFilesPerStation(options))
+    return fail(
+      '{station} in a file name is for simulated stations; a simulated backend has one password and certificate',
+    );
   const read = await readCredentials(options, '');
   if (!read.ok) return read;
   const { password, ca, cert, key } = read.value;

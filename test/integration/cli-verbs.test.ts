@@ -290,7 +290,7 @@ describe('which gateway, and with which token', () => {
   });
 
   test.each([
-    [['--token-file', '/nowhere/token'], '--token-file /nowhere/token: it cannot be read (ENOENT)'],
+    [['--token-file', '/nowhere/token'], '--token-file /nowhere/token: there is no such file'],
     [['--admin', 'localhost:9221'], '--admin localhost:9221: write an address such as http://127.0.0.1:9221'],
     [['--count', '0'], 'A whole number from 1 is needed.'],
     [['--output', 'xml'], 'Allowed choices are table, json, csv'],

@@ -142,7 +142,10 @@ function opening(
   } catch (error) {
     database?.close();
     if (resultCodeOf(error) === notADatabaseCode) return notAJournal(file);
-    return fault('cannot_open', `${file} cannot be opened: ${messageOf(error)}`);
+    return fault(
+      'cannot_open',
+      `${file} cannot be opened (${messageOf(error)}); name a file in a folder that this user may write to`,
+    );
   }
 }
 

@@ -25,6 +25,7 @@ import type { Door, DoorRefusal, Gatekeeper, Listener, ListenerFault } from '../
 import type { Log } from '../../ports/log.ts';
 import type { LinkLimits, ListenerSettings } from '../../ports/settings.ts';
 import type { StationId } from '../../protocol/station-id.ts';
+import { listenFaultText } from '../../std/listen-fault.ts';
 import { fail, ok, type Result } from '../../std/result.ts';
 import { WsArrival, type Doorstep } from './arrival.ts';
 import { HandshakeGate } from './handshake-gate.ts';
@@ -96,7 +97,8 @@ class Doorway implements Listener {
 
   bind(host: string, port: number): Promise<Result<null, ListenerFault>> {
     return new Promise((resolve) => {
-      const onError = (error: Error): void => resolve(fail({ message: `stations.listen: ${error.message}` }));
+      const onError = (error: NodeJS.ErrnoException): void =>
+        resolve(fail({ message: listenFaultText(host, port, error) }));
       this.#net.once('error', onError);
       this.#net.listen({ host, port, backlog }, () => {
         this.#net.removeListener('error', onError);
