@@ -30,15 +30,20 @@ export interface Journal {
   readonly committedPosition: number;
   /** Told when `isWritable` changes. */
   onWritableChange(listener: (isWritable: boolean) => void): void;
-  /** Records come faster than they reach the disk, while that works: who makes them should wait. Never true while `isWritable` is false. */
-  readonly isPressed: boolean;
-  /** Told when `isPressed` changes. */
-  onPressedChange(listener: () => void): void;
+  readonly pressure: JournalPressure;
+  /** Told when `pressure` changes. */
+  onPressureChange(listener: () => void): void;
   /** Everything appended so far is on disk, or `timeoutMs` is over (false). */
   flush(timeoutMs: number): Promise<boolean>;
   close(): Promise<void>;
   readonly stats: JournalStats;
 }
+
+/**
+ * Records come faster than they reach the disk: `high`, who makes many should wait; `severe`, everyone should. Always `none` while the journal cannot be
+ * written, since then nobody is to wait for it.
+ */
+export type JournalPressure = 'none' | 'high' | 'severe';
 
 /** Counters since start, for metrics. */
 export interface JournalStats {

@@ -81,7 +81,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     if (!isWritable) for (const driver of plane.drivers.values()) driver.onJournalFailing();
   });
 
-  journal.onPressedChange(() => {
+  journal.onPressureChange(() => {
     for (const driver of plane.drivers.values()) driver.applyPauses();
   });
 

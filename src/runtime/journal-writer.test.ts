@@ -249,18 +249,23 @@ test('a listener or waiter that throws stops neither the journal nor the others'
 
 test('records that come faster than the disk takes them press on their makers, before the bound is reached', async () => {
   open({ commitMs: 100, pendingMax: 4_000_000 });
-  const changes: boolean[] = [];
-  journal.onPressedChange(() => changes.push(journal.isPressed));
+  const changes: string[] = [];
+  journal.onPressureChange(() => changes.push(journal.pressure));
   const text = 'x'.repeat(100_000);
-  for (let count = 0; count < 9; count += 1) journal.append(sentRecord({ text, idStart: 0, idEnd: 0 }));
+  const append = (records: number): void => {
+    for (let count = 0; count < records; count += 1)
+      journal.append(sentRecord({ text, idStart: 0, idEnd: 0 }));
+  };
+  append(2);
   expect(changes).toEqual([]);
-  for (let count = 0; count < 3; count += 1) journal.append(sentRecord({ text, idStart: 0, idEnd: 0 }));
-  expect(changes).toEqual([true]);
-  await pass(210);
-  expect(journal.stats.pendingBytes).toBeGreaterThan(500_000);
-  expect(changes).toEqual([true]);
+  append(7);
+  expect(changes).toEqual(['high']);
+  append(3);
+  expect(changes).toEqual(['high', 'severe']);
+  await pass(310);
+  expect(changes).toEqual(['high', 'severe', 'high']);
   await pass(200);
-  expect(changes).toEqual([true, false]);
+  expect(changes).toEqual(['high', 'severe', 'high', 'none']);
   expect(journal.stats.recordsMissed).toBe(0);
 });
 
@@ -268,10 +273,10 @@ test('a disk that fails presses on nobody: frames are relayed without it', async
   open({ faultOf: () => diskFull, pendingMax: 4_000_000 });
   const text = 'x'.repeat(100_000);
   for (let count = 0; count < 12; count += 1) journal.append(sentRecord({ text, idStart: 0, idEnd: 0 }));
-  expect(journal.isPressed).toBe(true);
+  expect(journal.pressure).toBe('severe');
   await pass(50);
   expect(journal.isWritable).toBe(false);
-  expect(journal.isPressed).toBe(false);
+  expect(journal.pressure).toBe('none');
   journal.append(sentRecord({ text, idStart: 0, idEnd: 0 }));
-  expect(journal.isPressed).toBe(false);
+  expect(journal.pressure).toBe('none');
 });

@@ -2,14 +2,14 @@
  * The journal as the data plane writes it: gathers records, commits them in groups, and says when they are on disk.
  *
  * One commit runs at a time. The next starts as soon as someone waits for it, at a high rate a few milliseconds after the last (journal-pace.ts).
- * Records that nobody waits for go along, or after 50 ms by themselves. When more than a quarter of the bound waits, the journal is pressed until half of that is gone: a
- * load that is too high for the disk makes its makers wait, and never reaches the bound. When the store fails, its batch is tried again every second until it is
+ * Records that nobody waits for go along, or after 50 ms by themselves. A load that is too high for the disk makes its makers wait and never reaches the
+ * bound: the pressure is high from a sixteenth of it, severe from a quarter, each until half of that is gone. When the store fails, its batch is tried again every second until it is
  * taken (and a commit that hangs counts as failed while it does): nobody who waits is told meanwhile, and records beyond a bound are counted, and noted as a gap once the store is back.
  */
 import { encodeRecord } from '../core/journal/codec.ts';
 import type { DurableStation, JournalRecord, StationRecord } from '../core/journal/record.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Journal, JournalStats } from '../ports/journal.ts';
+import type { Journal, JournalPressure, JournalStats } from '../ports/journal.ts';
 import type { CommitFault, JournalStore } from '../ports/journal-store.ts';
 import type { Log } from '../ports/log.ts';
 import type { StationId } from '../protocol/station-id.ts';
@@ -65,8 +65,8 @@ class JournalWriter implements Journal {
   /** Records left out since the bound was reached. Until a commit makes room, all are. */
   #leftOut = 0;
   #isWritable = true;
-  #isPressed = false;
-  readonly #pressedListeners: (() => void)[] = [];
+  #pressure: JournalPressure = 'none';
+  readonly #pressureListeners: (() => void)[] = [];
   #committedPosition: number;
   #commitStartMs = 0;
   readonly stats = new Stats();
@@ -90,12 +90,12 @@ class JournalWriter implements Journal {
     this.#writableListeners.push(listener);
   }
 
-  get isPressed(): boolean {
-    return this.#isPressed;
+  get pressure(): JournalPressure {
+    return this.#pressure;
   }
 
-  onPressedChange(listener: () => void): void {
-    this.#pressedListeners.push(listener);
+  onPressureChange(listener: () => void): void {
+    this.#pressureListeners.push(listener);
   }
 
   append(record: StationRecord): number {
@@ -161,8 +161,7 @@ class JournalWriter implements Journal {
     this.stats.records += 1;
     this.stats.pendingRecords += 1;
     this.stats.pendingBytes += encoded.length;
-    if (!this.#isPressed && this.stats.pendingBytes > this.#pendingMax / 4)
-      this.#setPressed(this.#isWritable);
+    if (this.stats.pendingBytes > this.#pendingMax / 16) this.#press();
     if (batch.body.length >= batchMax) {
       this.#seal();
       this.#plan();
@@ -236,7 +235,7 @@ class JournalWriter implements Journal {
     this.stats.pendingBytes -= batch.body.length;
     this.#noteGap();
     this.#setWritable(true);
-    if (this.stats.pendingBytes < this.#pendingMax / 8) this.#setPressed(false);
+    this.#ease();
     this.#waiters.release(batch.last, (error) =>
       this.#options.log.error('journal_waiter_broken', { error: String(error) }),
     );
@@ -279,16 +278,30 @@ class JournalWriter implements Journal {
     this.#isDue = true;
   }
 
-  #setPressed(isPressed: boolean): void {
-    if (this.#isPressed === isPressed) return;
-    this.#isPressed = isPressed;
-    for (const listener of this.#pressedListeners) listener();
+  /** More than a sixteenth of the bound waits. */
+  #press(): void {
+    if (this.#pressure === 'severe' || !this.#isWritable) return;
+    if (this.stats.pendingBytes > this.#pendingMax / 4) this.#setPressure('severe');
+    else if (this.#pressure === 'none') this.#setPressure('high');
+  }
+
+  /** Half of what raised the pressure is gone. */
+  #ease(): void {
+    const { pendingBytes } = this.stats;
+    if (this.#pressure === 'severe' && pendingBytes < this.#pendingMax / 8) this.#setPressure('high');
+    if (this.#pressure === 'high' && pendingBytes < this.#pendingMax / 32) this.#setPressure('none');
+  }
+
+  #setPressure(pressure: JournalPressure): void {
+    if (this.#pressure === pressure) return;
+    this.#pressure = pressure;
+    for (const listener of this.#pressureListeners) listener();
   }
 
   #setWritable(isWritable: boolean): void {
     if (this.#isWritable === isWritable) return;
     this.#isWritable = isWritable;
-    if (!isWritable) this.#setPressed(false);
+    if (!isWritable) this.#setPressure('none');
     this.#options.log.warn(isWritable ? 'journal_writable' : 'journal_unwritable');
     for (const listener of this.#writableListeners) listener(isWritable);
   }

@@ -3,7 +3,7 @@ import { routing } from '../testkit/station-bench.ts';
 import type { Assignment } from '../core/routing/table.ts';
 import type { StationRecord } from '../core/journal/record.ts';
 import type { DialOutcome, DialRequest, Dialer } from '../ports/dialer.ts';
-import type { Journal } from '../ports/journal.ts';
+import type { Journal, JournalPressure } from '../ports/journal.ts';
 import type { Link, LinkHandler } from '../ports/link.ts';
 import type { Arrival } from '../ports/listener.ts';
 import type { BackendSettings, LinkLimits, Settings } from '../ports/settings.ts';
@@ -71,7 +71,7 @@ class HandLink implements Link {
 class HandJournal implements Journal {
   readonly records: StationRecord[] = [];
   isWritable = true;
-  isPressed = false;
+  pressure: JournalPressure = 'none';
   committedPosition = 0;
   /** Makes the `append` of the next such record throw: a bug of ours. */
   breaksAt: ((record: StationRecord) => boolean) | null = null;
@@ -117,8 +117,8 @@ class HandJournal implements Journal {
     this.#writable(isWritable);
   }
 
-  press(isPressed: boolean): void {
-    this.isPressed = isPressed;
+  press(pressure: JournalPressure): void {
+    this.pressure = pressure;
     this.#pressed();
   }
 
@@ -128,7 +128,7 @@ class HandJournal implements Journal {
     this.#writable = listener;
   }
 
-  onPressedChange(listener: () => void): void {
+  onPressureChange(listener: () => void): void {
     this.#pressed = listener;
   }
 
@@ -412,13 +412,27 @@ describe('a peer that does not take what it is sent', () => {
     expect(hands.notices).not.toContain('backend_unresponsive');
   });
 
+  test('while the disk only lags, none but who has sent much lately is left unread', () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    backend.says(`[3,"nobody","${'x'.repeat(20_000)}"]`);
+    hands.journal.press('high');
+    expect([station.isPaused, backend.isPaused]).toEqual([false, true]);
+    for (let text = 0; text < 5; text += 1) station.says(`[3,"nobody","${'x'.repeat(4_000)}"]`);
+    expect(station.isPaused).toBe(true);
+    for (let second = 0; second < 300; second += 1) hands.pass(1_000);
+    expect([...station.did, ...backend.did]).not.toContain('terminate');
+    hands.journal.press('none');
+    expect([station.isPaused, backend.isPaused]).toEqual([false, false]);
+  });
+
   test('nobody is cut for what was not heard while the journal is pressed', () => {
     const hands = new Hands();
     const { station, backend } = hands.connect();
-    hands.journal.press(true);
+    hands.journal.press('severe');
     expect([station.isPaused, backend.isPaused]).toEqual([true, true]);
     for (let second = 0; second < 300; second += 1) hands.pass(1_000);
-    hands.journal.press(false);
+    hands.journal.press('none');
     expect([...station.did, ...backend.did]).not.toContain('terminate');
     expect(hands.isConnected).toBe(true);
   });

@@ -35,11 +35,19 @@ interface LinkEnd {
   isCongested: boolean;
   /** Closed by us: it gets nothing any more, is read so that the closing handshake ends, and holds up nobody. */
   isClosing: boolean;
+  /** Characters that came lately: halved every second. */
+  lately: number;
+  latelySecond: number;
 }
+
+/** Who sends more than this, in characters as `lately` counts them, waits first when the disk cannot follow. A busy station sends a tenth. */
+const heavyAbove = 16 * 1_024;
 
 /** The one handler of all links. */
 const handler: LinkHandler<LinkEnd> = {
-  onText: ({ driver, backend, epoch }, text) => {
+  onText: (end, text) => {
+    const { driver, backend, epoch } = end;
+    driver.weigh(end, text.length);
     driver.handle(
       backend === null
         ? { type: 'station_frame', epoch, text }
@@ -115,10 +123,11 @@ export class StationDriver implements Sleeper, Driver {
   }
 
   wake(): void {
-    if (this.#isHeldUp) {
+    const isHeldUp = this.#isHeldUp;
+    if (isHeldUp || this.#plane.journal.pressure !== 'none') {
       // Who does not take what it is sent has to show that it lives all the same.
-      const unread = this.#ends.filter((end) => !end.isCongested);
-      this.handle({ type: 'links_unread', epochs: unread.map(({ epoch }) => epoch) });
+      const unread = this.#ends.filter((end) => !end.isCongested && (isHeldUp || this.#isTooHeavy(end)));
+      if (unread.length > 0) this.handle({ type: 'links_unread', epochs: unread.map(({ epoch }) => epoch) });
     }
     this.handle({ type: 'tick' });
   }
@@ -154,23 +163,40 @@ export class StationDriver implements Sleeper, Driver {
     this.#isRunning = false;
   }
 
-  /** Reads from every link, or from none while one of this station's peers does not take what it is sent, or the disk what is to be kept. */
+  /**
+   * Reads from every link; from none while one of this station's peers does not take what it is sent, or the disk not what is to be kept. Where the disk
+   * only lags, who sends much waits, so that the others keep their time.
+   */
   applyPauses(): void {
     const isHeldUp = this.#isHeldUp;
     for (const end of this.#ends) {
       if (end.isClosing) continue;
-      if (isHeldUp || end.isPausedByCore) end.link?.pause();
+      if (isHeldUp || end.isPausedByCore || this.#isTooHeavy(end)) end.link?.pause();
       else end.link?.resume();
     }
   }
 
   get #isHeldUp(): boolean {
-    return this.#plane.journal.isPressed || this.#ends.some((end) => end.isCongested && !end.isClosing);
+    const { pressure } = this.#plane.journal;
+    return pressure === 'severe' || this.#ends.some((end) => end.isCongested && !end.isClosing);
+  }
+
+  #isTooHeavy(end: LinkEnd): boolean {
+    return end.lately > heavyAbove && this.#plane.journal.pressure === 'high';
   }
 
   /** For a link that has just opened. */
   pauseIfPressed(): void {
-    if (this.#plane.journal.isPressed) this.applyPauses();
+    if (this.#plane.journal.pressure !== 'none') this.applyPauses();
+  }
+
+  /** Counts what came on a link. */
+  weigh(end: LinkEnd, characters: number): void {
+    const second = Math.trunc(this.#plane.clock.nowMs() / 1_000);
+    const seconds = Math.min(30, second - end.latelySecond);
+    end.latelySecond = second;
+    end.lately = (end.lately >> seconds) + characters;
+    if (this.#isTooHeavy(end)) this.applyPauses();
   }
 
   forget(end: LinkEnd): void {
@@ -294,6 +320,8 @@ export class StationDriver implements Sleeper, Driver {
       isPausedByCore: false,
       isCongested: false,
       isClosing: false,
+      lately: 0,
+      latelySecond: 0,
     };
     end.link = arrival?.accept(version, handler, end) ?? null;
     if (end.link === null) {
@@ -324,6 +352,8 @@ export class StationDriver implements Sleeper, Driver {
       isPausedByCore: false,
       isCongested: false,
       isClosing: false,
+      lately: 0,
+      latelySecond: 0,
     };
     this.#ends.push(end);
     const forwarded = settings.credentials.kind === 'forward' ? this.#presented() : null;
