@@ -157,6 +157,8 @@ class Doorway implements Listener {
   }
 
   #start(socket: Socket): void {
+    // A half-closed connection may still be answered with a status, but nobody waits for the rest of a TLS handshake: its place is free at once.
+    if (this.#settings.tls !== null) socket.allowHalfOpen = false;
     this.#front.emit('connection', socket);
     // The TLS server reads the socket through its own; the HTTP server waits for us.
     if (this.#settings.tls === null) socket.resume();
