@@ -6,7 +6,7 @@
  */
 import type { DurableStation, JournalRecord, StationRecord } from '../../core/journal/record.ts';
 import { positionsOf } from '../../core/journal/record.ts';
-import type { Journal, JournalStats } from '../../ports/journal.ts';
+import type { Journal, JournalPressure, JournalStats } from '../../ports/journal.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { Random, Range } from '../random.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -76,9 +76,9 @@ class DiskJournal implements SimulatedJournal {
   #isRetrying = false;
   #missed = 0;
   #isDead = false;
-  readonly #pressedListeners: (() => void)[] = [];
+  readonly #pressureListeners: (() => void)[] = [];
   isWritable = true;
-  isPressed = false;
+  pressure: JournalPressure = 'none';
   committedPosition: number;
 
   constructor(disk: Disk, scheduler: Scheduler, random: Random, commitMs: Range) {
@@ -117,8 +117,8 @@ class DiskJournal implements SimulatedJournal {
     this.#listeners.push(listener);
   }
 
-  onPressedChange(listener: () => void): void {
-    this.#pressedListeners.push(listener);
+  onPressureChange(listener: () => void): void {
+    this.#pressureListeners.push(listener);
   }
 
   /** Virtual time cannot be awaited: whoever drains asks for the commit of the last position instead. */
@@ -229,13 +229,14 @@ class DiskJournal implements SimulatedJournal {
     for (const waiter of due) waiter.run();
   }
 
-  /** Pressed from a number of waiting records on, until half of them are gone. */
+  /** From a number of waiting records on the pressure is severe, until half of them are gone. */
   #weigh(): void {
     const waiting = this.#pending.length;
-    const isPressed = this.isWritable && waiting > (this.isPressed ? pressedRecords / 2 : pressedRecords);
-    if (isPressed === this.isPressed) return;
-    this.isPressed = isPressed;
-    for (const listener of this.#pressedListeners) listener();
+    const bound = this.pressure === 'none' ? pressedRecords : pressedRecords / 2;
+    const pressure = this.isWritable && waiting > bound ? 'severe' : 'none';
+    if (pressure === this.pressure) return;
+    this.pressure = pressure;
+    for (const listener of this.#pressureListeners) listener();
   }
 
   #setWritable(isWritable: boolean): void {
