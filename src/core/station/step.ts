@@ -9,6 +9,7 @@ import { letGo, liveBackendLink, markDown, markOpened, retryAfterS } from './bac
 import type { StationContext, StationEvent, Step } from './events.ts';
 import { onBackendText, pumpCalls } from './from-backend.ts';
 import { onStationText } from './from-station.ts';
+import { assertConsistent } from './invariants.ts';
 import { hearFrom } from './liveness.ts';
 import { followRoutes } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
@@ -22,6 +23,7 @@ export function step(state: StationState, event: StationEvent, context: StationC
   tendLanes(state, turn);
   if (state.link === null) proceedAfterProbe(state, turn);
   if (state.drain !== null) tendDrain(state, turn);
+  assertConsistent(state);
   return { records: turn.records, effects: turn.effects, wakeAtMs: nextWakeMs(state, turn) };
 }
 

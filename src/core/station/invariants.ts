@@ -1,0 +1,50 @@
+/**
+ * What must hold of a station between any two steps, whatever came.
+ *
+ * Pure. Asserted after every step, in production too: a machine that broke one of these would wedge or mix up its callers, so it ends here, its links
+ * are cut, and the station keeps what was not answered. A handful of comparisons a step.
+ */
+import { assert } from '../../std/assert.ts';
+import { laneDepth } from './slot.ts';
+import type { BackendLink, PendingArrival, StationLink, StationState } from './state.ts';
+
+export function assertConsistent(state: StationState): void {
+  const { link, arrival, backends } = state;
+  if (link !== null) assertConnected(state, link);
+  if (arrival !== null) assertPending(state, arrival);
+  for (const backend of backends) {
+    assertBackend(backend);
+    if (link === null && arrival === null)
+      assert(backend.phase === 'idle' || backend.phase === 'waiting', 'no backend is held open for nobody');
+  }
+}
+
+/** Connected means connected through. */
+function assertConnected({ assignment, backends }: StationState, link: StationLink): void {
+  assert(assignment !== null, 'a connected station is assigned');
+  assert(
+    backends.some(({ backend, phase }) => backend === assignment.primary && phase === 'open'),
+    'a connected station has its primary',
+  );
+  assert(link.slot !== null || laneDepth(link) === 0, 'no command waits for a free station');
+}
+
+/** An upgrade is answered by something that will come: a pong or its deadline, or the outcome of a dial. */
+function assertPending({ link, backends }: StationState, { phase, assignment }: PendingArrival): void {
+  if (phase.name === 'probing') assert(link !== null, 'only an old link is probed');
+  else {
+    assert(link === null, 'nobody waits for a dial beside an open link');
+    assert(
+      backends.some((backend) => backend.backend === assignment.primary && backend.phase === 'dialling'),
+      'an upgrade waits for the dial of its primary',
+    );
+  }
+}
+
+function assertBackend(backend: BackendLink): void {
+  assert(backend.slot === null || backend.phase === 'open', 'a call is outstanding on an open link only');
+  assert(
+    backend.phase !== 'open' || backend.slot !== null || laneDepth(backend) === 0,
+    'no call waits for a free backend',
+  );
+}
