@@ -45,5 +45,12 @@ export function createObserver(meter: TrafficMeter, log: Log): Observer {
 }
 
 function logLink(log: Log, { station, link, change, version, code, reason }: LinkRecord): void {
-  log.info(`link_${change}`, { station, link, version, code, reason });
+  // A link that opens has no code, and often a closing one no reason.
+  log.info(`link_${change}`, {
+    station,
+    link,
+    version: version ?? undefined,
+    code: code ?? undefined,
+    reason: reason ?? undefined,
+  });
 }

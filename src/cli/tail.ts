@@ -93,7 +93,7 @@ function lineColumns(isFull: boolean): readonly Column<Frame>[] {
     { title: 'direction', valueOf: ({ direction }) => direction.padEnd(3) },
     { title: 'kind', valueOf: ({ kind }) => kind.padEnd(6) },
     { title: 'action', valueOf: ({ action }) => neutralised(action ?? '-').padEnd(24) },
-    { title: 'id', valueOf: ({ messageId }) => messageId ?? '-' },
+    { title: 'id', valueOf: ({ messageId }) => neutralised(messageId ?? '-').padEnd(13) },
     {
       title: 'text',
       valueOf: ({ text }) =>

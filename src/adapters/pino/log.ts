@@ -32,7 +32,6 @@ export function createLog({ level, destination }: LogOptions): Log {
     {
       level,
       base: null,
-      messageKey: 'event',
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
@@ -42,7 +41,8 @@ export function createLog({ level, destination }: LogOptions): Log {
     (wanted: Exclude<LogLevel, 'silent'>): Log['info'] =>
     (event, fields) => {
       // What nobody will read is not worth cleaning.
-      if (lines.isLevelEnabled(wanted)) lines[wanted](fields === undefined ? {} : cleaned(fields), event);
+      if (lines.isLevelEnabled(wanted))
+        lines[wanted]({ event, ...(fields === undefined ? {} : cleaned(fields)) });
     };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
