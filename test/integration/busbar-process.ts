@@ -17,12 +17,15 @@ const compileCache = join(tmpdir(), 'busbar-test-compile-cache');
 
 export class BusbarProcess {
   readonly #config: string;
+  readonly #onLine: (line: string) => void;
   #child: ChildProcess | null = null;
   /** Its log since the last start: what went wrong when a test fails. */
   log: string[] = [];
 
-  constructor(config: string) {
+  /** `onLine` sees every line of its log, of which `log` keeps the first. */
+  constructor(config: string, onLine: (line: string) => void = () => {}) {
     this.#config = config;
+    this.#onLine = onLine;
   }
 
   get pid(): number {
@@ -45,6 +48,7 @@ export class BusbarProcess {
       child.once('exit', (code) => reject(new Error(`Busbar ended with ${code}\n${this.log.join('\n')}`)));
       createInterface({ input: child.stderr }).on('line', (line) => {
         if (this.log.length < 2_000) this.log.push(line);
+        this.#onLine(line);
         if (!line.includes('"event":"started"')) return;
         clearTimeout(timer);
         resolve();
