@@ -40,7 +40,9 @@ export async function withClient(
   });
   const fault = await act(client, options);
   if (fault === null) return;
-  io.stderr.write(`${neutralised(fault.message)}\n`);
+  const advice =
+    fault.problem?.status === 401 ? ' Name its file with --token-file, or put it into BUSBAR_TOKEN.' : '';
+  io.stderr.write(`${neutralised(fault.message)}${advice}\n`);
   io.setExitCode(1);
 }
 

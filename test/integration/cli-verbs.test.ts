@@ -285,7 +285,7 @@ describe('which gateway, and with which token', () => {
     expect(without).toMatchObject({
       code: 1,
       out: '',
-      err: expect.stringContaining('No valid token') as string,
+      err: expect.stringMatching(/^No valid token.* --token-file, or put it into BUSBAR_TOKEN\.$/m) as string,
     });
   });
 

@@ -175,6 +175,14 @@ describe.concurrent('a gateway that cannot start ends with exit code 1, one line
   });
 });
 
+test('a folder that this user may not write to', async () => {
+  // A folder in the lock's place stands for it: root may write anywhere.
+  await mkdir(join(folder, 'locked.db-lock'));
+  const run = new Run(['serve', '--config', await configured('locked', {})]);
+  expect(await run.ended).toBe(1);
+  expect(run.err).toMatch(/^storage: .*locked\.db-lock cannot be opened .*; name a file in a folder that/);
+});
+
 describe.concurrent('a question that gets no answer ends with exit code 1 and one line', () => {
   test('nothing listens there', async () => {
     const run = new Run(['station', 'list', '--admin', 'http://127.0.0.1:2']);

@@ -95,7 +95,7 @@ export function lockJournal(file: string): Result<DatabaseSync, OpenFault> {
         `${file} is in use by another process: stop it, or give this one a storage of its own`,
       );
     }
-    return fault('cannot_open', `${lockFile} cannot be locked: ${messageOf(error)}`);
+    return cannotOpen(lockFile, error);
   }
 }
 
@@ -142,11 +142,13 @@ function opening(
   } catch (error) {
     database?.close();
     if (resultCodeOf(error) === notADatabaseCode) return notAJournal(file);
-    return fault(
-      'cannot_open',
-      `${file} cannot be opened (${messageOf(error)}); name a file in a folder that this user may write to`,
-    );
+    return cannotOpen(file, error);
   }
+}
+
+function cannotOpen(file: string, error: unknown): Result<never, OpenFault> {
+  const advice = 'name a file in a folder that this user may write to';
+  return fault('cannot_open', `${file} cannot be opened (${messageOf(error)}); ${advice}`);
 }
 
 function migrate(database: DatabaseSync, file: string): OpenFault | null {
