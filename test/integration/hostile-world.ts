@@ -164,7 +164,7 @@ export function percentile(values: readonly number[], share: number): number {
 
 function noteLine(line: string, events: Map<string, number>, strangeLines: string[]): void {
   const event = /"event":"([a-z_]+)"/.exec(line)?.[1];
-  const level = /^\{"level":"(\w+)"/.exec(line)?.[1];
+  const level = /"level":"(\w+)"/.exec(line)?.[1];
   if (event === undefined || level === 'error') strangeLines.push(line.slice(0, 500));
   else events.set(event, (events.get(event) ?? 0) + 1);
 }
