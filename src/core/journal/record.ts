@@ -17,7 +17,8 @@ export type LinkName = 'station' | `backend:${string}`;
  * `relayed`: sent on in the same step. `queued`: it waits for a slot; a `sent` or `dropped` record follows. `joined`: it repeats a
  * guaranteed call that is still open or waiting, and gets that one's answer. `answered`: Busbar answered it itself (a
  * malformed call, a command over the bound) and a `sent` record follows. The rest left the books by a counted reason: `late`, `repeated`
- * and `foreign` are replies that match nothing open; `ignored` is what a version tells us to ignore; `refused` is a frame whose link is being closed.
+ * and `foreign` are replies that match nothing open; `ignored` is what a version tells us to ignore; `refused` is a frame whose
+ * link is being closed, or a SEND that nobody there may have.
  */
 export type Outcome =
   | 'relayed'

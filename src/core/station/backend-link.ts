@@ -129,6 +129,15 @@ export function letGo(
   forget(state, turn, link);
 }
 
+/** Forgets backends that are not configured any more and have no link: a process outlives many configurations. */
+export function dropUnconfigured(state: StationState, turn: Turn): void {
+  for (let at = state.backends.length - 1; at >= 0; at -= 1) {
+    const { backend, phase } = state.backends[at] as BackendLink;
+    if ((phase === 'idle' || phase === 'waiting') && factsOf(turn, backend) === null)
+      state.backends.splice(at, 1);
+  }
+}
+
 /** Seconds after which a refused station may try again: when the back-off is over, and at least one. */
 export function retryAfterS(turn: Turn, link: BackendLink): number {
   return Math.max(1, Math.ceil((link.redialAtMs - turn.context.nowMs) / 1_000));

@@ -61,6 +61,17 @@ describe('when it wants to be woken', () => {
   });
 });
 
+test('a backend that is not configured any more is forgotten with its link', () => {
+  const bench = new Bench(vendorAnswersData);
+  bench.connect();
+  opened(bench, 'vendor');
+  const table = routing([{ route: 0, group: null, primary: 'old', actions: new Map() }], ['ocpp1.6']);
+  const backends = new Map([...table.backends].filter(([name]) => name === 'old'));
+  bench.context.routing = { ...table, backends };
+  expect(kinds(bench.do({ type: 'routing_changed' }))).toEqual(['close']);
+  expect(bench.state.backends.map(({ backend }) => backend)).toEqual(['old']);
+});
+
 describe('a station that is not read from', () => {
   test('cannot show that it lives, and is not cut for that', () => {
     const bench = new Bench();

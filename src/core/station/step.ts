@@ -5,7 +5,14 @@
  * in the order given. An event that names an old link changes nothing (S7).
  */
 import { onStationArrived, proceedAfterProbe, refusePending, refuseWhileProbing } from './arrival.ts';
-import { letGo, liveBackendLink, markDown, markOpened, retryAfterS } from './backend-link.ts';
+import {
+  dropUnconfigured,
+  letGo,
+  liveBackendLink,
+  markDown,
+  markOpened,
+  retryAfterS,
+} from './backend-link.ts';
 import type { StationContext, StationEvent, Step } from './events.ts';
 import { onBackendText, pumpCalls } from './from-backend.ts';
 import { onStationText } from './from-station.ts';
@@ -120,6 +127,8 @@ function onBackendRefused(state: StationState, turn: Turn, backend: BackendLink 
 
 function onRoutingChanged(state: StationState, turn: Turn): void {
   refusePending(state, turn, 503, 'The configuration has just changed.', 1);
-  if (state.link !== null) return followRoutes(state, turn);
-  for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');
+  if (state.link !== null) followRoutes(state, turn);
+  else
+    for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');
+  dropUnconfigured(state, turn);
 }
