@@ -218,15 +218,12 @@ export class StationDriver implements Sleeper, Driver {
   }
 
   /** Hands the records to the journal. Returns the position of the last. */
-  #record({ records }: Step): number {
+  #record({ records, isDurableChanged }: Step): number {
     const { journal, observer } = this.#plane;
     let position = 0;
-    let isDurableChanged = false;
     for (const record of records) {
       position = journal.append(record);
       observer.onRecord(record);
-      if (record.type === 'booted' || (record.type === 'link' && record.link === 'station'))
-        isDurableChanged = true;
     }
     if (isDurableChanged) journal.saveStation(this.state.id, this.state.durable);
     return position;

@@ -129,6 +129,8 @@ export type Effect =
 export interface Step {
   readonly records: readonly StationRecord[];
   readonly effects: readonly Effect[];
+  /** The records change what outlives the process: it is to be saved with them. */
+  readonly isDurableChanged: boolean;
   /** Monotonic time of the next `tick` wanted, or Infinity. */
   readonly wakeAtMs: number;
 }

@@ -137,6 +137,22 @@ describe('commands of a link that goes', () => {
   });
 });
 
+test('what outlives the process is saved when the station’s link or boot changes it, and for nothing else', () => {
+  const bench = new Bench();
+  const changes = (event: () => unknown): boolean => {
+    event();
+    return bench.last.isDurableChanged;
+  };
+  expect(changes(() => bench.arrive())).toBe(false);
+  expect(changes(() => opened(bench, 'old'))).toBe(true);
+  expect(changes(() => bench.fromStation('[2,"1","Heartbeat",{}]'))).toBe(false);
+  expect(changes(() => bench.fromStation('[2,"2","BootNotification",{"chargePointVendor":"v"}]'))).toBe(true);
+  expect(changes(() => bench.fromStation('[2,"3","BootNotification",{"chargePointVendor":"v"}]'))).toBe(
+    false,
+  );
+  expect(changes(() => bench.do({ type: 'station_lost', epoch: 1, code: null, reason: '' }))).toBe(true);
+});
+
 describe('the books', () => {
   const boot = '[2,"boot","BootNotification",{"chargePointVendor":"ABB","chargePointModel":"T"}]';
 

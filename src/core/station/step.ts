@@ -25,13 +25,14 @@ import { notice, type Turn } from './turn.ts';
 import { nextWakeMs, onBackendDown, onTick, tendDrain, tendLanes } from './upkeep.ts';
 
 export function step(state: StationState, event: StationEvent, context: StationContext): Step {
-  const turn: Turn = { context, records: [], effects: [] };
+  const turn: Turn = { context, records: [], effects: [], isDurableChanged: false };
   decide(state, turn, event);
   tendLanes(state, turn);
   if (state.link === null) proceedAfterProbe(state, turn);
   if (state.drain !== null) tendDrain(state, turn);
   assertConsistent(state);
-  return { records: turn.records, effects: turn.effects, wakeAtMs: nextWakeMs(state, turn) };
+  const { records, effects, isDurableChanged } = turn;
+  return { records, effects, isDurableChanged, wakeAtMs: nextWakeMs(state, turn) };
 }
 
 function decide(state: StationState, turn: Turn, event: StationEvent): void {

@@ -13,6 +13,8 @@ export interface Turn {
   readonly context: StationContext;
   readonly records: StationRecord[];
   readonly effects: Effect[];
+  /** What outlives the process is another than before the step. */
+  isDurableChanged: boolean;
 }
 
 /** A frame as it came in: its text, where its parts are, on which link. */
@@ -33,7 +35,7 @@ export function linkNameOf(link: LinkRef): LinkName {
 
 /** Adds a record that changes what outlives the process. */
 export function recordDurably(state: StationState, turn: Turn, record: StationRecord): void {
-  applyRecord(state.durable, record);
+  if (applyRecord(state.durable, record)) turn.isDurableChanged = true;
   turn.records.push(record);
 }
 
