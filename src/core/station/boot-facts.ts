@@ -5,6 +5,7 @@
  * never turned away for what it does not say.
  */
 import type { OcppVersion } from '../../protocol/version.ts';
+import { ownText } from '../../std/own-text.ts';
 import type { BootFacts } from '../journal/record.ts';
 
 /** Longest value kept; the specifications allow 50 at most. */
@@ -49,5 +50,7 @@ function asObject(value: unknown): Record<string, unknown> | null {
 }
 
 function text(value: unknown): string | null {
-  return typeof value === 'string' ? value.slice(0, charactersMax) : null;
+  if (typeof value !== 'string') return null;
+  if (value.length <= charactersMax) return value;
+  return ownText(value.slice(0, charactersMax));
 }

@@ -6,6 +6,7 @@
  */
 import { BoundedQueue } from '../../std/bounded-queue.ts';
 import { assert } from '../../std/assert.ts';
+import { ownText } from '../../std/own-text.ts';
 import { hasMessageId, idTokenOf, withIdToken, type Frame } from '../../protocol/frame.ts';
 import type { LinkRef } from './events.ts';
 import {
@@ -182,7 +183,11 @@ export function deliverReply(
   }
 }
 
+/** A caller is remembered until the next call is answered; the id of a longer text than this is copied out of it. */
+const sharedTextMax = 1_024;
+
 /** The caller of a received call. */
 export function callerOf(epoch: number, text: string, frame: Frame): Caller {
-  return { epoch, idToken: idTokenOf(text, frame) };
+  const idToken = idTokenOf(text, frame);
+  return { epoch, idToken: text.length > sharedTextMax ? ownText(idToken) : idToken };
 }
