@@ -25,13 +25,15 @@ test.each<[OcppVersion, string, boolean]>([
   expect(isGuaranteed(version, action)).toBe(expected);
 });
 
-test('registration and billing have one authority', () => {
+test('registration and what is guaranteed have one authority', () => {
   for (const action of [
     'BootNotification',
     'StartTransaction',
     'StopTransaction',
     'MeterValues',
     'TransactionEvent',
+    'SecurityEventNotification',
+    'NotifySettlement',
   ]) {
     expect(primaryOnlyActions.has(action)).toBe(true);
   }

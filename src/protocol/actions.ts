@@ -18,11 +18,11 @@ export function isGuaranteed(version: OcppVersion, action: string): boolean {
   return guaranteed[version].has(action);
 }
 
-/** The actions that have one authority, the primary: they decide registration and billing and cannot be split by a route. */
+/**
+ * The actions that have one authority, the primary: registration and everything guaranteed. A guaranteed message whose authority is down can
+ * only be kept by closing the station's link, and a link should not depend on more backends than one.
+ */
 export const primaryOnlyActions: ReadonlySet<string> = new Set([
   'BootNotification',
-  'StartTransaction',
-  'StopTransaction',
-  'MeterValues',
-  'TransactionEvent',
+  ...Object.values(guaranteed).flatMap((actions) => [...actions]),
 ]);

@@ -149,7 +149,7 @@ function checkAction(
   if (primaryOnlyActions.has(action))
     report.add(
       path,
-      'boots, transactions and meter values have one authority, the primary, since they decide registration and billing',
+      'boots, transactions, meter values and security events have one authority, the primary: a station’s link depends on where they go',
       'remove it',
     );
   if (!Object.hasOwn(entries, backend)) {

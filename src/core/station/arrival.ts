@@ -8,7 +8,7 @@
 import { negotiateVersion } from '../../protocol/version.ts';
 import { assign } from '../routing/table.ts';
 import { backendLinkOf, dial, factsOf, letGo, retryAfterS } from './backend-link.ts';
-import { takeToken, tokenInMs } from './bucket.ts';
+import { hasToken, takeToken, tokenInMs } from './bucket.ts';
 import type { Effect, StationEvent } from './events.ts';
 import { stationFacts } from './rerouting.ts';
 import { admit, closeCode, displace } from './station-link.ts';
@@ -33,7 +33,8 @@ export function onStationArrived(state: StationState, turn: Turn, event: Arrived
   if (state.drain !== null) return refuse(503, 'Busbar is shutting down.', 10);
   if (!context.isJournalWritable) return refuse(503, 'The journal cannot be written.', 10);
   const perSecond = context.settings.connectsPerHour / 3_600;
-  if (!takeToken(state.connects, perSecond, context.settings.connectsPerHour, context.nowMs)) {
+  // Taken when it is let in: a station that is turned away for want of a backend must find the door open once that is back.
+  if (!hasToken(state.connects, perSecond, context.settings.connectsPerHour, context.nowMs)) {
     return refuse(
       429,
       'This station connects too often.',

@@ -14,6 +14,13 @@ export function takeToken(bucket: Bucket, perSecond: number, burst: number, nowM
   return true;
 }
 
+/** Whether there is a token, without taking it. */
+export function hasToken(bucket: Bucket, perSecond: number, burst: number, nowMs: number): boolean {
+  if (perSecond === Infinity) return true;
+  refill(bucket, perSecond, burst, nowMs);
+  return bucket.tokens >= 1;
+}
+
 /**
  * Takes what has come already, although it may be more than there is: at most one burst is owed. False when something is owed.
  */

@@ -256,3 +256,31 @@ describe('S7: what is of an old link', () => {
     expect(bench.last.wakeAtMs).toBe(Infinity);
   });
 });
+
+describe('a backend that is down for long', () => {
+  test('does not use up the connects of the stations that keep trying', () => {
+    const bench = new Bench();
+    bench.context.settings = { ...bench.context.settings, connectsPerHour: 1 };
+    for (let epoch = 1; epoch <= 5; epoch += 1) {
+      expect(bench.arrive(epoch)).toMatchObject([{ type: 'dial', backend: 'old' }]);
+      const dialled = bench.backendEpoch('old');
+      bench.do({
+        type: 'backend_refused',
+        backend: 'old',
+        epoch: dialled,
+        fault: 'connect_failed',
+        detail: 'x',
+      });
+      bench.context.nowMs += 61_000;
+    }
+  });
+
+  test('and a station that was let in too often is held off', () => {
+    const bench = new Bench();
+    for (let epoch = 1; epoch <= 60; epoch += 1) {
+      bench.connect(epoch);
+      bench.do({ type: 'station_lost', epoch, code: 1000, reason: 'gone' });
+    }
+    expect(bench.arrive(61)).toMatchObject([{ type: 'refuse', status: 429 }]);
+  });
+});

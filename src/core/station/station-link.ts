@@ -6,6 +6,7 @@
  */
 import { callErrorText } from '../../protocol/error-code.ts';
 import { backendLinkOf, dial, factsOf, findBackendLink, letGo } from './backend-link.ts';
+import { takeToken } from './bucket.ts';
 import type {
   BackendLink,
   OpenCall,
@@ -22,8 +23,9 @@ export const closeCode = { goingAway: 1001, policy: 1008, restart: 1012, tryAgai
 /** Answers the upgrade: the station is connected. An older link of it makes way. */
 export function admit(state: StationState, turn: Turn, arrival: PendingArrival): void {
   if (state.link !== null) displace(state, turn);
-  const { nowMs, wallMs } = turn.context;
+  const { nowMs, wallMs, settings } = turn.context;
   const { epoch, version, isAuthenticated, assignment } = arrival;
+  takeToken(state.connects, settings.connectsPerHour / 3_600, settings.connectsPerHour, nowMs);
   state.arrival = null;
   state.assignment = assignment;
   state.link = {
