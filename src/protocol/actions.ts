@@ -24,5 +24,7 @@ export function isGuaranteed(version: OcppVersion, action: string): boolean {
  */
 export const primaryOnlyActions: ReadonlySet<string> = new Set([
   'BootNotification',
-  ...Object.values(guaranteed).flatMap((actions) => [...actions]),
+  ...guaranteed['ocpp1.6'],
+  ...guaranteed['ocpp2.0.1'],
+  ...guaranteed['ocpp2.1'],
 ]);
