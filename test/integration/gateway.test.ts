@@ -252,7 +252,8 @@ describe('a second connection of the same identity', () => {
         const status = peer.isOpen ? 'open' : String(peer.refused?.status);
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
       }
-      expect([...statuses.keys()].toSorted()).toEqual(['409', '429', 'open']);
+      // It may displace itself six times; a token comes back every hundred seconds.
+      expect(Object.fromEntries(statuses)).toEqual({ open: 7, '409': 993 });
       expect(busbar.gateway.registry.connectedCount).toBe(1);
       const links = [...old.links.values()].flat().filter(({ isOpen }) => isOpen);
       expect(links).toHaveLength(1);
