@@ -1,17 +1,17 @@
 /**
  * What relaying costs: processor time a frame, saturated, with the journal on and answers to transaction messages durable before they leave.
  *
- *     node bench/relay.ts [--stations 200] [--seconds 4] [--rounds 7] [--profile FOLDER]
+ *     node bench/relay.ts [--stations 1000] [--seconds 4] [--rounds 7] [--profile FOLDER]
  *
- * A closed loop: every station has one call outstanding. Gateway and bare pipe take turns in every round. Once with MeterValues, each of which waits for its commit,
- * once with heartbeats, statuses and data transfers, which do not.
+ * A closed loop: every station has one call outstanding, and there are so many that the gateway has work while some wait for the disk. Gateway and bare pipe take turns in
+ * every round. Once with MeterValues, each of which waits for its commit, once with heartbeats, statuses and data transfers, which do not.
  */
 import type { Mix } from './rig/messages.ts';
 import { ratios, readOptions, report, type Figure } from './rig/report.ts';
 import { startRig, type Rig } from './rig/rig.ts';
 
 const boundOfA = 1.15;
-const warmUpMs = 3_000;
+const warmUpMs = 6_000;
 
 const {
   stations,
@@ -19,7 +19,7 @@ const {
   rounds,
   figures: file,
   profile,
-} = readOptions({ stations: 200, seconds: 4, rounds: 7 });
+} = readOptions({ stations: 1_000, seconds: 4, rounds: 7 });
 const gateway = await startRig({
   subject: 'gateway',
   ...(profile === undefined ? {} : { nodeArguments: ['--cpu-prof', `--cpu-prof-dir=${profile}`] }),

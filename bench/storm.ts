@@ -3,7 +3,8 @@
  *
  *     node bench/storm.ts [--stations 9000] [--rounds 3] [--tls]
  *
- * A station is up when its upgrade is answered and its backend link is open. With `--tls` the stations' side is TLS 1.3 with an ECDSA certificate, without resumption.
+ * A station is up when its upgrade is answered, which the gateway does when the backend link is open and A before it dials. Afterwards every station says its boot and must get
+ * its answer from the backend, which has a process of its own here. With `--tls` the stations' side is TLS 1.3 with an ECDSA certificate, without resumption.
  */
 import { ratios, readOptions, report } from './rig/report.ts';
 import { requireSockets, startRig, type Subject } from './rig/rig.ts';
@@ -36,7 +37,7 @@ await report(
       rounds: of(gateway, 'seconds'),
       bound: isTls ? boundSeconds.tls : boundSeconds.plain,
     },
-    { bench, name: 'refused', unit: '', rounds: of(gateway, 'refused'), bound: 0 },
+    { bench, name: 'refused', unit: '', rounds: of(gateway, 'refused'), bound: 0, isWorstJudged: true },
     { bench, name: 'longest stall', unit: 'ms', rounds: of(gateway, 'stallMs'), bound: stallBoundMs },
     {
       bench,
@@ -59,7 +60,7 @@ await report(
 );
 
 async function connectAll(subject: Subject): Promise<Storm> {
-  const rig = await startRig({ subject, isTls });
+  const rig = await startRig({ subject, isTls, isBackendApart: true });
   const before = await rig.probe('watch');
   const { ms, refused, firstRefusal } = await rig.connect(stations, null);
   const after = await rig.probe('sample');

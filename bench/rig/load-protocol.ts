@@ -24,7 +24,7 @@ export type LoadOrder =
 
 export interface Connected {
   readonly order: 'connect';
-  /** From the first connection attempt until every station and its backend link are up, or refused. */
+  /** From the first connection attempt until every station is up, or refused; and its backend link, where the backend is in the same process. */
   readonly ms: number;
   readonly refused: number;
   /** The first refusal, for the one who has to find out. */

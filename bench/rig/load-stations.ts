@@ -87,7 +87,7 @@ export class LoadStation {
   #onData(chunk: Buffer): void {
     if (this.#state === 'connecting') {
       const head = chunk.toString('latin1');
-      this.#settle(head.startsWith('HTTP/1.1 101 ') ? null : (head.split('\r\n')[0] ?? ''));
+      this.#settle(head.startsWith('HTTP/1.1 101 ') ? null : head.replaceAll(/\s+/g, ' '));
       return;
     }
     this.#kept = readFrames(this.#kept, chunk, onFrame, this);

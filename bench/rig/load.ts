@@ -1,9 +1,13 @@
 /**
  * A load process: many stations and their backend, told what to do over the IPC channel.
  *
+ *     node bench/rig/load.ts [stations]
+ *
+ * With `stations` it is them alone; another load process is their backend.
+ *
  * Not pure. One for each process under test, so that neither hears of the other's load.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { startLoadBackend } from './load-backend.ts';
 import type { Connected, Driven, LoadAnswer, LoadOrder } from './load-protocol.ts';
 import { LoadStation, type Listener } from './load-stations.ts';
@@ -12,12 +16,14 @@ type Order<Name extends LoadOrder['order']> = Extract<LoadOrder, { order: Name }
 
 /** How long what is outstanding may take when everything else is over. */
 const settleMs = 30_000;
+/** Connections begun in one turn of the event loop. */
+const connectsPerTurn = 50;
 const stations: LoadStation[] = [];
-const backend = await startLoadBackend();
+const backend = process.argv[2] === 'stations' ? null : await startLoadBackend();
 
 process.on('message', (order: LoadOrder) => void obey(order));
 process.once('disconnect', () => process.exit(0));
-say({ backendPort: backend.port });
+say({ backendPort: backend?.port ?? 0 });
 
 async function obey(order: LoadOrder): Promise<void> {
   switch (order.order) {
@@ -44,8 +50,15 @@ async function connect(order: Order<'connect'>): Promise<Connected> {
       if (refusal !== null) refusals.push(refusal);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(wanted, order.inFlight ?? wanted) }, connectNext));
-  await until('every backend link is up', () => backend.links >= stations.length - refusals.length);
+  const connecting: Promise<void>[] = [];
+  while (connecting.length < Math.min(wanted, order.inFlight ?? wanted)) {
+    connecting.push(connectNext());
+    // Stations are on their own: those that have begun answer while others begin. In one go this process would be deaf for seconds.
+    if (connecting.length % connectsPerTurn === 0) await nextTurn();
+  }
+  await Promise.all(connecting);
+  if (backend !== null)
+    await until('every backend link is up', () => backend.links >= stations.length - refusals.length);
   const ms = performance.now() - startMs;
   if (refusals.length === 0) await boot(stations.slice(stations.length - wanted));
   return { order: 'connect', ms, refused: refusals.length, firstRefusal: refusals[0] ?? null };

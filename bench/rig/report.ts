@@ -15,6 +15,8 @@ export interface Figure {
   readonly rounds: readonly number[];
   /** What it must not exceed. Null: it stands beside one that has a bound. */
   readonly bound: number | null;
+  /** The bound is for every round, not for the median. */
+  readonly isWorstJudged?: boolean;
 }
 
 /** Beyond the bound by more than this is a failure; less is noise of a shared machine. */
@@ -42,8 +44,12 @@ export function differences(of: readonly number[], to: readonly number[]): numbe
   return of.map((value, round) => value - (to[round] ?? Number.NaN));
 }
 
-export function hasFailed({ rounds, bound }: Figure): boolean {
-  return bound !== null && !(median(rounds) <= bound * tolerance);
+export function hasFailed(figure: Figure): boolean {
+  return figure.bound !== null && !(judged(figure) <= figure.bound * tolerance);
+}
+
+function judged({ rounds, isWorstJudged = false }: Figure): number {
+  return isWorstJudged ? Math.max(...rounds) : median(rounds);
 }
 
 export function tableOf(figures: readonly Figure[]): string {
@@ -66,7 +72,7 @@ export function tableOf(figures: readonly Figure[]): string {
 
 function verdictOf(figure: Figure): string {
   if (hasFailed(figure)) return 'not held';
-  return median(figure.rounds) <= (figure.bound ?? Infinity) ? 'held' : 'within noise of it';
+  return judged(figure) <= (figure.bound ?? Infinity) ? 'held' : 'within noise of it';
 }
 
 function show(value: number): string {

@@ -19,6 +19,8 @@ export type Subject = 'gateway' | 'pipe' | 'direct';
 export interface RigOptions {
   readonly subject: Subject;
   readonly isTls?: boolean;
+  /** The backend has a process of its own: it answers even while its stations have their hands full with handshakes. */
+  readonly isBackendApart?: boolean;
   /** Extra arguments for Node in the process under test, such as `--cpu-prof`. */
   readonly nodeArguments?: readonly string[];
 }
@@ -61,16 +63,20 @@ export async function requireSockets(stations: number): Promise<void> {
 }
 
 export async function startRig(options: RigOptions): Promise<Rig> {
-  const { subject, isTls = false } = options;
+  const { subject, isTls = false, isBackendApart = false } = options;
   const folder = await mkdtemp(join(tmpdir(), 'busbar-bench-'));
   const load = new Child('load process', loadCore, [join(here, 'load.ts')]);
   const { backendPort } = await load.hear<{ backendPort: number }>('backendPort', startMs);
+  const stationLoad = isBackendApart
+    ? new Child('load process', loadCore, [join(here, 'load.ts'), 'stations'])
+    : load;
+  if (isBackendApart) await stationLoad.hear<{ backendPort: number }>('backendPort', startMs);
   const certificate = isTls ? await issueCertificate(folder) : null;
   const tested = subject === 'direct' ? null : await startSubject(options, folder, backendPort, certificate);
   const port = tested?.port ?? backendPort;
   const ask = async <Answer extends Connected | Driven>(order: LoadOrder): Promise<Answer> => {
-    load.send(order);
-    return await load.hear<Answer>('order', answerMs);
+    stationLoad.send(order);
+    return await stationLoad.hear<Answer>('order', answerMs);
   };
   const probe = async (question: ProbeQuestion): Promise<ProbeSample> => {
     if (tested === null) return { cpuMs: 0, rssBytes: 0, stallMs: 0 };
@@ -89,6 +95,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     },
     async stop() {
       await load.stop('SIGKILL');
+      if (stationLoad !== load) await stationLoad.stop('SIGKILL');
       await tested?.child.stop(options.nodeArguments === undefined ? 'SIGKILL' : 'SIGTERM');
       await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     },
