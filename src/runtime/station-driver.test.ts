@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { routing } from '../testkit/station-bench.ts';
-import type { Assignment } from '../core/routing/table.ts';
+import { plainAssignment, type Assignment } from '../core/routing/table.ts';
 import type { StationRecord } from '../core/journal/record.ts';
 import type { DialOutcome, DialRequest, Dialer } from '../ports/dialer.ts';
 import type { Journal, JournalPressure } from '../ports/journal.ts';
@@ -234,10 +234,7 @@ function backendNamed(name: string): BackendSettings {
 
 function settingsWith(assignment: Partial<Assignment>): Settings {
   const limits = { congestedBytes } as LinkLimits;
-  const table = routing(
-    [{ route: 0, group: null, primary: 'old', actions: new Map(), ...assignment }],
-    ['ocpp1.6'],
-  );
+  const table = routing([{ ...plainAssignment(0, 'old'), ...assignment }], ['ocpp1.6']);
   return {
     listener: {
       host: '',

@@ -3,7 +3,7 @@
  *
  * Pure.
  */
-import type { Assignment, RoutingTable } from '../core/routing/table.ts';
+import { plainAssignment, type Assignment, type RoutingTable } from '../core/routing/table.ts';
 import type { Effect, StationContext, StationEvent, Step } from '../core/station/events.ts';
 import { createStation, type StationState } from '../core/station/state.ts';
 import { step } from '../core/station/step.ts';
@@ -28,7 +28,7 @@ export class Bench {
     this.context = {
       wallMs: 1_700_000_000_000,
       nowMs: 1_000,
-      routing: routing([{ route: 0, group: null, primary: 'old', actions: new Map(), ...primary }], versions),
+      routing: routing([{ ...plainAssignment(0, 'old'), ...primary }], versions),
       settings: {
         callTimeoutMs: 30_000,
         pingIntervalMs: 60_000,
@@ -85,7 +85,15 @@ export function routing(assignments: readonly Assignment[], versions: readonly O
     backends: new Map(
       names.map((name) => [
         name,
-        { name, versions, callTimeoutMs: 30_000, redialFromMs: 1_000, redialToMs: 60_000, revision: 'r1' },
+        {
+          name,
+          versions,
+          callTimeoutMs: 30_000,
+          redialFromMs: 1_000,
+          redialToMs: 60_000,
+          nonBilling: false,
+          revision: 'r1',
+        },
       ]),
     ),
   };

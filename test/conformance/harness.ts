@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startBusbar } from '../../src/app/busbar.ts';
+import { plainAssignment } from '../../src/core/routing/table.ts';
 import type { JournalRecord } from '../../src/core/journal/record.ts';
 import type { JournalReader } from '../../src/ports/journal.ts';
 import type { Log, LogFields } from '../../src/ports/log.ts';
@@ -135,10 +136,12 @@ function settingsFor(options: GatewayOptions, file: string): Settings {
         {
           stations: ['*'],
           group: null,
-          assignment: { route: 0, group: null, primary: 'main', actions: new Map() },
+          assignment: plainAssignment(0, 'main'),
         },
       ],
-      backends: new Map([['main', { name: 'main', versions: ocppVersions, revision: '1', ...pace }]]),
+      backends: new Map([
+        ['main', { name: 'main', versions: ocppVersions, nonBilling: false, revision: '1', ...pace }],
+      ]),
     },
     station: {
       callTimeoutMs: 20_000,

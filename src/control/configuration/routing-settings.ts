@@ -5,7 +5,7 @@
  */
 import { parseFirmwareCondition, type FirmwareCondition } from '../../core/routing/firmware.ts';
 import { matchesPattern } from '../../core/routing/pattern.ts';
-import type { Group, Route, RoutingTable } from '../../core/routing/table.ts';
+import { plainAssignment, type Group, type Route, type RoutingTable } from '../../core/routing/table.ts';
 import { primaryOnlyActions } from '../../protocol/actions.ts';
 import type { ReadBackend } from './backend-settings.ts';
 import { unknownBackend } from './known-stations.ts';
@@ -36,7 +36,10 @@ export function readRouting(
     backends: new Map(
       [...sources.backends].map(([name, { settings, revision }]) => {
         const { versions, callTimeoutMs, redialFromMs, redialToMs } = settings;
-        return [name, { name, versions, callTimeoutMs, redialFromMs, redialToMs, revision }];
+        return [
+          name,
+          { name, versions, callTimeoutMs, redialFromMs, redialToMs, nonBilling: false, revision },
+        ];
       }),
     ),
   };
@@ -129,9 +132,8 @@ function readRoute(
     stations: patternsOf(entry.stations),
     group: entry.group ?? null,
     assignment: {
-      route: index,
+      ...plainAssignment(index, primary),
       group: entry.group ?? null,
-      primary,
       actions: new Map(Object.entries(entry.actions)),
     },
   };

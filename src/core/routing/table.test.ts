@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { StationId } from '../../protocol/station-id.ts';
-import { assign, isMember, type Group, type Route, type RoutingTable, type StationFacts } from './table.ts';
+import {
+  assign,
+  isMember,
+  plainAssignment,
+  type Group,
+  type Route,
+  type RoutingTable,
+  type StationFacts,
+} from './table.ts';
 
 const facts = (changes: Partial<StationFacts> = {}): StationFacts => ({
   id: 'DE-BER-1' as StationId,
@@ -24,7 +32,7 @@ const group = (changes: Partial<Group>): Group => ({
 const route = (index: number, match: { stations?: string[]; group?: string }, primary: string): Route => ({
   stations: match.stations ?? null,
   group: match.group ?? null,
-  assignment: { route: index, group: match.group ?? null, primary, actions: new Map() },
+  assignment: { ...plainAssignment(index, primary), group: match.group ?? null },
 });
 
 const table = (routes: readonly Route[], ...groups: readonly Group[]): RoutingTable => ({

@@ -5,6 +5,7 @@
  * route, so that "did anything change for this station" is a comparison of two references.
  */
 import type { StationId } from '../../protocol/station-id.ts';
+import type { MessageClass } from '../../protocol/message-class.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { compareFirmware, type FirmwareCondition } from './firmware.ts';
 import { matchesPattern } from './pattern.ts';
@@ -44,6 +45,42 @@ export interface Assignment {
   readonly primary: string;
   /** Another authority for a station's call of that action, and for that backend's commands of it. */
   readonly actions: ReadonlyMap<string, string>;
+  /** Backends that get copies; none of them is the primary. A backend stands in it once. */
+  readonly observers: readonly Observer[];
+  /** Who beside the primary may write which configuration keys; the first pattern that matches a key decides. */
+  readonly keys: readonly KeyOwner[];
+  /** Actions of the station that Busbar answers itself though the primary is up. */
+  readonly localAnswers: ReadonlySet<string>;
+  /** Whose `currentTime` the station sees: its primary's, or Busbar's. */
+  readonly clock: 'relay' | 'own';
+}
+
+/** One primary that has and answers everything: what a route gives that says no more. */
+export function plainAssignment(route: number, primary: string): Assignment {
+  return {
+    route,
+    group: null,
+    primary,
+    actions: new Map(),
+    observers: [],
+    keys: [],
+    localAnswers: new Set(),
+    clock: 'relay',
+  };
+}
+
+/** A backend that gets copies of what a station says, and may do at most what is listed. */
+export interface Observer {
+  readonly backend: string;
+  readonly receives: ReadonlySet<MessageClass>;
+  /** Actions it may send to the station; none by default. */
+  readonly commands: ReadonlySet<string>;
+}
+
+/** The one backend that may write the configuration keys (1.6) or variables (2.x, as `Component.Variable`) that match. */
+export interface KeyOwner {
+  readonly pattern: string;
+  readonly backend: string;
 }
 
 /** What a station must know of a backend. `revision` changes whenever its links have to be dialled anew. */
@@ -53,6 +90,8 @@ export interface BackendFacts {
   readonly callTimeoutMs: number;
   readonly redialFromMs: number;
   readonly redialToMs: number;
+  /** It bills nobody: it may be given transactions and tokens as an observer. */
+  readonly nonBilling: boolean;
   readonly revision: string;
 }
 

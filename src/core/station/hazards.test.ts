@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { plainAssignment } from '../routing/table.ts';
 import { Bench, kinds, routing, sent } from '../../testkit/station-bench.ts';
 import type { Effect, StationEvent } from './events.ts';
 import { laneCallsMax, laneOverrunMax } from './state.ts';
@@ -24,10 +25,7 @@ describe('when it wants to be woken', () => {
     const bench = new Bench();
     bench.arrive();
     refused(bench, 'old');
-    bench.context.routing = routing(
-      [{ route: 0, group: null, primary: 'new', actions: new Map() }],
-      ['ocpp1.6'],
-    );
+    bench.context.routing = routing([plainAssignment(0, 'new')], ['ocpp1.6']);
     bench.do({ type: 'routing_changed' });
     bench.arrive(2);
     opened(bench, 'new');
@@ -39,10 +37,7 @@ describe('when it wants to be woken', () => {
     const bench = new Bench(vendorAnswersData);
     bench.connect();
     refused(bench, 'vendor');
-    bench.context.routing = routing(
-      [{ route: 0, group: null, primary: 'old', actions: new Map() }],
-      ['ocpp1.6'],
-    );
+    bench.context.routing = routing([plainAssignment(0, 'old')], ['ocpp1.6']);
     bench.do({ type: 'routing_changed' });
     bench.pass(10_000);
     expectNoSpin(bench);
@@ -65,7 +60,7 @@ test('a backend that is not configured any more is forgotten with its link', () 
   const bench = new Bench(vendorAnswersData);
   bench.connect();
   opened(bench, 'vendor');
-  const table = routing([{ route: 0, group: null, primary: 'old', actions: new Map() }], ['ocpp1.6']);
+  const table = routing([plainAssignment(0, 'old')], ['ocpp1.6']);
   const backends = new Map([...table.backends].filter(([name]) => name === 'old'));
   bench.context.routing = { ...table, backends };
   expect(kinds(bench.do({ type: 'routing_changed' }))).toEqual(['close']);
@@ -159,7 +154,7 @@ describe('the books', () => {
   test('a boot is on record also when what it changes closes the link', () => {
     const bench = new Bench({ actions: new Map([['SecurityEventNotification', 'vendor']]) });
     const group = { name: 'abb', stations: null, vendor: 'ABB', model: null, firmware: null, tags: null };
-    const assignment = { route: 0, group: 'abb', primary: 'old', actions: new Map<string, string>() };
+    const assignment = { ...plainAssignment(0, 'old'), group: 'abb' };
     bench.context.routing = {
       ...bench.context.routing,
       groups: new Map([['abb', group]]),

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { createRandom, type Random } from '../../testkit/random.ts';
 import { Bench, routing } from '../../testkit/station-bench.ts';
 import { ocppVersions, type OcppVersion } from '../../protocol/version.ts';
-import type { RoutingTable } from '../routing/table.ts';
+import { plainAssignment, type RoutingTable } from '../routing/table.ts';
 import type { Effect, LinkRef, StationEvent } from './events.ts';
 
 const walks = 1_000;
@@ -156,9 +156,7 @@ class Walk {
   #reroute(): void {
     const random = this.#random;
     const assignment = (primary: string): RoutingTable['routes'][number]['assignment'] => ({
-      route: 0,
-      group: null,
-      primary,
+      ...plainAssignment(0, primary),
       actions: random.pick<ReadonlyMap<string, string>>([
         new Map(),
         new Map([['DataTransfer', 'vendor']]),

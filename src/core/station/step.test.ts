@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { plainAssignment } from '../routing/table.ts';
 import { Bench, kinds, sent } from '../../testkit/station-bench.ts';
 import type { Effect, StationEvent } from './events.ts';
 import { laneCallsMax } from './state.ts';
@@ -203,7 +204,7 @@ describe('calls of a station', () => {
 
   test('what the station says of itself in a boot moves it to the backend of its group', () => {
     const bench = new Bench();
-    const toNew = { route: 0, group: 'abb', primary: 'new', actions: new Map() };
+    const toNew = { ...plainAssignment(0, 'new'), group: 'abb' };
     const group = { name: 'abb', stations: null, vendor: 'ABB', model: null, firmware: null, tags: null };
     bench.context.routing = {
       ...bench.context.routing,

@@ -3,7 +3,7 @@
  *
  * Pure. Each seed switches on a different part of the faults (swarm testing), so that rare ones are not always drowned by common ones.
  */
-import type { Assignment, RoutingTable } from '../../core/routing/table.ts';
+import { plainAssignment, type Assignment, type RoutingTable } from '../../core/routing/table.ts';
 import type { StationSettings } from '../../core/station/events.ts';
 import type { BackendSettings, Settings } from '../../ports/settings.ts';
 import { ocppVersions } from '../../protocol/version.ts';
@@ -222,8 +222,8 @@ function routingOf(
   revision: number,
 ): RoutingTable {
   const actions = new Map(split.map((action) => [action, other]));
-  const fallback: Assignment = { route: 1, group: null, primary, actions };
-  const byVendor: Assignment = { route: 0, group: 'simulators', primary: other, actions: new Map() };
+  const fallback: Assignment = { ...plainAssignment(1, primary), actions };
+  const byVendor: Assignment = { ...plainAssignment(0, other), group: 'simulators' };
   const group = {
     name: 'simulators',
     stations: null,
@@ -246,6 +246,7 @@ function routingOf(
           versions: ocppVersions,
           callTimeoutMs: plan.callTimeoutMs,
           ...redial,
+          nonBilling: false,
           revision: `r${revision}`,
         },
       ]),
