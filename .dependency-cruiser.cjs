@@ -1,6 +1,6 @@
 /** The layers of ARCHITECTURE.md, as rules. `test/tidy` proves that each of them can fail. */
 const siblings =
-  'station|admission|routing|transactions|commands|outage|quirks|migration|shadow|journal|events|sessions';
+  'station|admission|routing|transactions|commands|outage|quirks|migration|shadow|journal|events|sessions|priming|ids';
 const only = (name, from, allowed) => ({
   name,
   severity: 'error',

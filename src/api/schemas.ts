@@ -78,7 +78,19 @@ export const frame = Type.Object(
     ),
     outcome: Type.Optional(
       oneOf(
-        ['relayed', 'queued', 'answered', 'late', 'repeated', 'joined', 'foreign', 'ignored', 'refused'],
+        [
+          'relayed',
+          'rewritten',
+          'queued',
+          'answered',
+          'consumed',
+          'late',
+          'repeated',
+          'joined',
+          'foreign',
+          'ignored',
+          'refused',
+        ],
         {
           description: 'A received frame: what became of it.',
         },

@@ -25,6 +25,9 @@ export const messageClasses = [
 
 export type MessageClass = (typeof messageClasses)[number];
 
+/** What a backend that listens in gets where nothing is said: enough to know the station, nothing that bills and nothing of drivers. */
+export const defaultReceived: readonly MessageClass[] = ['registration', 'liveness', 'state'];
+
 const classes: Readonly<Record<string, MessageClass>> = {
   BootNotification: 'registration',
   Heartbeat: 'liveness',

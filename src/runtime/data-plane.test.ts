@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { DurableStation } from '../core/journal/record.ts';
-import { createStation } from '../core/station/state.ts';
+import { createStation, durableStation } from '../core/station/state.ts';
 import { checkStationId, type StationId } from '../protocol/station-id.ts';
 import { forgetDriver, rememberedMax, type Driver } from './data-plane.ts';
 
@@ -13,7 +13,7 @@ function idOf(text: string): StationId {
 const nothing = (): void => {};
 
 function driverOf(text: string, lastSeenAt: number | null): Driver {
-  const state = createStation(idOf(text), { boot: null, version: null, lastSeenAt }, 'p');
+  const state = createStation(idOf(text), durableStation({ lastSeenAt }), 'p');
   return {
     state,
     isIdle: true,
@@ -52,7 +52,7 @@ describe('a driver that is let go of', () => {
   test('is remembered up to a bound, the oldest making room', () => {
     const plane = planeWith();
     for (let count = 0; count < rememberedMax; count += 1)
-      plane.remembered.set(idOf(`S${count}`), { boot: null, version: null, lastSeenAt: 1 });
+      plane.remembered.set(idOf(`S${count}`), durableStation({ lastSeenAt: 1 }));
     const driver = driverOf('CP-1', 7);
     plane.drivers.set(driver.state.id, driver);
     forgetDriver(plane, driver);

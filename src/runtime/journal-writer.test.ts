@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { frameRecord, sentRecord } from '../../test/contract/journal-samples.ts';
 import { createMemoryDisk, openMemoryJournal, type MemoryDisk } from '../adapters/memory/journal-store.ts';
 import type { JournalRecord } from '../core/journal/record.ts';
+import { durableStation } from '../core/station/state.ts';
 import type { Journal } from '../ports/journal.ts';
 import type { CommitFault } from '../ports/journal-store.ts';
 import type { StationId } from '../protocol/station-id.ts';
@@ -129,7 +130,7 @@ test('a batch is committed once it is long, before its time', async () => {
 
 test('a station is saved with the records before it, or alone', async () => {
   open();
-  const durable = { boot: null, version: 'ocpp1.6', lastSeenAt: 1 } as const;
+  const durable = durableStation({ version: 'ocpp1.6', lastSeenAt: 1 });
   journal.saveStation(station, durable);
   await pass(100);
   expect(disk.stations.get(station)).toBe(JSON.stringify(durable));

@@ -123,6 +123,8 @@ export function createTrafficMetrics(): TrafficMetrics {
           return;
         case 'link':
         case 'booted':
+        case 'skipped':
+        case 'changed':
         case 'gap':
           return;
       }
@@ -169,9 +171,12 @@ function observeFrame(
   if (latencyMs !== null && !isFromStation) cells.answers.observe(latencyMs / 1000);
   switch (outcome) {
     case 'relayed':
+    case 'rewritten':
     case 'queued':
       // An answer ends the call it answers; the one that asked is on the other side.
       if (kind === 'result' || kind === 'error') countCall(tally, !isFromStation, action, kind);
+      return;
+    case 'consumed':
       return;
     case 'answered':
     case 'joined':

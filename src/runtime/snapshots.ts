@@ -6,7 +6,7 @@
 import type { DurableStation } from '../core/journal/record.ts';
 import { isMember } from '../core/routing/table.ts';
 import { laneDepth } from '../core/station/slot.ts';
-import type { BackendLink, StationState } from '../core/station/state.ts';
+import { durableStation, type BackendLink, type StationState } from '../core/station/state.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type {
   BackendSnapshot,
@@ -44,7 +44,7 @@ export function createRegistry(plane: DataPlane): Registry {
 }
 
 /** A station that is configured and never came. */
-const unseen: DurableStation = { boot: null, version: null, lastSeenAt: null };
+const unseen = durableStation({});
 
 function stationSnapshot(
   plane: DataPlane,

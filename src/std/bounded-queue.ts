@@ -28,6 +28,15 @@ export class BoundedQueue<Item> {
     return true;
   }
 
+  /** Puts an item that was taken back at the head, also where the bound is reached: it was within it before. */
+  putBack(item: Item): void {
+    if (this.#head === 0) this.#items.unshift(item);
+    else {
+      this.#head -= 1;
+      this.#items[this.#head] = item;
+    }
+  }
+
   /** The item that `shift` would take, without taking it. */
   peek(): Item | undefined {
     return this.#items[this.#head];
@@ -43,6 +52,17 @@ export class BoundedQueue<Item> {
       this.#head = 0;
     }
     return item;
+  }
+
+  /** Takes the oldest item that the predicate claims; the others keep their places. */
+  takeFirst(claims: (item: Item) => boolean): Item | undefined {
+    for (let index = this.#head; index < this.#items.length; index += 1) {
+      const item = this.#items[index] as Item;
+      if (!claims(item)) continue;
+      this.#items.splice(index, 1);
+      return item;
+    }
+    return undefined;
   }
 
   /** Takes every item that the predicate claims, in order; the others keep their places. */

@@ -6,6 +6,7 @@
  */
 import { isGuaranteed } from '../protocol/actions.ts';
 import { closedAtMs, exchangesOf, textsOf, type Exchange, type Ledger } from './ledger.ts';
+import { isReplay } from './replays.ts';
 import { contentOf, readMessage } from './wire.ts';
 
 export interface Evidence {
@@ -118,7 +119,7 @@ export interface IdentityRules {
   readonly isOwnError?: (text: string) => boolean;
 }
 
-/** D6: whatever one side received, the other side sent, to the byte, but for the message id. */
+/** D6: whatever one side received, the other side sent, to the byte, but for the message id; a backend may also be told again what the station said before. */
 export function checkIdentity(evidence: Evidence, rules: IdentityRules = {}): Violation[] {
   const found: Violation[] = [];
   const isOwn = (text: string): boolean => readMessage(text)?.type === 4 && rules.isOwnError?.(text) === true;
@@ -128,7 +129,7 @@ export function checkIdentity(evidence: Evidence, rules: IdentityRules = {}): Vi
       ledger === undefined ? [] : textsOf(ledger, 'sent').map(({ text }) => contentOf(text)),
     );
     for (const text of backendTexts(evidence, station, 'received')) {
-      if (!fromStation.has(contentOf(text)) && !isOwn(text)) {
+      if (!fromStation.has(contentOf(text)) && !isOwn(text) && !isToldAgain(text, ledger)) {
         found.push(violation('D6', station, 'a backend received what the station did not send', [text]));
       }
     }
@@ -140,6 +141,12 @@ export function checkIdentity(evidence: Evidence, rules: IdentityRules = {}): Vi
     }
   }
   return found;
+}
+
+function isToldAgain(text: string, station: Ledger | undefined): boolean {
+  const call = readMessage(text);
+  if (call === null || station === undefined) return false;
+  return isReplay(call, () => textsOf(station, 'sent').flatMap((sent) => readMessage(sent.text) ?? []));
 }
 
 export interface SlotRules {

@@ -58,7 +58,18 @@ function frame(
 function sent(link: LinkName, text: string): SentRecord {
   const idEnd = text.indexOf('"', 4) + 1;
   const kind = text.startsWith('[2') ? 'call' : 'error';
-  return { type: 'sent', at: 0, station: id, link, kind, action: 'StopTransaction', text, idStart: 3, idEnd };
+  return {
+    type: 'sent',
+    purpose: 'relay',
+    at: 0,
+    station: id,
+    link,
+    kind,
+    action: 'StopTransaction',
+    text,
+    idStart: 3,
+    idEnd,
+  };
 }
 
 function journal(): JournalEntry[] {

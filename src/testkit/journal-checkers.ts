@@ -127,7 +127,8 @@ function checkLink(
 function checkQueues(journal: readonly JournalEntry[], queued: ReadonlyMap<string, number>): Violation[] {
   const books = new Map<string, { calls: number; answers: number; texts: Map<string, number> }>();
   for (const { record } of journal) {
-    if (record.type === 'gap' || record.type === 'link' || record.type === 'booted') continue;
+    if (record.type !== 'frame' && record.type !== 'sent' && record.type !== 'dropped') continue;
+    if (record.type === 'sent' && record.purpose !== 'relay') continue;
     const book = books.get(record.station) ?? { calls: 0, answers: 0, texts: new Map<string, number>() };
     books.set(record.station, book);
     const isCall = record.type === 'dropped' || record.kind === 'call' || record.kind === 'send';

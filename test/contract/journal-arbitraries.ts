@@ -2,7 +2,14 @@
  * Any journal record at all, for property tests.
  */
 import fc from 'fast-check';
-import type { BootedRecord, FrameRecord, JournalRecord, LinkName } from '../../src/core/journal/record.ts';
+import type {
+  BootedRecord,
+  ChangedRecord,
+  SkippedRecord,
+  FrameRecord,
+  JournalRecord,
+  LinkName,
+} from '../../src/core/journal/record.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 
 const wellFormed = fc.string({ unit: 'binary', maxLength: 40 });
@@ -67,6 +74,8 @@ const anyFrame: fc.Arbitrary<FrameRecord> = fc
       'queued',
       'joined',
       'answered',
+      'rewritten',
+      'consumed',
       'late',
       'repeated',
       'foreign',
@@ -87,12 +96,39 @@ const anyBooted: fc.Arbitrary<BootedRecord> = fc.record({
   boot: fc.record({ vendor: maybeText, model: maybeText, firmware: maybeText, serial: maybeText }),
 });
 
+const anySkipped: fc.Arbitrary<SkippedRecord> = fc.record({
+  type: fc.constant('skipped' as const),
+  at,
+  station,
+  link,
+  copies: fc.nat(),
+  reason: fc.constantFrom('lane_full' as const, 'link_lost' as const),
+});
+
+const anyChanged: fc.Arbitrary<ChangedRecord> = fc.record({
+  type: fc.constant('changed' as const),
+  at,
+  station,
+  change: fc.record({
+    what: fc.constant('verdict' as const),
+    backend: wellFormed,
+    verdict: fc.record({
+      status: fc.constantFrom('Accepted' as const, 'Pending' as const, 'Rejected' as const),
+      intervalS: fc.nat(),
+      boot: fc.nat(),
+    }),
+  }),
+});
+
 /** Any record, with times from 0 to 60 and few stations, so that filters meet something. */
 export const anyRecord: fc.Arbitrary<JournalRecord> = fc.oneof(
   anyFrame,
+  anySkipped,
+  anyChanged,
   fc
     .record({
       type: fc.constant('sent' as const),
+      purpose: fc.constantFrom('relay' as const, 'copy' as const, 'own' as const),
       at,
       station,
       link,

@@ -31,6 +31,7 @@ export function frameRecord(change: Partial<FrameRecord> = {}): FrameRecord {
 export function sentRecord(change: Partial<SentRecord> = {}): SentRecord {
   return {
     type: 'sent',
+    purpose: 'relay',
     at: 1_764_000_000_000,
     station: 'CP-1' as StationId,
     link: 'station',

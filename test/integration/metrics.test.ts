@@ -84,7 +84,13 @@ describe('traffic', () => {
 
   test('a frame sent later is counted when it leaves', async () => {
     const queued: FrameRecord = { ...call, outcome: 'queued', relayedTo: null, relayedIdToken: null };
-    const page = await after(queued, { ...call, type: 'sent', kind: 'call', link: 'backend:old' });
+    const page = await after(queued, {
+      ...call,
+      type: 'sent',
+      purpose: 'relay',
+      kind: 'call',
+      link: 'backend:old',
+    });
     expect(page.get(frames('side="station",backend="",direction="in",kind="call"'))).toBe(1);
     expect(page.get(frames('side="backend",backend="old",direction="out",kind="call"'))).toBe(1);
   });

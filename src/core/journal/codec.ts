@@ -19,12 +19,15 @@ import { positionsOf } from './record.ts';
 import type {
   BootFacts,
   DropReason,
+  DurableChange,
   FrameRecord,
   GapCause,
   JournalRecord,
   LinkName,
   Outcome,
+  SentPurpose,
   SentRecord,
+  SkipReason,
 } from './record.ts';
 
 /** Which records of a body are wanted; what is absent does not filter. */
@@ -99,9 +102,13 @@ function contentOf(record: JournalRecord): string {
       return `R${head}${linkField(relayedTo)}\t${relayedIdToken === null ? '' : relayedIdToken.length}\t${relayedIdToken ?? ''}${record.text}`;
     }
     case 'sent':
-      return `S${record.station}\t${timeText(record.at)}\t${kindLetters[record.kind]}${linkField(record.link)}\t${textField(record.action)}\t${record.idStart}\t${record.idEnd}\t${record.text}`;
+      return `${sentLetters[record.purpose]}${record.station}\t${timeText(record.at)}\t${kindLetters[record.kind]}${linkField(record.link)}\t${textField(record.action)}\t${record.idStart}\t${record.idEnd}\t${record.text}`;
     case 'dropped':
       return `D${record.station}\t${timeText(record.at)}\t${linkField(record.link)}\t${textField(record.action)}\t${record.reason}\t`;
+    case 'skipped':
+      return `K${record.station}\t${timeText(record.at)}\t${linkField(record.link)}\t${record.copies}\t${record.reason}\t`;
+    case 'changed':
+      return `C${record.station}\t${timeText(record.at)}\t${JSON.stringify(record.change)}`;
     case 'link':
       return `L${record.station}\t${timeText(record.at)}\t${linkField(record.link)}\t${record.change}\t${record.version ?? ''}\t${record.code ?? ''}\t${textField(record.reason)}\t`;
     case 'booted': {
@@ -114,6 +121,8 @@ function contentOf(record: JournalRecord): string {
       return unreachable(record, 'every type of record has an encoding');
   }
 }
+
+const sentLetters: Readonly<Record<SentPurpose, string>> = { relay: 'S', copy: 'T', own: 'O' };
 
 const kindLetters: Readonly<Record<FrameKind | 'invalid', string>> = {
   call: 'c',
@@ -129,6 +138,8 @@ const outcomeLetters: Readonly<Record<Outcome, string>> = {
   queued: 'q',
   joined: 'j',
   answered: 'a',
+  rewritten: 'w',
+  consumed: 'c',
   late: 'l',
   repeated: 'p',
   foreign: 'f',
@@ -139,6 +150,7 @@ const outcomeLetters: Readonly<Record<Outcome, string>> = {
 const kindsByLetter = inverse(kindLetters);
 const outcomesByLetter = inverse(outcomeLetters);
 const dropReasons: ReadonlySet<string> = new Set<DropReason>(['caller_gone', 'peer_gone', 'expired']);
+const skipReasons: ReadonlySet<string> = new Set<SkipReason>(['lane_full', 'link_lost']);
 const gapCauses: ReadonlySet<string> = new Set<GapCause>(['not_kept', 'unreadable']);
 
 // Writing a millisecond count takes longer than the rest of a record's head, and the records of one read share it.
@@ -182,7 +194,23 @@ function fieldsToRecord(type: string, station: StationId, at: number, fields: Fi
     case 'R':
       return frameOf(type === 'R', station, at, fields);
     case 'S':
-      return sentOf(station, at, fields);
+      return sentOf('relay', station, at, fields);
+    case 'T':
+      return sentOf('copy', station, at, fields);
+    case 'O':
+      return sentOf('own', station, at, fields);
+    case 'K': {
+      const link = fields.link();
+      const copies = fields.number() ?? 0;
+      const reason = fields.text();
+      return skipReasons.has(reason)
+        ? { type: 'skipped', at, station, link, copies, reason: reason as SkipReason }
+        : null;
+    }
+    case 'C': {
+      const change = fields.json() as DurableChange | null;
+      return change === null ? null : { type: 'changed', at, station, change };
+    }
     case 'D': {
       const link = fields.link();
       const action = fields.string() ?? '';
@@ -259,7 +287,7 @@ function frameOf(isRelayed: boolean, station: StationId, at: number, fields: Fie
   };
 }
 
-function sentOf(station: StationId, at: number, fields: Fields): SentRecord | null {
+function sentOf(purpose: SentPurpose, station: StationId, at: number, fields: Fields): SentRecord | null {
   const kind = kindsByLetter.get(fields.letter());
   const link = fields.link();
   const action = fields.string();
@@ -267,7 +295,7 @@ function sentOf(station: StationId, at: number, fields: Fields): SentRecord | nu
   const idEnd = fields.number() ?? 0;
   const text = fields.rest();
   if (kind === undefined || kind === 'invalid') return null;
-  return { type: 'sent', at, station, link, kind, action, text, idStart, idEnd };
+  return { type: 'sent', purpose, at, station, link, kind, action, text, idStart, idEnd };
 }
 
 /** Reads a record's fields one after another. What is missing or not of its kind marks the record as broken. */
@@ -333,6 +361,18 @@ class Fields {
     const text = this.#body.slice(this.#at, end);
     this.#at = end;
     return text;
+  }
+
+  /** What is left, as the JSON object it must be. */
+  json(): object | null {
+    try {
+      const value: unknown = JSON.parse(this.rest());
+      if (typeof value === 'object' && value !== null) return value;
+    } catch {
+      // A newer program's, or damaged: said below.
+    }
+    this.isBroken = true;
+    return null;
   }
 
   rest(): string {

@@ -1,12 +1,14 @@
 /**
  * What the journal holds: everything that happened to a station, in order.
  *
- * Pure, types only. A record is made inside `step` and gets its position from the journal. Two positions are used by a frame that was
+ * Pure. A record is made inside `step` and gets its position from the journal. Two positions are used by a frame that was
  * received and relayed in the same step, one for each hop, so that every frame on every link has its own.
  */
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { FrameKind } from '../../protocol/frame.ts';
 import type { StationId } from '../../protocol/station-id.ts';
+import type { Verdict } from '../priming/priming.ts';
+import type { StationImage } from '../priming/station-image.ts';
 
 /** `station`, or `backend:` and its configured name. */
 export type LinkName = 'station' | `backend:${string}`;
@@ -16,7 +18,8 @@ export type LinkName = 'station' | `backend:${string}`;
  *
  * `relayed`: sent on in the same step. `queued`: it waits for a slot; a `sent` or `dropped` record follows. `joined`: it repeats a
  * guaranteed call that is still open or waiting, and gets that one's answer. `answered`: Busbar answered it itself (a
- * malformed call, a command over the bound) and a `sent` record follows. The rest left the books by a counted reason: `late`, `repeated`
+ * malformed call, a command over the bound) and a `sent` record follows. `rewritten`: sent on in the same step with an identifier in it changed, so that the
+ * `sent` record that follows holds another text. `consumed`: the answer to a copy or to a call of Busbar's own, which goes no further. The rest left the books by a counted reason: `late`, `repeated`
  * and `foreign` are replies that match nothing open; `ignored` is what a version tells us to ignore; `refused` is a frame whose
  * link is being closed, or a SEND that nobody there may have.
  */
@@ -25,6 +28,8 @@ export type Outcome =
   | 'queued'
   | 'joined'
   | 'answered'
+  | 'rewritten'
+  | 'consumed'
   | 'late'
   | 'repeated'
   | 'foreign'
@@ -54,9 +59,16 @@ export interface FrameRecord {
   readonly latencyMs: number | null;
 }
 
+/**
+ * Why a frame left. `relay`: it is somebody's, in another step than it came in or with more than its id changed, or Busbar's answer to somebody. `copy`: what
+ * the station said, for a backend that listens in. `own`: a call that Busbar makes itself.
+ */
+export type SentPurpose = 'relay' | 'copy' | 'own';
+
 /** A frame that left on a link in another step than it came in, or that Busbar wrote itself. */
 export interface SentRecord {
   readonly type: 'sent';
+  readonly purpose: SentPurpose;
   readonly at: number;
   readonly station: StationId;
   readonly link: LinkName;
@@ -80,6 +92,19 @@ export interface DroppedRecord {
 
 /** Why a queued call was never sent on. */
 export type DropReason = 'caller_gone' | 'peer_gone' | 'expired';
+
+/** Copies that a backend which listens in did not get, counted; written when the next one leaves or its link ends. */
+export interface SkippedRecord {
+  readonly type: 'skipped';
+  readonly at: number;
+  readonly station: StationId;
+  readonly link: LinkName;
+  readonly copies: number;
+  readonly reason: SkipReason;
+}
+
+/** `lane_full`: it answered too slowly. `link_lost`: they waited for a link that went. */
+export type SkipReason = 'lane_full' | 'link_lost';
 
 /** A link of a station opened or closed. */
 export interface LinkRecord {
@@ -111,6 +136,19 @@ export interface BootFacts {
   readonly serial: string | null;
 }
 
+/** Something else that outlives the process is another now: see `DurableChange`. */
+export interface ChangedRecord {
+  readonly type: 'changed';
+  readonly at: number;
+  readonly station: StationId;
+  readonly change: DurableChange;
+}
+
+/** Plain JSON, as the journal keeps it. */
+export type DurableChange =
+  /** What a backend thinks of the station's boot. */
+  { readonly what: 'verdict'; readonly backend: string; readonly verdict: Verdict };
+
 /**
  * Records that are missing before this position, and how many.
  *
@@ -126,7 +164,14 @@ export interface GapRecord {
 
 export type GapCause = 'not_kept' | 'unreadable';
 
-export type StationRecord = FrameRecord | SentRecord | DroppedRecord | LinkRecord | BootedRecord;
+export type StationRecord =
+  | FrameRecord
+  | SentRecord
+  | DroppedRecord
+  | SkippedRecord
+  | LinkRecord
+  | BootedRecord
+  | ChangedRecord;
 export type JournalRecord = StationRecord | GapRecord;
 
 /** The positions a record takes: two where a frame was received and relayed at once. */
@@ -141,4 +186,8 @@ export interface DurableStation {
   version: OcppVersion | null;
   /** Wall clock of the last link change; null before the first. */
   lastSeenAt: number | null;
+  /** What backends that join late are told. */
+  readonly image: StationImage;
+  /** By backend: what it thought of the station's last boot. */
+  readonly verdicts: Record<string, Verdict>;
 }

@@ -3,7 +3,9 @@
  *
  * Pure.
  */
-import type { DurableStation, StationRecord } from '../journal/record.ts';
+import { decode, payloadOf } from '../../protocol/frame.ts';
+import type { DurableChange, DurableStation, FrameRecord, StationRecord } from '../journal/record.ts';
+import { isImaged, learn } from '../priming/station-image.ts';
 
 /** Changes the durable part of a station by a record of it. True when there was something to change. */
 export function applyRecord(durable: DurableStation, record: StationRecord): boolean {
@@ -16,9 +18,33 @@ export function applyRecord(durable: DurableStation, record: StationRecord): boo
       if (record.version !== null) durable.version = record.version;
       durable.lastSeenAt = record.at;
       return true;
+    case 'changed':
+      return applyChange(durable, record.change);
     case 'frame':
+      return isTelling(record) && durable.version !== null
+        ? learn(durable.image, durable.version, record.action ?? '', payloadIn(record), record.at)
+        : false;
     case 'sent':
     case 'dropped':
+    case 'skipped':
       return false;
+  }
+}
+
+/** The station says something of itself that backends which join later have to be told. */
+export function isTelling(record: FrameRecord): boolean {
+  return record.link === 'station' && record.kind === 'call' && isImaged(record.action ?? '');
+}
+
+function payloadIn(record: FrameRecord): string {
+  const frame = decode(record.text, 'ocpp1.6');
+  return frame.kind === 'call' ? payloadOf(record.text, frame) : 'null';
+}
+
+function applyChange(durable: DurableStation, change: DurableChange): boolean {
+  switch (change.what) {
+    case 'verdict':
+      durable.verdicts[change.backend] = change.verdict;
+      return true;
   }
 }

@@ -7,7 +7,8 @@
  */
 import { negotiateVersion } from '../../protocol/version.ts';
 import { assign } from '../routing/table.ts';
-import { backendLinkOf, dial, factsOf, letGo, retryAfterS } from './backend-link.ts';
+import { backendLinkOf, dial, letGo, retryAfterS } from './backend-link.ts';
+import { factsOf } from './find-backend.ts';
 import { hasToken, takeToken, tokenInMs } from './bucket.ts';
 import type { Effect, StationEvent } from './events.ts';
 import { stationFacts } from './rerouting.ts';

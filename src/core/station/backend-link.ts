@@ -6,8 +6,11 @@
  */
 import type { OcppVersion } from '../../protocol/version.ts';
 import { assert } from '../../std/assert.ts';
+import { idlePriming } from '../priming/priming.ts';
 import type { BackendFacts } from '../routing/table.ts';
 import type { BackendLink, StationState } from './state.ts';
+import { factsOf, findBackendLink } from './find-backend.ts';
+import { keepGuaranteedCopies } from './copies.ts';
 import { recordDropped, recordDurably, refOf, type Turn } from './turn.ts';
 
 /** How long a link must have been open for its failures to be forgotten. */
@@ -31,6 +34,11 @@ export function backendLinkOf(state: StationState, backend: string): BackendLink
     attempts: 0,
     redialAtMs: 0,
     lastError: null,
+    priming: idlePriming(),
+    skipped: 0,
+    skippedInAll: 0,
+    clockSkewMs: null,
+    skewAtMs: 0,
     slot: null,
     lane: null,
     answered: null,
@@ -38,24 +46,6 @@ export function backendLinkOf(state: StationState, backend: string): BackendLink
   };
   state.backends.push(made);
   return made;
-}
-
-/** A loop, not `find`: this is on a frame's path, and a station has one or two. */
-export function findBackendLink(state: StationState, backend: string): BackendLink | null {
-  for (const link of state.backends) if (link.backend === backend) return link;
-  return null;
-}
-
-/** The link an event speaks of, or null when it is an old one's. */
-export function liveBackendLink(state: StationState, backend: string, epoch: number): BackendLink | null {
-  const link = findBackendLink(state, backend);
-  return link !== null && link.epoch === epoch && (link.phase === 'dialling' || link.phase === 'open')
-    ? link
-    : null;
-}
-
-export function factsOf(turn: Turn, backend: string): BackendFacts | null {
-  return turn.context.routing.backends.get(backend) ?? null;
 }
 
 /** Starts a dial. */
@@ -174,11 +164,13 @@ function recordClosed(
  * have arrived, and nobody can know.
  */
 function forget(state: StationState, turn: Turn, link: BackendLink): void {
-  for (const waiting of link.lane ?? []) recordDropped(state, turn, waiting, 'peer_gone');
+  keepGuaranteedCopies(state, turn, link);
+  const lost = link.lane?.takeWhere(({ purpose }) => purpose === 'relay') ?? [];
+  for (const waiting of lost) recordDropped(state, turn, waiting, 'peer_gone');
   const commands = state.link?.lane?.takeWhere(({ from }) => from === link.backend) ?? [];
   for (const command of commands) recordDropped(state, turn, command, 'caller_gone');
   link.slot = null;
-  link.lane = null;
+  if (link.lane?.length === 0) link.lane = null;
   link.answered = null;
   link.expiredId = null;
 }

@@ -5,12 +5,24 @@
  * everything, another backend for the actions that a route gives it.
  */
 import { callErrorText } from '../../protocol/error-code.ts';
-import { decode, idTokenOf } from '../../protocol/frame.ts';
-import { factsOf } from './backend-link.ts';
+import { decode, idTokenOf, payloadOf } from '../../protocol/frame.ts';
 import { spend, tokenAtMs } from './bucket.ts';
-import { answerOwn, authorityFor, burstSeconds, tokensOf } from './from-station.ts';
+import { pumpCalls } from './backend-lane.ts';
+import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
 import { hearFrom } from './liveness.ts';
-import { callerOf, deliverReply, enqueue, isFree, laneDepth, place, pump, takeReply } from './slot.ts';
+import { isForgetful, measureSkew, onOwnReply, onPrimaryVerdict } from './own-calls.ts';
+import { authorityFor } from './roles.ts';
+import {
+  callerOf,
+  deliverReply,
+  enqueue,
+  isBusbars,
+  isFree,
+  laneDepth,
+  place,
+  repeat,
+  takeReply,
+} from './slot.ts';
 import { laneCallsMax, nextMessageId, type BackendLink, type StationState } from './state.ts';
 import { closeCode, closeStation } from './station-link.ts';
 import { notice, recordReceived, refOf, relay, sendOwn, type Received, type Turn } from './turn.ts';
@@ -74,6 +86,16 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   const match = takeReply(backend, received.text, received.frame);
   if (match.what !== 'open') return recordReceived(state, turn, received, match.what, null);
   const { call } = match;
+  if (isForgetful(state, turn, backend, received, call.action) && call.purpose !== 'boot') {
+    // It is told the boot first, and then this call again.
+    recordReceived(state, turn, received, 'consumed', call.action);
+    if (!isBusbars(call.purpose)) repeat(backend, call);
+    return pumpCalls(state, turn, backend);
+  }
+  if (call.purpose !== 'relay') {
+    onOwnReply(state, turn, backend, call, received);
+    return pumpCalls(state, turn, backend);
+  }
   const isAwaited = state.link?.epoch === call.caller.epoch;
   if (isAwaited && call.isGuaranteed && !turn.context.isJournalWritable) {
     // The answer cannot be made durable: the station keeps its message and sends it again, as the same bytes.
@@ -81,14 +103,9 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
     notice(turn, 'journal_failing');
     return closeStation(state, turn, closeCode.tryAgainLater, 'journal_failing');
   }
+  if (received.frame.kind === 'result') learnFromPrimary(state, turn, backend, received, call.action);
   deliverReply(state, turn, received, call, state.link);
   pumpCalls(state, turn, backend);
-}
-
-/** Sends the next waiting call of the station. */
-export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink): void {
-  const facts = factsOf(turn, backend.backend);
-  if (facts !== null && backend.phase === 'open') pump(state, turn, backend, facts.callTimeoutMs);
 }
 
 function onCommand(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {
@@ -128,6 +145,20 @@ function onCommand(state: StationState, turn: Turn, backend: BackendLink, receiv
     notice(turn, 'backend_flooding', backend.backend);
     answer('generic', 'Too many commands wait for this station.');
   }
+}
+
+/** What the primary's answers say of itself: whether it took the boot, and its clock. */
+function learnFromPrimary(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  received: Received,
+  action: string,
+): void {
+  if (action !== 'BootNotification' && action !== 'Heartbeat') return;
+  const result = payloadOf(received.text, received.frame);
+  measureSkew(turn, backend, result);
+  if (action === 'BootNotification') onPrimaryVerdict(state, turn, backend, result);
 }
 
 function mayCommand(state: StationState, backend: BackendLink, action: string): boolean {

@@ -9,7 +9,8 @@ import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, idTokenOf, payloadOf, type Malformed } from '../../protocol/frame.ts';
 import { answerMalformed } from '../../protocol/malformed.ts';
 import { refuseWhileProbing } from './arrival.ts';
-import { findBackendLink, backendLinkOf, factsOf } from './backend-link.ts';
+import { backendLinkOf } from './backend-link.ts';
+import { findBackendLink, factsOf } from './find-backend.ts';
 import { readBootFacts, sameBootFacts } from './boot-facts.ts';
 import { spend } from './bucket.ts';
 import { hearFrom } from './liveness.ts';
@@ -27,12 +28,17 @@ import {
   takeReply,
   type Placement,
 } from './slot.ts';
+import { copyToListeners } from './copies.ts';
+import { mayTake, pumpCalls } from './backend-lane.ts';
+import { registerPrimary, spreadBoot } from './own-calls.ts';
+import { authorityFor, roleOf } from './roles.ts';
 import { backendGone, closeCode, closeStation } from './station-link.ts';
 import {
   laneCallsMax,
   nextMessageId,
   pausedForLane,
   pausedForRate,
+  type BackendLink,
   type StationLink,
   type StationState,
 } from './state.ts';
@@ -83,9 +89,20 @@ function onCall(state: StationState, turn: Turn, link: StationLink, received: Re
     notice(turn, 'moved_by_route');
     return refuseAndClose(state, turn, received, closeCode.restart, 'moved_by_route');
   }
-  toAuthority(state, turn, link, received, isKept);
-  // The boot itself goes to the primary whatever else changes; other authorities follow what it said.
+  if (action === 'BootNotification') link.isPresented = true;
+  const messageId = isKept ? guaranteedId(state, turn, received) : null;
+  toAuthority(state, turn, link, received, messageId);
+  if (state.link !== link) return;
+  copyToListeners(state, turn, link, received, messageId);
+  if (action === 'BootNotification') spreadBoot(state, turn);
+  // The boot itself goes to the primary whatever else changes; the others follow what it said.
   if (isNews) followRoutes(state, turn);
+  pumpListeners(state, turn);
+}
+
+/** Whoever listens in and is free gets what it may have. */
+function pumpListeners(state: StationState, turn: Turn): void {
+  for (const backend of state.backends) if (backend.slot === null) pumpCalls(state, turn, backend);
 }
 
 /** Sends a call to the backend that answers it, or puts it in line. */
@@ -94,10 +111,11 @@ function toAuthority(
   turn: Turn,
   link: StationLink,
   received: Received,
-  isKept: boolean,
+  guaranteed: string | null,
 ): void {
   const { text, frame } = received;
   const { action } = frame;
+  const isKept = guaranteed !== null;
   const backend = backendLinkOf(state, authorityFor(state, action));
   const facts = factsOf(turn, backend.backend);
   const caller = callerOf(link.epoch, text, frame);
@@ -107,7 +125,8 @@ function toAuthority(
     const answer = callErrorText(link.version, caller.idToken, 'internal', backendGone);
     return sendOwn(state, turn, link, answer, caller.idToken, 'error', action);
   }
-  const messageId = isKept ? guaranteedId(state, turn, received) : nextMessageId(state);
+  if (!link.isPresented) present(state, turn, link, backend);
+  const messageId = guaranteed ?? nextMessageId(state);
   const same = isKept ? findCall(backend, messageId) : null;
   if (same !== null) {
     if (!join(same, caller)) return refuseFlood(state, turn, received);
@@ -120,9 +139,17 @@ function toAuthority(
     isGuaranteed: isKept,
     timeoutMs: facts.callTimeoutMs,
   };
-  if (backend.phase === 'open' && isFree(backend)) return place(state, turn, backend, received, placement);
+  if (backend.phase === 'open' && isFree(backend) && mayTake(state, turn, backend))
+    return place(state, turn, backend, received, placement);
   if (!enqueue(state, turn, backend, received, placement)) return refuseFlood(state, turn, received);
   if (laneDepth(backend) >= laneCallsMax) pauseStation(turn, link, pausedForLane);
+}
+
+/** The station has not booted on this link and speaks: a primary that never saw it boot is told first. */
+function present(state: StationState, turn: Turn, link: StationLink, backend: BackendLink): void {
+  if (roleOf(state, backend.backend) !== 'primary') return;
+  link.isPresented = true;
+  registerPrimary(state, turn, backend);
 }
 
 /** A call that cannot be taken and must not be answered: the closed link tells the station to keep it. */
@@ -141,13 +168,6 @@ function refuseAndClose(
 function refuseFlood(state: StationState, turn: Turn, received: Received): void {
   notice(turn, 'station_flooding');
   refuseAndClose(state, turn, received, closeCode.policy, 'too_many_calls');
-}
-
-/** The backend that answers this action. */
-export function authorityFor(state: StationState, action: string): string {
-  const { assignment } = state;
-  if (assignment === null) return '';
-  return assignment.actions.get(action) ?? assignment.primary;
 }
 
 /**

@@ -5,6 +5,7 @@
  * are cut, and the station keeps what was not answered. A handful of comparisons a step.
  */
 import { assert } from '../../std/assert.ts';
+import { roleOf } from './roles.ts';
 import { laneDepth } from './slot.ts';
 import type { BackendLink, PendingArrival, StationLink, StationState } from './state.ts';
 
@@ -13,7 +14,7 @@ export function assertConsistent(state: StationState): void {
   if (link !== null) assertConnected(state, link);
   if (arrival !== null) assertPending(state, arrival);
   for (const backend of backends) {
-    assertBackend(backend);
+    assertBackend(state, backend);
     if (link === null && arrival === null)
       assert(backend.phase === 'idle' || backend.phase === 'waiting', 'no backend is held open for nobody');
   }
@@ -41,10 +42,15 @@ function assertPending({ link, backends }: StationState, { phase, assignment }: 
   }
 }
 
-function assertBackend(backend: BackendLink): void {
+function assertBackend(state: StationState, backend: BackendLink): void {
   assert(backend.slot === null || backend.phase === 'open', 'a call is outstanding on an open link only');
   assert(
-    backend.phase !== 'open' || backend.slot !== null || laneDepth(backend) === 0,
-    'no call waits for a free backend',
+    backend.phase !== 'open' ||
+      backend.slot !== null ||
+      laneDepth(backend) === 0 ||
+      (roleOf(state, backend.backend) === 'primary'
+        ? backend.priming.phase === 'registering' || backend.priming.phase === 'priming'
+        : !backend.priming.isRegistered),
+    'no call waits for a free backend that may have it',
   );
 }

@@ -5,8 +5,8 @@
  * closed, and the station comes back by the new route.
  */
 import { assign, type StationFacts } from '../routing/table.ts';
-import { factsOf, findBackendLink } from './backend-link.ts';
-import { attachAuthorities, closeCode, closeStation } from './station-link.ts';
+import { factsOf, findBackendLink } from './find-backend.ts';
+import { attachListeners, closeCode, closeStation } from './station-link.ts';
 import type { StationState } from './state.ts';
 import { notice, type Turn } from './turn.ts';
 
@@ -44,5 +44,5 @@ export function followRoutes(state: StationState, turn: Turn): void {
     return closeStation(state, turn, closeCode.restart, 'moved_by_route');
   }
   state.assignment = assign(turn.context.routing, stationFacts(state, turn));
-  attachAuthorities(state, turn);
+  attachListeners(state, turn);
 }

@@ -8,10 +8,12 @@ import { BoundedQueue } from '../../std/bounded-queue.ts';
 import { assert } from '../../std/assert.ts';
 import { ownText } from '../../std/own-text.ts';
 import { hasMessageId, idTokenOf, withIdToken, type Frame } from '../../protocol/frame.ts';
+import type { OwnCall } from '../priming/priming.ts';
 import type { LinkRef } from './events.ts';
 import {
   laneOverrunMax,
   type BackendLink,
+  type CallPurpose,
   type Caller,
   type OpenCall,
   type StationLink,
@@ -54,13 +56,18 @@ export function place(
   const { caller, from, messageId, isGuaranteed, timeoutMs } = placement;
   const nowMs = turn.context.nowMs;
   const { action } = received.frame;
+  const { text, frame } = received;
   callee.slot = {
+    purpose: 'relay',
     caller,
     joined: null,
     from,
     sentId: messageId,
     action,
     isGuaranteed,
+    text,
+    idStart: frame.idStart,
+    idEnd: frame.idEnd,
     sentAtMs: nowMs,
     deadlineMs: nowMs + timeoutMs,
   };
@@ -80,7 +87,8 @@ export function enqueue(
   const { text, frame } = received;
   const { action, idStart, idEnd } = frame;
   const deadlineMs = turn.context.nowMs + timeoutMs;
-  const waiting = {
+  const waiting: WaitingCall = {
+    purpose: 'relay',
     caller,
     joined: null,
     from,
@@ -103,20 +111,46 @@ export function pump(state: StationState, turn: Turn, callee: Callee, timeoutMs:
   const waiting = callee.lane?.shift();
   if (waiting === undefined) return;
   if (callee.lane?.length === 0) callee.lane = null;
-  const { caller, joined, from, messageId, isGuaranteed, action, text, idStart, idEnd } = waiting;
+  const { purpose, caller, joined, from, messageId, isGuaranteed, action, text, idStart, idEnd } = waiting;
   const nowMs = turn.context.nowMs;
   callee.slot = {
+    purpose,
     caller,
     joined,
     from,
     sentId: messageId,
     action,
     isGuaranteed,
+    text,
+    idStart,
+    idEnd,
     sentAtMs: nowMs,
     deadlineMs: nowMs + timeoutMs,
   };
   const idToken = `"${messageId}"`;
-  sendOwn(state, turn, callee, text.slice(0, idStart) + idToken + text.slice(idEnd), idToken, 'call', action);
+  const sentText = text.slice(0, idStart) + idToken + text.slice(idEnd);
+  sendOwn(state, turn, callee, sentText, idToken, 'call', action, 'now', purpose);
+}
+
+/** Puts a call that was sent back at the head of its lane, to be sent once more as the same bytes. */
+export function repeat(callee: Callee, call: OpenCall): void {
+  const { purpose, caller, joined, from, sentId, action, isGuaranteed, text, idStart, idEnd } = call;
+  assert(purpose === 'relay' || purpose === 'copy', 'what Busbar says of its own accord is made anew');
+  const deadlineMs = purpose === 'copy' ? Infinity : call.deadlineMs;
+  callee.lane ??= new BoundedQueue<WaitingCall>(laneOverrunMax);
+  callee.lane.putBack({
+    purpose,
+    caller,
+    joined,
+    from,
+    messageId: sentId,
+    action,
+    isGuaranteed,
+    text,
+    idStart,
+    idEnd,
+    deadlineMs,
+  });
 }
 
 /** The open or waiting call with this id, so that a repeat of it can join. Only a guaranteed call's id says what it is. */
@@ -138,6 +172,11 @@ export function join(call: OpenCall | WaitingCall, caller: Caller): boolean {
   }
   call.joined ??= [];
   return call.joined.push(caller) <= laneOverrunMax;
+}
+
+/** True for a call that Busbar makes of its own accord: nobody else waits for its answer. */
+export function isBusbars(purpose: CallPurpose): purpose is OwnCall['what'] {
+  return purpose !== 'relay' && purpose !== 'copy';
 }
 
 /** What a reply on a link belongs to. */

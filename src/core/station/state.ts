@@ -7,6 +7,8 @@ import type { BoundedQueue } from '../../std/bounded-queue.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { DurableStation } from '../journal/record.ts';
+import { emptyImage } from '../priming/station-image.ts';
+import type { OwnCall, Priming } from '../priming/priming.ts';
 import type { Assignment } from '../routing/table.ts';
 
 export interface StationState {
@@ -15,6 +17,8 @@ export interface StationState {
   /** What `nextMessageId` puts before its count: random, so that ids never repeat over restarts. */
   readonly idPrefix: string;
   idCount: number;
+  /** Counts what Busbar sends of its own accord and as copies, apart from the rest: listeners must change no byte that others see. */
+  ownCount: number;
   /** The open link to the station. */
   link: StationLink | null;
   /** An upgrade request that is not answered yet. */
@@ -40,6 +44,8 @@ export interface StationLink {
   floodingSinceMs: number | null;
   /** Why reading from it is paused; none when 0. */
   pausedFor: number;
+  /** It has booted on this link, or it was looked at whether its primary knows it all the same. */
+  isPresented: boolean;
   /** The one outstanding command. */
   slot: OpenCall | null;
   lane: BoundedQueue<WaitingCall> | null;
@@ -80,6 +86,14 @@ export interface BackendLink {
   /** In phase `waiting`: not before this time. */
   redialAtMs: number;
   lastError: string | null;
+  /** How far it was brought to know the station. */
+  readonly priming: Priming;
+  /** Copies it did not get since the last that it got, and in all. */
+  skipped: number;
+  skippedInAll: number;
+  /** How far its clock is ahead of Busbar's, milliseconds, and when that was seen (monotonic); null: it never said. */
+  clockSkewMs: number | null;
+  skewAtMs: number;
   /** The one outstanding call from the station. */
   slot: OpenCall | null;
   lane: BoundedQueue<WaitingCall> | null;
@@ -106,8 +120,12 @@ export interface Caller {
   readonly idToken: string;
 }
 
+/** Why a call is made: somebody's, a copy for a backend that listens in, or one that Busbar makes of its own accord. */
+export type CallPurpose = 'relay' | 'copy' | OwnCall['what'];
+
 /** A call that was sent and not answered yet. */
 export interface OpenCall {
+  readonly purpose: CallPurpose;
   caller: Caller;
   /** Others that sent the same guaranteed message meanwhile. */
   joined: Caller[] | null;
@@ -116,12 +134,17 @@ export interface OpenCall {
   readonly sentId: string;
   readonly action: string;
   readonly isGuaranteed: boolean;
+  /** As received, to be sent again where that is right; the id's place in it. */
+  readonly text: string;
+  readonly idStart: number;
+  readonly idEnd: number;
   readonly sentAtMs: number;
   readonly deadlineMs: number;
 }
 
 /** A call that waits for a slot. */
 export interface WaitingCall {
+  readonly purpose: 'relay' | 'copy';
   caller: Caller;
   joined: Caller[] | null;
   readonly from: string;
@@ -148,13 +171,17 @@ export const laneCallsMax = 64;
 /** What may still come in after reading was stopped, because the transport had read it already. Beyond it the link is closed. */
 export const laneOverrunMax = 1_024;
 
+/** Copies that may wait for one backend that listens in; beyond it the oldest that bill nobody are left out. */
+export const copiesMax = 256;
+
 /** A station nobody has heard of in this process. `durable` is what outlived the last one. */
 export function createStation(id: StationId, durable: DurableStation | null, idPrefix: string): StationState {
   return {
     id,
-    durable: durable ?? { boot: null, version: null, lastSeenAt: null },
+    durable: durableStation(durable ?? {}),
     idPrefix,
     idCount: 0,
+    ownCount: 0,
     link: null,
     arrival: null,
     assignment: null,
@@ -169,4 +196,21 @@ export function createStation(id: StationId, durable: DurableStation | null, idP
 export function nextMessageId(state: StationState): string {
   state.idCount += 1;
   return state.idPrefix + state.idCount.toString(36);
+}
+
+/** A fresh id for a copy or a call of Busbar's own; never one of `nextMessageId`. */
+export function nextOwnId(state: StationState): string {
+  state.ownCount += 1;
+  return `${state.idPrefix}.${state.ownCount.toString(36)}`;
+}
+
+/** What outlives the process, of a station nobody has heard of or of one that an older program saved without all of it. */
+export function durableStation(saved: Partial<DurableStation>): DurableStation {
+  return {
+    boot: saved.boot ?? null,
+    version: saved.version ?? null,
+    lastSeenAt: saved.lastSeenAt ?? null,
+    image: saved.image ?? emptyImage(),
+    verdicts: saved.verdicts ?? {},
+  };
 }

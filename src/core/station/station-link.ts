@@ -5,8 +5,11 @@
  * message (OCPP 1.6 §3.7), an error makes it count down to throwing it away (§3.7.1).
  */
 import { callErrorText } from '../../protocol/error-code.ts';
-import { backendLinkOf, dial, factsOf, findBackendLink, letGo } from './backend-link.ts';
+import { backendLinkOf, dial, letGo } from './backend-link.ts';
+import { factsOf, findBackendLink } from './find-backend.ts';
 import { takeToken } from './bucket.ts';
+import { dropCopies } from './copies.ts';
+import { isWanted, listenersOf } from './roles.ts';
 import type {
   BackendLink,
   OpenCall,
@@ -37,6 +40,7 @@ export function admit(state: StationState, turn: Turn, arrival: PendingArrival):
     calls: { tokens: Number.NaN, atMs: 0 },
     floodingSinceMs: null,
     pausedFor: 0,
+    isPresented: false,
     slot: null,
     lane: null,
     answered: null,
@@ -53,43 +57,35 @@ export function admit(state: StationState, turn: Turn, arrival: PendingArrival):
     code: null,
     reason: null,
   });
-  attachAuthorities(state, turn);
+  attachListeners(state, turn);
 }
 
 /**
- * Dials the backends that are the authority for single actions, and lets go of those that are none any more. Their absence does
+ * Dials the backends that listen in or are the authority for single actions, and lets go of those that are neither any more. Their absence does
  * not keep the station out.
  */
-export function attachAuthorities(state: StationState, turn: Turn): void {
+export function attachListeners(state: StationState, turn: Turn): void {
   const { link, assignment } = state;
   if (link === null || assignment === null) return;
   for (const backend of state.backends) {
     if (backend.backend === assignment.primary) continue;
     const isCurrent =
       backend.phase === 'idle' || backend.revision === factsOf(turn, backend.backend)?.revision;
-    if (isCurrent && isAuthority(state, turn, backend.backend)) continue;
+    if (isCurrent && isWanted(state, turn, backend.backend)) continue;
     const calls = callsAt(backend);
     letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');
     forsake(state, turn, calls);
     if (state.link === null) return;
+    if (!isWanted(state, turn, backend.backend)) dropCopies(state, turn, backend);
   }
-  for (const name of new Set(assignment.actions.values())) {
-    const backend = backendLinkOf(state, name);
+  for (const { backend: name } of listenersOf(assignment)) {
     const facts = factsOf(turn, name);
-    if (facts === null || !isAuthority(state, turn, name)) continue;
+    if (facts === null || !isWanted(state, turn, name)) continue;
+    const backend = backendLinkOf(state, name);
     const isDue =
       backend.phase === 'idle' || (backend.phase === 'waiting' && backend.redialAtMs <= turn.context.nowMs);
     if (isDue) dial(turn, backend, facts, link.version);
   }
-}
-
-/** Whether the connected station's route makes this backend, not its primary, the authority for single actions, in the version they would speak. */
-export function isAuthority(state: StationState, turn: Turn, backend: string): boolean {
-  const { link, assignment } = state;
-  if (link === null || assignment === null || backend === assignment.primary) return false;
-  if (factsOf(turn, backend)?.versions.includes(link.version) !== true) return false;
-  for (const name of assignment.actions.values()) if (name === backend) return true;
-  return false;
 }
 
 /** The station's calls that a backend has or that wait for it; to be asked before its link is given up. */

@@ -5,19 +5,15 @@
  * in the order given. An event that names an old link changes nothing (S7).
  */
 import { onStationArrived, proceedAfterProbe, refusePending, refuseWhileProbing } from './arrival.ts';
-import {
-  dropUnconfigured,
-  letGo,
-  liveBackendLink,
-  markDown,
-  markOpened,
-  retryAfterS,
-} from './backend-link.ts';
+import { dropUnconfigured, letGo, markDown, markOpened, retryAfterS } from './backend-link.ts';
+import { liveBackendLink } from './find-backend.ts';
 import type { StationContext, StationEvent, Step } from './events.ts';
-import { onBackendText, pumpCalls } from './from-backend.ts';
+import { pumpCalls } from './backend-lane.ts';
+import { onBackendText } from './from-backend.ts';
 import { onStationText } from './from-station.ts';
 import { assertConsistent } from './invariants.ts';
 import { hearFrom } from './liveness.ts';
+import { beginPriming } from './own-calls.ts';
 import { followRoutes } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
 import { admit, callsAt, closeCode, forsake, markStationGone } from './station-link.ts';
@@ -112,6 +108,7 @@ function onBackendOpened(state: StationState, turn: Turn, backend: BackendLink |
   const { arrival } = state;
   if (arrival?.phase.name === 'dialling' && arrival.assignment.primary === backend.backend)
     admit(state, turn, arrival);
+  beginPriming(state, turn, backend);
   pumpCalls(state, turn, backend);
 }
 

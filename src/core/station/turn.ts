@@ -4,8 +4,15 @@
  * Pure. Every stage of a step gets the same turn; records and effects keep the order in which they were added.
  */
 import { withIdToken, type Frame } from '../../protocol/frame.ts';
-import type { DropReason, LinkName, Outcome, StationRecord } from '../journal/record.ts';
-import { applyRecord } from './apply-record.ts';
+import type {
+  DropReason,
+  FrameRecord,
+  LinkName,
+  Outcome,
+  SentPurpose,
+  StationRecord,
+} from '../journal/record.ts';
+import { applyRecord, isTelling } from './apply-record.ts';
 import type { Effect, LinkRef, Notice, StationContext } from './events.ts';
 import type { StationState, WaitingCall } from './state.ts';
 
@@ -39,6 +46,12 @@ export function recordDurably(state: StationState, turn: Turn, record: StationRe
   turn.records.push(record);
 }
 
+/** Adds a received frame; one that backends which join later must be told of is learnt from. */
+function addFrame(state: StationState, turn: Turn, record: FrameRecord): void {
+  if (isTelling(record) && applyRecord(state.durable, record)) turn.isDurableChanged = true;
+  turn.records.push(record);
+}
+
 /** Records a frame that was not sent on in this step. */
 export function recordReceived(
   state: StationState,
@@ -49,7 +62,7 @@ export function recordReceived(
   latencyMs: number | null = null,
 ): void {
   const { link, text, frame } = received;
-  turn.records.push({
+  addFrame(state, turn, {
     type: 'frame',
     at: turn.context.wallMs,
     station: state.id,
@@ -96,7 +109,7 @@ export function relay(
   latencyMs: number | null = null,
 ): void {
   const { link, text, frame } = received;
-  turn.records.push({
+  addFrame(state, turn, {
     type: 'frame',
     at: turn.context.wallMs,
     station: state.id,
@@ -130,10 +143,12 @@ export function sendOwn(
   kind: Frame['kind'],
   action: string | null,
   when: 'now' | 'afterCommit' = 'now',
+  purpose: SentPurpose = 'relay',
 ): void {
   const idStart = text.indexOf(idToken);
   turn.records.push({
     type: 'sent',
+    purpose,
     at: turn.context.wallMs,
     station: state.id,
     link: linkNameOf(to),

@@ -7,18 +7,20 @@ import { callErrorText } from '../../protocol/error-code.ts';
 import { proceedAfterProbe, refusePending } from './arrival.ts';
 import { letGo, markDown } from './backend-link.ts';
 import { tokenAtMs } from './bucket.ts';
-import { backendResumeAtMs, pumpCalls, tendBackendRate } from './from-backend.ts';
+import { pumpCalls } from './backend-lane.ts';
+import { backendResumeAtMs, tendBackendRate } from './from-backend.ts';
 import { floodingMaxMs, resumeStation } from './from-station.ts';
 import { pulseAtMs, takePulse } from './liveness.ts';
+import { onOwnReply } from './own-calls.ts';
+import { isWanted, roleOf } from './roles.ts';
 import { laneDepth, pump } from './slot.ts';
 import {
-  attachAuthorities,
+  attachListeners,
   callsAt,
   closeCode,
   closeStation,
   failCommand,
   forsake,
-  isAuthority,
   markStationGone,
 } from './station-link.ts';
 import {
@@ -45,7 +47,7 @@ export function onTick(state: StationState, turn: Turn): void {
     else expireWaitingCalls(state, turn, backend);
   }
   if (state.link !== null) tendStation(state, turn, state.link);
-  if (state.link !== null) attachAuthorities(state, turn);
+  if (state.link !== null) attachListeners(state, turn);
 }
 
 /** The earliest time at which `onTick` has something to do; Infinity when there is none. */
@@ -56,8 +58,9 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
   for (const backend of state.backends) {
     if (backend.phase === 'open') {
       wakeAtMs = Math.min(wakeAtMs, pulseAtMs(backend.heard, backendPingIntervalMs, backendPongTimeoutMs));
+      if (backend.slot === null) wakeAtMs = Math.min(wakeAtMs, backend.priming.dueAtMs);
       if (backend.isPausedForRate) wakeAtMs = Math.min(wakeAtMs, backendResumeAtMs(turn, backend));
-    } else if (backend.phase === 'waiting' && isAuthority(state, turn, backend.backend)) {
+    } else if (backend.phase === 'waiting' && isWanted(state, turn, backend.backend)) {
       wakeAtMs = Math.min(wakeAtMs, backend.redialAtMs);
     }
     wakeAtMs = Math.min(wakeAtMs, callsDueMs(backend));
@@ -90,11 +93,20 @@ export function tendDrain(state: StationState, turn: Turn): void {
 
 function isBusy(state: StationState): boolean {
   if (state.link !== null && (state.link.slot !== null || laneDepth(state.link) > 0)) return true;
-  return state.backends.some((backend) => backend.slot !== null || laneDepth(backend) > 0);
+  return state.backends.some((backend) => callsAt(backend).some(({ purpose }) => purpose === 'relay'));
 }
 
 function callsDueMs(callee: StationLink | BackendLink): number {
-  return Math.min(callee.slot?.deadlineMs ?? Infinity, callee.lane?.peek()?.deadlineMs ?? Infinity);
+  return Math.min(callee.slot?.deadlineMs ?? Infinity, laneDueMs(callee));
+}
+
+/** When the first call that waits expires. Calls of one kind expire in the order they came; copies among them never do. */
+function laneDueMs({ lane }: StationLink | BackendLink): number {
+  const headDueMs = lane?.peek()?.deadlineMs ?? Infinity;
+  if (lane === null || headDueMs !== Infinity) return headDueMs;
+  let dueMs = Infinity;
+  for (const { deadlineMs } of lane) dueMs = Math.min(dueMs, deadlineMs);
+  return dueMs;
 }
 
 function tendBackend(state: StationState, turn: Turn, backend: BackendLink): void {
@@ -104,6 +116,7 @@ function tendBackend(state: StationState, turn: Turn, backend: BackendLink): voi
   expireWaitingCalls(state, turn, backend);
   if (backend.phase !== 'open') return;
   tendBackendRate(turn, backend);
+  pumpCalls(state, turn, backend);
   switch (takePulse(backend.heard, backendPingIntervalMs, backendPongTimeoutMs, nowMs)) {
     case 'quiet':
       return;
@@ -125,7 +138,7 @@ export function onBackendDown(
   code: number | null,
   error: string,
 ): void {
-  const isPrimary = backend.backend === state.assignment?.primary;
+  const isPrimary = roleOf(state, backend.backend) === 'primary';
   const calls = callsAt(backend);
   markDown(state, turn, backend, code, error);
   if (isPrimary) closeStation(state, turn, closeCode.restart, 'primary_lost');
@@ -139,6 +152,10 @@ function expireCall(state: StationState, turn: Turn, backend: BackendLink): void
   if (call === null) return;
   backend.slot = null;
   backend.expiredId = call.sentId;
+  if (call.purpose !== 'relay') {
+    onOwnReply(state, turn, backend, call, null);
+    return pumpCalls(state, turn, backend);
+  }
   notice(turn, 'backend_silent', backend.backend);
   if (link !== null && call.caller.epoch === link.epoch) {
     if (call.isGuaranteed) return closeStation(state, turn, closeCode.tryAgainLater, 'backend_silent');
@@ -150,8 +167,7 @@ function expireCall(state: StationState, turn: Turn, backend: BackendLink): void
 function expireWaitingCalls(state: StationState, turn: Turn, backend: BackendLink): void {
   const { nowMs } = turn.context;
   const { link } = state;
-  const head = backend.lane?.peek();
-  if (link === null || head === undefined || head.deadlineMs > nowMs) return;
+  if (link === null || laneDueMs(backend) > nowMs) return;
   const expired = backend.lane?.takeWhere((waiting) => waiting.deadlineMs <= nowMs) ?? [];
   for (const waiting of expired) {
     recordDropped(state, turn, waiting, 'expired');
@@ -225,6 +241,14 @@ function tendRate(state: StationState, turn: Turn, link: StationLink): void {
 export function tendLanes(state: StationState, turn: Turn): void {
   const { link } = state;
   if (link === null || (link.pausedFor & pausedForLane) === 0) return;
-  for (const backend of state.backends) if (laneDepth(backend) > laneCallsMax / 2) return;
+  for (const backend of state.backends) if (callsWaiting(backend) > laneCallsMax / 2) return;
   resumeStation(turn, link, pausedForLane);
+}
+
+/** Calls of the station that wait for an answer from this backend; copies hold nobody up. */
+function callsWaiting({ lane }: BackendLink): number {
+  if (lane === null || lane.length <= laneCallsMax / 2) return 0;
+  let count = 0;
+  for (const { purpose } of lane) if (purpose === 'relay') count += 1;
+  return count;
 }

@@ -117,7 +117,7 @@ export class Monitor {
       case 'sent':
         if (record.kind === 'error') this.ownErrors.add(record.text);
         count(this.#mayLeave, `${station}|${record.link}|${record.text}`, 1);
-        if (record.kind === 'call')
+        if (record.kind === 'call' && record.purpose === 'relay')
           this.#settle(station, record.link === 'station' ? 'toStation' : 'toBackends', record.action);
         return;
       case 'dropped':
@@ -125,6 +125,8 @@ export class Monitor {
         return;
       case 'link':
       case 'booted':
+      case 'skipped':
+      case 'changed':
     }
   }
 

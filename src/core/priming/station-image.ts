@@ -1,0 +1,142 @@
+/**
+ * What a backend that joins late has to be told of a station: its last boot, and the last word on every connector.
+ *
+ * Pure data and its one mutator. A station that reconnects does not boot again (OCPP-J 1.6 errata), and one that was accepted must refuse a triggered boot
+ * (1.6 errata 3.35, 2.x F06.FR.17), so what it said once is kept as it said it. Saved with the station. Bounded: what is too large or one connector too many
+ * is not kept, and a backend that joins then learns it when the station says it next.
+ */
+import { isoTime } from '../../std/iso-time.ts';
+import { ownText } from '../../std/own-text.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
+
+export interface StationImage {
+  boot: BootImage | null;
+  /** One entry a connector, in the order in which they were first heard of. */
+  readonly statuses: StatusImage[];
+}
+
+export interface BootImage {
+  readonly version: OcppVersion;
+  /** As the station sent it. */
+  readonly payload: string;
+  /** Counts boots whose content differs from the one before, so that a verdict tells which it was about. */
+  readonly number: number;
+}
+
+export interface StatusImage {
+  /** `1.6: connector` or `2.x: EVSE/connector`, and for NotifyEvent also the variable it is about. */
+  readonly key: string;
+  readonly action: 'StatusNotification' | 'NotifyEvent';
+  /** As the station sent it, with a timestamp where it gave none. */
+  readonly payload: string;
+}
+
+/** Connectors that are remembered. */
+export const statusesMax = 128;
+const bootCharactersMax = 8_192;
+const statusCharactersMax = 2_048;
+
+export function emptyImage(): StationImage {
+  return { boot: null, statuses: [] };
+}
+
+/** True for the calls of a station that an image is made of. */
+export function isImaged(action: string): boolean {
+  return action === 'StatusNotification' || action === 'BootNotification' || action === 'NotifyEvent';
+}
+
+/** Learns from a call of the station. True when the image is another than before. `payload` is its JSON, received at `wallMs`. */
+export function learn(
+  image: StationImage,
+  version: OcppVersion,
+  action: string,
+  payload: string,
+  wallMs: number,
+): boolean {
+  switch (action) {
+    case 'BootNotification':
+      return learnBoot(image, version, payload);
+    case 'StatusNotification':
+      return learnStatus(image, version, payload, wallMs);
+    case 'NotifyEvent':
+      return learnEvents(image, payload);
+    default:
+      return false;
+  }
+}
+
+function learnBoot(image: StationImage, version: OcppVersion, payload: string): boolean {
+  if (payload.length > bootCharactersMax) return false;
+  const known = image.boot;
+  if (known !== null && known.version === version && known.payload === payload) return false;
+  image.boot = { version, payload: ownText(payload), number: (known?.number ?? 0) + 1 };
+  return true;
+}
+
+function learnStatus(image: StationImage, version: OcppVersion, payload: string, wallMs: number): boolean {
+  const body = objectOf(payload);
+  if (body === null || payload.length > statusCharactersMax) return false;
+  const key =
+    version === 'ocpp1.6'
+      ? keyOf(body['connectorId'])
+      : `${keyOf(body['evseId'])}/${keyOf(body['connectorId'])}`;
+  // A status of 1.6 need not say since when it holds; told later without that, it would look as if it had just changed.
+  const isDated = typeof body['timestamp'] === 'string';
+  const close = payload.lastIndexOf('}');
+  const comma = Object.keys(body).length === 0 ? '' : ',';
+  const dated = isDated ? payload : `${payload.slice(0, close)}${comma}"timestamp":"${isoTime(wallMs)}"}`;
+  return keep(image, { key, action: 'StatusNotification', payload: dated });
+}
+
+/** 2.1 tells the state of connectors by events of the variable AvailabilityState (B01.FR.05, E02.FR.05). */
+function learnEvents(image: StationImage, payload: string): boolean {
+  const body = objectOf(payload);
+  const events: unknown = body?.['eventData'];
+  if (body === null || !Array.isArray(events)) return false;
+  let isChanged = false;
+  for (const event of events as unknown[]) {
+    const key = eventKeyOf(event);
+    if (key === null) continue;
+    const told = JSON.stringify({
+      generatedAt: body['generatedAt'],
+      seqNo: 0,
+      tbc: false,
+      eventData: [event],
+    });
+    if (told.length <= statusCharactersMax)
+      isChanged = keep(image, { key, action: 'NotifyEvent', payload: told }) || isChanged;
+  }
+  return isChanged;
+}
+
+function eventKeyOf(event: unknown): string | null {
+  if (!isObject(event) || !isObject(event['variable']) || !isObject(event['component'])) return null;
+  const { component, variable } = event;
+  if (variable['name'] !== 'AvailabilityState') return null;
+  const evse = isObject(component['evse']) ? component['evse'] : {};
+  return `${keyOf(component['name'])}:${keyOf(evse['id'])}/${keyOf(evse['connectorId'])}`;
+}
+
+function keep(image: StationImage, status: StatusImage): boolean {
+  const at = image.statuses.findIndex(({ key }) => key === status.key);
+  const known = image.statuses[at];
+  if (known?.payload === status.payload) return false;
+  const own = { ...status, payload: ownText(status.payload) };
+  if (known !== undefined) image.statuses[at] = own;
+  else if (image.statuses.length < statusesMax) image.statuses.push(own);
+  else return false;
+  return true;
+}
+
+function keyOf(value: unknown): string {
+  return typeof value === 'number' || typeof value === 'string' ? String(value).slice(0, 64) : '';
+}
+
+function objectOf(payload: string): Record<string, unknown> | null {
+  const value: unknown = JSON.parse(payload);
+  return isObject(value) ? value : null;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,213 @@
+/** A backend that listens in: what it is told, and that nobody waits for it. */
+import { describe, expect, test } from 'vitest';
+import { Bench, sent } from '../../testkit/station-bench.ts';
+import type { MessageClass } from '../../protocol/message-class.ts';
+import type { Effect } from './events.ts';
+import { copiesMax } from './state.ts';
+
+const boot = '[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]';
+const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
+const available =
+  '{"connectorId":1,"errorCode":"NoError","status":"Available","timestamp":"2023-01-01T00:00:00Z"}';
+
+function observed(
+  receives: readonly MessageClass[] = ['registration', 'liveness', 'state'],
+  nonBilling = false,
+): Bench {
+  const bench = new Bench({
+    observers: [{ backend: 'new', receives: new Set(receives), commands: new Set() }],
+  });
+  const { routing } = bench.context;
+  const backends = new Map([...routing.backends].map(([name, facts]) => [name, { ...facts, nonBilling }]));
+  bench.context.routing = { ...routing, backends };
+  return bench;
+}
+
+/** Text of what left for that backend, without its message id. */
+function to(bench: Bench, backend: string, effects: readonly Effect[] = bench.last.effects): string[] {
+  return effects.flatMap((effect) =>
+    effect.type === 'send' && effect.link.side === 'backend' && effect.link.backend === backend
+      ? [effect.text.replace(/^\[(\d),"[^"]*"/, '[$1')]
+      : [],
+  );
+}
+
+function idTo(bench: Bench, backend: string): string {
+  const texts = bench.last.effects.flatMap((effect) =>
+    effect.type === 'send' && effect.link.side === 'backend' && effect.link.backend === backend
+      ? [effect.text]
+      : [],
+  );
+  return (JSON.parse(texts[0] ?? '[]') as string[])[1] ?? '';
+}
+
+const open = (bench: Bench, backend: string): readonly Effect[] =>
+  bench.do({ type: 'backend_opened', backend, epoch: bench.backendEpoch(backend) });
+
+/** A station that has booted and told a status to its primary before the observer was there. */
+function withPast(bench: Bench): void {
+  bench.connect();
+  bench.fromStation(boot);
+  bench.fromBackend(`[3,"${idTo(bench, 'old')}",${accepted}]`);
+  bench.fromStation(`[2,"s","StatusNotification",${available}]`);
+  bench.fromBackend(`[3,"${idTo(bench, 'old')}",{}]`);
+}
+
+function synced(receives: readonly MessageClass[], nonBilling: boolean): Bench {
+  const bench = observed(receives, nonBilling);
+  withPast(bench);
+  open(bench, 'new');
+  for (const answer of [accepted, '{}', '{"currentTime":"2023-11-14T22:13:30Z"}'])
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",${answer}]`, 'new');
+  return bench;
+}
+
+describe('on attach', () => {
+  test('is told the boot, then every status with its own time, then a heartbeat, one at a time', () => {
+    const bench = observed();
+    withPast(bench);
+    expect(to(bench, 'new', open(bench, 'new'))).toEqual([boot.replace('"b",', '')]);
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",${accepted}]`, 'new');
+    expect(to(bench, 'new')).toEqual([`[2,"StatusNotification",${available}]`]);
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",{}]`, 'new');
+    expect(to(bench, 'new')).toEqual(['[2,"Heartbeat",{}]']);
+    const link = bench.state.backends.find(({ backend }) => backend === 'new');
+    expect(link?.priming.phase).toBe('priming');
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",{"currentTime":"2023-11-14T22:13:30Z"}]`, 'new');
+    expect(link?.priming.phase).toBe('synced');
+    expect(sent(bench.last.effects, 'station')).toEqual([]);
+  });
+
+  test('its Pending stays between it and Busbar, which asks again when it said', () => {
+    const bench = observed();
+    withPast(bench);
+    open(bench, 'new');
+    bench.fromBackend(
+      `[3,"${idTo(bench, 'new')}",{"status":"Pending","currentTime":"x","interval":30}]`,
+      'new',
+    );
+    expect(bench.last.effects).toEqual([]);
+    bench.pass(29_000);
+    expect(to(bench, 'new')).toEqual([]);
+    bench.pass(1_000);
+    expect(to(bench, 'new')).toEqual([boot.replace('"b",', '')]);
+  });
+
+  test('one that accepted this boot before is not told it again', () => {
+    const bench = observed();
+    withPast(bench);
+    open(bench, 'new');
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",${accepted}]`, 'new');
+    bench.do({
+      type: 'backend_lost',
+      backend: 'new',
+      epoch: bench.backendEpoch('new'),
+      code: null,
+      reason: 'x',
+    });
+    bench.pass(60_000);
+    expect(to(bench, 'new', open(bench, 'new'))).toEqual([`[2,"StatusNotification",${available}]`]);
+  });
+
+  test('heartbeats come at the interval it asked for, and only while the station is proved alive', () => {
+    const bench = observed();
+    withPast(bench);
+    open(bench, 'new');
+    for (const answer of [accepted, '{}', '{"currentTime":"2023-11-14T22:13:30Z"}'])
+      bench.fromBackend(`[3,"${idTo(bench, 'new')}",${answer}]`, 'new');
+    bench.pass(299_000);
+    expect(to(bench, 'new')).toEqual([]);
+    bench.do({ type: 'station_pong', epoch: 1 });
+    bench.pass(1_000);
+    expect(to(bench, 'new')).toEqual(['[2,"Heartbeat",{}]']);
+  });
+
+  test('one that has forgotten the station is told the boot again, and then what it refused', () => {
+    const bench = observed();
+    withPast(bench);
+    open(bench, 'new');
+    for (const answer of [accepted, '{}', '{"currentTime":"2023-11-14T22:13:30Z"}'])
+      bench.fromBackend(`[3,"${idTo(bench, 'new')}",${answer}]`, 'new');
+    const charging = available.replace('Available', 'Charging');
+    bench.fromStation(`[2,"s2","StatusNotification",${charging}]`);
+    expect(to(bench, 'new')).toEqual([`[2,"StatusNotification",${charging}]`]);
+    bench.fromBackend(`[4,"${idTo(bench, 'new')}","SecurityError","",{}]`, 'new');
+    expect(to(bench, 'new')).toEqual([boot.replace('"b",', '')]);
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",${accepted}]`, 'new');
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",{}]`, 'new');
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",{}]`, 'new');
+    expect(to(bench, 'new')).toEqual([`[2,"StatusNotification",${charging}]`]);
+  });
+});
+
+describe('copies', () => {
+  const start = '{"connectorId":1,"idTag":"T","meterStart":0,"timestamp":"2023-01-01T00:00:00Z"}';
+
+  test('a status goes to the primary and, as a copy, to the observer, whose answer goes nowhere', () => {
+    const bench = synced(['registration', 'liveness', 'state'], false);
+    const charging = available.replace('Available', 'Charging');
+    bench.fromStation(`[2,"s2","StatusNotification",${charging}]`);
+    expect(to(bench, 'old')).toEqual([`[2,"StatusNotification",${charging}]`]);
+    expect(to(bench, 'new')).toEqual([`[2,"StatusNotification",${charging}]`]);
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",{}]`, 'new');
+    expect(bench.last.effects).toEqual([]);
+    expect(bench.last.records).toMatchObject([
+      { type: 'frame', outcome: 'consumed', action: 'StatusNotification' },
+    ]);
+  });
+
+  test('transactions go only to one that bills nobody', () => {
+    for (const nonBilling of [false, true]) {
+      const bench = synced(['registration', 'transactions'], nonBilling);
+      bench.fromStation(`[2,"t","StartTransaction",${start}]`);
+      expect(to(bench, 'new')).toHaveLength(nonBilling ? 1 : 0);
+    }
+  });
+
+  test('what it is too slow for is left out, oldest first, and counted; transactions are not', () => {
+    const bench = synced(['registration', 'state', 'transactions'], true);
+    const primary = (): void => void bench.fromBackend(`[3,"${idTo(bench, 'old')}",{}]`);
+    bench.context.settings = { ...bench.context.settings, callsPerSecond: Infinity };
+    bench.fromStation(`[2,"t","StartTransaction",${start}]`);
+    primary();
+    for (let count = 0; count < copiesMax + 10; count += 1) {
+      bench.fromStation(`[2,"n${count}","FirmwareStatusNotification",{"status":"Idle"}]`);
+      primary();
+    }
+    const link = bench.state.backends.find(({ backend }) => backend === 'new');
+    expect(link?.lane?.length).toBe(copiesMax);
+    expect(link?.skipped).toBe(10);
+    bench.fromBackend(
+      `[3,"${link?.slot?.sentId}",{"transactionId":7,"idTagInfo":{"status":"Accepted"}}]`,
+      'new',
+    );
+    expect(bench.last.records.filter(({ type }) => type === 'skipped')).toMatchObject([
+      { link: 'backend:new', copies: 10, reason: 'lane_full' },
+    ]);
+  });
+
+  test('a transaction that its link took along is sent again on the next, as the same bytes', () => {
+    const bench = synced(['registration', 'state', 'transactions'], true);
+    bench.fromStation(`[2,"t","StartTransaction",${start}]`);
+    const first = bench.last.effects.flatMap((effect) =>
+      effect.type === 'send' && effect.link.side === 'backend' && effect.link.backend === 'new'
+        ? [effect.text]
+        : [],
+    );
+    bench.fromBackend(`[3,"${idTo(bench, 'old')}",{"transactionId":7}]`);
+    bench.do({
+      type: 'backend_lost',
+      backend: 'new',
+      epoch: bench.backendEpoch('new'),
+      code: null,
+      reason: 'x',
+    });
+    bench.pass(1_000);
+    const again = [
+      ...open(bench, 'new'),
+      ...bench.fromBackend(`[3,"${idTo(bench, 'new')}",{}]`, 'new'),
+    ].flatMap((effect) => (effect.type === 'send' && effect.link.side === 'backend' ? [effect.text] : []));
+    expect(first).toHaveLength(1);
+    expect(again).toContain(first[0]);
+  });
+});

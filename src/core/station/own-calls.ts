@@ -1,0 +1,180 @@
+/**
+ * Calls that Busbar makes to a backend of its own accord: the boot, the statuses and the heartbeats of a station that this backend did not hear itself.
+ *
+ * Pure. When they are due is decided by core/priming; here they get the slot, before anything else that waits for it, and their answers go back there.
+ */
+import {
+  idlePriming,
+  nextOwnCall,
+  onOwnAnswer,
+  onForgotten,
+  onStationBooted,
+  readVerdict,
+  clockSkewOf,
+  heartbeatMs,
+  register,
+  startPriming,
+  type PrimingView,
+  type Verdict,
+} from '../priming/priming.ts';
+import { payloadOf, type Frame } from '../../protocol/frame.ts';
+import { factsOf } from './find-backend.ts';
+import { isBusbars } from './slot.ts';
+import { receivesOf, roleOf } from './roles.ts';
+import { nextOwnId, type BackendLink, type OpenCall, type StationState } from './state.ts';
+import { recordDurably, recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
+
+/** How often the clock of a backend that answers heartbeats is looked at. */
+const skewEveryMs = 60_000;
+
+/** The backend's link has just opened: what has it to be told? The primary hears the station itself. */
+export function beginPriming(state: StationState, turn: Turn, backend: BackendLink): void {
+  const verdict = verdictOf(state, backend);
+  Object.assign(backend.priming, idlePriming());
+  if (roleOf(state, backend.backend) !== 'primary' && state.arrival?.assignment.primary !== backend.backend)
+    return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
+  if (verdict !== null) awaitBeat(state, turn, backend, verdict);
+}
+
+/** Sends Busbar's own call if one is due. The slot must be free. True when it is taken. */
+export function sendOwnCall(state: StationState, turn: Turn, backend: BackendLink): boolean {
+  const { priming } = backend;
+  if (turn.context.nowMs < priming.dueAtMs) return false;
+  const call = nextOwnCall(priming, viewOf(state, turn, backend));
+  if (call === null) return false;
+  const messageId = nextOwnId(state);
+  const idToken = `"${messageId}"`;
+  const text = `[2,${idToken},"${call.action}",${call.payload}]`;
+  const { nowMs } = turn.context;
+  backend.slot = {
+    purpose: call.what,
+    caller: nobody,
+    joined: null,
+    from: '',
+    sentId: messageId,
+    action: call.action,
+    isGuaranteed: false,
+    text,
+    idStart: 3,
+    idEnd: 3 + idToken.length,
+    sentAtMs: nowMs,
+    deadlineMs: nowMs + (factsOf(turn, backend.backend)?.callTimeoutMs ?? 30_000),
+  };
+  sendOwn(state, turn, backend, text, idToken, 'call', call.action, 'now', 'own');
+  return true;
+}
+
+/** The answer to an own call; null for silence. */
+export function onOwnReply(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  call: OpenCall,
+  reply: Received | null,
+): void {
+  if (reply !== null) {
+    const latencyMs = Math.round(turn.context.nowMs - call.sentAtMs);
+    recordReceived(state, turn, reply, 'consumed', call.action, latencyMs);
+  }
+  if (!isBusbars(call.purpose)) return;
+  const result = reply?.frame.kind === 'result' ? payloadOf(reply.text, reply.frame) : null;
+  const error = reply === null ? 'timeout' : errorCodeOf(reply.text, reply.frame);
+  if (result !== null) measureSkew(turn, backend, result);
+  const verdict = onOwnAnswer(backend.priming, viewOf(state, turn, backend), call.purpose, result, error);
+  if (verdict !== null) keepVerdict(state, turn, backend, verdict);
+}
+
+/** The station has booted: everyone is told, the primary by the boot itself. */
+export function spreadBoot(state: StationState, turn: Turn): void {
+  for (const backend of state.backends) {
+    if (backend.phase !== 'open') continue;
+    if (roleOf(state, backend.backend) === 'primary') backend.priming.phase = 'idle';
+    else onStationBooted(backend.priming, viewOf(state, turn, backend));
+  }
+}
+
+/** The primary has answered the station's own boot. */
+export function onPrimaryVerdict(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  result: string,
+): void {
+  const number = state.durable.image.boot?.number ?? 0;
+  const verdict = readVerdict(result, number) ?? { status: 'Unknown', intervalS: 0, boot: number };
+  keepVerdict(state, turn, backend, verdict);
+  awaitBeat(state, turn, backend, verdict);
+}
+
+/**
+ * A primary that has never been told the station's boot, because another backend was: a station that only reconnects will not tell it. Registers
+ * it before the station's first other call.
+ */
+export function registerPrimary(state: StationState, turn: Turn, backend: BackendLink): void {
+  const { image } = state.durable;
+  if (image.boot === null || image.boot.version !== state.link?.version || verdictOf(state, backend) !== null)
+    return;
+  if (backend.priming.phase === 'idle') register(backend.priming, turn.context.nowMs);
+}
+
+/** The backend refused a call because it does not know the station any more. True when it is told the boot again, and the call may be repeated. */
+export function isForgetful(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  reply: Received,
+  action: string,
+): boolean {
+  if (reply.frame.kind !== 'error' || action === 'BootNotification') return false;
+  if (errorCodeOf(reply.text, reply.frame) !== 'SecurityError') return false;
+  if (verdictOf(state, backend)?.status !== 'Accepted') return false;
+  return onForgotten(backend.priming, viewOf(state, turn, backend));
+}
+
+/** Notes how far a backend's clock is from ours; looked at now and then. */
+export function measureSkew(turn: Turn, backend: BackendLink, result: string): void {
+  const { nowMs, wallMs } = turn.context;
+  if (backend.clockSkewMs !== null && nowMs - backend.skewAtMs < skewEveryMs) return;
+  const skewMs = clockSkewOf(result, wallMs);
+  if (skewMs === null) return;
+  backend.clockSkewMs = skewMs;
+  backend.skewAtMs = nowMs;
+}
+
+export function viewOf(state: StationState, turn: Turn, backend: BackendLink): PrimingView {
+  const { nowMs, random, settings } = turn.context;
+  const { link } = state;
+  return {
+    image: state.durable.image,
+    receives: receivesOf(state, backend.backend),
+    isStationAlive:
+      link !== null && nowMs - link.heard.heardAtMs <= settings.pingIntervalMs + settings.pongTimeoutMs,
+    nowMs,
+    random,
+  };
+}
+
+function awaitBeat(state: StationState, turn: Turn, backend: BackendLink, verdict: Verdict): void {
+  const assignment = state.assignment ?? state.arrival?.assignment;
+  if (assignment?.localAnswers.has('Heartbeat') !== true || verdict.status !== 'Accepted') return;
+  backend.priming.intervalMs = heartbeatMs(verdict.intervalS);
+  backend.priming.dueAtMs = turn.context.nowMs + backend.priming.intervalMs;
+}
+
+function verdictOf(state: StationState, { backend }: BackendLink): Verdict | null {
+  const { verdicts } = state.durable;
+  return Object.hasOwn(verdicts, backend) ? (verdicts[backend] ?? null) : null;
+}
+
+function keepVerdict(state: StationState, turn: Turn, { backend }: BackendLink, verdict: Verdict): void {
+  const change = { what: 'verdict', backend, verdict } as const;
+  recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
+}
+
+/** The code of a CALLERROR; '' for what is none. */
+export function errorCodeOf(text: string, frame: Frame): string {
+  return frame.kind === 'error' ? text.slice(frame.bodyStart + 1, frame.bodyEnd - 1) : '';
+}
+
+/** The caller of a call that nobody asked for. Epochs of links begin at 1. */
+const nobody = { epoch: 0, idToken: '' } as const;
