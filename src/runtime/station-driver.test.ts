@@ -384,6 +384,23 @@ describe('a peer that does not take what it is sent', () => {
     expect([station.isPaused, backend.isPaused]).toEqual([false, false]);
   });
 
+  test('holds up nobody when it only listens in', () => {
+    const observer = {
+      backend: 'vendor',
+      receives: new Set(['state'] as const),
+      commands: new Set<string>(),
+    };
+    const hands = new Hands({ observers: [observer] });
+    const { station, backend } = hands.connect();
+    const listening = hands.dialer.last.opens();
+    listening.bufferedBytes = congestedBytes + 1;
+    station.says('[2,"1","FirmwareStatusNotification",{"status":"Idle"}]');
+    expect(listening.did.at(-1)).toContain('FirmwareStatusNotification');
+    expect([station.isPaused, backend.isPaused, listening.isPaused]).toEqual([false, false, true]);
+    listening.drains();
+    expect(listening.isPaused).toBe(false);
+  });
+
   test('does not hold up the link that displaced it, nor its own closing', () => {
     const hands = new Hands();
     const { station, backend } = hands.connect();

@@ -5,6 +5,7 @@
  */
 import type { Effect, LinkRef, StationEvent, Step } from '../core/station/events.ts';
 import type { StationState } from '../core/station/state.ts';
+import { answersStation } from '../core/station/roles.ts';
 import { step } from '../core/station/step.ts';
 import type { OcppVersion } from '../protocol/version.ts';
 import type { Arrival } from '../ports/listener.ts';
@@ -164,21 +165,27 @@ export class StationDriver implements Sleeper, Driver {
   }
 
   /**
-   * Reads from every link; from none while one of this station's peers does not take what it is sent, or the disk not what is to be kept. Where the disk
-   * only lags, who sends much waits, so that the others keep their time.
+   * Reads from every link; from none while the station or a backend that answers it does not take what it is sent, or the disk not what is to be kept. A
+   * backend that only listens in holds up nobody but itself. Where the disk only lags, who sends much waits, so that the others keep their time.
    */
   applyPauses(): void {
     const isHeldUp = this.#isHeldUp;
     for (const end of this.#ends) {
       if (end.isClosing) continue;
-      if (isHeldUp || end.isPausedByCore || this.#isTooHeavy(end)) end.link?.pause();
+      if (isHeldUp || end.isPausedByCore || end.isCongested || this.#isTooHeavy(end)) end.link?.pause();
       else end.link?.resume();
     }
   }
 
   get #isHeldUp(): boolean {
     const { pressure } = this.#plane.journal;
-    return pressure === 'severe' || this.#ends.some((end) => end.isCongested && !end.isClosing);
+    if (pressure === 'severe') return true;
+    return this.#ends.some(
+      (end) =>
+        end.isCongested &&
+        !end.isClosing &&
+        (end.backend === null || answersStation(this.state, end.backend)),
+    );
   }
 
   #isTooHeavy(end: LinkEnd): boolean {

@@ -10,7 +10,7 @@ import { BoundedQueue } from '../../std/bounded-queue.ts';
 import type { SkipReason } from '../journal/record.ts';
 import type { Observer } from '../routing/table.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
-import { listenersOf } from './roles.ts';
+import { listenersOf, roleOf } from './roles.ts';
 import {
   copiesMax,
   laneOverrunMax,
@@ -60,8 +60,8 @@ export function offerCopy(
   const backend = findBackendLink(state, name);
   if (backend === null || backend.phase === 'idle') return;
   // What it missed while it is not registered it is told as the last status; only what bills must not be missed.
-  if (received.frame.action === 'StatusNotification' && !backend.priming.isRegistered && messageId === null)
-    return;
+  const isTold = roleOf(state, name) === 'primary' || backend.priming.isRegistered;
+  if (received.frame.action === 'StatusNotification' && !isTold) return;
   const { text, frame } = received;
   const waiting: WaitingCall = {
     purpose: 'copy',
@@ -128,7 +128,8 @@ function mayObserve(turn: Turn, { backend }: Observer, kind: ReturnType<typeof c
   return (kind !== 'transactions' && kind !== 'authorisation') || factsOf(turn, backend)?.nonBilling === true;
 }
 
-function namesTransaction({ text, frame }: Received): boolean {
+/** True where the payload has a `transactionId`, at whatever depth. */
+export function namesTransaction({ text, frame }: Received): boolean {
   return payloadOf(text, frame).includes('"transactionId"');
 }
 

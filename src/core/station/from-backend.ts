@@ -10,6 +10,7 @@ import { spend, tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
 import { hearFrom } from './liveness.ts';
+import { withClock } from './local-answers.ts';
 import { isForgetful, measureSkew, onOwnReply, onPrimaryVerdict } from './own-calls.ts';
 import { authorityFor } from './roles.ts';
 import {
@@ -104,7 +105,7 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
     return closeStation(state, turn, closeCode.tryAgainLater, 'journal_failing');
   }
   if (received.frame.kind === 'result') learnFromPrimary(state, turn, backend, received, call.action);
-  deliverReply(state, turn, received, call, state.link);
+  deliverReply(state, turn, received, call, state.link, withClock(state, turn, received, call.action));
   pumpCalls(state, turn, backend);
 }
 

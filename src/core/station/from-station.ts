@@ -14,6 +14,7 @@ import { findBackendLink, factsOf } from './find-backend.ts';
 import { readBootFacts, sameBootFacts } from './boot-facts.ts';
 import { spend } from './bucket.ts';
 import { hearFrom } from './liveness.ts';
+import { answerLocally } from './local-answers.ts';
 import { followRoutes, isMisplaced } from './rerouting.ts';
 import {
   callerOf,
@@ -91,7 +92,8 @@ function onCall(state: StationState, turn: Turn, link: StationLink, received: Re
   }
   if (action === 'BootNotification') link.isPresented = true;
   const messageId = isKept ? guaranteedId(state, turn, received) : null;
-  toAuthority(state, turn, link, received, messageId);
+  if (!answerLocally(state, turn, link, received, messageId))
+    toAuthority(state, turn, link, received, messageId);
   if (state.link !== link) return;
   copyToListeners(state, turn, link, received, messageId);
   if (action === 'BootNotification') spreadBoot(state, turn);

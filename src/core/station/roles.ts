@@ -20,6 +20,12 @@ export function roleOf({ assignment }: StationState, backend: string): Role | nu
   return assignment.observers.some((observer) => observer.backend === backend) ? 'observer' : null;
 }
 
+/** True for a backend that the station waits for: its primary, or the authority for an action. */
+export function answersStation(state: StationState, backend: string): boolean {
+  const role = roleOf(state, backend);
+  return role === 'primary' || role === 'authority';
+}
+
 /** The backend that answers this action. */
 export function authorityFor(state: StationState, action: string): string {
   const { assignment } = state;

@@ -20,7 +20,7 @@ import {
   type WaitingCall,
 } from './state.ts';
 import type { StationState } from './state.ts';
-import { recordReceived, relay, sendOwn, type Received, type Turn } from './turn.ts';
+import { recordReceived, relay, rewrite, sendOwn, type Received, type Turn } from './turn.ts';
 
 /** A link that takes calls. */
 export type Callee = StationLink | BackendLink;
@@ -200,7 +200,7 @@ export function takeReply(callee: Callee, text: string, frame: Frame): Match {
 /**
  * Hands a reply to its caller, and the same reply to everyone who joined.
  *
- * `to` is the caller's link, null when that is gone: then the reply only goes on record.
+ * `to` is the caller's link, null when that is gone: then the reply only goes on record. `text` is the reply with another payload, where that is changed.
  */
 export function deliverReply(
   state: StationState,
@@ -208,6 +208,7 @@ export function deliverReply(
   received: Received,
   call: OpenCall,
   to: LinkRef | null,
+  text: string = received.text,
 ): void {
   const latencyMs = Math.round(turn.context.nowMs - call.sentAtMs);
   if (to === null || to.epoch !== call.caller.epoch) {
@@ -215,8 +216,10 @@ export function deliverReply(
     return;
   }
   const when = call.isGuaranteed ? 'afterCommit' : 'now';
-  relay(state, turn, received, to, call.caller.idToken, call.action, when, latencyMs);
-  const { text, frame } = received;
+  const { idToken: callersToken } = call.caller;
+  if (text === received.text) relay(state, turn, received, to, callersToken, call.action, when, latencyMs);
+  else rewrite(state, turn, received, text, to, callersToken, call.action, when, latencyMs);
+  const { frame } = received;
   for (const { idToken } of call.joined ?? []) {
     sendOwn(state, turn, to, withIdToken(text, frame, idToken), idToken, frame.kind, call.action, when);
   }

@@ -133,6 +133,23 @@ export function relay(
   });
 }
 
+/** Sends a received frame on with more than its id changed, and records both hops, each with its text. `text` is the received one but for its payload. */
+export function rewrite(
+  state: StationState,
+  turn: Turn,
+  received: Received,
+  text: string,
+  to: LinkRef,
+  idToken: string,
+  action: string | null,
+  when: 'now' | 'afterCommit' = 'now',
+  latencyMs: number | null = null,
+): void {
+  recordReceived(state, turn, received, 'rewritten', action, latencyMs);
+  const { frame } = received;
+  sendOwn(state, turn, to, withIdToken(text, frame, idToken), idToken, frame.kind, action, when);
+}
+
 /** Sends a text that is not the relay of a frame received in this step, and records it. The id stands right after the type and comma. */
 export function sendOwn(
   state: StationState,

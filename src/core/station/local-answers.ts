@@ -1,0 +1,49 @@
+/**
+ * What Busbar answers a station itself though its primary is up, and whose time the station sees.
+ *
+ * Pure. Only where the route says so (`localAnswers`, `clock`), and never depending on who listens in. The primary gets what was answered for it as a copy,
+ * and heartbeats at its own interval.
+ */
+import { spanOf } from '../../protocol/splice.ts';
+import { isoTime } from '../../std/iso-time.ts';
+import { namesTransaction, offerCopy } from './copies.ts';
+import { authorityFor } from './roles.ts';
+import { callerOf } from './slot.ts';
+import type { StationLink, StationState } from './state.ts';
+import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
+
+/** Answers the station's call if the route leaves that to Busbar. `messageId`: of a guaranteed message, whose answer leaves once it is on disk. */
+export function answerLocally(
+  state: StationState,
+  turn: Turn,
+  link: StationLink,
+  received: Received,
+  messageId: string | null,
+): boolean {
+  const { action } = received.frame;
+  if (state.assignment?.localAnswers.has(action) !== true) return false;
+  // What belongs to a transaction is the primary's to take.
+  if (action === 'MeterValues' && namesTransaction(received)) return false;
+  const { idToken } = callerOf(link.epoch, received.text, received.frame);
+  const payload = action === 'Heartbeat' ? `{"currentTime":"${isoTime(turn.context.wallMs)}"}` : '{}';
+  recordReceived(state, turn, received, 'answered', action);
+  const when = messageId === null ? 'now' : 'afterCommit';
+  sendOwn(state, turn, link, `[3,${idToken},${payload}]`, idToken, 'result', action, when);
+  if (action !== 'Heartbeat') offerCopy(state, turn, authorityFor(state, action), received, messageId);
+  return true;
+}
+
+/** The answer as the station is to see it: with Busbar's time where the route says so, else as received. */
+export function withClock(
+  state: StationState,
+  turn: Turn,
+  { text, frame }: Received,
+  action: string,
+): string {
+  if (state.assignment?.clock !== 'own' || frame.kind !== 'result') return text;
+  if (action !== 'Heartbeat' && action !== 'BootNotification') return text;
+  const time = spanOf(text, frame.bodyStart, frame.bodyEnd, ['currentTime']);
+  return time === null
+    ? text
+    : `${text.slice(0, time.start)}"${isoTime(turn.context.wallMs)}"${text.slice(time.end)}`;
+}
