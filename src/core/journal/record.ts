@@ -147,7 +147,17 @@ export interface ChangedRecord {
 /** Plain JSON, as the journal keeps it. */
 export type DurableChange =
   /** What a backend thinks of the station's boot. */
-  { readonly what: 'verdict'; readonly backend: string; readonly verdict: Verdict };
+  | { readonly what: 'verdict'; readonly backend: string; readonly verdict: Verdict }
+  /** The answer that a guaranteed message got; the oldest of `answersKept` makes room. */
+  | { readonly what: 'answered'; readonly given: GivenAnswer };
+
+/** What a station was told about a guaranteed message. */
+export interface GivenAnswer {
+  /** The message's id on the backend's link: a digest of station, action and content. */
+  readonly key: string;
+  /** JSON, as the station got it. */
+  readonly payload: string;
+}
 
 /**
  * Records that are missing before this position, and how many.
@@ -188,6 +198,8 @@ export interface DurableStation {
   lastSeenAt: number | null;
   /** What backends that join late are told. */
   readonly image: StationImage;
+  /** The last answers to guaranteed messages but meter values, oldest first. */
+  readonly answers: GivenAnswer[];
   /** By backend: what it thought of the station's last boot. */
   readonly verdicts: Record<string, Verdict>;
 }

@@ -46,5 +46,12 @@ function applyChange(durable: DurableStation, change: DurableChange): boolean {
     case 'verdict':
       durable.verdicts[change.backend] = change.verdict;
       return true;
+    case 'answered':
+      if (durable.answers.length >= answersKept) durable.answers.shift();
+      durable.answers.push(change.given);
+      return true;
   }
 }
+
+/** Answers to guaranteed messages that outlive the process: a station has one outstanding, and retries its last. */
+const answersKept = 8;

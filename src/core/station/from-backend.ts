@@ -12,6 +12,7 @@ import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
 import { hearFrom } from './liveness.ts';
 import { withClock } from './local-answers.ts';
 import { isForgetful, measureSkew, onOwnReply, onPrimaryVerdict } from './own-calls.ts';
+import { rememberAnswer } from './repeats.ts';
 import { authorityFor } from './roles.ts';
 import {
   callerOf,
@@ -105,7 +106,9 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
     return closeStation(state, turn, closeCode.tryAgainLater, 'journal_failing');
   }
   if (received.frame.kind === 'result') learnFromPrimary(state, turn, backend, received, call.action);
-  deliverReply(state, turn, received, call, state.link, withClock(state, turn, received, call.action));
+  const text = withClock(state, turn, received, call.action);
+  rememberAnswer(state, turn, call, received, text);
+  deliverReply(state, turn, received, call, state.link, text);
   pumpCalls(state, turn, backend);
 }
 

@@ -32,6 +32,7 @@ import {
 import { copyToListeners } from './copies.ts';
 import { mayTake, pumpCalls } from './backend-lane.ts';
 import { registerPrimary, spreadBoot } from './own-calls.ts';
+import { answerRepeated } from './repeats.ts';
 import { authorityFor, roleOf } from './roles.ts';
 import { backendGone, closeCode, closeStation } from './station-link.ts';
 import {
@@ -92,6 +93,7 @@ function onCall(state: StationState, turn: Turn, link: StationLink, received: Re
   }
   if (action === 'BootNotification') link.isPresented = true;
   const messageId = isKept ? guaranteedId(state, turn, received) : null;
+  if (messageId !== null && answerRepeated(state, turn, link, received, messageId)) return;
   if (!answerLocally(state, turn, link, received, messageId))
     toAuthority(state, turn, link, received, messageId);
   if (state.link !== link) return;

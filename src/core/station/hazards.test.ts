@@ -193,7 +193,7 @@ describe('replies that fit nothing now', () => {
     bench.context.isJournalWritable = false;
     expect(bench.fromBackend(`[3,"${JSON.parse(up ?? '')[1]}",{}]`)).toEqual([]);
     expect(bench.state.link?.epoch).toBe(2);
-    expect(bench.last.records).toMatchObject([{ outcome: 'late' }]);
+    expect(bench.last.records).toMatchObject([{ type: 'changed' }, { outcome: 'late' }]);
   });
 });
 

@@ -6,7 +6,7 @@
 import type { BoundedQueue } from '../../std/bounded-queue.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
-import type { DurableStation } from '../journal/record.ts';
+import type { DurableStation, GivenAnswer } from '../journal/record.ts';
 import { emptyImage } from '../priming/station-image.ts';
 import type { OwnCall, Priming } from '../priming/priming.ts';
 import type { Assignment } from '../routing/table.ts';
@@ -19,6 +19,8 @@ export interface StationState {
   idCount: number;
   /** Counts what Busbar sends of its own accord and as copies, apart from the rest: listeners must change no byte that others see. */
   ownCount: number;
+  /** The last answers to meter values, oldest first: see repeats.ts. */
+  readonly answers: GivenAnswer[];
   /** The open link to the station. */
   link: StationLink | null;
   /** An upgrade request that is not answered yet. */
@@ -182,6 +184,7 @@ export function createStation(id: StationId, durable: DurableStation | null, idP
     idPrefix,
     idCount: 0,
     ownCount: 0,
+    answers: [],
     link: null,
     arrival: null,
     assignment: null,
@@ -212,5 +215,6 @@ export function durableStation(saved: Partial<DurableStation>): DurableStation {
     lastSeenAt: saved.lastSeenAt ?? null,
     image: saved.image ?? emptyImage(),
     verdicts: saved.verdicts ?? {},
+    answers: saved.answers ?? [],
   };
 }

@@ -104,11 +104,12 @@ describe('calls of a station', () => {
     const [up] = sent(bench.fromStation('[2,"1","StopTransaction",{"transactionId":1}]'), 'backend');
     const id = JSON.parse(up ?? '[]')[1] as string;
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
-    expect(bench.fromBackend(`[3,"${id}",{}]`)).toMatchObject([
-      { type: 'send', text: '[3,"1",{}]', when: 'afterCommit' },
-    ]);
+    bench.fromBackend(`[4,"${id}","InternalError","",{}]`);
     const [again] = sent(bench.fromStation('[2,"other","StopTransaction",{"transactionId":1}]'), 'backend');
     expect(again).toBe(up);
+    expect(bench.fromBackend(`[3,"${id}",{}]`)).toMatchObject([
+      { type: 'send', text: '[3,"other",{}]', when: 'afterCommit' },
+    ]);
   });
 
   test('a pipelining station is queued, one call at a time, and read from no more when 64 wait', () => {

@@ -1,0 +1,59 @@
+/** A message that was answered before (D5). */
+import { expect, test } from 'vitest';
+import { Bench, sent } from '../../testkit/station-bench.ts';
+import { createStation } from './state.ts';
+
+const start = (id: string): string =>
+  `[2,"${id}","StartTransaction",{"connectorId":1,"idTag":"T","meterStart":0,"timestamp":"2023-01-01T00:00:00Z"}]`;
+const meter = (id: string): string =>
+  `[2,"${id}","MeterValues",{"connectorId":1,"transactionId":7,"meterValue":[{"timestamp":"2023-01-01T00:01:00Z"}]}]`;
+
+function idSent(bench: Bench): string {
+  return (JSON.parse(sent(bench.last.effects, 'backend')[0] ?? '[]') as string[])[1] ?? '';
+}
+
+test('a retried StartTransaction gets the first answer and does not reach the backend again', () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.fromStation(start('1'));
+  bench.fromBackend(`[3,"${idSent(bench)}",{"transactionId":7,"idTagInfo":{"status":"Accepted"}}]`);
+  const effects = bench.fromStation(start('2'));
+  expect(sent(effects, 'backend')).toEqual([]);
+  expect(effects).toMatchObject([
+    { text: '[3,"2",{"transactionId":7,"idTagInfo":{"status":"Accepted"}}]', when: 'afterCommit' },
+  ]);
+});
+
+test('also when the answer came after the link was gone, and after a restart', () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.fromStation(start('1'));
+  const id = idSent(bench);
+  bench.arrive(2);
+  bench.fromBackend(`[3,"${id}",{"transactionId":7,"idTagInfo":{"status":"Accepted"}}]`);
+  expect(sent(bench.fromStation(start('2')), 'station')).toHaveLength(1);
+  const saved = JSON.parse(JSON.stringify(bench.state.durable)) as typeof bench.state.durable;
+  const restarted = new Bench();
+  Object.assign(restarted.state, createStation(bench.state.id, saved, 'q'));
+  restarted.connect();
+  expect(sent(restarted.fromStation(start('3')), 'station')).toEqual([
+    '[3,"3",{"transactionId":7,"idTagInfo":{"status":"Accepted"}}]',
+  ]);
+});
+
+test('meter values too, while the process lives', () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.fromStation(meter('1'));
+  bench.fromBackend(`[3,"${idSent(bench)}",{}]`);
+  expect(bench.last.isDurableChanged).toBe(false);
+  expect(sent(bench.fromStation(meter('2')), 'station')).toEqual(['[3,"2",{}]']);
+});
+
+test('after an error the station is right to try again', () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.fromStation(start('1'));
+  bench.fromBackend(`[4,"${idSent(bench)}","InternalError","",{}]`);
+  expect(sent(bench.fromStation(start('2')), 'backend')).toHaveLength(1);
+});

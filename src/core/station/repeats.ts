@@ -1,0 +1,63 @@
+/**
+ * A guaranteed message that was answered before: it gets the first answer again and is not delivered twice (D5).
+ *
+ * Pure. A station that missed an answer sends its message again, often under a new id (OCPP 1.6 §3.7.1; 2.x E13), and a backend that is asked twice may
+ * bill twice, or answer `ConcurrentTx` and end the session (MicroOcpp #237). What tells a repetition is its content. Only results are remembered: after an error the
+ * station is right to try again. What starts and ends a transaction is remembered over a restart; after a crash the others may be sent once more, as the same bytes.
+ */
+import { ownText } from '../../std/own-text.ts';
+import type { GivenAnswer } from '../journal/record.ts';
+import { callerOf } from './slot.ts';
+import type { OpenCall, StationLink, StationState } from './state.ts';
+import { recordDurably, recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
+
+/** Answers that are remembered of one station, while the process lives. It has one call outstanding, so its retries are about its last ones. */
+export const answersMax = 32;
+/** Longer answers are not remembered: their call would be relayed again. */
+const answerCharactersMax = 4_096;
+
+/** Gives the first answer again, if there was one. */
+export function answerRepeated(
+  state: StationState,
+  turn: Turn,
+  link: StationLink,
+  received: Received,
+  key: string,
+): boolean {
+  const given = findAnswer(state.answers, key) ?? findAnswer(state.durable.answers, key);
+  if (given === null) return false;
+  const { action } = received.frame;
+  const { idToken } = callerOf(link.epoch, received.text, received.frame);
+  recordReceived(state, turn, received, 'answered', action);
+  sendOwn(state, turn, link, `[3,${idToken},${given.payload}]`, idToken, 'result', action, 'afterCommit');
+  return true;
+}
+
+/** Remembers a backend's answer to a guaranteed call, also one that the station's link was gone for. `text` is as the station gets it. */
+export function rememberAnswer(
+  state: StationState,
+  turn: Turn,
+  call: OpenCall,
+  received: Received,
+  text: string,
+): void {
+  const { frame } = received;
+  if (!call.isGuaranteed || frame.kind !== 'result') return;
+  if (text.length > answerCharactersMax) return;
+  // Whatever was changed stands in the payload, the last element.
+  const bodyEnd = frame.bodyEnd + text.length - received.text.length;
+  const payload = bodyEnd - frame.bodyStart <= 2 ? '{}' : ownText(text.slice(frame.bodyStart, bodyEnd));
+  const given: GivenAnswer = { key: call.sentId, payload };
+  if (call.action === 'MeterValues') {
+    if (state.answers.length >= answersMax) state.answers.shift();
+    state.answers.push(given);
+    return;
+  }
+  const change = { what: 'answered', given } as const;
+  recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
+}
+
+function findAnswer(answers: readonly GivenAnswer[], key: string): GivenAnswer | null {
+  for (const given of answers) if (given.key === key) return given;
+  return null;
+}
