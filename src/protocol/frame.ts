@@ -5,6 +5,7 @@
  * by the scanner in json-scan.ts, and kept; nothing is ever serialised again. Liberal in two places the field needs: a missing or null
  * payload passes (1.6 has both notations), and a message id may be up to 255 characters, since every hop gets a new one anyway.
  */
+import { frequentActionAt } from './frequent-actions.ts';
 import { scanJson } from './json-scan.ts';
 import type { OcppVersion } from './version.ts';
 
@@ -60,7 +61,9 @@ const kinds: Readonly<Record<number, FrameKind>> = {
 };
 
 /** The highest type number a version knows: CALLRESULTERROR and SEND came with 2.1. */
-const typeNumberMax: Readonly<Record<OcppVersion, number>> = { 'ocpp1.6': 4, 'ocpp2.0.1': 4, 'ocpp2.1': 6 };
+function typeNumberMax(version: OcppVersion): number {
+  return version === 'ocpp2.1' ? 6 : 4;
+}
 
 /** Reads one frame of a link that speaks this version. Linear in the text, allocates only the answer. */
 export function decode(text: string, version: OcppVersion): Frame | Malformed {
@@ -72,35 +75,35 @@ export function decode(text: string, version: OcppVersion): Frame | Malformed {
   const idStart = starts[1] as number;
   const idEnd = ends[1] as number;
   const hasId = count > 1 && isId(text, idStart, idEnd);
-  const idToken = hasId ? text.slice(idStart, idEnd) : null;
-  const typeToken = text.slice(starts[0], ends[0]);
-  if (!/^-?\d+$/.test(typeToken)) return malformed('bad_type', null, idToken);
-  const typeNumber = Number(typeToken);
-  const kind = kinds[typeNumber];
-  if (kind === undefined || typeNumber > typeNumberMax[version])
-    return malformed('unknown_type', typeNumber, idToken);
-  if (!hasId) return malformed('bad_id', typeNumber, null);
+  const typeNumber = typeNumberAt(text, starts[0] as number, ends[0] as number);
+  const kind = typeNumber === null || typeNumber > typeNumberMax(version) ? undefined : kinds[typeNumber];
+  if (typeNumber === null || kind === undefined || !hasId) {
+    const idToken = hasId ? text.slice(idStart, idEnd) : null;
+    if (typeNumber === null) return malformed('bad_type', null, idToken);
+    return malformed(kind === undefined ? 'unknown_type' : 'bad_id', typeNumber, idToken);
+  }
   switch (kind) {
     case 'call':
     case 'send': {
       if (count < 3 || text.charCodeAt(starts[2] as number) !== quote)
-        return malformed('bad_action', typeNumber, idToken);
-      const action = unquote(text, starts[2] as number, ends[2] as number);
-      if (action === '') return malformed('bad_action', typeNumber, idToken);
-      if (count > 4) return malformed('bad_length', typeNumber, idToken);
+        return malformed('bad_action', typeNumber, text.slice(idStart, idEnd));
+      const action = actionAt(text, starts[2] as number, ends[2] as number);
+      if (action === '') return malformed('bad_action', typeNumber, text.slice(idStart, idEnd));
+      if (count > 4) return malformed('bad_length', typeNumber, text.slice(idStart, idEnd));
       const bodyStart = count > 3 ? (starts[3] as number) : idEnd;
       const bodyEnd = count > 3 ? (ends[3] as number) : idEnd;
-      if (count > 3 && !isObjectOrNull(text, bodyStart)) return malformed('bad_payload', typeNumber, idToken);
+      if (count > 3 && !isObjectOrNull(text, bodyStart))
+        return malformed('bad_payload', typeNumber, text.slice(idStart, idEnd));
       return { kind, idStart, idEnd, action, bodyStart, bodyEnd };
     }
     case 'result':
-      if (count > 3) return malformed('bad_length', typeNumber, idToken);
+      if (count > 3) return malformed('bad_length', typeNumber, text.slice(idStart, idEnd));
       if (count > 2 && !isObjectOrNull(text, starts[2] as number))
-        return malformed('bad_payload', typeNumber, idToken);
+        return malformed('bad_payload', typeNumber, text.slice(idStart, idEnd));
       return body(kind, idStart, idEnd, count, starts, ends);
     case 'error':
     case 'result_error':
-      if (count > 5) return malformed('bad_length', typeNumber, idToken);
+      if (count > 5) return malformed('bad_length', typeNumber, text.slice(idStart, idEnd));
       return body(kind, idStart, idEnd, count, starts, ends);
   }
 }
@@ -133,6 +136,7 @@ export function payloadOf(text: string, frame: Frame): string {
 }
 
 const quote = 0x22;
+const zero = 0x30;
 const openBrace = 0x7b;
 
 function body(
@@ -164,7 +168,18 @@ function isObjectOrNull(text: string, start: number): boolean {
   return code === openBrace || code === 0x6e;
 }
 
-function unquote(text: string, start: number, end: number): string {
+/** null where the type is no whole number. */
+function typeNumberAt(text: string, start: number, end: number): number | null {
+  const digit = text.charCodeAt(start) - zero;
+  if (end - start === 1 && digit >= 0 && digit <= 9) return digit;
+  const token = text.slice(start, end);
+  return /^-?\d+$/.test(token) ? Number(token) : null;
+}
+
+/** What the quoted action says. */
+function actionAt(text: string, start: number, end: number): string {
+  const known = frequentActionAt(text, start + 1, end - 1);
+  if (known !== null) return known;
   const inner = text.slice(start + 1, end - 1);
   return inner.includes('\\') ? (JSON.parse(text.slice(start, end)) as string) : inner;
 }

@@ -20,7 +20,9 @@ export function negotiateVersion(
 ): OcppVersion | null {
   for (const offer of offered) {
     const name = offer.trim();
-    if (isOcppVersion(name) && spoken.includes(name)) return name;
+    // The constant, not the equal text that came in: what looks something up by version compares it on every frame.
+    const version = ocppVersions.find((known) => known === name);
+    if (version !== undefined && spoken.includes(version)) return version;
   }
   return null;
 }

@@ -27,7 +27,16 @@ import {
 } from './slot.ts';
 import { laneCallsMax, nextMessageId, type BackendLink, type StationState } from './state.ts';
 import { closeCode, closeStation } from './station-link.ts';
-import { notice, recordReceived, refOf, relay, sendOwn, type Received, type Turn } from './turn.ts';
+import {
+  backendLinkName,
+  notice,
+  recordReceived,
+  refOf,
+  relay,
+  sendOwn,
+  type Received,
+  type Turn,
+} from './turn.ts';
 
 /** Texts from a backend on one link, as a multiple of what its station may send: answers to all of it, and commands. */
 const backendShare = 4;
@@ -38,7 +47,7 @@ export function onBackendText(state: StationState, turn: Turn, backend: BackendL
   const version = backend.version ?? 'ocpp1.6';
   const frame = decode(text, version);
   if (frame.kind === 'invalid') return answerOwn(state, turn, backend, text, frame, version);
-  const received: Received = { link: `backend:${backend.backend}`, text, frame };
+  const received: Received = { link: backendLinkName(backend.backend), text, frame };
   switch (frame.kind) {
     case 'call':
       return onCommand(state, turn, backend, received);

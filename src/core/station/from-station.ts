@@ -44,7 +44,16 @@ import {
   type StationLink,
   type StationState,
 } from './state.ts';
-import { notice, recordDurably, recordReceived, relay, sendOwn, type Received, type Turn } from './turn.ts';
+import {
+  linkNameOf,
+  notice,
+  recordDurably,
+  recordReceived,
+  relay,
+  sendOwn,
+  type Received,
+  type Turn,
+} from './turn.ts';
 
 /** How many texts may come at once beyond the rate, as a multiple of one second's. */
 export const burstSeconds = 5;
@@ -248,7 +257,7 @@ export function answerOwn(
     type: 'frame',
     at: turn.context.wallMs,
     station: state.id,
-    link: link.side === 'station' ? 'station' : `backend:${link.backend}`,
+    link: linkNameOf(link),
     kind: 'invalid',
     action: null,
     text,

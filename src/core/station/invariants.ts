@@ -23,11 +23,14 @@ export function assertConsistent(state: StationState): void {
 /** Connected means connected through. */
 function assertConnected({ assignment, backends }: StationState, link: StationLink): void {
   assert(assignment !== null, 'a connected station is assigned');
-  assert(
-    backends.some(({ backend, phase }) => backend === assignment.primary && phase === 'open'),
-    'a connected station has its primary',
-  );
+  assert(hasOpen(backends, assignment.primary), 'a connected station has its primary');
   assert(link.slot !== null || laneDepth(link) === 0, 'no command waits for a free station');
+}
+
+/** A loop, not `some`: this is on every frame's path. */
+function hasOpen(backends: readonly BackendLink[], name: string): boolean {
+  for (const { backend, phase } of backends) if (phase === 'open' && backend === name) return true;
+  return false;
 }
 
 /** An upgrade is answered by something that will come: a pong or its deadline, or the outcome of a dial. */

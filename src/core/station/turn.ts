@@ -37,7 +37,19 @@ export function refOf(link: LinkRef): LinkRef {
 }
 
 export function linkNameOf(link: LinkRef): LinkName {
-  return link.side === 'station' ? 'station' : `backend:${link.backend}`;
+  return link.side === 'station' ? 'station' : backendLinkName(link.backend);
+}
+
+/** Names made before, one a backend that was ever configured: a name made anew for every record would have to be hashed and looked up wherever it is counted. */
+const backendLinkNames = new Map<string, LinkName>();
+
+/** The name of the links to a backend. */
+export function backendLinkName(backend: string): LinkName {
+  const known = backendLinkNames.get(backend);
+  if (known !== undefined) return known;
+  const name: LinkName = `backend:${backend}`;
+  backendLinkNames.set(backend, name);
+  return name;
 }
 
 /** Adds a record that changes what outlives the process. */
@@ -86,7 +98,7 @@ export function recordDropped(
   waiting: WaitingCall,
   reason: DropReason,
 ): void {
-  const link = waiting.from === '' ? 'station' : (`backend:${waiting.from}` as const);
+  const link = waiting.from === '' ? 'station' : backendLinkName(waiting.from);
   turn.records.push({
     type: 'dropped',
     at: turn.context.wallMs,
