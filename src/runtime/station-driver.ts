@@ -48,12 +48,12 @@ const heavyAbove = 16 * 1_024;
 const handler: LinkHandler<LinkEnd> = {
   onText: (end, text) => {
     const { driver, backend, epoch } = end;
-    driver.weigh(end, text.length);
     driver.handle(
       backend === null
         ? { type: 'station_frame', epoch, text }
         : { type: 'backend_frame', backend, epoch, text },
     );
+    driver.weigh(end, text.length);
   },
   onPong: ({ driver, backend, epoch }) => {
     driver.handle(
@@ -197,9 +197,9 @@ export class StationDriver implements Sleeper, Driver {
     if (this.#plane.journal.pressure !== 'none') this.applyPauses();
   }
 
-  /** Counts what came on a link. */
+  /** Counts what came on a link, by the clock of the step that took it. */
   weigh(end: LinkEnd, characters: number): void {
-    const second = Math.trunc(this.#plane.clock.nowMs() / 1_000);
+    const second = Math.trunc(this.#plane.context.nowMs / 1_000);
     const seconds = Math.min(30, second - end.latelySecond);
     end.latelySecond = second;
     end.lately = (end.lately >> seconds) + characters;

@@ -15,6 +15,7 @@ import type { StationId } from '../../protocol/station-id.ts';
 import { isOcppVersion } from '../../protocol/version.ts';
 import { unreachable } from '../../std/assert.ts';
 import { fail, ok, type Result } from '../../std/result.ts';
+import { RecentFields } from './recent-fields.ts';
 import { positionsOf } from './record.ts';
 import type {
   BootFacts,
@@ -97,14 +98,14 @@ function contentOf(record: JournalRecord): string {
   switch (record.type) {
     case 'frame': {
       const { relayedTo, relayedIdToken, latencyMs } = record;
-      const head = `${record.station}\t${timeText(record.at)}\t${kindLetters[record.kind]}${linkField(record.link)}\t${textField(record.action)}\t${record.idStart}\t${record.idEnd}\t${outcomeLetters[record.outcome]}${latencyMs ?? ''}\t`;
+      const head = `${record.station}\t${timeText(record.at)}\t${kindLetters[record.kind]}${linkField(record.link)}\t${actionField(record.action)}\t${record.idStart}\t${record.idEnd}\t${outcomeLetters[record.outcome]}${latencyMs ?? ''}\t`;
       if (relayedTo === null) return `F${head}${record.text}`;
       return `R${head}${linkField(relayedTo)}\t${relayedIdToken === null ? '' : relayedIdToken.length}\t${relayedIdToken ?? ''}${record.text}`;
     }
     case 'sent':
-      return `${sentLetters[record.purpose]}${record.station}\t${timeText(record.at)}\t${kindLetters[record.kind]}${linkField(record.link)}\t${textField(record.action)}\t${record.idStart}\t${record.idEnd}\t${record.text}`;
+      return `${sentLetters[record.purpose]}${record.station}\t${timeText(record.at)}\t${kindLetters[record.kind]}${linkField(record.link)}\t${actionField(record.action)}\t${record.idStart}\t${record.idEnd}\t${record.text}`;
     case 'dropped':
-      return `D${record.station}\t${timeText(record.at)}\t${linkField(record.link)}\t${textField(record.action)}\t${record.reason}\t`;
+      return `D${record.station}\t${timeText(record.at)}\t${linkField(record.link)}\t${actionField(record.action)}\t${record.reason}\t`;
     case 'skipped':
       return `K${record.station}\t${timeText(record.at)}\t${linkField(record.link)}\t${record.copies}\t${record.reason}\t`;
     case 'changed':
@@ -167,7 +168,7 @@ function timeText(at: number): string {
 
 /** `station` is the empty field; a backend's name stands for its link. */
 function linkField(link: LinkName): string {
-  return link === 'station' ? '' : textField(link.slice(backendPrefix.length));
+  return link === 'station' ? '' : backendFields.of(link);
 }
 
 const backendPrefix = 'backend:';
@@ -177,6 +178,13 @@ const plain = /^[A-Za-z0-9_.:][\w .:/+()-]*$/;
 function textField(text: string | null): string {
   if (text === null) return '';
   return plain.test(text) ? text : JSON.stringify(text);
+}
+
+const backendFields = new RecentFields((link) => textField(link.slice(backendPrefix.length)));
+const actionFields = new RecentFields(textField);
+
+function actionField(action: string | null): string {
+  return action === null ? '' : actionFields.of(action);
 }
 
 /** Reads one record's content between two places of the body; null when it is none. */
