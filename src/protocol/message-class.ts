@@ -25,8 +25,11 @@ export const messageClasses = [
 
 export type MessageClass = (typeof messageClasses)[number];
 
-/** What a backend that listens in gets where nothing is said: enough to know the station, nothing that bills and nothing of drivers. */
+/** What a backend that listens in gets unless its route says otherwise: enough to know the station, nothing of its drivers. */
 export const defaultReceived: readonly MessageClass[] = ['registration', 'liveness', 'state'];
+
+/** What makes a bill or names a driver: only for a backend that is marked as billing nobody. */
+export const billingClasses: ReadonlySet<MessageClass> = new Set(['transactions', 'authorisation']);
 
 const classes: Readonly<Record<string, MessageClass>> = {
   BootNotification: 'registration',

@@ -62,6 +62,7 @@ function here(settings: Settings): Settings {
 test('there are examples', () => {
   expect(examples.toSorted()).toEqual([
     'client-certificates.yaml',
+    'observer.yaml',
     'one-backend.yaml',
     'tls-passwords.yaml',
     'two-backends.yaml',
@@ -83,9 +84,20 @@ test.each(examples)('%s starts a gateway that is ready', async (name) => {
 });
 
 test('they say what their comments say', async () => {
-  const [one, two, passwords, certificates] = await Promise.all(
-    ['one-backend.yaml', 'two-backends.yaml', 'tls-passwords.yaml', 'client-certificates.yaml'].map(load),
+  const [one, two, passwords, certificates, observer] = await Promise.all(
+    [
+      'one-backend.yaml',
+      'two-backends.yaml',
+      'tls-passwords.yaml',
+      'client-certificates.yaml',
+      'observer.yaml',
+    ].map(load),
   );
+  expect(observer?.settings.routing.routes[0]?.assignment.observers.map(({ backend }) => backend)).toEqual([
+    'new',
+    'analytics',
+  ]);
+  expect(observer?.settings.routing.backends.get('new')?.nonBilling).toBe(true);
   expect(one?.settings.backends.get('csms')?.credentials).toEqual({ kind: 'forward' });
   expect(two?.settings.routing.routes.map(({ assignment }) => assignment.primary)).toEqual([
     'new',

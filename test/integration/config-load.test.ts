@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { configurationForBackends } from '../../src/control/configuration/load.ts';
 import { formatProblem } from '../../src/control/configuration/problem.ts';
 import { publishedSchema } from '../../src/control/configuration/json-schema.ts';
-import { assign } from '../../src/core/routing/table.ts';
+import { assign, plainAssignment } from '../../src/core/routing/table.ts';
 import type { Settings } from '../../src/ports/settings.ts';
 import { checkStationId, type StationId } from '../../src/protocol/station-id.ts';
 import type { Secret } from '../../src/std/secret.ts';
@@ -213,6 +213,73 @@ privacy: { tokensInLogs: masked }
     expect(validate({ backends: { old: { url: 'wss://a', callTimeout: '30' } } })).toBe(false);
     expect(validate({ backends: { old: { url: 'wss://a', callTimeout: '${TIMEOUT}' } } })).toBe(true);
     expect(validate({ backends: { old: { url: 'wss://a' } }, sinks: [] })).toBe(false);
+  });
+});
+
+describe('a route with several backends', () => {
+  const text = `
+backends:
+  old: { url: wss://old.example }
+  new: { url: wss://new.example, nonBilling: true }
+  tariffs: { url: wss://tariffs.example }
+routes:
+  - stations: "DE*"
+    primary: old
+    observers:
+      - { backend: new, receives: [registration, transactions, authorisation], commands: [GetConfiguration, Reset] }
+      - { backend: tariffs }
+    configurationKeys: { PriceList: old, "Price*": tariffs, "TariffCostCtrlr.*": tariffs }
+    localAnswers: [Heartbeat, MeterValues, Heartbeat]
+    clock: own
+  - { stations: "*", primary: old }
+`;
+
+  test('says who listens to what, and who may write which keys, in the order of the file', async () => {
+    const { settings } = await configurationOf(text);
+    const [first, second] = settings.routing.routes.map(({ assignment }) => assignment);
+    expect(first).toEqual({
+      route: 0,
+      group: null,
+      primary: 'old',
+      actions: new Map(),
+      observers: [
+        {
+          backend: 'new',
+          receives: new Set(['registration', 'transactions', 'authorisation']),
+          commands: new Set(['GetConfiguration', 'Reset']),
+        },
+        {
+          backend: 'tariffs',
+          receives: new Set(['registration', 'liveness', 'state']),
+          commands: new Set(),
+        },
+      ],
+      keys: [
+        { pattern: 'PriceList', backend: 'old' },
+        { pattern: 'Price*', backend: 'tariffs' },
+        { pattern: 'TariffCostCtrlr.*', backend: 'tariffs' },
+      ],
+      localAnswers: new Set(['Heartbeat', 'MeterValues']),
+      clock: 'own',
+    });
+    expect(second).toEqual(plainAssignment(1, 'old'));
+    const billing = [...settings.routing.backends.values()].map(({ name, nonBilling }) => [name, nonBilling]);
+    expect(billing).toEqual([
+      ['old', false],
+      ['new', true],
+      ['tariffs', false],
+    ]);
+  });
+
+  test('fits the published schema, and is printed', async () => {
+    const { parse } = await import('yaml');
+    const validate = new Ajv2020({ strict: true, validateFormats: false, strictTypes: false }).compile(
+      publishedSchema(),
+    );
+    expect(validate(parse(text)), JSON.stringify(validate.errors)).toBe(true);
+    const { effective } = await configurationOf(text);
+    expect(effective).toContain('- backend: tariffs');
+    expect(effective).toContain('nonBilling: true');
   });
 });
 

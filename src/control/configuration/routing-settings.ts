@@ -5,11 +5,13 @@
  */
 import { parseFirmwareCondition, type FirmwareCondition } from '../../core/routing/firmware.ts';
 import { matchesPattern } from '../../core/routing/pattern.ts';
-import { plainAssignment, type Group, type Route, type RoutingTable } from '../../core/routing/table.ts';
+import type { Group, Route, RoutingTable } from '../../core/routing/table.ts';
 import { primaryOnlyActions } from '../../protocol/actions.ts';
 import type { ReadBackend } from './backend-settings.ts';
 import { unknownBackend } from './known-stations.ts';
+import { readKeyOwners } from './key-owner-settings.ts';
 import { nearestName } from './nearest.ts';
+import { explainNoVersion, isActionName, readObservers } from './observer-settings.ts';
 import type { KeyPath, Report } from './problem.ts';
 import type { BackendEntry, Configuration, GroupEntry, RouteEntry } from './schema.ts';
 
@@ -36,10 +38,8 @@ export function readRouting(
     backends: new Map(
       [...sources.backends].map(([name, { settings, revision }]) => {
         const { versions, callTimeoutMs, redialFromMs, redialToMs } = settings;
-        return [
-          name,
-          { name, versions, callTimeoutMs, redialFromMs, redialToMs, nonBilling: false, revision },
-        ];
+        const nonBilling = sources.entries[name]?.nonBilling === true;
+        return [name, { name, versions, callTimeoutMs, redialFromMs, redialToMs, nonBilling, revision }];
       }),
     ),
   };
@@ -60,6 +60,8 @@ export function routesOf(configuration: Configuration, report: Report): readonly
         stations: '*',
         primary: only,
         actions: {},
+        observers: [],
+        configurationKeys: {},
         whenDown: 'disconnect',
         localAnswers: 'none',
         clock: 'relay',
@@ -127,14 +129,22 @@ function readRoute(
     report.add([...path, 'primary'], ...unknownBackend(primary, names));
   for (const [action, backend] of Object.entries(entry.actions))
     checkAction(action, backend, primary, [...path, 'actions', action], sources);
+  const observers = readObservers(entry, path, sources);
+  const keys = readKeyOwners(entry, path, sources);
+  checkOwnAnswers(entry, path, report);
   if (primary === undefined) return null;
   return {
     stations: patternsOf(entry.stations),
     group: entry.group ?? null,
     assignment: {
-      ...plainAssignment(index, primary),
+      route: index,
       group: entry.group ?? null,
+      primary,
       actions: new Map(Object.entries(entry.actions)),
+      observers,
+      keys,
+      localAnswers: new Set(ownAnswersOf(entry)),
+      clock: entry.clock,
     },
   };
 }
@@ -146,7 +156,7 @@ function checkAction(
   path: KeyPath,
   { entries, report }: RoutingSources,
 ): void {
-  if (!/^[A-Za-z][A-Za-z0-9]{0,63}$/.test(action))
+  if (!isActionName(action))
     report.add(path, 'this is not the name of an OCPP action', 'write it as OCPP does, such as DataTransfer');
   if (primaryOnlyActions.has(action))
     report.add(
@@ -162,15 +172,33 @@ function checkAction(
     report.add(path, `${backend} is the primary of this route, and has this action anyway`, 'remove it');
     return;
   }
-  const spoken = entries[backend]?.versions ?? [];
-  const ofPrimary =
-    primary === undefined || !Object.hasOwn(entries, primary) ? null : entries[primary]?.versions;
-  if (ofPrimary !== null && ofPrimary !== undefined && !ofPrimary.some((version) => spoken.includes(version)))
+  const noVersion = explainNoVersion(backend, primary, entries);
+  if (noVersion !== null) report.add(path, ...noVersion);
+}
+
+/** What Busbar answers itself must be nobody else's, and not speak of a time that is another's. */
+function checkOwnAnswers(entry: RouteEntry, path: KeyPath, report: Report): void {
+  const at = [...path, 'localAnswers'];
+  const own = ownAnswersOf(entry);
+  if (own.includes('Heartbeat') && entry.clock === 'relay')
     report.add(
-      path,
-      `${backend} speaks none of the versions of ${primary}, and a station’s links all speak one version`,
-      'name another backend',
+      at,
+      'the answer to a Heartbeat holds the time, and with clock: relay the station sees its primary’s, which Busbar does not know',
+      'add clock: own, or leave Heartbeat to the primary',
     );
+  for (const action of own) {
+    const authority = Object.hasOwn(entry.actions, action) ? entry.actions[action] : undefined;
+    if (authority !== undefined && !primaryOnlyActions.has(action))
+      report.add(
+        at,
+        `actions gives ${action} to ${authority}, and only one can answer it`,
+        'keep one of the two',
+      );
+  }
+}
+
+function ownAnswersOf({ localAnswers }: RouteEntry): readonly string[] {
+  return localAnswers === 'none' ? [] : localAnswers;
 }
 
 /**

@@ -90,6 +90,34 @@ export function oneOrMany(description: string, what: string, examples: readonly 
   });
 }
 
+/** One word that stands alone, or a list of names. */
+export function wordOrNames<const Word extends string, const Names extends readonly string[]>(
+  description: string,
+  word: Word,
+  names: readonly [...Names],
+) {
+  return Type.Unsafe<Word | readonly Names[number][]>({
+    anyOf: [{ enum: [word] }, { type: 'array', items: { enum: [...names] }, minItems: 1 }],
+    description,
+    default: word,
+    expects: `${word}, or a list of ${names.join(', ')}`,
+  });
+}
+
+/** Some of a set of names. */
+export function someOf<const Names extends readonly string[]>(
+  description: string,
+  names: readonly [...Names],
+  byDefault: readonly Names[number][],
+) {
+  return Type.Array(Type.Unsafe<Names[number]>({ enum: [...names] }), {
+    description,
+    default: [...byDefault],
+    minItems: 1,
+    uniqueItems: true,
+  });
+}
+
 /** A whole number. */
 export function count(description: string, byDefault: number, least: number, most: number) {
   return Type.Integer({ description, default: byDefault, minimum: least, maximum: most });

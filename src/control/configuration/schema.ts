@@ -5,6 +5,7 @@
  * not-built.ts instead, so that it is refused as such.
  */
 import { Type, type Static } from 'typebox';
+import { defaultReceived, messageClasses } from '../../protocol/message-class.ts';
 import { ocppVersions } from '../../protocol/version.ts';
 import {
   byName,
@@ -16,8 +17,10 @@ import {
   quantity,
   secret,
   section,
+  someOf,
   text,
   texts,
+  wordOrNames,
 } from './schema-parts.ts';
 
 /** One known station: `stations.known`, and the whole of the file that `stations.knownFrom` names. */
@@ -206,6 +209,10 @@ const backends = byName(
         },
         { default: {} },
       ),
+      nonBilling: flag(
+        'It bills nobody, neither drivers nor partners. Only then may it be given transactions and tokens as an observer: two backends that each bill the same session is what this keeps away.',
+        false,
+      ),
       connectRate: quantity('rate', 'Pace of attaching stations: n/s, n/min, n/h, or unlimited.', {
         default: 'unlimited',
       }),
@@ -237,6 +244,26 @@ const groups = byName(
   { default: {}, examples: [{ berlin: { stations: ['DE*BER*'], model: 'Terra*' } }] },
 );
 
+const observer = section(
+  'A backend that listens in.',
+  {
+    backend: Type.Optional(text('Its name; not the primary’s.', { examples: ['new'] })),
+    receives: someOf(
+      'The classes of messages it gets. transactions and authorisation: only with `nonBilling: true` at the backend.',
+      messageClasses,
+      defaultReceived,
+    ),
+    commands: texts(
+      'Actions that it may send to a station. None by default; those that could take the station away from its primary, such as SetNetworkProfile, not at all.',
+      { default: [], examples: [['GetConfiguration']] },
+    ),
+  },
+  { needs: ['backend'] },
+);
+
+/** What Busbar can answer without knowing anything, and nothing is lost by it. */
+const locallyAnswered = ['Heartbeat', 'StatusNotification', 'MeterValues'] as const;
+
 const routes = Type.Optional(
   Type.Array(
     section(
@@ -258,21 +285,35 @@ const routes = Type.Optional(
           text('A backend.'),
           { default: {}, examples: [{ DataTransfer: 'vendor' }] },
         ),
+        observers: Type.Array(observer, {
+          description:
+            'Backends that get copies of what these stations say. A station and its primary never notice: what an observer answers goes nowhere, and what is lost on the way to it is counted and not sent again.',
+          default: [],
+          examples: [[{ backend: 'new', receives: ['registration', 'liveness', 'state', 'meter'] }]],
+        }),
+        configurationKeys: byName(
+          'Pattern of configuration keys (OCPP 1.6) or of variables as `Component.Variable` (OCPP 2.x), upper and lower case alike: the one backend that may write them, which is the primary, an observer or an authority of this route. The first that matches decides; keys that none matches are the primary’s. Keys a station’s connection hangs on, such as AuthorizationKey and SecurityProfile, are no backend’s and are never forwarded.',
+          text('A backend.'),
+          {
+            default: {},
+            examples: [{ 'Price*': 'tariffs', 'TariffCostCtrlr.*': 'tariffs' }],
+          },
+        ),
         whenDown: choice(
           'What a station sees while its primary cannot be reached. disconnect: its link is closed and refused with 503, so that it queues its messages.',
           ['disconnect'],
           { default: 'disconnect' },
         ),
-        localAnswers: choice(
-          'What Busbar answers itself while the primary is up. none: the primary answers everything.',
-          ['none'],
-          {
-            default: 'none',
-          },
+        localAnswers: wordOrNames(
+          'What Busbar answers itself while the primary is up. none: the primary answers everything. Heartbeat needs `clock: own`; MeterValues are those outside of a transaction.',
+          'none',
+          locallyAnswered,
         ),
-        clock: choice('Whose time the station sees. relay: that of its primary.', ['relay'], {
-          default: 'relay',
-        }),
+        clock: choice(
+          'Whose `currentTime` the station sees in the answers to BootNotification and Heartbeat. relay: that of its primary. own: Busbar’s.',
+          ['relay', 'own'],
+          { default: 'relay' },
+        ),
       },
       { needs: ['primary'] },
     ),
@@ -422,4 +463,5 @@ export type Configuration = Static<typeof configurationSchema>;
 export type KnownStationsEntry = Static<typeof knownStationsSchema>;
 export type BackendEntry = Configuration['backends'][string];
 export type RouteEntry = NonNullable<Configuration['routes']>[number];
+export type ObserverEntry = RouteEntry['observers'][number];
 export type GroupEntry = Configuration['groups'][string];

@@ -172,8 +172,11 @@ function explain(error: ErrorObject, path: KeyPath): readonly [string, string] {
       return explainChoice(value, (schema.enum ?? []).map(String));
     case 'const':
       return [`can only be ${String(schema.const)}`, 'write that, or remove the key'];
-    case 'anyOf':
+    case 'anyOf': {
+      const wrong = wrongName(schema, value);
+      if (wrong !== null) return explainChoice(...wrong);
       return [`must be ${schema.expects ?? 'something else'}, not ${typeName(value)}`, 'write it so'];
+    }
     case 'minimum':
     case 'maximum':
       return [`must be ${typeText(schema)}, not ${shown(value)}`, 'write a number in that range'];
@@ -196,6 +199,21 @@ function explainUnknown(key: string, known: readonly string[]): readonly [string
     'there is no such key here',
     nearest === null ? `the keys are ${known.join(', ')}` : `did you mean ${nearest}?`,
   ];
+}
+
+/** What does not belong into a list of names, or is not the word that stands for one, with what could stand there. */
+function wrongName(schema: JsonSchema, value: unknown): [unknown, readonly string[]] | null {
+  const words = (schema.anyOf ?? []).flatMap((branch) => wordsOf(branch));
+  const names = (schema.anyOf ?? []).flatMap((branch) => wordsOf(branch.items));
+  if (typeof value === 'string' && words.length > 0)
+    return names.includes(value) ? null : [value, [...words, ...names]];
+  if (!Array.isArray(value) || names.length === 0) return null;
+  const wrong: unknown = value.find((one) => !names.includes(one as string));
+  return wrong === undefined ? null : [wrong, names];
+}
+
+function wordsOf(schema: JsonSchema | undefined): readonly string[] {
+  return (schema?.enum ?? []).map(String);
 }
 
 function explainChoice(value: unknown, names: readonly string[]): readonly [string, string] {

@@ -4,7 +4,7 @@
  * Pure. Nobody waits for them: a listener has a lane of its own, its answers go on record and no further, and what it is too slow for is left out
  * and counted, oldest first, but nothing guaranteed as long as there is anything else.
  */
-import { classOf } from '../../protocol/message-class.ts';
+import { billingClasses, classOf } from '../../protocol/message-class.ts';
 import { payloadOf } from '../../protocol/frame.ts';
 import { BoundedQueue } from '../../std/bounded-queue.ts';
 import type { SkipReason } from '../journal/record.ts';
@@ -125,7 +125,7 @@ function isSpare({ purpose, isGuaranteed }: WaitingCall): boolean {
 
 /** What carries tokens or bills goes only where it is not billed; the configuration says so too, and a reload may have changed it. */
 function mayObserve(turn: Turn, { backend }: Observer, kind: ReturnType<typeof classOf>): boolean {
-  return (kind !== 'transactions' && kind !== 'authorisation') || factsOf(turn, backend)?.nonBilling === true;
+  return !billingClasses.has(kind) || factsOf(turn, backend)?.nonBilling === true;
 }
 
 /** True where the payload has a `transactionId`, at whatever depth. */
