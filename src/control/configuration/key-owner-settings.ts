@@ -6,8 +6,8 @@
 import { matchesPattern } from '../../core/routing/pattern.ts';
 import type { KeyOwner } from '../../core/routing/table.ts';
 import { unknownBackend } from './known-stations.ts';
-import type { RoutingSources } from './routing-settings.ts';
 import type { KeyPath } from './problem.ts';
+import type { RoutingSources } from './routing-sources.ts';
 import type { RouteEntry } from './schema.ts';
 
 /** Reads `configurationKeys`. What is wrong is reported. */

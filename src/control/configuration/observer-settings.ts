@@ -7,8 +7,8 @@ import type { Observer } from '../../core/routing/table.ts';
 import { billingClasses } from '../../protocol/message-class.ts';
 import { unknownBackend } from './known-stations.ts';
 import type { KeyPath } from './problem.ts';
-import type { RoutingSources } from './routing-settings.ts';
-import type { BackendEntry, ObserverEntry, RouteEntry } from './schema.ts';
+import { explainNoVersion, isActionName, type RoutingSources } from './routing-sources.ts';
+import type { ObserverEntry, RouteEntry } from './schema.ts';
 
 /** Reads `observers`. What is wrong is reported, and what is unusable is left out. */
 export function readObservers(
@@ -35,26 +35,6 @@ export function readObservers(
   return [...observers.values()];
 }
 
-/** Whether it could be the name of an OCPP action. */
-export function isActionName(text: string): boolean {
-  return /^[A-Za-z][A-Za-z0-9]{0,63}$/.test(text);
-}
-
-/** Why the backend could never have a link for a station of this primary, or null. A backend that is not written at all is another problem. */
-export function explainNoVersion(
-  backend: string,
-  primary: string | undefined,
-  entries: Readonly<Record<string, BackendEntry>>,
-): readonly [string, string] | null {
-  if (primary === undefined || !Object.hasOwn(entries, primary)) return null;
-  const spoken = entries[backend]?.versions ?? [];
-  if (entries[primary]?.versions.some((version) => spoken.includes(version)) !== false) return null;
-  return [
-    `${backend} speaks none of the versions of ${primary}, and a station’s links all speak one version`,
-    'name another backend',
-  ];
-}
-
 function checkBackend(
   backend: string,
   primary: string | undefined,
@@ -69,7 +49,7 @@ function checkBackend(
     report.add(path, `${backend} is the primary of this route, and gets everything anyway`, 'remove it');
     return;
   }
-  const noVersion = explainNoVersion(backend, primary, entries);
+  const noVersion = explainNoVersion(backend, primary, { entries });
   if (noVersion !== null) report.add(path, ...noVersion);
 }
 

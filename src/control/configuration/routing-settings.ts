@@ -7,20 +7,13 @@ import { parseFirmwareCondition, type FirmwareCondition } from '../../core/routi
 import { matchesPattern } from '../../core/routing/pattern.ts';
 import type { Group, Route, RoutingTable } from '../../core/routing/table.ts';
 import { primaryOnlyActions } from '../../protocol/actions.ts';
-import type { ReadBackend } from './backend-settings.ts';
 import { unknownBackend } from './known-stations.ts';
 import { readKeyOwners } from './key-owner-settings.ts';
 import { nearestName } from './nearest.ts';
-import { explainNoVersion, isActionName, readObservers } from './observer-settings.ts';
+import { readObservers } from './observer-settings.ts';
 import type { KeyPath, Report } from './problem.ts';
-import type { BackendEntry, Configuration, GroupEntry, RouteEntry } from './schema.ts';
-
-/** What the routes are read against. `entries` has every backend that is written, `backends` those that are sound. */
-export interface RoutingSources {
-  readonly entries: Readonly<Record<string, BackendEntry>>;
-  readonly backends: ReadonlyMap<string, ReadBackend>;
-  readonly report: Report;
-}
+import { explainNoVersion, isActionName, type RoutingSources } from './routing-sources.ts';
+import type { Configuration, GroupEntry, RouteEntry } from './schema.ts';
 
 export function readRouting(
   groupEntries: Configuration['groups'],
@@ -172,7 +165,7 @@ function checkAction(
     report.add(path, `${backend} is the primary of this route, and has this action anyway`, 'remove it');
     return;
   }
-  const noVersion = explainNoVersion(backend, primary, entries);
+  const noVersion = explainNoVersion(backend, primary, { entries });
   if (noVersion !== null) report.add(path, ...noVersion);
 }
 
