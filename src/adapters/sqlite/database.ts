@@ -53,6 +53,7 @@ const migrations: readonly string[] = [
   CREATE TABLE page_time (page INTEGER PRIMARY KEY, at_from INTEGER NOT NULL, at_to INTEGER NOT NULL) STRICT;
   CREATE TABLE station (id TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `CREATE TABLE audit (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, intent TEXT NOT NULL, outcome TEXT) STRICT;`,
 ];
 
 /** Opens the journal for its one writer, makes or migrates it, and brings everything in its WAL into the file. */
@@ -77,6 +78,14 @@ export function openForWriting(file: string): Result<DatabaseSync, OpenFault> {
 /** Opens the journal beside its writer. */
 export function openForReading(file: string): Result<DatabaseSync, OpenFault> {
   return opening(file, true, () => null);
+}
+
+/** Opens the journal for what is small, seldom and written beside the batches; each commit is on disk when it returns. The writer opened it before. */
+export function openBeside(file: string): Result<DatabaseSync, OpenFault> {
+  return opening(file, false, (database) => {
+    database.exec('PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0');
+    return null;
+  });
 }
 
 /** Holds the journal's lock until the process ends or `close` is called on what this returns. */
@@ -104,6 +113,9 @@ export function checkpoint(database: DatabaseSync, mode: 'PASSIVE' | 'TRUNCATE')
   const row = database.prepare(`PRAGMA wal_checkpoint(${mode})`).get();
   if (mode === 'TRUNCATE' && row?.['busy'] !== 0) throw new Error('the WAL is still being read');
 }
+
+/** SQLITE_FULL: no room on the disk. */
+export const fullCode = 13;
 
 /** SQLite's primary result code of an error, 0 for another kind of error. */
 export function resultCodeOf(error: unknown): number {

@@ -10,6 +10,7 @@ import { ok, type Result } from '../../std/result.ts';
 import {
   checkpoint,
   firstPositionOf,
+  fullCode,
   messageOf,
   openForWriting,
   pageOf,
@@ -99,8 +100,6 @@ function commitFaultOf(error: unknown): CommitFault {
   const isFull = resultCodeOf(error) === fullCode;
   return { fault: isFull ? 'disk_full' : 'disk_failing', detail: messageOf(error) };
 }
-
-const fullCode = 13;
 
 /** The WAL is emptied once about this much was written to it: at most 10 ms of work, and it stays small enough to be read quickly at a start. */
 const walBytesMax = 4 * 1024 * 1024;
