@@ -14,6 +14,10 @@ import { createProgram, runProgram } from './cli/program.ts';
 const io: CliIo = {
   stdout: process.stdout,
   stderr: process.stderr,
+  // Opened by the verbs that read it only.
+  get stdin() {
+    return process.stdin;
+  },
   env: process.env,
   setExitCode: (code) => {
     process.exitCode = code;

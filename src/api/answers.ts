@@ -10,9 +10,12 @@ import * as schemas from './schemas.ts';
 /** The schemas that answers may name. */
 export const namedSchemas = {
   Alive: schemas.alive,
+  Audit: schemas.auditEntry,
+  AuditPage: schemas.auditPage,
   Ready: schemas.ready,
   Backend: schemas.backend,
   BackendPage: schemas.backendPage,
+  CommandResult: schemas.commandResult,
   Frame: schemas.frame,
   FramePage: schemas.framePage,
   Problem: schemas.problemDetails,

@@ -1,19 +1,24 @@
 /**
  * The HTTP API: puts the routes on a server and opens the admin address.
  *
- * It reads snapshots and the journal, and asks for a reload; it changes nothing by itself.
+ * It reads snapshots and the journal, hands on commands and asks for a reload; it changes nothing by itself, and nothing without the audit.
  */
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { AuditLog } from '../ports/audit.ts';
 import type { JournalReader } from '../ports/journal.ts';
 import type { Log } from '../ports/log.ts';
 import type { MetricsPage } from '../ports/metrics.ts';
 import type { JournalFeed, Registry } from '../ports/registry.ts';
 import type { AdminSettings } from '../ports/settings.ts';
+import type { StationCommander } from '../ports/station-commander.ts';
 import { listenFaultText } from '../std/listen-fault.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { namedSchemas } from './answers.ts';
+import { addAuditRoutes } from './audit-routes.ts';
 import { addBackendRoutes } from './backend-routes.ts';
+import type { Changer } from './change.ts';
+import { addCommandRoutes } from './command-routes.ts';
 import { addConfigRoutes, type Reload } from './config-routes.ts';
 import { addFrameRoutes } from './frame-routes.ts';
 import { createServer } from './server.ts';
@@ -27,6 +32,8 @@ export interface ApiOptions {
   readonly reader: JournalReader;
   readonly feed: JournalFeed;
   readonly reload: Reload;
+  readonly commander: StationCommander;
+  readonly audit: AuditLog;
   readonly readiness: () => Readiness;
   readonly metrics: MetricsPage;
   readonly log: Log;
@@ -83,14 +90,17 @@ export async function buildApi(
   options: ApiOptions,
   settings: () => AdminSettings,
 ): Promise<{ app: FastifyInstance; streams: StreamRoutes }> {
-  const { registry, reader, feed, reload, readiness, metrics, log } = options;
+  const { registry, reader, feed, reload, commander, audit, readiness, metrics, log } = options;
+  const changer: Changer = { audit, log, wallMs: () => Date.now() };
   const { app, routes } = await createServer(settings, log, (server) => {
     for (const [name, schema] of Object.entries(namedSchemas)) server.addSchema({ $id: name, ...schema });
     addSystemRoutes(server, readiness, metrics);
     addStationRoutes(server, registry);
     addFrameRoutes(server, registry, reader);
     addBackendRoutes(server, registry);
-    addConfigRoutes(server, reload, log);
+    addCommandRoutes(server, registry, commander, changer);
+    addConfigRoutes(server, reload, changer);
+    addAuditRoutes(server, audit);
     return addStreamRoutes(server, reader, feed);
   });
   await app.ready();

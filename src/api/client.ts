@@ -10,6 +10,8 @@ import type { Problem } from './problem.ts';
 import type {
   Backend,
   BackendPage,
+  CommandBody,
+  CommandResult,
   Frame,
   FrameListQuery,
   FramePage,
@@ -62,6 +64,8 @@ export interface Client {
   followFrames(query: FollowQuery): AsyncGenerator<Result<StreamedFrame, ClientFault>, void, undefined>;
   backends(): Answer<BackendPage>;
   backend(name: string): Answer<Backend>;
+  /** Waits as long as Busbar waits for the station. Not tried again: without an answer nobody knows what the station did. */
+  command(station: string, body: CommandBody): Answer<CommandResult>;
   reloadConfiguration(reason: string): Answer<{ readonly changed: boolean }>;
 }
 
@@ -76,6 +80,14 @@ export function createClient(options: ClientOptions): Client {
     followFrames: (query) => followFrames(options, query),
     backends: () => get('/api/v1/backends'),
     backend: (name) => get(`/api/v1/backends/${encodeURIComponent(name)}`),
+    command: (station, body) =>
+      askJson(
+        { ...options, timeoutMs: commandTimeoutMs },
+        'POST',
+        `/api/v1/stations/${encodeURIComponent(station)}/commands`,
+        {},
+        body,
+      ),
     reloadConfiguration: (reason) => askJson(options, 'POST', '/api/v1/config/reload', {}, { reason }),
   };
 }
@@ -90,6 +102,9 @@ interface Ask {
   readonly body: string | null;
   readonly signal: AbortSignal;
 }
+
+/** A command waits for its turn and for the station. Less than the five minutes after which `fetch` gives up by itself. */
+const commandTimeoutMs = 290_000;
 
 /** Silence after which a stream counts as lost: the server sends a comment every 15 s. */
 const silenceMs = 45_000;

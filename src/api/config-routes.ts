@@ -1,23 +1,30 @@
 /**
- * `POST /config/reload`: applies the configuration file as a whole, or not at all.
- *
- * Every attempt is one audit line: who, why, and what came of it.
+ * `POST /config/reload`: applies the configuration file as a whole, or not at all. Audited.
+
  */
 import type { FastifyInstance } from 'fastify';
 import type { ConfigurationProblem } from '../control/configuration/problem.ts';
 import type { Log } from '../ports/log.ts';
 import type { Result } from '../std/result.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
+import { makeChange, type ChangeMade, type Changer } from './change.ts';
 import { problem, type ProblemItem } from './problem.ts';
 import { noQuery, reloadBody } from './schemas.ts';
 import { sendProblem } from './server.ts';
 
-/** Reads the file again and applies it. On a fault nothing has changed. */
-export type Reload = () => Promise<Result<{ readonly changed: boolean }, readonly ConfigurationProblem[]>>;
+/** What a reload did; `before` and `after` sum up the configuration for the audit. */
+export interface ReloadMade {
+  readonly changed: boolean;
+  readonly before: unknown;
+  readonly after: unknown;
+}
 
-export function addConfigRoutes(app: FastifyInstance, reload: Reload, log: Log): void {
+/** Reads the file again and applies it. On a fault nothing has changed. */
+export type Reload = () => Promise<Result<ReloadMade, readonly ConfigurationProblem[]>>;
+
+export function addConfigRoutes(app: FastifyInstance, reload: Reload, changer: Changer): void {
   app.post('/api/v1/config/reload', {
-    config: { role: 'admin' },
+    config: { role: 'admin', changes: true },
     schema: {
       tags: ['configuration'],
       operationId: 'reloadConfiguration',
@@ -29,20 +36,40 @@ export function addConfigRoutes(app: FastifyInstance, reload: Reload, log: Log):
     },
     handler: async (request, reply) => {
       const { reason } = request.body as { reason: string };
-      const by = request.caller?.name;
-      const outcome = await reload();
-      if (outcome.ok) {
-        log.info('config_reloaded', { by, reason, outcome: outcome.value.changed ? 'changed' : 'unchanged' });
-        return reply.send(outcome.value);
-      }
-      log.warn('config_reload_refused', { by, reason, outcome: 'refused', problems: outcome.fault.length });
-      const items = outcome.fault.map(itemOf);
-      const reasons = items.map(({ where, reason: why }) => `${where}: ${why}`).join('; ');
-      const detail = `Nothing was applied; what ran before still runs. ${reasons}`;
-      return sendProblem(reply, problem('invalid-configuration', detail, items));
+      const change = { action: 'config.reload', target: null, request: null, reason };
+      return makeChange(changer, request, reply, change, async () =>
+        madeOf(await reload(), reason, request.caller?.name, changer.log),
+      );
     },
   });
 }
+
+function madeOf(
+  reloaded: Awaited<ReturnType<Reload>>,
+  reason: string,
+  by: string | undefined,
+  log: Log,
+): ChangeMade {
+  if (reloaded.ok) {
+    const { changed, before, after } = reloaded.value;
+    log.info('config_reloaded', { by, reason, outcome: changed ? 'changed' : 'unchanged' });
+    return {
+      outcome: { outcome: 'done', detail: null, before, after },
+      send: (reply) => reply.send({ changed }),
+    };
+  }
+  log.warn('config_reload_refused', { by, reason, outcome: 'refused', problems: reloaded.fault.length });
+  const items = reloaded.fault.map(itemOf);
+  const reasons = items.map(({ where, reason: why }) => `${where}: ${why}`).join('; ');
+  const detail = `Nothing was applied; what ran before still runs. ${reasons}`;
+  return {
+    outcome: { outcome: 'refused', detail: reasons.slice(0, detailCharactersMax), before: null, after: null },
+    send: (reply) => sendProblem(reply, problem('invalid-configuration', detail, items)),
+  };
+}
+
+/** A file can have very many problems; the answer has them all. */
+const detailCharactersMax = 4_096;
 
 function itemOf({ file, line, key, text }: ConfigurationProblem): ProblemItem {
   const place = line === null ? file : `${file}:${line}`;

@@ -1,8 +1,10 @@
 /**
  * The OpenAPI document, without a running gateway: for the published file and its reference page.
  */
-import { fail } from '../std/result.ts';
+import { fail, ok } from '../std/result.ts';
 import { buildApi } from './api.ts';
+
+const nowhere = { fault: 'unavailable', detail: '' } as const;
 
 /** The same document as `GET /api/v1/openapi.json` serves. */
 export async function openApiDocument(): Promise<Readonly<Record<string, unknown>>> {
@@ -18,6 +20,15 @@ export async function openApiDocument(): Promise<Readonly<Record<string, unknown
         close: () => Promise.resolve(),
       },
       feed: { subscribe: () => silent },
+      commander: {
+        command: () => Promise.resolve({ kind: 'refused', reason: 'not_connected', detail: '' }),
+      },
+      audit: {
+        begin: () => Promise.resolve(fail(nowhere)),
+        settle: () => Promise.resolve(nowhere),
+        list: () => Promise.resolve(ok([])),
+        close: () => Promise.resolve(),
+      },
       reload: () => Promise.resolve(fail([])),
       readiness: () => ({ storageWritable: false, listenerOpen: false, draining: false }),
       metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },

@@ -21,15 +21,52 @@ const version = oneOf(ocppVersions, {
 const stationBackend = Type.Object(
   {
     backend: Type.String(),
-    role: oneOf(['primary', 'authority'], {
-      description: 'authority: not the primary, but the authority for some actions.',
+    role: oneOf(['primary', 'observer', 'authority', 'draining'], {
+      description:
+        'authority: not the primary, but the authority for some actions. observer: gets copies. draining: the primary before, which still has open transactions.',
     }),
     link: oneOf(['idle', 'dialling', 'open', 'waiting']),
+    state: nullable(
+      oneOf(['connecting', 'registering', 'pending', 'priming', 'synced', 'rejected', 'failed'], {
+        description:
+          'How far it knows the station: it took the boot, the statuses and a heartbeat when synced.',
+      }),
+    ),
     laneDepth: Type.Integer({
       minimum: 0,
       description: 'Calls from the station that wait for this backend.',
     }),
+    dropped: Type.Integer({
+      minimum: 0,
+      description: 'Copies that were not sent because too many waited. Only an observer’s.',
+    }),
     lastError: nullable(Type.String()),
+    clockSkewMs: nullable(Type.Number({ description: 'Its clock less Busbar’s, by its last currentTime.' })),
+    transactions: Type.Array(
+      Type.Object(
+        {
+          id: Type.String({ description: 'As this backend knows it.' }),
+          stationId: Type.String({ description: 'As the station knows it.' }),
+          connector: nullable(Type.Integer({ minimum: 0 })),
+          startedAt: Type.String({ format: 'date-time' }),
+        },
+        { additionalProperties: false },
+      ),
+      { description: 'The open ones.' },
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const recentCommand = Type.Object(
+  {
+    at: Type.String({ format: 'date-time' }),
+    from: Type.String({ description: 'The backend’s name, or `operator`.' }),
+    action: Type.String(),
+    outcome: oneOf(['result', 'error', 'refused', 'expired', 'unknown'], {
+      description: 'refused: by Busbar. expired: its turn did not come. unknown: sent, and no answer came.',
+    }),
+    tookMs: Type.Number({ minimum: 0 }),
   },
   { additionalProperties: false },
 );
@@ -48,6 +85,9 @@ export const station = Type.Object(
     primary: nullable(Type.String({ description: 'The backend that is the authority.' })),
     lastSeenAt: nullable(Type.String({ format: 'date-time' })),
     backends: Type.Array(stationBackend),
+    recentCommands: Type.Array(recentCommand, {
+      description: 'The newest commands that are over, newest first.',
+    }),
   },
   { additionalProperties: false },
 );
@@ -119,6 +159,46 @@ export const backend = Type.Object(
 );
 export type Backend = Static<typeof backend>;
 
+const reason = Type.String({
+  minLength: 1,
+  maxLength: 500,
+  pattern: '\\S',
+  description: 'Why; the audit keeps it.',
+});
+
+export const commandResult = Type.Object(
+  {
+    result: Type.Object(
+      {},
+      { additionalProperties: true, description: 'The payload, as the station sent it.' },
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export type CommandResult = Static<typeof commandResult>;
+
+export const auditEntry = Type.Object(
+  {
+    id: Type.Integer({ minimum: 1 }),
+    at: Type.String({ format: 'date-time' }),
+    who: Type.String({ description: 'The token’s name, or `loopback`.' }),
+    action: Type.String({ description: '`station.command`, `config.reload` and the like.' }),
+    target: nullable(Type.String({ description: 'The station; null: the gateway as a whole.' })),
+    request: Type.Unknown({ description: 'What was asked for; cut after 4,096 characters.' }),
+    reason: nullable(Type.String()),
+    outcome: oneOf(['unknown', 'done', 'refused', 'failed'], {
+      description:
+        'refused: nothing was changed. failed: it was tried, and did not succeed or is not known to have. unknown: it still runs, or Busbar ended before it was written.',
+    }),
+    detail: nullable(Type.String()),
+    before: Type.Unknown({ description: 'What it was before; null where that means nothing.' }),
+    after: Type.Unknown({ description: 'What it is now, or what the station answered.' }),
+  },
+  { additionalProperties: false },
+);
+export type Audit = Static<typeof auditEntry>;
+
 const problemItem = Type.Object(
   { where: Type.String(), reason: Type.String() },
   { additionalProperties: false },
@@ -157,6 +237,7 @@ export const stationPage = pageOf(station);
 export type StationPage = Static<typeof stationPage>;
 export const framePage = pageOf(frame);
 export type FramePage = Static<typeof framePage>;
+export const auditPage = pageOf(auditEntry);
 export const backendPage = pageOf(backend);
 export type BackendPage = Static<typeof backendPage>;
 
@@ -172,7 +253,7 @@ export const stationQuery = Type.Object(
     backend: Type.Optional(
       Type.String({
         ...nameBounds,
-        description: 'Stations that this backend is primary or an authority for.',
+        description: 'Stations that this backend has to do with, in any role.',
       }),
     ),
     group: Type.Optional(name),
@@ -225,12 +306,28 @@ export const backendParams = Type.Object({ name }, { additionalProperties: false
 
 export const reloadBody = Type.Object(
   {
-    reason: Type.String({
-      minLength: 1,
-      maxLength: 500,
-      pattern: '\\S',
-      description: 'Why; the audit keeps it.',
-    }),
+    reason,
   },
   { additionalProperties: false },
 );
+
+export const commandBody = Type.Object(
+  {
+    action: Type.String({
+      pattern: '^[A-Za-z][A-Za-z0-9]{0,63}$',
+      description: 'The OCPP action, such as Reset, in the version that the station speaks.',
+    }),
+    payload: Type.Optional(
+      Type.Object({}, { additionalProperties: true, description: 'Its payload; without it `{}`.' }),
+    ),
+    reason: Type.Optional(reason),
+  },
+  { additionalProperties: false },
+);
+export type CommandBody = Static<typeof commandBody>;
+
+export const auditQuery = Type.Object(
+  { cursor: Type.Optional(cursor), limit: Type.Optional(limit) },
+  { additionalProperties: false },
+);
+export type AuditQuery = Static<typeof auditQuery>;

@@ -15,6 +15,7 @@ import type { Log } from '../ports/log.ts';
 import type { AdminSettings } from '../ports/settings.ts';
 import { assert } from '../std/assert.ts';
 import { identify, mayAct, type Caller, type GateFault, type RouteRole } from './gate.ts';
+import { addIdempotency, idempotencyHeaders } from './idempotency.ts';
 import { isStorageFault } from './journal-page.ts';
 import { problem, problemMediaType, type Problem } from './problem.ts';
 import { compileCheck, explain } from './validation.ts';
@@ -23,6 +24,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route. */
     role?: RouteRole;
+    /** It changes something: it is audited, and takes an `Idempotency-Key`. */
+    changes?: boolean;
   }
   interface FastifyRequest {
     /** Set once the gate let the request in; null on open routes. */
@@ -30,7 +33,7 @@ declare module 'fastify' {
   }
 }
 
-/** Largest body taken, bytes: no request of this API needs more than a reason. */
+/** Largest body taken, bytes, unless a route says otherwise: most need no more than a reason. */
 const bodyBytesMax = 16 * 1024;
 
 const requestTimeoutMs = 10_000;
@@ -86,6 +89,7 @@ export async function createServer<Routes>(
     void reply.headers(securityHeaders);
     return admit(settings(), log, request, reply);
   });
+  addIdempotency(app, { nowMs: () => performance.now() });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
       reply,
@@ -160,7 +164,7 @@ function problemOf(error: FastifyError, request: FastifyRequest, log: Log): Prob
     return problem('storage-unavailable', 'The journal cannot be read now; try again later.');
   const status = error.statusCode ?? 500;
   if (status === 415) return problem('not-json', 'Send the body with "Content-Type: application/json".');
-  if (status === 413) return problem('too-large', `A body may have ${bodyBytesMax} bytes.`);
+  if (status === 413) return problem('too-large', `A body may have ${request.routeOptions.bodyLimit} bytes.`);
   if (status >= 400 && status < 500) return problem('bad-request', error.message);
   log.error('api_failed', {
     method: request.method,
@@ -183,10 +187,17 @@ function withOtherMethodsRefused<Routes>(
   app.addHook('onRoute', (route) => {
     const role = route.config?.role;
     assert(role !== undefined, `route ${route.url} names its role`);
+    const isReading = [route.method].flat().every((method) => readingMethods.has(method));
+    const changes = route.config?.changes === true;
+    assert(
+      isReading !== changes || isHidden(route.schema),
+      `route ${route.url} says whether it changes something`,
+    );
     // The document says of every operation who may call it.
     route.schema = Object.assign(route.schema ?? {}, {
       'x-role': role,
       security: role === 'open' ? [] : [{ token: [] }],
+      ...(changes ? { headers: idempotencyHeaders } : {}),
     });
     const methods = methodsOf.get(route.url) ?? new Set<string>();
     for (const method of [route.method].flat()) methods.add(method);
@@ -207,6 +218,12 @@ function withOtherMethodsRefused<Routes>(
   return routes;
 }
 
+/** The answers to methods that a path does not have. */
+function isHidden(schema: object | undefined): boolean {
+  return schema !== undefined && 'hide' in schema && schema.hide === true;
+}
+
+const readingMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 const knownMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 async function describe(app: FastifyInstance): Promise<void> {

@@ -104,7 +104,11 @@ function presentStation(station: StationSnapshot): Station {
   return {
     ...station,
     tags: [...station.tags],
-    backends: station.backends.map((backend) => ({ ...backend })),
+    backends: station.backends.map((backend) => ({
+      ...backend,
+      transactions: backend.transactions.map((transaction) => ({ ...transaction })),
+    })),
+    recentCommands: station.recentCommands.map((command) => ({ ...command })),
   };
 }
 

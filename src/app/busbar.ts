@@ -6,14 +6,18 @@
 import { hash, randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { createMemoryAudit } from '../adapters/memory/audit-log.ts';
 import { createMemoryDisk, openMemoryJournal } from '../adapters/memory/journal-store.ts';
 import { createMetricsPage } from '../adapters/prometheus/metrics.ts';
+import { createSqliteAudit } from '../adapters/sqlite/audit-log.ts';
 import { openSqliteJournal } from '../adapters/sqlite/journal-store.ts';
 import { createDialer, type WsDialer } from '../adapters/ws/dialer.ts';
 import { listen } from '../adapters/ws/listener.ts';
 import { startApi, type Api, type ApiOptions } from '../api/api.ts';
+import type { ReloadMade } from '../api/config-routes.ts';
 import type { ConfigurationProblem } from '../control/configuration/problem.ts';
 import type { DurableStation } from '../core/journal/record.ts';
+import type { AuditLog } from '../ports/audit.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Journal } from '../ports/journal.ts';
 import type { JournalStore } from '../ports/journal-store.ts';
@@ -47,7 +51,7 @@ export interface BusbarOptions {
 }
 
 /** What became of a reload; on a fault nothing has changed. */
-export type Reloaded = Result<{ readonly changed: boolean }, readonly ConfigurationProblem[]>;
+export type Reloaded = Result<ReloadMade, readonly ConfigurationProblem[]>;
 
 export interface Busbar {
   /** Ports actually bound. */
@@ -86,7 +90,7 @@ export async function startBusbar(options: BusbarOptions): Promise<Result<Busbar
     await stopPlane(plane);
     return fail({ where: 'stations.listen', reason: listener.fault.message });
   }
-  const house = new House(options, plane, listener.value);
+  const house = new House(options, plane, listener.value, openAudit(settings));
   const api = await startApi(house.apiOptions());
   if (!api.ok) {
     await listener.value.close();
@@ -164,6 +168,7 @@ class House implements Busbar {
   readonly #options: BusbarOptions;
   readonly #plane: Plane;
   readonly #listener: Listener;
+  readonly #audit: AuditLog;
   #settings: Settings;
   #isDraining = false;
   /** The last reload that was asked for. */
@@ -171,10 +176,11 @@ class House implements Busbar {
   /** Set before anyone gets to see the house. */
   api: Api | null = null;
 
-  constructor(options: BusbarOptions, plane: Plane, listener: Listener) {
+  constructor(options: BusbarOptions, plane: Plane, listener: Listener, audit: AuditLog) {
     this.#options = options;
     this.#plane = plane;
     this.#listener = listener;
+    this.#audit = audit;
     this.#settings = options.settings;
   }
 
@@ -217,6 +223,8 @@ class House implements Busbar {
       reader: store.reader,
       feed,
       reload: () => this.reload(),
+      commander: gateway.commander,
+      audit: this.#audit,
       readiness: () => ({
         storageWritable: journal.isWritable,
         listenerOpen: !this.#isDraining,
@@ -244,13 +252,14 @@ class House implements Busbar {
     const updated = this.#listener.update(listener);
     if (!updated.ok) return fail([problemAt('stations.tls', updated.fault.message)]);
     const { gatekeeper, dialer, store, gateway } = this.#plane;
+    const before = summaryOf(this.#settings);
     this.#settings = next.value;
     gatekeeper.update(listener);
     dialer.update(links);
     store.retain(retention);
     this.api?.update(admin);
     gateway.reload(next.value);
-    return ok({ changed: true });
+    return ok({ changed: true, before, after: summaryOf(next.value) });
   }
 
   async drain(spreadMs: number, deadlineMs: number): Promise<boolean> {
@@ -260,6 +269,7 @@ class House implements Busbar {
     await this.#listener.close();
     const isFlushed = await stopPlane(this.#plane);
     await this.api?.close();
+    await this.#audit.close();
     return isClean && isFlushed;
   }
 }
@@ -277,6 +287,26 @@ async function openStore(settings: Settings, log: Log): Promise<Result<JournalSt
   }
   const opened = await openSqliteJournal({ file, retention: settings.retention, log });
   return opened.ok ? opened : fail({ where: 'storage', reason: opened.fault.detail });
+}
+
+/** Entries of the audit that are kept. */
+const auditEntriesMax = 100_000;
+
+/** The audit lies in the journal's file, which is open by now. */
+function openAudit({ storage }: Settings): AuditLog {
+  return storage.file === ':memory:'
+    ? createMemoryAudit({ entriesMax: auditEntriesMax })
+    : createSqliteAudit({ file: storage.file, entriesMax: auditEntriesMax });
+}
+
+/** A configuration in a few words, for the audit. */
+function summaryOf({ backends, routing, listener }: Settings): object {
+  return {
+    backends: [...backends.keys()],
+    routes: routing.routes.length,
+    groups: [...routing.groups.keys()],
+    knownStations: listener.known.size,
+  };
 }
 
 /** Why the folder of the journal cannot be made. */

@@ -3,11 +3,13 @@
  *
  * Results go to `stdout`, talk to `stderr`.
  */
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 export interface CliIo {
   readonly stdout: Writable;
   readonly stderr: Writable;
+  /** Absent: nothing can be read, and nobody asked. `isTTY`: a person is there. */
+  readonly stdin?: Readable & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   /** 0 done, 1 failed, 2 usage or configuration, 3 a check did not hold. */
   readonly setExitCode: (code: 0 | 1 | 2 | 3) => void;

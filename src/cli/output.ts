@@ -15,6 +15,8 @@ export type OutputFormat = (typeof outputFormats)[number];
 export interface Column<Row> {
   /** Heading of the table and name in the CSV header. */
   readonly title: string;
+  /** In a table, longer cells are broken into lines of this many characters. */
+  readonly widthMax?: number;
   /** Null prints as an empty cell. */
   valueOf(row: Row): string | number | boolean | null;
 }
@@ -36,15 +38,33 @@ export function printRows<Row>(
       );
       return;
     case 'table': {
+      const cells = rows.map((row) => columns.map((column) => cellText(column.valueOf(row))));
       const table = new Table({
         head: columns.map((column) => column.title),
         style: { head: [], border: [], compact: true },
+        colWidths: columns.map(({ widthMax }, at) =>
+          tableWidth(
+            widthMax,
+            cells.map((row) => row[at] ?? ''),
+          ),
+        ),
+        wordWrap: true,
+        wrapOnWordBoundary: false,
       });
-      for (const row of rows) table.push(columns.map((column) => cellText(column.valueOf(row))));
+      table.push(...cells);
       io.stdout.write(`${table.toString()}\n`);
     }
   }
 }
+
+/** null: as wide as its widest cell. */
+function tableWidth(widthMax: number | undefined, cells: readonly string[]): number | null {
+  const isTooLong = widthMax !== undefined && cells.some((cell) => cell.length > widthMax);
+  return isTooLong ? widthMax + cellPadding : null;
+}
+
+/** A blank on both sides. */
+const cellPadding = 2;
 
 /**
  * Prints rows one by one as they come, for verbs that follow something: columns parted by two blanks, one JSON text a line, or CSV with its

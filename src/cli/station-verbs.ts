@@ -1,10 +1,11 @@
 /**
- * `busbar station list|show|tail`: what a running gateway knows of its stations.
+ * `busbar station list|show|tail`: what a running gateway knows of its stations. `station command` has a file of its own.
  */
 import { Option, type Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
 import type { Station, StationQuery } from '../api/schemas.ts';
 import { ok, type Result } from '../std/result.ts';
+import { addCommandVerb } from './command-verb.ts';
 import { withClient } from './gateway-client.ts';
 import { addExamples } from './help-example.ts';
 import type { CliIo } from './io.ts';
@@ -47,6 +48,7 @@ export function addStationVerbs(program: Command, io: CliIo): void {
     'busbar station tail CP-1',
     'busbar station tail CP-1 --all --count 100 -o json',
   );
+  addCommandVerb(station, io);
 }
 
 function addList(station: Command, io: CliIo): void {
@@ -54,7 +56,7 @@ function addList(station: Command, io: CliIo): void {
     apiOptions(station.command('list').description('stations, by identity'))
       .option('--connected', 'only those whose link is open')
       .addOption(new Option('--disconnected', 'only those whose link is not open').conflicts('connected'))
-      .option('--backend <name>', 'only those that this backend is primary or an authority for')
+      .option('--backend <name>', 'only those that this backend has to do with, in any role')
       .option('--group <name>', 'only those of the group')
       .option('--vendor <pattern>', 'only those of the vendor; * stands for any run of characters')
       .option(
@@ -128,19 +130,66 @@ function showStation(station: Station, output: ApiOptions['output'], io: CliIo):
         output,
         [
           { title: 'what', valueOf: ({ title }) => title },
-          { title: 'value', valueOf: ({ value }) => value },
+          { title: 'value', widthMax: 76, valueOf: ({ value }) => value },
         ],
         facts,
       );
       printRows(io, output, linkColumns, station.backends);
+      printSome(
+        io,
+        errorColumns,
+        station.backends.filter(({ lastError }) => lastError !== null),
+      );
+      printSome(io, transactionColumns, station.backends.flatMap(transactionsOf));
+      printSome(io, commandColumns, station.recentCommands);
     }
   }
 }
 
-const linkColumns: readonly Column<Station['backends'][number]>[] = [
-  { title: 'backend', valueOf: ({ backend }) => backend },
+/** A table of its own, unless it would be empty. */
+function printSome<Row>(io: CliIo, columns: readonly Column<Row>[], rows: readonly Row[]): void {
+  if (rows.length > 0) printRows(io, 'table', columns, rows);
+}
+
+type StationBackend = Station['backends'][number];
+type OpenTransaction = StationBackend['transactions'][number] & { readonly backend: string };
+
+function transactionsOf({ backend, transactions }: StationBackend): OpenTransaction[] {
+  return transactions.map((transaction) => ({ ...transaction, backend }));
+}
+
+/** The widths make every table fit into 100 columns. */
+const linkColumns: readonly Column<StationBackend>[] = [
+  { title: 'backend', widthMax: 20, valueOf: ({ backend }) => backend },
   { title: 'role', valueOf: ({ role }) => role },
   { title: 'link', valueOf: ({ link }) => link },
-  { title: 'calls waiting', valueOf: ({ laneDepth }) => laneDepth },
-  { title: 'last error', valueOf: ({ lastError }) => lastError },
+  { title: 'state', valueOf: ({ state }) => state },
+  { title: 'waiting', valueOf: ({ laneDepth }) => laneDepth },
+  { title: 'dropped', valueOf: ({ dropped }) => dropped },
+  {
+    title: 'clock',
+    valueOf: ({ clockSkewMs: skew }) =>
+      skew === null ? null : `${skew < 0 ? '' : '+'}${(skew / 1_000).toFixed(1)} s`,
+  },
+];
+
+const errorColumns: readonly Column<StationBackend>[] = [
+  { title: 'backend', widthMax: 20, valueOf: ({ backend }) => backend },
+  { title: 'last error', widthMax: 70, valueOf: ({ lastError }) => lastError },
+];
+
+const transactionColumns: readonly Column<OpenTransaction>[] = [
+  { title: 'backend', widthMax: 13, valueOf: ({ backend }) => backend },
+  { title: 'transaction', widthMax: 18, valueOf: ({ id }) => id },
+  { title: 'at the station', widthMax: 18, valueOf: ({ stationId }) => stationId },
+  { title: 'connector', valueOf: ({ connector }) => connector },
+  { title: 'since', valueOf: ({ startedAt }) => startedAt },
+];
+
+const commandColumns: readonly Column<Station['recentCommands'][number]>[] = [
+  { title: 'command at', valueOf: ({ at }) => at },
+  { title: 'from', widthMax: 13, valueOf: ({ from }) => from },
+  { title: 'action', widthMax: 26, valueOf: ({ action }) => action },
+  { title: 'outcome', valueOf: ({ outcome }) => outcome },
+  { title: 'took', valueOf: ({ tookMs }) => `${tookMs} ms` },
 ];

@@ -20,16 +20,62 @@ export interface StationSnapshot {
   /** RFC 3339, null when never seen. */
   readonly lastSeenAt: string | null;
   readonly backends: readonly StationBackendSnapshot[];
+  /** The newest commands that are over, newest first; a few. */
+  readonly recentCommands: readonly CommandSnapshot[];
 }
 
 export interface StationBackendSnapshot {
   readonly backend: string;
-  /** `authority`: not the primary, but the authority for some actions. */
-  readonly role: 'primary' | 'authority';
+  /**
+   * `authority`: not the primary, but the authority for some actions. `observer`: gets copies. `draining`: the primary before, which still has open
+   * transactions. An authority that observes too is an authority.
+   */
+  readonly role: 'primary' | 'observer' | 'authority' | 'draining';
   readonly link: 'idle' | 'dialling' | 'open' | 'waiting';
+  /** How far it knows the station; null while it has no link, and for one that is told nothing by Busbar itself. */
+  readonly state: PrimingState | null;
   /** Calls from the station that wait for this backend. */
   readonly laneDepth: number;
+  /** Copies that were not sent because its lane was full. */
+  readonly dropped: number;
   readonly lastError: string | null;
+  /** Its clock less Busbar's, by its last `currentTime`, milliseconds; null: none was seen. */
+  readonly clockSkewMs: number | null;
+  /** The open ones, as it knows them. */
+  readonly transactions: readonly TransactionSnapshot[];
+}
+
+/** How far a backend was told of a station that was there before it: boot, statuses, one heartbeat. */
+export type PrimingState =
+  | 'connecting'
+  | 'registering'
+  | 'pending'
+  | 'priming'
+  | 'synced'
+  | 'rejected'
+  | 'failed';
+
+export interface TransactionSnapshot {
+  /** As this backend knows it; a number in OCPP 1.6. */
+  readonly id: string;
+  /** As the station knows it. */
+  readonly stationId: string;
+  /** null where it is not known. */
+  readonly connector: number | null;
+  /** RFC 3339. */
+  readonly startedAt: string;
+}
+
+export interface CommandSnapshot {
+  /** When it was asked for, RFC 3339. */
+  readonly at: string;
+  /** The backend's name, or `operator`. */
+  readonly from: string;
+  readonly action: string;
+  /** `refused` by Busbar; `expired` before its turn came; `unknown`: sent, and no answer came. */
+  readonly outcome: 'result' | 'error' | 'refused' | 'expired' | 'unknown';
+  /** From asking to the answer. */
+  readonly tookMs: number;
 }
 
 export interface BackendSnapshot {

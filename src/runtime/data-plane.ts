@@ -13,6 +13,7 @@ import type { Journal } from '../ports/journal.ts';
 import type { Arrival } from '../ports/listener.ts';
 import type { Log } from '../ports/log.ts';
 import type { BackendSettings, KnownStation, Settings } from '../ports/settings.ts';
+import type { OperatorCommands } from './operator-commands.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
 /** The step's context, whose clocks the driver sets before each step. */
@@ -51,6 +52,7 @@ export interface DataPlane {
   readonly wheel: TimerWheel;
   readonly log: Log;
   readonly observer: Observer;
+  readonly commands: OperatorCommands;
   settings: Settings;
   /** Drivers by identity; made when a station first arrives. */
   readonly drivers: Map<StationId, Driver>;

@@ -13,7 +13,9 @@ import type { Arrival } from '../ports/listener.ts';
 import type { Log } from '../ports/log.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Settings } from '../ports/settings.ts';
+import type { StationCommander } from '../ports/station-commander.ts';
 import { forgetDriver, type DataPlane, type Driver, type Observer } from './data-plane.ts';
+import { createOperatorCommands, type CommandRequested } from './operator-commands.ts';
 import { createRegistry } from './snapshots.ts';
 import { StationDriver } from './station-driver.ts';
 import { startTimerWheel, type TimerWheel } from './timer-wheel.ts';
@@ -43,6 +45,7 @@ export interface Gateway {
   /** Takes an upgrade request that passed the gatekeeper. */
   onArrival(arrival: Arrival): void;
   readonly registry: Registry;
+  readonly commander: StationCommander;
   /** Replaces the settings as a whole and re-evaluates every station; links that need not move stay. */
   reload(settings: Settings): void;
   /** Refuses newcomers, closes station links spread over `spreadMs`, each after its calls in flight. True when all closed before the deadline. */
@@ -72,6 +75,10 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     wheel: ports.wheel ?? startTimerWheel(clock),
     log,
     observer,
+    commands: createOperatorCommands({
+      deliver: (station, event) => deliverCommand(plane, station, event),
+      deadlineMs: () => 2 * plane.settings.station.callTimeoutMs + commandGraceMs,
+    }),
     settings,
     drivers: new Map(),
     remembered: new Map(ports.restored),
@@ -99,6 +106,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
 
   return {
     registry: createRegistry(plane),
+    commander: plane.commands,
     onArrival: (arrival) => {
       if (isDraining) return arrival.refuse(503, 'Busbar is shutting down.', 10);
       const driver = driverOf(arrival.station);
@@ -121,6 +129,17 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
 }
 
 const noTags: readonly string[] = [];
+
+/** What an operator's command may take beyond its turn and the station's answer, each of which the machine bounds itself. */
+const commandGraceMs = 5_000;
+
+/** Hands an operator's command to the machine of its station. Machines do not take any yet. */
+function deliverCommand(plane: DataPlane, station: StationId, event: CommandRequested): boolean {
+  if (plane.drivers.get(station)?.state.link == null) return false;
+  const detail = 'Commands of operators are not built yet.';
+  plane.commands.settle(event.requestId, { kind: 'refused', reason: 'forbidden', detail });
+  return true;
+}
 
 /** Makes room by forgetting a station that has nothing open, oldest first. False when all of them are in use. */
 function forgetOne(plane: DataPlane): boolean {

@@ -4,7 +4,7 @@
  * Not pure only in that it reads live state; it changes nothing.
  */
 import type { DurableStation } from '../core/journal/record.ts';
-import { isMember } from '../core/routing/table.ts';
+import { isMember, type Assignment } from '../core/routing/table.ts';
 import { laneDepth } from '../core/station/slot.ts';
 import { durableStation, type BackendLink, type StationState } from '../core/station/state.ts';
 import type { StationId } from '../protocol/station-id.ts';
@@ -62,6 +62,7 @@ function stationSnapshot(
     firmware: boot?.firmware ?? null,
   };
   const groups = [...plane.context.routing.groups.values()];
+  const unkept = notKeptYet();
   return {
     ...facts,
     connected: state?.link != null,
@@ -73,22 +74,43 @@ function stationSnapshot(
     backends: (state?.backends ?? [])
       .filter((link) => isAttached(state, link))
       .map((link): StationBackendSnapshot => {
-        const role = link.backend === state?.assignment?.primary ? 'primary' : 'authority';
         return {
           backend: link.backend,
-          role,
+          role: roleOf(state?.assignment ?? null, link.backend),
           link: link.phase,
           laneDepth: laneDepth(link),
           lastError: link.lastError,
+          state: unkept.backend.state,
+          dropped: unkept.backend.dropped,
+          clockSkewMs: unkept.backend.clockSkewMs,
+          transactions: unkept.backend.transactions,
         };
       }),
+    recentCommands: unkept.recentCommands,
   };
+}
+
+/** What a station's state does not hold yet. To be replaced, field by field, by what it does. */
+function notKeptYet(): {
+  readonly recentCommands: StationSnapshot['recentCommands'];
+  readonly backend: Pick<StationBackendSnapshot, 'state' | 'dropped' | 'clockSkewMs' | 'transactions'>;
+} {
+  return {
+    recentCommands: [],
+    backend: { state: null, dropped: 0, clockSkewMs: null, transactions: [] },
+  };
+}
+
+function roleOf(assignment: Assignment | null, backend: string): StationBackendSnapshot['role'] {
+  if (assignment === null || backend === assignment.primary) return 'primary';
+  if ([...assignment.actions.values()].includes(backend)) return 'authority';
+  return assignment.observers.some((observer) => observer.backend === backend) ? 'observer' : 'draining';
 }
 
 function isAttached(state: StationState | null, link: BackendLink): boolean {
   const assignment = state?.assignment;
   if (assignment == null) return link.phase !== 'idle';
-  return link.backend === assignment.primary || [...assignment.actions.values()].includes(link.backend);
+  return link.phase !== 'idle' || roleOf(assignment, link.backend) !== 'draining';
 }
 
 function backendSnapshot(plane: DataPlane, backend: BackendSettings): BackendSnapshot {

@@ -11,11 +11,11 @@ afterEach(async () => {
   for (const dispose of disposals.splice(0).toReversed()) await dispose();
 });
 
-const kinds: readonly { name: string; make(entriesMax: number): Promise<AuditLog> }[] = [
+const kinds: readonly { name: string; make: (entriesMax: number) => Promise<AuditLog> }[] = [
   { name: 'in memory', make: (entriesMax) => Promise.resolve(createMemoryAudit({ entriesMax })) },
   {
     name: 'in SQLite',
-    async make(entriesMax) {
+    make: async (entriesMax) => {
       const folder = await temporaryFolder();
       disposals.push(() => folder.remove());
       const file = join(folder.path, 'journal.db');

@@ -6,13 +6,22 @@ import { setImmediate } from 'node:timers/promises';
 import { startApi, type Api } from '../../src/api/api.ts';
 import type { Reload } from '../../src/api/config-routes.ts';
 import type { Readiness } from '../../src/api/system-routes.ts';
+import { createMemoryAudit } from '../../src/adapters/memory/audit-log.ts';
 import { createMemoryDisk, openMemoryJournal } from '../../src/adapters/memory/journal-store.ts';
 import type { FrameRecord, StationRecord } from '../../src/core/journal/record.ts';
+import type { AuditFault } from '../../src/ports/audit.ts';
 import type { JournalStore } from '../../src/ports/journal-store.ts';
 import type { JournalReader } from '../../src/ports/journal.ts';
 import type { Log, LogFields } from '../../src/ports/log.ts';
-import type { BackendSnapshot, JournalFeed, Registry, StationSnapshot } from '../../src/ports/registry.ts';
+import type {
+  BackendSnapshot,
+  JournalFeed,
+  Registry,
+  StationBackendSnapshot,
+  StationSnapshot,
+} from '../../src/ports/registry.ts';
 import type { AdminToken } from '../../src/ports/settings.ts';
+import type { StationCommander } from '../../src/ports/station-commander.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 import { createJournalFeed } from '../../src/runtime/journal-feed.ts';
 import { createJournal } from '../../src/runtime/journal-writer.ts';
@@ -46,6 +55,10 @@ export interface World {
   readonly readiness: { -readonly [Key in keyof Readiness]: Readiness[Key] };
   /** What the next reload answers. */
   reload: Reload;
+  /** What the next command gets. */
+  command: StationCommander['command'];
+  /** Of an audit that cannot be written. */
+  auditFault: AuditFault | null;
 }
 
 /** Starts an API on an ephemeral port. Close it with `world.api.close()`. */
@@ -58,7 +71,10 @@ export async function startWorld(
     journal,
     log,
     readiness: { storageWritable: true, listenerOpen: true, draining: false },
-    reload: (() => Promise.resolve(ok({ changed: true }))) as Reload,
+    reload: (() =>
+      Promise.resolve(ok({ changed: true, before: { routes: 1 }, after: { routes: 2 } }))) as Reload,
+    command: (() => Promise.resolve({ kind: 'result', payload: '{}' })) as World['command'],
+    auditFault: null,
   };
   const started = await startApi({
     settings: { host: '127.0.0.1', port: given.port ?? 0, tokens: given.tokens ?? [] },
@@ -66,6 +82,8 @@ export async function startWorld(
     reader: journal.reader,
     feed: journal.feed,
     reload: () => world.reload(),
+    commander: { command: (command) => world.command(command) },
+    audit: createMemoryAudit({ entriesMax: 1_000, faultOfDisk: () => world.auditFault }),
     readiness: () => parts.readiness,
     metrics: { contentType: 'text/plain; version=0.0.4', text: () => Promise.resolve('busbar_up 1\n') },
     log: collectLines(log),
@@ -146,6 +164,24 @@ export function heartbeat(station: string, serial: number, at = 1_700_000_000_00
   };
 }
 
+function stationBackend(
+  backend: string,
+  given: Partial<StationBackendSnapshot> = {},
+): StationBackendSnapshot {
+  return {
+    backend,
+    role: 'primary',
+    link: 'idle',
+    state: null,
+    laneDepth: 0,
+    dropped: 0,
+    lastError: null,
+    clockSkewMs: null,
+    transactions: [],
+    ...given,
+  };
+}
+
 function stationOf(id: string, given: Partial<StationSnapshot> = {}): StationSnapshot {
   return {
     id: id as StationId,
@@ -159,7 +195,8 @@ function stationOf(id: string, given: Partial<StationSnapshot> = {}): StationSna
     tags: ['pilot'],
     primary: 'old',
     lastSeenAt: '2026-11-20T10:00:00.000Z',
-    backends: [{ backend: 'old', role: 'primary', link: 'open', laneDepth: 0, lastError: null }],
+    backends: [stationBackend('old', { link: 'open', state: 'synced' })],
+    recentCommands: [],
     ...given,
   };
 }
@@ -182,17 +219,55 @@ const fleet: readonly StationSnapshot[] = [
     ...never,
     primary: 'new',
     lastSeenAt: null,
-    backends: [
-      {
-        backend: 'new',
-        role: 'primary',
-        link: 'idle',
-        laneDepth: 3,
-        lastError: 'connect_failed: ECONNREFUSED',
-      },
-    ],
+    backends: [stationBackend('new', { laneDepth: 3, lastError: 'connect_failed: ECONNREFUSED' })],
   }),
 ];
+
+/** One with several backends: not in the list, but there when it is asked for. */
+const crowded = stationOf('CP-4', {
+  vendor: 'x'.repeat(200),
+  backends: [
+    stationBackend('old', {
+      link: 'open',
+      state: 'synced',
+      clockSkewMs: -412,
+      transactions: [
+        { id: '7', stationId: '7', connector: 1, startedAt: '2026-11-20T10:00:00.000Z' },
+        {
+          id: '1073741824',
+          stationId: '0c9f1d3e-6b1a-4a2b-9f9e-1d3e6b1a4a2b',
+          connector: null,
+          startedAt: '2026-11-20T10:00:00.000Z',
+        },
+      ],
+    }),
+    stationBackend('a-backend-with-a-name-of-sixty-three-characters-which-is-longest', {
+      role: 'observer',
+      link: 'dialling',
+      state: 'priming',
+      laneDepth: 1_000,
+      dropped: 123_456,
+      lastError: `refused_status: 503 ${'x'.repeat(150)}`,
+      clockSkewMs: 6_200,
+    }),
+  ],
+  recentCommands: [
+    {
+      at: '2026-11-20T10:00:00.000Z',
+      from: 'operator',
+      action: 'RemoteStartTransaction',
+      outcome: 'result',
+      tookMs: 412,
+    },
+    {
+      at: '2026-11-20T09:59:00.000Z',
+      from: 'a-backend-with-a-name-of-sixty-three-characters-which-is-longest',
+      action: 'NotifyAllowedEnergyTransferAndMore',
+      outcome: 'expired',
+      tookMs: 25_000,
+    },
+  ],
+});
 
 export const backends: readonly BackendSnapshot[] = ['old', 'new'].map((name) => ({
   name,
@@ -206,7 +281,7 @@ export const backends: readonly BackendSnapshot[] = ['old', 'new'].map((name) =>
 }));
 
 const registry: Registry = {
-  station: (id) => fleet.find((station) => station.id === id) ?? null,
+  station: (id) => [...fleet, crowded].find((station) => station.id === id) ?? null,
   stations: () => fleet.values(),
   backends: () => [...backends],
   connectedCount: 2,

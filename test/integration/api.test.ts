@@ -272,6 +272,9 @@ describe('what cannot be understood', () => {
   });
 });
 
+const bodyFor = (path: string): object =>
+  path.endsWith('/commands') ? { action: 'Reset', payload: {} } : { reason: 'try' };
+
 describe('who may call', () => {
   const routes = [
     ['GET', '/livez', 'open'],
@@ -284,6 +287,8 @@ describe('who may call', () => {
     ['GET', '/api/v1/frames/stream', 'viewer'],
     ['GET', '/api/v1/backends', 'viewer'],
     ['GET', '/api/v1/backends/old', 'viewer'],
+    ['GET', '/api/v1/audit', 'viewer'],
+    ['POST', '/api/v1/stations/CP-1/commands', 'operator'],
     ['POST', '/api/v1/config/reload', 'admin'],
   ] as const;
   const rank = { open: -1, viewer: 0, operator: 1, admin: 2 };
@@ -296,7 +301,7 @@ describe('who may call', () => {
   async function statusOf(method: string, path: string, authorization: string | null): Promise<number> {
     const controller = new AbortController();
     const headers: Record<string, string> = authorization === null ? {} : { authorization };
-    const init = method === 'POST' ? post({ reason: 'try' }, headers) : { method, headers };
+    const init = method === 'POST' ? post(bodyFor(path), headers) : { method, headers };
     const response = await fetch(guarded.api.url + path, { ...init, signal: controller.signal });
     controller.abort();
     return response.status;
@@ -427,7 +432,7 @@ describe('the process', () => {
 describe('a reload', () => {
   test('is applied and audited: who, why, what came of it', async () => {
     const guarded = await startWorld({ tokens: tokenSettings });
-    guarded.reload = () => Promise.resolve(ok({ changed: false }));
+    guarded.reload = () => Promise.resolve(ok({ changed: false, before: null, after: null }));
     const reply = await call(
       guarded,
       '/api/v1/config/reload',
@@ -498,6 +503,7 @@ describe('the OpenAPI document', () => {
       ['/api/v1/stations/CP-2', 'Station'],
       ['/api/v1/stations/CP-1/frames', 'FramePage'],
       ['/api/v1/backends', 'BackendPage'],
+      ['/api/v1/audit', 'AuditPage'],
       ['/api/v1/backends/old', 'Backend'],
       ['/api/v1/stations?limit=0', 'Problem'],
       ['/api/v1/stations/CP-9', 'Problem'],

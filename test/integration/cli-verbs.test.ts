@@ -1,15 +1,16 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addBackendVerbs } from '../../src/cli/backend-verbs.ts';
 import { addFramesVerbs } from '../../src/cli/frames-verbs.ts';
 import type { CliIo } from '../../src/cli/io.ts';
 import { createProgram, runProgram, type Verbs } from '../../src/cli/program.ts';
 import { addStationVerbs } from '../../src/cli/station-verbs.ts';
+import type { StationCommand } from '../../src/ports/station-commander.ts';
 import { createTestJournal, heartbeat, startWorld, tokens, tokenSettings, type World } from './api-world.ts';
 
 interface Run {
@@ -38,7 +39,13 @@ function programOf(io: CliIo): Command {
 
 async function busbar(
   args: readonly string[],
-  given: { env?: CliIo['env']; signal?: AbortSignal; onRun?: (run: Run) => void } = {},
+  given: {
+    env?: CliIo['env'];
+    signal?: AbortSignal;
+    /** `isTTY`: a person types it. */
+    stdin?: { text: string; isTTY: boolean };
+    onRun?: (run: Run) => void;
+  } = {},
 ): Promise<Run> {
   const run: Run = { out: '', err: '', code: 0 };
   given.onRun?.(run);
@@ -56,6 +63,9 @@ async function busbar(
     setExitCode: (code) => {
       run.code = code;
     },
+    ...(given.stdin === undefined
+      ? {}
+      : { stdin: Object.assign(Readable.from([given.stdin.text]), { isTTY: given.stdin.isTTY }) }),
     ...(given.signal === undefined ? {} : { signal: given.signal }),
   };
   await runProgram(programOf(io), io, args);
@@ -114,16 +124,116 @@ describe('station show', () => {
   test('gives the station and its links', async () => {
     const { out } = await busbar(['station', 'show', 'CP-2', ...admin]);
     expect(out).toMatch(/primary\s.*new/);
-    expect(out).toMatch(/new.*primary.*idle.*3.*connect_failed/);
+    expect(out).toMatch(/new.*primary.*idle.*3/);
+    expect(out).toMatch(/new.*connect_failed: ECONNREFUSED/);
     expect(JSON.parse((await busbar(['station', 'show', 'CP-2', ...admin, '-o', 'json'])).out)).toMatchObject(
       { id: 'CP-2', connected: false },
     );
+  });
+
+  test('fits into 100 columns, whatever backends are called and say', async () => {
+    const { out } = await busbar(['station', 'show', 'CP-4', ...admin]);
+    const lines = out.split('\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100);
+    for (const part of [
+      'primary',
+      'observer',
+      'priming',
+      '+6.2 s',
+      '-0.4 s',
+      '1073741824',
+      'RemoteStart',
+      'operator',
+    ])
+      expect(out).toContain(part);
+    // What does not fit is broken, not cut.
+    expect(out.replaceAll(/[^x]/g, '').length).toBeGreaterThanOrEqual(200);
   });
 
   test('of an unknown station says so and fails', async () => {
     const { out, err, code } = await busbar(['station', 'show', 'CP-9', ...admin]);
     expect([out, code]).toEqual(['', 1]);
     expect(err).toBe('Unknown station: No station CP-9 has ever connected and none is configured.\n');
+  });
+});
+
+describe('station command', () => {
+  let sent: StationCommand[] = [];
+  beforeEach(() => {
+    sent = [];
+    world.command = (command) => {
+      sent.push(command);
+      return Promise.resolve({ kind: 'result', payload: '{"status":"Accepted","list":[1,2]}' });
+    };
+  });
+  const trigger = ['station', 'command', 'CP-1', 'TriggerMessage', '{"requestedMessage":"Heartbeat"}'];
+
+  test('prints the answer as a table, as JSON or as CSV', async () => {
+    const { out, err, code } = await busbar([...trigger, ...admin]);
+    expect([err, code]).toEqual(['', 0]);
+    expect(out).toMatch(/status.*Accepted/);
+    expect(out).toMatch(/list.*\[1,2\]/);
+    expect(JSON.parse((await busbar([...trigger, ...admin, '-o', 'json'])).out)).toEqual({
+      status: 'Accepted',
+      list: [1, 2],
+    });
+    expect((await busbar([...trigger, ...admin, '-o', 'csv'])).out).toBe(
+      'field,value\nstatus,Accepted\nlist,"[1,2]"\n',
+    );
+    expect(sent[0]).toEqual({
+      station: 'CP-1',
+      action: 'TriggerMessage',
+      payload: '{"requestedMessage":"Heartbeat"}',
+    });
+  });
+
+  test('takes its payload from stdin, and none for {}', async () => {
+    const stdin = { text: '{"key":["a"]}', isTTY: false };
+    await busbar(['station', 'command', 'CP-1', 'GetConfiguration', '-', ...admin], { stdin });
+    await busbar(['station', 'command', 'CP-1', 'GetLocalListVersion', ...admin]);
+    expect(sent.map(({ payload }) => payload)).toEqual(['{"key":["a"]}', '{}']);
+  });
+
+  test.each(['Soft', '"Soft"', '[]', 'null', ''])('with %j for a payload is wrong usage', async (payload) => {
+    const { err, code } = await busbar(['station', 'command', 'CP-1', 'Reset', payload, '--yes', ...admin]);
+    expect([code, sent]).toEqual([2, []]);
+    expect(err).toContain('write the payload as a JSON object');
+  });
+
+  test.each([
+    ['y\n', 0, 1],
+    ['YES\n', 0, 1],
+    ['n\n', 2, 0],
+    ['\n', 2, 0],
+    ['', 2, 0],
+  ])('that stops charging asks a person, who says %j', async (text, code, count) => {
+    const stdin = { text, isTTY: true };
+    const run = await busbar(['station', 'command', 'CP-1', 'Reset', '{"type":"Hard"}', ...admin], { stdin });
+    expect(run.err).toContain('Reset can stop charging or take CP-1 out of service. Send it? [y/N]');
+    expect([run.code, sent.length]).toEqual([code, count]);
+  });
+
+  test('that stops charging asks nobody where nobody is, and wants --yes', async () => {
+    const reset = ['station', 'command', 'CP-1', 'Reset', '{"type":"Hard"}', ...admin];
+    const { err, code } = await busbar(reset, { stdin: { text: 'y\n', isTTY: false } });
+    expect([err, code]).toEqual([
+      'Reset can stop charging or take CP-1 out of service; add --yes if that is meant\n',
+      2,
+    ]);
+    expect((await busbar([...reset, '--yes', '--reason', 'frozen'])).code).toBe(0);
+    expect(sent).toHaveLength(1);
+  });
+
+  test('that the station refuses, or that Busbar does, fails with the reason', async () => {
+    world.command = () => Promise.resolve({ kind: 'error', code: 'NotSupported', description: 'no such' });
+    expect(await busbar([...trigger, ...admin])).toEqual({
+      out: '',
+      err: 'The station answered with an error: The station answered NotSupported: no such.\n',
+      code: 1,
+    });
+    world.command = () =>
+      Promise.resolve({ kind: 'refused', reason: 'not_connected', detail: 'It is away.' });
+    expect((await busbar([...trigger, ...admin])).err).toBe('The station is not connected: It is away.\n');
   });
 });
 

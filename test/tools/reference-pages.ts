@@ -3,6 +3,7 @@
  *
  * Pure. `npm run docs` writes the pages; a test fails when one of them is stale.
  */
+import { idempotencyKeysMax, idempotencyMs } from '../../src/api/idempotency.ts';
 import { problemTypes } from '../../src/api/problem.ts';
 import { openApiDocument } from '../../src/api/openapi.ts';
 import { streamsMax } from '../../src/api/stream-routes.ts';
@@ -108,6 +109,10 @@ tokens: only this machine, as admin, and only with a loopback name or the addres
 
 **Lists** are \`{ items, nextCursor }\`; hand \`nextCursor\` back as \`cursor\`, with the other parameters unchanged, until it is null.
 Unknown parameters and fields are refused with 422, which says where. A POST takes JSON, declared as such.
+
+**Changes** (every POST) are audited: who, when, what, why, what came of it. The entry is on disk before anything is done; where it cannot be written nothing is done (503 \`audit-unavailable\`). With
+\`Idempotency-Key\` the same call again is answered as the first was and not made again (\`Idempotency-Replayed: true\`); while the first still runs it waits for it. Another call under the same key is 422.
+Keys are each token's own and are remembered for ${idempotencyMs / 3_600_000} hours, the newest ${idempotencyKeysMax.toLocaleString('en')} of them, and not over a restart. What changed nothing (4xx, 503) is not remembered, so that it may be tried again.
 
 **Streams** are server-sent events. Each \`id\` resumes without loss or repetition, as far back as frames are kept: browsers send it as
 \`Last-Event-ID\`, others may use \`after\`. A comment comes every 15 s. A client that takes nothing for 60 s is cut off; ${streamsMax} streams may be open.`;

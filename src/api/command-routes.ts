@@ -1,0 +1,110 @@
+/**
+ * `POST /stations/{id}/commands`: an operator's command to a station, answered with what the station answered.
+ */
+import type { FastifyInstance } from 'fastify';
+import type { AuditOutcome } from '../ports/audit.ts';
+import type { Registry } from '../ports/registry.ts';
+import type { CommandOutcome, CommandRefusal, StationCommander } from '../ports/station-commander.ts';
+import { errorAnswers, jsonAnswer } from './answers.ts';
+import { makeChange, type Changer } from './change.ts';
+import { problem, type ProblemName } from './problem.ts';
+import { commandBody, noQuery, stationParams, type CommandBody } from './schemas.ts';
+import { sendProblem } from './server.ts';
+import { readStationId, unknownStation } from './station-routes.ts';
+
+/** A local list or a set of charging profiles takes more than a reason does; what a station takes is bounded besides. */
+const commandBytesMax = 256 * 1024;
+
+export function addCommandRoutes(
+  app: FastifyInstance,
+  registry: Registry,
+  commander: StationCommander,
+  changer: Changer,
+): void {
+  app.post('/api/v1/stations/:id/commands', {
+    config: { role: 'operator', changes: true },
+    bodyLimit: commandBytesMax,
+    schema: {
+      tags: ['stations'],
+      operationId: 'commandStation',
+      summary: 'Send a command to a station and wait for its answer',
+      description:
+        'It waits its turn among the commands of the backends. 403: Busbar forbids it. 409: the station is not connected. 502: the station answered with an error. 503: too many commands wait. 504: no answer came (`no-answer`: the station may have done it), or its turn did not come in time (`command-expired`: it was not sent). Audited before it is sent.',
+      params: stationParams,
+      querystring: noQuery,
+      body: commandBody,
+      response: { 200: jsonAnswer('The station’s answer.', 'CommandResult'), ...errorAnswers },
+    },
+    handler: async (request, reply) => {
+      const id = readStationId((request.params as { id: string }).id, 'path.id');
+      if (!id.ok) return sendProblem(reply, id.fault);
+      if (registry.station(id.value) === null) return sendProblem(reply, unknownStation(id.value));
+      const { action, payload = {}, reason = null } = request.body as CommandBody;
+      const change = {
+        action: 'station.command',
+        target: id.value,
+        request: { action, payload },
+        reason,
+      };
+      return makeChange(changer, request, reply, change, async () => {
+        const text = JSON.stringify(payload);
+        const outcome = readable(await commander.command({ station: id.value, action, payload: text }));
+        const came = auditOf(outcome);
+        changer.log.info('station_commanded', {
+          station: id.value,
+          action,
+          by: request.caller?.name,
+          reason,
+          outcome: came.outcome,
+          detail: came.detail,
+        });
+        return {
+          outcome: came,
+          send: (to) =>
+            outcome.kind === 'result'
+              ? // The station's own text: reading and writing it anew would change its numbers.
+                to.type('application/json; charset=utf-8').send(`{"result":${outcome.payload}}`)
+              : sendProblem(to, problem(problemOf(outcome), detailOf(outcome))),
+        };
+      });
+    },
+  });
+}
+
+/** An answer that is no JSON object would make ours unreadable. */
+function readable(outcome: CommandOutcome): CommandOutcome {
+  if (outcome.kind !== 'result') return outcome;
+  try {
+    JSON.parse(outcome.payload);
+    return outcome;
+  } catch {
+    return { kind: 'error', code: 'FormationViolation', description: 'its answer is no JSON' };
+  }
+}
+
+type Failure = Exclude<CommandOutcome, { kind: 'result' }>;
+
+const refusals: Readonly<Record<CommandRefusal, ProblemName>> = {
+  not_connected: 'not-connected',
+  forbidden: 'command-forbidden',
+  queue_full: 'station-busy',
+  expired: 'command-expired',
+  unknown_outcome: 'no-answer',
+};
+
+function problemOf(outcome: Failure): ProblemName {
+  return outcome.kind === 'error' ? 'station-error' : refusals[outcome.reason];
+}
+
+function detailOf(outcome: Failure): string {
+  if (outcome.kind === 'refused') return outcome.detail;
+  const { code, description } = outcome;
+  return `The station answered ${code}${description === '' ? '' : `: ${description}`}.`;
+}
+
+function auditOf(outcome: CommandOutcome): AuditOutcome {
+  if (outcome.kind === 'result')
+    return { outcome: 'done', detail: null, before: null, after: JSON.parse(outcome.payload) };
+  const isUnsent = outcome.kind === 'refused' && outcome.reason !== 'unknown_outcome';
+  return { outcome: isUnsent ? 'refused' : 'failed', detail: detailOf(outcome), before: null, after: null };
+}

@@ -1,0 +1,136 @@
+/**
+ * `busbar station command`: one command to a station, and what it answered.
+ *
+ * What stops charging or can take a station out of service asks first, or takes `--yes`. A station's error, a refusal and silence end with 1.
+ */
+import { Readable } from 'node:stream';
+import { createInterface } from 'node:readline/promises';
+import { text as textOf } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import type { Client, ClientFault } from '../api/client.ts';
+import { fail, ok, type Result } from '../std/result.ts';
+import { withClient } from './gateway-client.ts';
+import { addExamples } from './help-example.ts';
+import type { CliIo } from './io.ts';
+import { jsonText, printRows } from './output.ts';
+import { apiOptions, type ApiOptions } from './program.ts';
+
+interface CommandOptions extends ApiOptions {
+  readonly reason?: string;
+  readonly yes?: true;
+}
+
+export function addCommandVerb(station: Command, io: CliIo): void {
+  addExamples(
+    apiOptions(
+      station
+        .command('command')
+        .argument('<id>', 'the station')
+        .argument('<action>', 'the OCPP action, in the version that the station speaks')
+        .argument('[payload]', 'its payload as JSON, or - to read it from stdin', '{}')
+        .description(
+          'send a command to a station and wait for its answer; exit code 1 when none or an error came',
+        ),
+    )
+      .option('--reason <text>', 'why; the audit keeps it')
+      .option(
+        '--yes',
+        'do not ask before a command that stops charging or can take the station out of service',
+      )
+      .action(async (id: string, action: string, payload: string, _options: unknown, command: Command) => {
+        const options = command.optsWithGlobals<CommandOptions>();
+        const asked = await prepare(id, action, payload, options, io);
+        if (asked.ok)
+          await withClient(command, io, (client) => send(client, id, action, asked.value, options, io));
+        else {
+          io.stderr.write(`${asked.fault}\n`);
+          io.setExitCode(2);
+        }
+      }),
+    'busbar station command CP-1 TriggerMessage \'{"requestedMessage":"StatusNotification"}\'',
+    'busbar station command CP-1 Reset \'{"type":"Soft"}\' --yes --reason "display frozen"',
+    'busbar station command CP-1 SetChargingProfile - < profile.json',
+  );
+}
+
+/** They stop charging, or can leave a station that has to be visited. */
+const destructive: ReadonlySet<string> = new Set([
+  'CertificateSigned',
+  'ChangeAvailability',
+  'ClearCache',
+  'DeleteCertificate',
+  'InstallCertificate',
+  'PublishFirmware',
+  'RemoteStopTransaction',
+  'RequestStopTransaction',
+  'Reset',
+  'SendLocalList',
+  'SetNetworkProfile',
+  'SignedUpdateFirmware',
+  'UnlockConnector',
+  'UnpublishFirmware',
+  'UpdateFirmware',
+]);
+
+/** The payload, once it is known to be one and the person behind it is sure; else what is wrong with the usage. */
+async function prepare(
+  id: string,
+  action: string,
+  given: string,
+  options: CommandOptions,
+  io: CliIo,
+): Promise<Result<object, string>> {
+  const source = given === '-' ? await textOf(io.stdin ?? Readable.from([])) : given;
+  const payload = readPayload(source, given === '-' ? 'stdin' : 'PAYLOAD');
+  if (!payload.ok || options.yes === true || !destructive.has(action)) return payload;
+  if (given === '-' || io.stdin?.isTTY !== true)
+    return fail(`${action} can stop charging or take ${id} out of service; add --yes if that is meant`);
+  const isSure = await ask(`${action} can stop charging or take ${id} out of service. Send it? [y/N] `, io);
+  return isSure ? payload : fail('nothing was sent');
+}
+
+function readPayload(source: string, where: string): Result<object, string> {
+  try {
+    const payload: unknown = JSON.parse(source);
+    if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return ok(payload);
+  } catch {}
+  return fail(`${where}: write the payload as a JSON object, such as '{"type":"Soft"}'`);
+}
+
+async function ask(question: string, io: CliIo): Promise<boolean> {
+  if (io.stdin === undefined) return false;
+  io.stderr.write(question);
+  const lines = createInterface({ input: io.stdin, terminal: false });
+  const answer = await lines[Symbol.asyncIterator]().next();
+  lines.close();
+  return answer.done !== true && /^y(es)?$/i.test(answer.value.trim());
+}
+
+async function send(
+  client: Client,
+  id: string,
+  action: string,
+  payload: object,
+  { output, reason }: CommandOptions,
+  io: CliIo,
+): Promise<ClientFault | null> {
+  const answered = await client.command(id, { action, payload, ...(reason === undefined ? {} : { reason }) });
+  if (!answered.ok) return answered.fault;
+  const { result } = answered.value;
+  if (output === 'json') io.stdout.write(`${jsonText(result, 2)}\n`);
+  else
+    printRows(
+      io,
+      output,
+      [
+        { title: 'field', valueOf: ([field]) => field },
+        {
+          title: 'value',
+          widthMax: 70,
+          valueOf: ([, value]) => (typeof value === 'string' ? value : jsonText(value)),
+        },
+      ],
+      Object.entries(result),
+    );
+  return null;
+}
