@@ -7,7 +7,7 @@ import type { Registry } from '../ports/registry.ts';
 import type { CommandOutcome, CommandRefusal, StationCommander } from '../ports/station-commander.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
 import { makeChange, type Changer } from './change.ts';
-import { problem, type ProblemName } from './problem.ts';
+import { problem, type ProblemItem, type ProblemName } from './problem.ts';
 import { commandBody, noQuery, stationParams, type CommandBody } from './schemas.ts';
 import { sendProblem } from './server.ts';
 import { readStationId, unknownStation } from './station-routes.ts';
@@ -29,7 +29,7 @@ export function addCommandRoutes(
       operationId: 'commandStation',
       summary: 'Send a command to a station and wait for its answer',
       description:
-        'It waits its turn among the commands of the backends. 403: Busbar forbids it. 409: the station is not connected. 502: the station answered with an error. 503: too many commands wait. 504: no answer came (`no-answer`: the station may have done it), or its turn did not come in time (`command-expired`: it was not sent). Audited before it is sent.',
+        'It waits its turn among the commands of the backends. 403: Busbar forbids it. 409: the station is not connected. 502: the station answered with an error, whose code and description are in `errors`. 503: too many commands wait. 504: no answer came (`no-answer`: the station may have done it), or its turn did not come in time (`command-expired`: it was not sent). Audited before it is sent.',
       params: stationParams,
       querystring: noQuery,
       body: commandBody,
@@ -64,7 +64,7 @@ export function addCommandRoutes(
             outcome.kind === 'result'
               ? // The station's own text: reading and writing it anew would change its numbers.
                 to.type('application/json; charset=utf-8').send(`{"result":${outcome.payload}}`)
-              : sendProblem(to, problem(problemOf(outcome), detailOf(outcome))),
+              : sendProblem(to, problem(problemOf(outcome), detailOf(outcome), errorsOf(outcome))),
         };
       });
     },
@@ -94,6 +94,15 @@ const refusals: Readonly<Record<CommandRefusal, ProblemName>> = {
 
 function problemOf(outcome: Failure): ProblemName {
   return outcome.kind === 'error' ? 'station-error' : refusals[outcome.reason];
+}
+
+/** What the station said, for programs. */
+function errorsOf(outcome: Failure): readonly ProblemItem[] | undefined {
+  if (outcome.kind === 'refused') return undefined;
+  return [
+    { where: 'station.errorCode', reason: outcome.code },
+    { where: 'station.errorDescription', reason: outcome.description },
+  ];
 }
 
 function detailOf(outcome: Failure): string {

@@ -84,6 +84,16 @@ describe('a command', () => {
     expect(await newest()).toMatchObject({ outcome: audited, detail: reply.body.detail, after: null });
   });
 
+  test('that the station answers with an error tells its code and description', async () => {
+    outcome = { kind: 'error', code: 'NotSupported', description: 'not here' };
+    const { body } = await call('/stations/CP-1/commands', reset);
+    expect(body.detail).toBe('The station answered NotSupported: not here.');
+    expect(body.errors).toEqual([
+      { where: 'station.errorCode', reason: 'NotSupported' },
+      { where: 'station.errorDescription', reason: 'not here' },
+    ]);
+  });
+
   test('of a viewer, to an unknown station, or that is none, is not sent', async () => {
     expect(problemOf(await call('/stations/CP-1/commands', reset, { role: 'viewer' }))).toEqual([
       403,
