@@ -1,0 +1,78 @@
+/**
+ * A command's payload, read only where a decision depends on it, and how its members are taken.
+ *
+ * Pure. A parser takes the last of two members of the same name, another the first, and some compare names without their case: a text that would say
+ * different things to Busbar and to the station is ambiguous, and nothing that matters is decided by it.
+ */
+export type Members = Readonly<Record<string, unknown>>;
+
+export interface Payload {
+  readonly text: string;
+  /** Its members; none when it is no JSON object. */
+  readonly members: Members;
+  /** Somewhere in it an object has two members whose names differ by nothing but case or punctuation. */
+  readonly isAmbiguous: boolean;
+}
+
+/** Reads the payload when it is first asked for. */
+export function payloadReader(text: string): () => Payload {
+  let read: Payload | null = null;
+  return () => (read ??= readPayload(text));
+}
+
+export function readPayload(text: string): Payload {
+  try {
+    return { text, members: membersOf(JSON.parse(text)), isAmbiguous: hasTwins(text) };
+  } catch {
+    // What is no JSON has no members: every decision then refuses.
+    return { text, members: {}, isAmbiguous: true };
+  }
+}
+
+/** The members of an object; none of anything else. */
+export function membersOf(value: unknown): Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : {};
+}
+
+/** A member of the object's own, and null where it is missing or no text. */
+export function textOf(members: Members, name: string): string | null {
+  const value = Object.hasOwn(members, name) ? members[name] : undefined;
+  return typeof value === 'string' ? value : null;
+}
+
+/** An integer member, or null. */
+export function integerOf(members: Members, name: string): number | null {
+  const value = Object.hasOwn(members, name) ? members[name] : undefined;
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : null;
+}
+
+/** An array member; none when it is missing or something else. */
+export function listOf(members: Members, name: string): readonly unknown[] {
+  const value = Object.hasOwn(members, name) ? members[name] : undefined;
+  return Array.isArray(value) ? (value as unknown[]) : [];
+}
+
+/** A name as the most forgiving parser might take it: without case, blanks and punctuation. */
+export function foldName(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
+}
+
+const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
+
+/** Of a text that is valid JSON. */
+function hasTwins(text: string): boolean {
+  const open: (Set<string> | null)[] = [];
+  let string = '';
+  for (const [token] of text.matchAll(tokens)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '[') open.push(null);
+    else if (token === '}' || token === ']') open.pop();
+    else if (token === ':') {
+      const names = open.at(-1);
+      const name = foldName(JSON.parse(string) as string);
+      if (names?.has(name) === true) return true;
+      names?.add(name);
+    } else string = token;
+  }
+  return false;
+}
