@@ -150,16 +150,17 @@ test('nobody but the operator sets a network profile, whatever a rule says (§2.
     );
 });
 
+const stopBy = (role: Role, transaction: 'own' | 'other' | 'none'): string =>
+  judged(asker(role), 'RemoteStopTransaction', { transactionId: 1 }, { transaction: () => transaction })
+    .verdict;
+
 test('the old primary stops its own transactions and no others; the new one does not stop those', () => {
-  const stop = (role: Role, transaction: 'own' | 'other' | 'none'): string =>
-    judged(asker(role), 'RemoteStopTransaction', { transactionId: 1 }, { transaction: () => transaction })
-      .verdict;
-  expect([stop('draining', 'own'), stop('draining', 'other'), stop('draining', 'none')]).toEqual([
+  expect([stopBy('draining', 'own'), stopBy('draining', 'other'), stopBy('draining', 'none')]).toEqual([
     'forward',
     'refuse',
     'refuse',
   ]);
-  expect([stop('primary', 'own'), stop('primary', 'other'), stop('primary', 'none')]).toEqual([
+  expect([stopBy('primary', 'own'), stopBy('primary', 'other'), stopBy('primary', 'none')]).toEqual([
     'forward',
     'refuse',
     'forward',
@@ -187,14 +188,17 @@ test('an observer does exactly what its rule names', () => {
   expect(judged(asker('primary'), 'VendorsOwn').verdict).toBe('forward');
 });
 
+const profileOf = (purpose: string): object => ({
+  connectorId: 1,
+  csChargingProfiles: { chargingProfilePurpose: purpose },
+});
+
 test('a profile for a transaction is its owner’s, any other the primary’s (H18)', () => {
-  const profile = (purpose: string): object => ({
-    connectorId: 1,
-    csChargingProfiles: { chargingProfilePurpose: purpose },
-  });
   const own = { transaction: () => 'own' as const };
-  expect(judged(asker('draining'), 'SetChargingProfile', profile('TxProfile'), own).verdict).toBe('forward');
-  expect(judged(asker('draining'), 'SetChargingProfile', profile('TxDefaultProfile'), own).verdict).toBe(
+  expect(judged(asker('draining'), 'SetChargingProfile', profileOf('TxProfile'), own).verdict).toBe(
+    'forward',
+  );
+  expect(judged(asker('draining'), 'SetChargingProfile', profileOf('TxDefaultProfile'), own).verdict).toBe(
     'refuse',
   );
   const twin =
@@ -206,53 +210,57 @@ test('a profile for a transaction is its owner’s, any other the primary’s (H
   expect(verdict.verdict).toBe('refuse');
 });
 
+const listVersion = (role: Role, localList: 'own' | 'other' | 'unknown'): Verdict =>
+  judged(asker(role), 'GetLocalListVersion', {}, { localList: () => localList });
+
 test('a list’s version is virtual, but for a primary on whose station no list was ever put through Busbar (H15)', () => {
-  const version = (role: Role, localList: 'own' | 'other' | 'unknown'): Verdict =>
-    judged(asker(role), 'GetLocalListVersion', {}, { localList: () => localList });
-  expect(version('primary', 'unknown')).toEqual({ verdict: 'forward' });
+  expect(listVersion('primary', 'unknown')).toEqual({ verdict: 'forward' });
   for (const role of ['draining', 'standby', 'observer', 'authority'] as const)
-    expect(version(role, 'unknown')).toEqual({ verdict: 'serve', from: 'list_version' });
-  expect(version('primary', 'other')).toEqual({ verdict: 'serve', from: 'list_version' });
+    expect(listVersion(role, 'unknown')).toEqual({ verdict: 'serve', from: 'list_version' });
+  expect(listVersion('primary', 'other')).toEqual({ verdict: 'serve', from: 'list_version' });
 });
 
+const sendList = (updateType: string, localList: 'own' | 'other' | 'unknown'): Verdict =>
+  judged(asker('primary'), 'SendLocalList', { listVersion: 2, updateType }, { localList: () => localList });
+
 test('part of a list is refused where the list is another’s, all of it is not (H15)', () => {
-  const send = (updateType: string, localList: 'own' | 'other' | 'unknown'): Verdict =>
-    judged(asker('primary'), 'SendLocalList', { listVersion: 2, updateType }, { localList: () => localList });
-  expect(send('Differential', 'other')).toEqual({
+  expect(sendList('Differential', 'other')).toEqual({
     verdict: 'refuse',
     answer: { kind: 'result', payload: '{"status":"VersionMismatch"}' },
   });
-  expect(send('Full', 'other').verdict).toBe('forward');
-  expect(send('Differential', 'own').verdict).toBe('forward');
+  expect(sendList('Full', 'other').verdict).toBe('forward');
+  expect(sendList('Differential', 'own').verdict).toBe('forward');
 });
 
+const cancelBy = (role: Role, owns: boolean): string =>
+  judged(asker(role), 'CancelReservation', { reservationId: 1 }, { ownsReservation: () => owns }).verdict;
+
 test('a reservation is cancelled by who made it, or by the primary', () => {
-  const cancel = (role: Role, owns: boolean): string =>
-    judged(asker(role), 'CancelReservation', { reservationId: 1 }, { ownsReservation: () => owns }).verdict;
-  expect([cancel('draining', true), cancel('draining', false), cancel('primary', false)]).toEqual([
+  expect([cancelBy('draining', true), cancelBy('draining', false), cancelBy('primary', false)]).toEqual([
     'forward',
     'refuse',
     'forward',
   ]);
 });
 
+const triggerBy = (payload: object, version: OcppVersion = 'ocpp1.6'): Verdict =>
+  judged(asker('observer'), 'TriggerMessage', payload, { transaction: () => 'own' }, version);
+
 test('who listens in and triggers a message is served from memory, and the station is not asked (H30)', () => {
-  const trigger = (payload: object, version: OcppVersion = 'ocpp1.6'): Verdict =>
-    judged(asker('observer'), 'TriggerMessage', payload, { transaction: () => 'own' }, version);
-  expect(trigger({ requestedMessage: 'StatusNotification', connectorId: 2 })).toEqual({
+  expect(triggerBy({ requestedMessage: 'StatusNotification', connectorId: 2 })).toEqual({
     verdict: 'serve',
     from: 'trigger',
     answer: { kind: 'result', payload: '{"status":"Accepted"}' },
     trigger: { message: 'StatusNotification', evseId: null, connectorId: 2 },
   });
   expect(
-    trigger({ requestedMessage: 'StatusNotification', evse: { id: 1, connectorId: 2 } }, 'ocpp2.0.1'),
+    triggerBy({ requestedMessage: 'StatusNotification', evse: { id: 1, connectorId: 2 } }, 'ocpp2.0.1'),
   ).toMatchObject({ trigger: { evseId: 1, connectorId: 2 } });
-  expect(trigger({ requestedMessage: 'MeterValues' })).toMatchObject({
+  expect(triggerBy({ requestedMessage: 'MeterValues' })).toMatchObject({
     trigger: null,
     answer: { payload: '{"status":"Rejected"}' },
   });
-  expect(trigger({ requestedMessage: 'Whatever' })).toMatchObject({
+  expect(triggerBy({ requestedMessage: 'Whatever' })).toMatchObject({
     trigger: null,
     answer: { payload: '{"status":"NotImplemented"}' },
   });

@@ -21,7 +21,7 @@ function command(from: string, commandClass: CommandClass, number = 0, deadlineM
 /** The rule in its plainest words: a flat list of what waits, and a list of whose turn it is. */
 class Model {
   items: Numbered[] = [];
-  readonly turns: string[][] = [[], [], [], []];
+  readonly turns: [string[], string[], string[], string[]] = [[], [], [], []];
 
   push(item: Numbered): boolean {
     const extra = item.commandClass === 0 ? urgentReserve : 0;
@@ -29,7 +29,7 @@ class Model {
     if (this.items.length >= commandsMax - urgentReserve + extra || share >= commandsOfAskerMax + extra)
       return false;
     this.items.push(item);
-    const turns = this.turns[item.commandClass]!;
+    const turns = this.turns[item.commandClass];
     if (!turns.includes(item.from)) turns.push(item.from);
     return true;
   }

@@ -8,6 +8,9 @@ test('two members of one name make a payload ambiguous, however they are spelled
     '{"key":"a","k\\u0065y":"b"}',
     '{"key":"a","KEY":"b"}',
     '{"key":"a"," key ":"b"}',
+    '{"key":"a","\u212aey":"b"}',
+    '{"status":"a","\u017ftatus":"b"}',
+    '{"key":"a","key\\u0000x":"b"}',
     '{"x":[{"y":1},{"y":1,"z":{"w":"}","W":2}}]}',
     'no json',
   ])

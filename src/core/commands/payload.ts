@@ -10,7 +10,7 @@ export interface Payload {
   readonly text: string;
   /** Its members; none when it is no JSON object. */
   readonly members: Members;
-  /** Somewhere in it an object has two members whose names differ by nothing but case or punctuation. */
+  /** Somewhere in it an object has two members that a station's parser might take for one. */
   readonly isAmbiguous: boolean;
 }
 
@@ -52,9 +52,18 @@ export function listOf(members: Members, name: string): readonly unknown[] {
   return Array.isArray(value) ? (value as unknown[]) : [];
 }
 
-/** A name as the most forgiving parser might take it: without case, blanks and punctuation. */
+/** A key or variable as the most forgiving station might take it: without case, blanks and punctuation. */
 export function foldName(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '');
+}
+
+/**
+ * A member's name as the most forgiving parser might compare it: without case by any rule (Go's lets U+212A pass for k and U+017F for s), and cut at a NUL, as
+ * C's strings are.
+ */
+function foldMember(name: string): string {
+  const [visible = ''] = name.split('\u0000');
+  return visible.trim().toUpperCase().toLowerCase();
 }
 
 const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
@@ -69,7 +78,7 @@ function hasTwins(text: string): boolean {
     else if (token === '}' || token === ']') open.pop();
     else if (token === ':') {
       const names = open.at(-1);
-      const name = foldName(JSON.parse(string) as string);
+      const name = foldMember(JSON.parse(string) as string);
       if (names?.has(name) === true) return true;
       names?.add(name);
     } else string = token;
