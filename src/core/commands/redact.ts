@@ -1,0 +1,61 @@
+/**
+ * A payload as it may be kept and shown: with its secrets struck out.
+ *
+ * Pure. Passwords travel in ChangeConfiguration, SetVariables and SetNetworkProfile, and some stations give them away in GetConfiguration. A secret is known by the
+ * name beside it: a member's own, a key's, or a variable's.
+ */
+import { secretNames } from './connection-keys.ts';
+import { foldName, membersOf, textOf, type Payload } from './payload.ts';
+
+const struckOut = '***';
+
+/** The actions whose calls or results may carry a secret; others need not be looked at. */
+export const secretActions: ReadonlySet<string> = new Set([
+  'ChangeConfiguration',
+  'SetVariables',
+  'SetNetworkProfile',
+  'GetConfiguration',
+  'GetVariables',
+  'NotifyReport',
+]);
+
+/** The payload without its secrets; the same text where there are none. What cannot be read for certain is not shown at all. */
+export function redact({ text, members, isAmbiguous }: Payload): string {
+  if (isAmbiguous) return '{}';
+  const struck = strike(members);
+  return struck === members ? text : JSON.stringify(struck);
+}
+
+/** The same value when nothing in it is a secret. */
+function strike(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const items = value.map(strike);
+    return items.some((item, index) => item !== value[index]) ? items : value;
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  const members = membersOf(value);
+  const isOfSecret = namesOf(members).some(isSecret);
+  let isChanged = false;
+  const entries = Object.entries(members).map(([name, member]): [string, unknown] => {
+    const isValue =
+      isOfSecret && (name === 'value' || name === 'attributeValue' || name === 'variableAttribute');
+    const isScalar = typeof member === 'string' || typeof member === 'number';
+    const struck = isValue || (isScalar && isSecret(name)) ? struckOut : strike(member);
+    isChanged ||= struck !== member;
+    return [name, struck];
+  });
+  return isChanged ? Object.fromEntries(entries) : value;
+}
+
+/** The names beside a value: 1.6's key, 2.x's component, variable and their instances. */
+function namesOf(members: Readonly<Record<string, unknown>>): string[] {
+  const holders = [membersOf(members['component']), membersOf(members['variable'])];
+  return [
+    textOf(members, 'key') ?? '',
+    ...holders.flatMap((holder) => [textOf(holder, 'name') ?? '', textOf(holder, 'instance') ?? '']),
+  ];
+}
+
+function isSecret(name: string): boolean {
+  return secretNames.test(foldName(name));
+}
