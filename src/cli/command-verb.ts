@@ -43,8 +43,8 @@ export function addCommandVerb(station: Command, io: CliIo): void {
         if (asked.ok)
           await withClient(command, io, (client) => send(client, id, action, asked.value, options, io));
         else {
-          io.stderr.write(`${asked.fault}\n`);
-          io.setExitCode(2);
+          io.stderr.write(`${asked.fault.message}\n`);
+          io.setExitCode(asked.fault.code);
         }
       }),
     'busbar station command CP-1 TriggerMessage \'{"requestedMessage":"StatusNotification"}\'',
@@ -72,29 +72,41 @@ const destructive: ReadonlySet<string> = new Set([
   'UpdateFirmware',
 ]);
 
-/** The payload, once it is known to be one and the person behind it is sure; else what is wrong with the usage. */
+/** Why nothing was sent: 1 where a person had second thoughts, 2 for wrong usage. */
+interface Unsent {
+  readonly message: string;
+  readonly code: 1 | 2;
+}
+
+/** The payload, once it is known to be one and the person behind it is sure. */
 async function prepare(
   id: string,
   action: string,
   given: string,
   options: CommandOptions,
   io: CliIo,
-): Promise<Result<object, string>> {
+): Promise<Result<object, Unsent>> {
   const source = given === '-' ? await textOf(io.stdin ?? Readable.from([])) : given;
   const payload = readPayload(source, given === '-' ? 'stdin' : 'PAYLOAD');
   if (!payload.ok || options.yes === true || !destructive.has(action)) return payload;
   if (given === '-' || io.stdin?.isTTY !== true)
-    return fail(`${action} can stop charging or take ${id} out of service; add --yes if that is meant`);
+    return fail({
+      message: `${action} can stop charging or take ${id} out of service; add --yes if that is meant`,
+      code: 2,
+    });
   const isSure = await ask(`${action} can stop charging or take ${id} out of service. Send it? [y/N] `, io);
-  return isSure ? payload : fail('nothing was sent');
+  return isSure ? payload : fail({ message: 'nothing was sent', code: 1 });
 }
 
-function readPayload(source: string, where: string): Result<object, string> {
+function readPayload(source: string, where: string): Result<object, Unsent> {
   try {
     const payload: unknown = JSON.parse(source);
     if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return ok(payload);
   } catch {}
-  return fail(`${where}: write the payload as a JSON object, such as '{"type":"Soft"}'`);
+  return fail({
+    message: `${where}: write the payload as a JSON object, such as '{"type":"Soft"}'`,
+    code: 2,
+  });
 }
 
 async function ask(question: string, io: CliIo): Promise<boolean> {

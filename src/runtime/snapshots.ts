@@ -102,7 +102,8 @@ function notKeptYet(): {
 }
 
 function roleOf(assignment: Assignment | null, backend: string): StationBackendSnapshot['role'] {
-  if (assignment === null || backend === assignment.primary) return 'primary';
+  if (assignment === null) return 'draining';
+  if (backend === assignment.primary) return 'primary';
   if ([...assignment.actions.values()].includes(backend)) return 'authority';
   return assignment.observers.some((observer) => observer.backend === backend) ? 'observer' : 'draining';
 }

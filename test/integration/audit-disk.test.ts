@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSqliteAudit } from '../../src/adapters/sqlite/audit-log.ts';
 import { batchOf, frameRecord } from '../contract/journal-samples.ts';
@@ -50,6 +51,22 @@ test('on a disk that is full an entry is refused, and taken again once there is 
   await audit.close();
   await journal.close();
   expect(integrityOf(file)).toBe('ok');
+});
+
+test('a journal of a Busbar that had no audit gets one', async () => {
+  const file = join(folder.path, 'journal.db');
+  const older = await openFile(file);
+  expect(await older.commit(batchOf(1, [frameRecord()]))).toBeNull();
+  await older.close();
+  const database = new DatabaseSync(file);
+  database.exec('DROP TABLE audit; PRAGMA user_version = 1');
+  database.close();
+  const journal = await openFile(file);
+  expect((await journal.reader.records(0, 10)).records).toHaveLength(1);
+  const audit = createSqliteAudit({ file, entriesMax: 10 });
+  expect(await audit.begin(intent)).toEqual({ ok: true, value: 1 });
+  await audit.close();
+  await journal.close();
 });
 
 describe('a gateway', () => {

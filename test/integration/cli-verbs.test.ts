@@ -203,9 +203,9 @@ describe('station command', () => {
   test.each([
     ['y\n', 0, 1],
     ['YES\n', 0, 1],
-    ['n\n', 2, 0],
-    ['\n', 2, 0],
-    ['', 2, 0],
+    ['n\n', 1, 0],
+    ['\n', 1, 0],
+    ['', 1, 0],
   ])('that stops charging asks a person, who says %j', async (text, code, count) => {
     const stdin = { text, isTTY: true };
     const run = await busbar(['station', 'command', 'CP-1', 'Reset', '{"type":"Hard"}', ...admin], { stdin });

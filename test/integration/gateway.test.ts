@@ -113,7 +113,7 @@ describe('reload', () => {
         routes: '[{ stations: "B-*", primary: new }, { stations: "*", primary: old }]',
       }),
     );
-    expect(await fixture.busbar.reload()).toEqual({ ok: true, value: { changed: true } });
+    expect(await fixture.busbar.reload()).toMatchObject({ ok: true, value: { changed: true } });
     await until('the one is closed', () => moving.closed !== null);
     expect(moving.closed?.reason).toBe('moved_by_route');
     await dialStation(fixture.stationUrl('B-1'));

@@ -12,10 +12,13 @@ test('the guide shows configurations', () => {
   expect(configurations.length).toBeGreaterThanOrEqual(4);
 });
 
-test.each(configurations)('%s', async (text) => {
-  const loaded = await withFolder({ 'busbar.yaml': text }, (folder) => folder.load());
-  expect(loaded.ok ? [] : loaded.fault).toEqual([]);
-});
+test.each(configurations.map((text, at) => [at + 1, text] as const))(
+  'configuration %i',
+  async (_at, text) => {
+    const loaded = await withFolder({ 'busbar.yaml': text }, (folder) => folder.load());
+    expect(loaded.ok ? [] : loaded.fault).toEqual([]);
+  },
+);
 
 test('its table of classes names each, with messages that are of it', () => {
   const rows = [...page.matchAll(/^\| `(\w+)` \| (.*) \|$/gm)].map(([, name, text]) => [name, text] as const);
