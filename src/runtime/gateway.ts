@@ -133,12 +133,11 @@ const noTags: readonly string[] = [];
 /** What an operator's command may take beyond its turn and the station's answer, each of which the machine bounds itself. */
 const commandGraceMs = 5_000;
 
-/** Hands an operator's command to the machine of its station. Machines do not take any yet. */
+/** Hands an operator's command to the machine of its station. */
 function deliverCommand(plane: DataPlane, station: StationId, event: CommandRequested): boolean {
-  if (plane.drivers.get(station)?.state.link == null) return false;
-  const detail = 'Commands of operators are not built yet.';
-  plane.commands.settle(event.requestId, { kind: 'refused', reason: 'forbidden', detail });
-  return true;
+  const driver = plane.drivers.get(station);
+  driver?.handle(event);
+  return driver !== undefined;
 }
 
 /** Makes room by forgetting a station that has nothing open, oldest first. False when all of them are in use. */

@@ -39,6 +39,7 @@ const callOutcomes = [
   'caller_gone',
   'peer_gone',
   'expired',
+  'withheld',
 ] as const;
 type CallOutcome = (typeof callOutcomes)[number];
 const callOutcomeAt = Object.fromEntries(callOutcomes.map((outcome, at) => [outcome, at])) as Record<
@@ -307,6 +308,7 @@ function lossesAtZero(): Record<LossReason, number> {
     caller_gone: 0,
     peer_gone: 0,
     expired: 0,
+    withheld: 0,
   };
 }
 
@@ -321,6 +323,7 @@ function noticesAtZero(): Record<Notice, number> {
     backend_silent: 0,
     command_unanswered: 0,
     command_forbidden: 0,
+    command_protected: 0,
     moved_by_route: 0,
     stale_event: 0,
     journal_failing: 0,

@@ -62,7 +62,6 @@ function stationSnapshot(
     firmware: boot?.firmware ?? null,
   };
   const groups = [...plane.context.routing.groups.values()];
-  const unkept = notKeptYet();
   return {
     ...facts,
     connected: state?.link != null,
@@ -80,25 +79,24 @@ function stationSnapshot(
           link: link.phase,
           laneDepth: laneDepth(link),
           lastError: link.lastError,
-          state: unkept.backend.state,
-          dropped: unkept.backend.dropped,
-          clockSkewMs: unkept.backend.clockSkewMs,
-          transactions: unkept.backend.transactions,
+          state: primingStateOf(link),
+          dropped: link.skippedInAll + link.skipped,
+          clockSkewMs: link.clockSkewMs,
+          transactions: [],
         };
       }),
-    recentCommands: unkept.recentCommands,
+    recentCommands: (state?.recentCommands ?? []).toReversed().map((command) => ({
+      ...command,
+      at: new Date(command.at).toISOString(),
+    })),
   };
 }
 
-/** What a station's state does not hold yet. To be replaced, field by field, by what it does. */
-function notKeptYet(): {
-  readonly recentCommands: StationSnapshot['recentCommands'];
-  readonly backend: Pick<StationBackendSnapshot, 'state' | 'dropped' | 'clockSkewMs' | 'transactions'>;
-} {
-  return {
-    recentCommands: [],
-    backend: { state: null, dropped: 0, clockSkewMs: null, transactions: [] },
-  };
+/** A link that is not open is on its way; one that Busbar tells nothing has no state of its own. */
+function primingStateOf({ phase, priming }: BackendLink): StationBackendSnapshot['state'] {
+  if (phase === 'idle') return null;
+  if (phase !== 'open') return 'connecting';
+  return priming.phase === 'idle' ? null : priming.phase;
 }
 
 function roleOf(assignment: Assignment | null, backend: string): StationBackendSnapshot['role'] {

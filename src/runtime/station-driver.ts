@@ -261,6 +261,8 @@ export class StationDriver implements Sleeper, Driver {
         return this.#pause(effect.link, true);
       case 'resume_reading':
         return this.#pause(effect.link, false);
+      case 'command_settled':
+        return this.#plane.commands.settle(effect.requestId, effect.outcome);
       case 'notice':
         return this.#plane.observer.onNotice(this.state.id, effect.notice, effect.backend);
     }

@@ -150,7 +150,12 @@ const outcomeLetters: Readonly<Record<Outcome, string>> = {
 
 const kindsByLetter = inverse(kindLetters);
 const outcomesByLetter = inverse(outcomeLetters);
-const dropReasons: ReadonlySet<string> = new Set<DropReason>(['caller_gone', 'peer_gone', 'expired']);
+const dropReasons: ReadonlySet<string> = new Set<DropReason>([
+  'caller_gone',
+  'peer_gone',
+  'expired',
+  'withheld',
+]);
 const skipReasons: ReadonlySet<string> = new Set<SkipReason>(['lane_full', 'link_lost']);
 const gapCauses: ReadonlySet<string> = new Set<GapCause>(['not_kept', 'unreadable']);
 

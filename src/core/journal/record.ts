@@ -7,6 +7,8 @@
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { FrameKind } from '../../protocol/frame.ts';
 import type { StationId } from '../../protocol/station-id.ts';
+import type { Inventory, InventoryChange } from '../commands/inventory.ts';
+import type { IdChange, IdLedger } from '../ids/ledger.ts';
 import type { Verdict } from '../priming/priming.ts';
 import type { StationImage } from '../priming/station-image.ts';
 
@@ -90,8 +92,8 @@ export interface DroppedRecord {
   readonly reason: DropReason;
 }
 
-/** Why a queued call was never sent on. */
-export type DropReason = 'caller_gone' | 'peer_gone' | 'expired';
+/** Why a queued call was never sent on. `withheld`: the backend may not see what it is about; Busbar answered it. */
+export type DropReason = 'caller_gone' | 'peer_gone' | 'expired' | 'withheld';
 
 /** Copies that a backend which listens in did not get, counted; written when the next one leaves or its link ends. */
 export interface SkippedRecord {
@@ -149,7 +151,16 @@ export type DurableChange =
   /** What a backend thinks of the station's boot. */
   | { readonly what: 'verdict'; readonly backend: string; readonly verdict: Verdict }
   /** The answer that a guaranteed message got; the oldest of `answersKept` makes room. */
-  | { readonly what: 'answered'; readonly given: GivenAnswer };
+  | { readonly what: 'answered'; readonly given: GivenAnswer }
+  | { readonly what: 'ids'; readonly change: IdChange }
+  /** What an answer told of the station's settings. */
+  | { readonly what: 'inventory'; readonly change: InventoryChange }
+  /** Values of settings that a backend wrote and only it sees. */
+  | {
+      readonly what: 'virtual';
+      readonly backend: string;
+      readonly values: readonly (readonly [key: string, value: string])[];
+    };
 
 /** What a station was told about a guaranteed message. */
 export interface GivenAnswer {
@@ -200,6 +211,12 @@ export interface DurableStation {
   readonly image: StationImage;
   /** The last answers to guaranteed messages but meter values, oldest first. */
   readonly answers: GivenAnswer[];
+  /** What is known of its settings, from answers that passed. */
+  readonly inventory: Inventory;
+  /** By backend: the values that it wrote and only it sees. */
+  readonly virtual: Record<string, Record<string, string>>;
+  /** Which identifier means what to whom. */
+  readonly ids: IdLedger;
   /** By backend: what it thought of the station's last boot. */
   readonly verdicts: Record<string, Verdict>;
 }

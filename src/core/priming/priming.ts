@@ -106,6 +106,17 @@ export function onStationBooted(priming: Priming, view: PrimingView): void {
   priming.isLiveBoot = true;
 }
 
+/** The backend wants to be told something again (TriggerMessage). */
+export function onTriggered(
+  priming: Priming,
+  view: PrimingView,
+  what: 'boot' | 'statuses' | 'heartbeat',
+): void {
+  if (what === 'boot') return register(priming, view.nowMs);
+  if (what === 'heartbeat') priming.dueAtMs = view.nowMs;
+  else if (priming.isRegistered) beginStatuses(priming, view, priming.intervalMs);
+}
+
 /** The backend answered with SecurityError: it has forgotten the station (2.x B01.FR.10). True when the boot is told again. */
 export function onForgotten(priming: Priming, view: PrimingView): boolean {
   if (view.image.boot === null || view.nowMs - priming.restartedAtMs < restartEveryMs) return false;

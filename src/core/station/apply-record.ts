@@ -5,6 +5,8 @@
  */
 import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { DurableChange, DurableStation, FrameRecord, StationRecord } from '../journal/record.ts';
+import { applyInventoryChange } from '../commands/inventory.ts';
+import { applyIdChange } from '../ids/ledger.ts';
 import { isImaged, learn } from '../priming/station-image.ts';
 
 /** Changes the durable part of a station by a record of it. True when there was something to change. */
@@ -49,6 +51,18 @@ function applyChange(durable: DurableStation, change: DurableChange): boolean {
     case 'answered':
       if (durable.answers.length >= answersKept) durable.answers.shift();
       durable.answers.push(change.given);
+      return true;
+    case 'ids':
+      applyIdChange(durable.ids, change.change);
+      return true;
+    case 'inventory':
+      applyInventoryChange(durable.inventory, change.change);
+      return true;
+    case 'virtual':
+      durable.virtual[change.backend] = {
+        ...durable.virtual[change.backend],
+        ...Object.fromEntries(change.values),
+      };
       return true;
   }
 }

@@ -5,19 +5,38 @@
  */
 import { recordSkipped } from './copies.ts';
 import { factsOf } from './find-backend.ts';
+import { wordsFor } from './identifiers.ts';
 import { sendOwnCall } from './own-calls.ts';
 import { roleOf } from './roles.ts';
 import { pump } from './slot.ts';
-import type { BackendLink, StationState } from './state.ts';
-import type { Turn } from './turn.ts';
+import type { BackendLink, StationState, WaitingCall } from './state.ts';
+import { recordDropped, sendOwn, type Turn } from './turn.ts';
 
 /** Sends what is next at this backend: a call of Busbar's own that is due, or one that waits. */
 export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink): void {
   const facts = factsOf(turn, backend.backend);
   if (facts === null || backend.phase !== 'open' || backend.slot !== null) return;
   if (sendOwnCall(state, turn, backend) || !mayTake(state, turn, backend)) return;
-  if (backend.lane?.peek()?.purpose === 'copy') recordSkipped(state, turn, backend, 'lane_full');
-  pump(state, turn, backend, facts.callTimeoutMs);
+  for (let next = backend.lane?.peek(); next !== undefined; next = backend.lane?.peek()) {
+    const words = wordsFor(state, backend, next.action, next.text, null);
+    if (words !== null) {
+      if (next.purpose === 'copy') recordSkipped(state, turn, backend, 'lane_full');
+      return pump(state, turn, backend, facts.callTimeoutMs, words);
+    }
+    backend.lane?.shift();
+    if (backend.lane?.length === 0) backend.lane = null;
+    if (next.purpose === 'relay') withhold(state, turn, next);
+  }
+}
+
+/** A call that its backend may not see is answered all the same: the station did nothing wrong. */
+function withhold(state: StationState, turn: Turn, waiting: WaitingCall): void {
+  recordDropped(state, turn, waiting, 'withheld');
+  const { link } = state;
+  if (link?.epoch !== waiting.caller.epoch) return;
+  const when = waiting.isGuaranteed ? 'afterCommit' : 'now';
+  for (const { idToken } of [waiting.caller, ...(waiting.joined ?? [])])
+    sendOwn(state, turn, link, `[3,${idToken},{}]`, idToken, 'result', waiting.action, when);
 }
 
 /** Calls may follow: a primary takes them unless it is being told the boot, the others only once they accepted it. */

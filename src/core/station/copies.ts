@@ -38,6 +38,7 @@ export function copyToListeners(
   const { action } = received.frame;
   // The boot is told by priming, which knows whether it was accepted; heartbeats are each backend's own.
   if (action === 'BootNotification' || action === 'Heartbeat') return;
+  if (messageId !== null && isRepeated(state, messageId)) return;
   const kind = classOf(link.version, action, () => namesTransaction(received));
   for (const listener of listeners) {
     if (
@@ -48,6 +49,30 @@ export function copyToListeners(
       offerCopy(state, turn, listener.backend, received, messageId);
   }
 }
+
+/** Who else is shown all of a transaction that begins now. */
+export function transactionListeners(state: StationState, turn: Turn): string[] {
+  const { assignment } = state;
+  if (assignment === null) return [];
+  return listenersOf(assignment).flatMap((listener) => {
+    const backend = findBackendLink(state, listener.backend);
+    const isAttached = backend !== null && backend.phase !== 'idle';
+    return isAttached && listener.receives.has('transactions') && mayObserve(turn, listener, 'transactions')
+      ? [listener.backend]
+      : [];
+  });
+}
+
+/** A guaranteed message that was copied before: a repetition reaches nobody twice (D5). */
+function isRepeated({ copied }: StationState, messageId: string): boolean {
+  if (copied.includes(messageId)) return true;
+  if (copied.length >= copiedMax) copied.shift();
+  copied.push(messageId);
+  return false;
+}
+
+/** Guaranteed messages whose copies are remembered: a station repeats its last ones. */
+const copiedMax = 32;
 
 /** Puts a copy into the backend's lane; makes room where there is none. */
 export function offerCopy(

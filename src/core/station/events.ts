@@ -64,6 +64,13 @@ export type StationEvent =
   | { readonly type: 'links_unread'; readonly epochs: readonly number[] }
   /** The time asked for by `wakeAtMs` has come, or passed. */
   | { readonly type: 'tick' }
+  /** An operator wants the station to be sent this; `payload` is a JSON object as text. Settled by a `command_settled` of the same number. */
+  | {
+      readonly type: 'command_requested';
+      readonly requestId: number;
+      readonly action: string;
+      readonly payload: string;
+    }
   /** The routing table or the settings in the context are new. */
   | { readonly type: 'routing_changed' }
   /** Busbar is going down: refuse arrivals, close this station's link at that time, and at the latest then when calls are in flight. */
@@ -85,9 +92,26 @@ export type Notice =
   | 'backend_silent'
   | 'command_unanswered'
   | 'command_forbidden'
+  /** It would have changed how the station is connected. */
+  | 'command_protected'
   | 'moved_by_route'
   | 'stale_event'
   | 'journal_failing';
+
+/**
+ * Why an operator's command got no answer. `not_connected`, `forbidden`, `queue_full` and `expired` (it waited too long behind others): it was never sent and
+ * never will be. `unknown_outcome`: it was sent, or may still be, and nobody knows what the station did.
+ */
+export type CommandRefusal = 'not_connected' | 'forbidden' | 'queue_full' | 'expired' | 'unknown_outcome';
+
+/** How an operator's command ended. */
+export type CommandOutcome =
+  /** The station's CALLRESULT: its payload as it came. */
+  | { readonly kind: 'result'; readonly payload: string }
+  /** The station's CALLERROR. */
+  | { readonly kind: 'error'; readonly code: string; readonly description: string }
+  /** `detail` is a sentence for the operator. */
+  | { readonly kind: 'refused'; readonly reason: CommandRefusal; readonly detail: string };
 
 export type Effect =
   /** Complete the upgrade with this subprotocol. */
@@ -123,6 +147,7 @@ export type Effect =
   | { readonly type: 'ping'; readonly link: LinkRef }
   | { readonly type: 'pause_reading'; readonly link: LinkRef }
   | { readonly type: 'resume_reading'; readonly link: LinkRef }
+  | { readonly type: 'command_settled'; readonly requestId: number; readonly outcome: CommandOutcome }
   | { readonly type: 'notice'; readonly notice: Notice; readonly backend: string | null };
 
 /** What `step` returns. */

@@ -4,39 +4,21 @@
  * Pure. A reply goes to the station's call it answers. A command goes to the station if this backend has the authority for it: the primary for
  * everything, another backend for the actions that a route gives it.
  */
-import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, idTokenOf, payloadOf } from '../../protocol/frame.ts';
 import { spend, tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
+import { onCommand } from './commands.ts';
+import { nameTransaction } from './identifiers.ts';
 import { hearFrom } from './liveness.ts';
 import { withClock } from './local-answers.ts';
 import { isForgetful, measureSkew, onOwnReply, onPrimaryVerdict } from './own-calls.ts';
 import { rememberAnswer } from './repeats.ts';
 import { authorityFor } from './roles.ts';
-import {
-  callerOf,
-  deliverReply,
-  enqueue,
-  isBusbars,
-  isFree,
-  laneDepth,
-  place,
-  repeat,
-  takeReply,
-} from './slot.ts';
-import { laneCallsMax, nextMessageId, type BackendLink, type StationState } from './state.ts';
+import { deliverReply, isBusbars, repeat, takeReply } from './slot.ts';
+import { nextMessageId, type BackendLink, type StationState } from './state.ts';
 import { closeCode, closeStation } from './station-link.ts';
-import {
-  backendLinkName,
-  notice,
-  recordReceived,
-  refOf,
-  relay,
-  sendOwn,
-  type Received,
-  type Turn,
-} from './turn.ts';
+import { backendLinkName, notice, recordReceived, refOf, relay, type Received, type Turn } from './turn.ts';
 
 /** Texts from a backend on one link, as a multiple of what its station may send: answers to all of it, and commands. */
 const backendShare = 4;
@@ -95,8 +77,16 @@ function backendTextsPerSecond({ context }: Turn): number {
 
 function onReply(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {
   const match = takeReply(backend, received.text, received.frame);
-  if (match.what !== 'open') return recordReceived(state, turn, received, match.what, null);
+  if (match.what !== 'open') {
+    // The name of a transaction is good to know also when its start was given up (H6).
+    if (match.what === 'late') nameTransaction(state, turn, backend, received, backend.expiredId ?? '');
+    return recordReceived(state, turn, received, match.what, null);
+  }
   const { call } = match;
+  const named =
+    call.action === 'StartTransaction'
+      ? nameTransaction(state, turn, backend, received, call.sentId)
+      : received.text;
   if (isForgetful(state, turn, backend, received, call.action) && call.purpose !== 'boot') {
     // It is told the boot first, and then this call again.
     recordReceived(state, turn, received, 'consumed', call.action);
@@ -115,49 +105,10 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
     return closeStation(state, turn, closeCode.tryAgainLater, 'journal_failing');
   }
   if (received.frame.kind === 'result') learnFromPrimary(state, turn, backend, received, call.action);
-  const text = withClock(state, turn, received, call.action);
+  const text = named === received.text ? withClock(state, turn, received, call.action) : named;
   rememberAnswer(state, turn, call, received, text);
   deliverReply(state, turn, received, call, state.link, text);
   pumpCalls(state, turn, backend);
-}
-
-function onCommand(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {
-  const { text, frame } = received;
-  const { action } = frame;
-  const { link } = state;
-  const answer = (meaning: 'security' | 'generic', description: string): void => {
-    const idToken = idTokenOf(text, frame);
-    recordReceived(state, turn, received, 'answered', action);
-    sendOwn(
-      state,
-      turn,
-      backend,
-      callErrorText(backend.version ?? 'ocpp1.6', idToken, meaning, description),
-      idToken,
-      'error',
-      action,
-    );
-  };
-  if (!mayCommand(state, backend, action)) {
-    notice(turn, 'command_forbidden', backend.backend);
-    return answer('security', 'This backend has no authority for this action.');
-  }
-  if (link === null) return answer('generic', 'The station is not connected.');
-  const timeoutMs = turn.context.settings.callTimeoutMs;
-  const caller = callerOf(backend.epoch, text, frame);
-  const placement = {
-    caller,
-    from: backend.backend,
-    messageId: nextMessageId(state),
-    isGuaranteed: false,
-    timeoutMs,
-  };
-  if (isFree(link)) return place(state, turn, link, received, placement);
-  // A backend's answers come on the same link, so reading from it goes on; what is over the bound is refused instead.
-  if (laneDepth(link) >= laneCallsMax || !enqueue(state, turn, link, received, placement)) {
-    notice(turn, 'backend_flooding', backend.backend);
-    answer('generic', 'Too many commands wait for this station.');
-  }
 }
 
 /** What the primary's answers say of itself: whether it took the boot, and its clock. */

@@ -18,19 +18,19 @@ import { answerLocally } from './local-answers.ts';
 import { followRoutes, isMisplaced } from './rerouting.ts';
 import {
   callerOf,
-  deliverReply,
   enqueue,
   findCall,
   isFree,
   join,
   laneDepth,
   place,
-  pump,
   takeReply,
   type Placement,
 } from './slot.ts';
-import { copyToListeners } from './copies.ts';
+import { copyToListeners, transactionListeners } from './copies.ts';
+import { noteEnded, noteOpened, ownerOfCall, wordsFor } from './identifiers.ts';
 import { mayTake, pumpCalls } from './backend-lane.ts';
+import { onCommandReply, pumpCommands } from './commands.ts';
 import { registerPrimary, spreadBoot } from './own-calls.ts';
 import { answerRepeated } from './repeats.ts';
 import { authorityFor, roleOf } from './roles.ts';
@@ -103,10 +103,21 @@ function onCall(state: StationState, turn: Turn, link: StationLink, received: Re
   if (action === 'BootNotification') link.isPresented = true;
   const messageId = isKept ? guaranteedId(state, turn, received) : null;
   if (messageId !== null && answerRepeated(state, turn, link, received, messageId)) return;
+  if (messageId !== null)
+    noteOpened(
+      state,
+      turn,
+      link,
+      received,
+      messageId,
+      authorityFor(state, action),
+      transactionListeners(state, turn),
+    );
   if (!answerLocally(state, turn, link, received, messageId))
     toAuthority(state, turn, link, received, messageId);
   if (state.link !== link) return;
   copyToListeners(state, turn, link, received, messageId);
+  noteEnded(state, turn, link, received);
   if (action === 'BootNotification') spreadBoot(state, turn);
   // The boot itself goes to the primary whatever else changes; the others follow what it said.
   if (isNews) followRoutes(state, turn);
@@ -129,7 +140,8 @@ function toAuthority(
   const { text, frame } = received;
   const { action } = frame;
   const isKept = guaranteed !== null;
-  const backend = backendLinkOf(state, authorityFor(state, action));
+  const owner = ownerOfCall(state, turn, link, received) ?? authorityFor(state, action);
+  const backend = backendLinkOf(state, owner);
   const facts = factsOf(turn, backend.backend);
   const caller = callerOf(link.epoch, text, frame);
   if (facts === null || (backend.phase !== 'open' && backend.phase !== 'dialling' && !isKept)) {
@@ -152,8 +164,13 @@ function toAuthority(
     isGuaranteed: isKept,
     timeoutMs: facts.callTimeoutMs,
   };
-  if (backend.phase === 'open' && isFree(backend) && mayTake(state, turn, backend))
-    return place(state, turn, backend, received, placement);
+  if (backend.phase === 'open' && isFree(backend) && mayTake(state, turn, backend)) {
+    const words = wordsFor(state, backend, action, text, frame);
+    if (words !== null) return place(state, turn, backend, received, placement, words);
+    recordReceived(state, turn, received, 'answered', action);
+    const when = isKept ? 'afterCommit' : 'now';
+    return sendOwn(state, turn, link, `[3,${caller.idToken},{}]`, caller.idToken, 'result', action, when);
+  }
   if (!enqueue(state, turn, backend, received, placement)) return refuseFlood(state, turn, received);
   if (laneDepth(backend) >= laneCallsMax) pauseStation(turn, link, pausedForLane);
 }
@@ -205,9 +222,8 @@ function learnBoot(state: StationState, turn: Turn, link: StationLink, received:
 function onReply(state: StationState, turn: Turn, link: StationLink, received: Received): void {
   const match = takeReply(link, received.text, received.frame);
   if (match.what !== 'open') return recordReceived(state, turn, received, match.what, null);
-  const backend = findBackendLink(state, match.call.from);
-  deliverReply(state, turn, received, match.call, backend?.phase === 'open' ? backend : null);
-  pump(state, turn, link, turn.context.settings.callTimeoutMs);
+  onCommandReply(state, turn, received, match.call, findBackendLink(state, match.call.from));
+  pumpCommands(state, turn, link);
 }
 
 function onSend(state: StationState, turn: Turn, received: Received): void {

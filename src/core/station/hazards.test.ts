@@ -113,7 +113,7 @@ describe('commands of a link that goes', () => {
     bench.fromBackend('[2,"c2","Reset",{}]');
     bench.arrive(2, false);
     const effects = bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
-    expect(sent(effects, 'backend').map((text) => text.slice(0, 8))).toEqual(['[4,"c1",', '[4,"c2",']);
+    expect(sent(effects, 'backend').map((text) => text.slice(0, 8))).toEqual(['[4,"c1",', '[3,"c2",']);
     expect(effects.at(-1)).toMatchObject({ type: 'accept', epoch: 2 });
   });
 

@@ -59,6 +59,7 @@ export function sendOwnCall(state: StationState, turn: Turn, backend: BackendLin
     idEnd: 3 + idToken.length,
     sentAtMs: nowMs,
     deadlineMs: nowMs + (factsOf(turn, backend.backend)?.callTimeoutMs ?? 30_000),
+    command: null,
   };
   sendOwn(state, turn, backend, text, idToken, 'call', call.action, 'now', 'own');
   return true;

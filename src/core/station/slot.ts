@@ -44,13 +44,14 @@ export function laneDepth(callee: Callee): number {
   return callee.lane?.length ?? 0;
 }
 
-/** Sends a received call through the free slot. */
+/** Sends a received call through the free slot. `words`: its text in the callee's own words. */
 export function place(
   state: StationState,
   turn: Turn,
-  callee: Callee,
+  callee: BackendLink,
   received: Received,
   placement: Placement,
+  words: string = received.text,
 ): void {
   assert(callee.slot === null, 'one call is outstanding per direction and link');
   const { caller, from, messageId, isGuaranteed, timeoutMs } = placement;
@@ -70,15 +71,18 @@ export function place(
     idEnd: frame.idEnd,
     sentAtMs: nowMs,
     deadlineMs: nowMs + timeoutMs,
+    command: null,
   };
-  relay(state, turn, received, callee, `"${messageId}"`, action);
+  const idToken = `"${messageId}"`;
+  if (words === text) relay(state, turn, received, callee, idToken, action);
+  else rewrite(state, turn, received, words, callee, idToken, action);
 }
 
 /** Puts a received call into the lane. False when even its overrun is used up; the caller states what happens then. */
 export function enqueue(
   state: StationState,
   turn: Turn,
-  callee: Callee,
+  callee: BackendLink,
   received: Received,
   placement: Placement,
 ): boolean {
@@ -105,8 +109,14 @@ export function enqueue(
   return true;
 }
 
-/** Fills the slot from the lane, if it is free and something waits. */
-export function pump(state: StationState, turn: Turn, callee: Callee, timeoutMs: number): void {
+/** Fills the slot from the lane, if it is free and something waits. `words`: the text of what is next, in the callee's own words. */
+export function pump(
+  state: StationState,
+  turn: Turn,
+  callee: BackendLink,
+  timeoutMs: number,
+  words: string,
+): void {
   if (callee.slot !== null) return;
   const waiting = callee.lane?.shift();
   if (waiting === undefined) return;
@@ -126,14 +136,15 @@ export function pump(state: StationState, turn: Turn, callee: Callee, timeoutMs:
     idEnd,
     sentAtMs: nowMs,
     deadlineMs: nowMs + timeoutMs,
+    command: null,
   };
   const idToken = `"${messageId}"`;
-  const sentText = text.slice(0, idStart) + idToken + text.slice(idEnd);
+  const sentText = words.slice(0, idStart) + idToken + words.slice(idEnd);
   sendOwn(state, turn, callee, sentText, idToken, 'call', action, 'now', purpose);
 }
 
 /** Puts a call that was sent back at the head of its lane, to be sent once more as the same bytes. */
-export function repeat(callee: Callee, call: OpenCall): void {
+export function repeat(callee: BackendLink, call: OpenCall): void {
   const { purpose, caller, joined, from, sentId, action, isGuaranteed, text, idStart, idEnd } = call;
   assert(purpose === 'relay' || purpose === 'copy', 'what Busbar says of its own accord is made anew');
   const deadlineMs = purpose === 'copy' ? Infinity : call.deadlineMs;
@@ -154,7 +165,7 @@ export function repeat(callee: Callee, call: OpenCall): void {
 }
 
 /** The open or waiting call with this id, so that a repeat of it can join. Only a guaranteed call's id says what it is. */
-export function findCall(callee: Callee, messageId: string): OpenCall | WaitingCall | null {
+export function findCall(callee: BackendLink, messageId: string): OpenCall | WaitingCall | null {
   if (callee.slot !== null && callee.slot.isGuaranteed && callee.slot.sentId === messageId)
     return callee.slot;
   if (callee.lane === null) return null;
@@ -176,7 +187,7 @@ export function join(call: OpenCall | WaitingCall, caller: Caller): boolean {
 
 /** True for a call that Busbar makes of its own accord: nobody else waits for its answer. */
 export function isBusbars(purpose: CallPurpose): purpose is OwnCall['what'] {
-  return purpose !== 'relay' && purpose !== 'copy';
+  return purpose !== 'relay' && purpose !== 'copy' && purpose !== 'operator';
 }
 
 /** What a reply on a link belongs to. */

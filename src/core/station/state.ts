@@ -7,6 +7,10 @@ import type { BoundedQueue } from '../../std/bounded-queue.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { DurableStation, GivenAnswer } from '../journal/record.ts';
+import type { CommandQueue, Queued } from '../commands/command-queue.ts';
+import { emptyInventory } from '../commands/inventory.ts';
+import type { OwnElement, VirtualValue } from '../commands/settings.ts';
+import { emptyLedger } from '../ids/ledger.ts';
 import { emptyImage } from '../priming/station-image.ts';
 import type { OwnCall, Priming } from '../priming/priming.ts';
 import type { Assignment } from '../routing/table.ts';
@@ -21,6 +25,10 @@ export interface StationState {
   ownCount: number;
   /** The last answers to meter values, oldest first: see repeats.ts. */
   readonly answers: GivenAnswer[];
+  /** Guaranteed messages that listeners were given, oldest first. */
+  readonly copied: string[];
+  /** Commands that are over, oldest first. */
+  readonly recentCommands: RecentCommand[];
   /** The open link to the station. */
   link: StationLink | null;
   /** An upgrade request that is not answered yet. */
@@ -50,7 +58,7 @@ export interface StationLink {
   isPresented: boolean;
   /** The one outstanding command. */
   slot: OpenCall | null;
-  lane: BoundedQueue<WaitingCall> | null;
+  lane: CommandQueue<WaitingCommand> | null;
   /** The last command it answered, and the last one whose time ran out. */
   answered: AnsweredCall | null;
   expiredId: string | null;
@@ -123,7 +131,36 @@ export interface Caller {
 }
 
 /** Why a call is made: somebody's, a copy for a backend that listens in, or one that Busbar makes of its own accord. */
-export type CallPurpose = 'relay' | 'copy' | OwnCall['what'];
+export type CallPurpose = 'relay' | 'copy' | 'operator' | OwnCall['what'];
+
+/** The asker of an operator's command; no backend can be called so. */
+export const fromOperator = '@operator';
+
+/** What is to be known of a command until it ends. */
+export interface Command {
+  /** When it was asked for, by both clocks. */
+  readonly askedAt: number;
+  readonly askedAtMs: number;
+  /** How long the station may take. */
+  readonly timeoutMs: number;
+  /** Elements that Busbar answers itself, put into the station's answer. */
+  readonly own: readonly OwnElement[];
+  /** What the asker sees from then on, once the station has accepted. */
+  readonly onceAccepted: readonly VirtualValue[];
+}
+
+/** A command that is over, for people to see. */
+export interface RecentCommand {
+  /** Wall clock, milliseconds since 1970. */
+  readonly at: number;
+  readonly from: string;
+  readonly action: string;
+  readonly outcome: 'result' | 'error' | 'refused' | 'expired' | 'unknown';
+  readonly tookMs: number;
+}
+
+/** Commands that are over and still shown. */
+export const recentCommandsMax = 16;
 
 /** A call that was sent and not answered yet. */
 export interface OpenCall {
@@ -142,6 +179,8 @@ export interface OpenCall {
   readonly idEnd: number;
   readonly sentAtMs: number;
   readonly deadlineMs: number;
+  /** null for a call to a backend. */
+  readonly command: Command | null;
 }
 
 /** A call that waits for a slot. */
@@ -158,6 +197,12 @@ export interface WaitingCall {
   readonly idStart: number;
   readonly idEnd: number;
   readonly deadlineMs: number;
+}
+
+/** A command that waits for the station. */
+export interface WaitingCommand extends Omit<WaitingCall, 'purpose'>, Queued {
+  readonly purpose: 'relay' | 'operator';
+  readonly command: Command;
 }
 
 /** The call that was answered last, for 2.1's CALLRESULTERROR and to tell a repeated answer from a foreign one. */
@@ -185,6 +230,8 @@ export function createStation(id: StationId, durable: DurableStation | null, idP
     idCount: 0,
     ownCount: 0,
     answers: [],
+    copied: [],
+    recentCommands: [],
     link: null,
     arrival: null,
     assignment: null,
@@ -215,6 +262,9 @@ export function durableStation(saved: Partial<DurableStation>): DurableStation {
     lastSeenAt: saved.lastSeenAt ?? null,
     image: saved.image ?? emptyImage(),
     verdicts: saved.verdicts ?? {},
+    ids: saved.ids ?? emptyLedger(),
+    inventory: saved.inventory ?? emptyInventory(),
+    virtual: saved.virtual ?? {},
     answers: saved.answers ?? [],
   };
 }

@@ -6,8 +6,9 @@
  */
 import { callErrorText } from '../../protocol/error-code.ts';
 import { backendLinkOf, dial, letGo } from './backend-link.ts';
-import { factsOf, findBackendLink } from './find-backend.ts';
+import { factsOf } from './find-backend.ts';
 import { takeToken } from './bucket.ts';
+import { finishCommand } from './command-outcome.ts';
 import { dropCopies } from './copies.ts';
 import { isWanted, listenersOf } from './roles.ts';
 import type {
@@ -133,10 +134,9 @@ export function closeStation(state: StationState, turn: Turn, code: number, reas
 export function markStationGone(state: StationState, turn: Turn, code: number | null, reason: string): void {
   const link = state.link;
   if (link === null) return;
-  const isReplaced = state.arrival !== null;
-  if (isReplaced) failCommands(state, turn, link, outcomeUnknown);
+  failCommands(state, turn, link);
   endStationLink(state, turn, link, code, reason);
-  if (isReplaced) return;
+  if (state.arrival !== null) return;
   for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, 'station_gone');
 }
 
@@ -145,49 +145,20 @@ export function displace(state: StationState, turn: Turn): void {
   const link = state.link;
   if (link === null) return;
   notice(turn, 'identity_displaced');
-  failCommands(state, turn, link, outcomeUnknown);
+  failCommands(state, turn, link);
   turn.effects.push({ type: 'close', link, code: closeCode.goingAway, reason: 'displaced', when: 'now' });
   endStationLink(state, turn, link, closeCode.goingAway, 'displaced');
 }
 
-const outcomeUnknown = 'The station connected anew; the outcome is unknown.';
-
-/** Answers every command that was sent to the station or waits for it. Once each, to the one that asked. */
-function failCommands(state: StationState, turn: Turn, link: StationLink, description: string): void {
-  if (link.slot !== null) failCommand(state, turn, link.slot, description);
+/** Ends every command that was sent to the station or waits for it: once each, told to the one that asked. */
+function failCommands(state: StationState, turn: Turn, link: StationLink): void {
+  if (link.slot !== null) finishCommand(state, turn, link.slot, 'outcome_unknown');
   link.slot = null;
   for (const waiting of link.lane ?? []) {
-    failCommand(state, turn, waiting, 'The station connected anew; the command was not sent.');
+    finishCommand(state, turn, waiting, 'not_connected');
     recordDropped(state, turn, waiting, 'peer_gone');
   }
   link.lane = null;
-}
-
-/** Tells a backend that its command got no answer, if the link it asked on is still there. */
-export function failCommand(
-  state: StationState,
-  turn: Turn,
-  command: Pick<WaitingCall, 'caller' | 'from' | 'action'>,
-  description: string,
-): void {
-  const backend = findBackendLink(state, command.from);
-  if (
-    backend === null ||
-    backend.phase !== 'open' ||
-    backend.epoch !== command.caller.epoch ||
-    backend.version === null
-  )
-    return;
-  const { idToken } = command.caller;
-  sendOwn(
-    state,
-    turn,
-    backend,
-    callErrorText(backend.version, idToken, 'generic', description),
-    idToken,
-    'error',
-    command.action,
-  );
 }
 
 function endStationLink(
@@ -198,7 +169,6 @@ function endStationLink(
   reason: string,
 ): void {
   state.link = null;
-  for (const waiting of link.lane ?? []) recordDropped(state, turn, waiting, 'peer_gone');
   for (const backend of state.backends) {
     for (const waiting of backend.lane?.takeWhere((call) => call.caller.epoch === link.epoch) ?? []) {
       recordDropped(state, turn, waiting, 'caller_gone');

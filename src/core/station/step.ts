@@ -13,6 +13,7 @@ import { onBackendText } from './from-backend.ts';
 import { onStationText } from './from-station.ts';
 import { assertConsistent } from './invariants.ts';
 import { hearFrom } from './liveness.ts';
+import { onOperatorCommand } from './commands.ts';
 import { beginPriming } from './own-calls.ts';
 import { followRoutes } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
@@ -72,6 +73,8 @@ function decide(state: StationState, turn: Turn, event: StationEvent): void {
       return onLinksUnread(state, turn, event.epochs);
     case 'tick':
       return onTick(state, turn);
+    case 'command_requested':
+      return onOperatorCommand(state, turn, event.requestId, event.action, event.payload);
     case 'routing_changed':
       return onRoutingChanged(state, turn);
     case 'drain_started':

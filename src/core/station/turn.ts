@@ -14,7 +14,7 @@ import type {
 } from '../journal/record.ts';
 import { applyRecord, isTelling } from './apply-record.ts';
 import type { Effect, LinkRef, Notice, StationContext } from './events.ts';
-import type { StationState, WaitingCall } from './state.ts';
+import type { StationState, WaitingCall, WaitingCommand } from './state.ts';
 
 export interface Turn {
   readonly context: StationContext;
@@ -95,9 +95,11 @@ export function recordReceived(
 export function recordDropped(
   state: StationState,
   turn: Turn,
-  waiting: WaitingCall,
+  waiting: WaitingCall | WaitingCommand,
   reason: DropReason,
 ): void {
+  // An operator's command did not come in on a link: the audit has it.
+  if (waiting.purpose === 'operator') return;
   const link = waiting.from === '' ? 'station' : backendLinkName(waiting.from);
   turn.records.push({
     type: 'dropped',

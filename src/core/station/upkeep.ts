@@ -11,15 +11,16 @@ import { pumpCalls } from './backend-lane.ts';
 import { backendResumeAtMs, tendBackendRate } from './from-backend.ts';
 import { floodingMaxMs, resumeStation } from './from-station.ts';
 import { pulseAtMs, takePulse } from './liveness.ts';
+import { finishCommand } from './command-outcome.ts';
+import { pumpCommands } from './commands.ts';
 import { onOwnReply } from './own-calls.ts';
 import { isWanted, roleOf } from './roles.ts';
-import { laneDepth, pump } from './slot.ts';
+import { laneDepth } from './slot.ts';
 import {
   attachListeners,
   callsAt,
   closeCode,
   closeStation,
-  failCommand,
   forsake,
   markStationGone,
 } from './station-link.ts';
@@ -30,7 +31,6 @@ import {
   type BackendLink,
   type StationLink,
   type StationState,
-  type WaitingCall,
 } from './state.ts';
 import { notice, recordDropped, refOf, sendOwn, type Turn } from './turn.ts';
 
@@ -97,11 +97,12 @@ function isBusy(state: StationState): boolean {
 }
 
 function callsDueMs(callee: StationLink | BackendLink): number {
-  return Math.min(callee.slot?.deadlineMs ?? Infinity, laneDueMs(callee));
+  const laneMs = callee.side === 'station' ? (callee.lane?.nextDeadlineMs() ?? Infinity) : laneDueMs(callee);
+  return Math.min(callee.slot?.deadlineMs ?? Infinity, laneMs);
 }
 
 /** When the first call that waits expires. Calls of one kind expire in the order they came; copies among them never do. */
-function laneDueMs({ lane }: StationLink | BackendLink): number {
+function laneDueMs({ lane }: BackendLink): number {
   const headDueMs = lane?.peek()?.deadlineMs ?? Infinity;
   if (lane === null || headDueMs !== Infinity) return headDueMs;
   let dueMs = Infinity;
@@ -195,10 +196,10 @@ function tendStation(state: StationState, turn: Turn, link: StationLink): void {
     link.slot = null;
     link.expiredId = command.sentId;
     notice(turn, 'command_unanswered', command.from);
-    failCommand(state, turn, command, 'The station did not answer in time; the outcome is unknown.');
+    finishCommand(state, turn, command, 'outcome_unknown');
   }
   expireWaitingCommands(state, turn, link);
-  pump(state, turn, link, settings.callTimeoutMs);
+  pumpCommands(state, turn, link);
   tendRate(state, turn, link);
   // One that is not read from cannot show that it lives; its calls end in time, and then it is heard again.
   if (state.link === null || link.pausedFor !== 0) return;
@@ -217,13 +218,12 @@ function tendStation(state: StationState, turn: Turn, link: StationLink): void {
 
 function expireWaitingCommands(state: StationState, turn: Turn, link: StationLink): void {
   const { nowMs } = turn.context;
-  const isExpired = (waiting: WaitingCall): boolean => waiting.deadlineMs <= nowMs;
-  const head = link.lane?.peek();
-  if (head === undefined || !isExpired(head)) return;
-  for (const waiting of link.lane?.takeWhere(isExpired) ?? []) {
+  if (link.lane === null || link.lane.nextDeadlineMs() > nowMs) return;
+  for (const waiting of link.lane.takeWhere(({ deadlineMs }) => deadlineMs <= nowMs)) {
     recordDropped(state, turn, waiting, 'expired');
-    failCommand(state, turn, waiting, 'The station was busy; the command was not sent.');
+    finishCommand(state, turn, waiting, 'expired');
   }
+  if (link.lane.length === 0) link.lane = null;
 }
 
 /** Reads from the station again when its rate allows, or ends a link that has flooded for too long. */

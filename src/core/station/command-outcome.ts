@@ -1,0 +1,118 @@
+/**
+ * How a command ends: its asker is told once, and what came of it is kept for people to see.
+ *
+ * Pure.
+ */
+import { callErrorText } from '../../protocol/error-code.ts';
+import { decode, payloadOf } from '../../protocol/frame.ts';
+import { payloadReader } from '../commands/payload.ts';
+import { refuse, refusalWords, type RefusalReason } from '../commands/refusal.ts';
+import type { CommandOutcome } from './events.ts';
+import { findBackendLink } from './find-backend.ts';
+import { errorCodeOf } from './own-calls.ts';
+import {
+  fromOperator,
+  recentCommandsMax,
+  type OpenCall,
+  type RecentCommand,
+  type StationState,
+  type WaitingCommand,
+} from './state.ts';
+import { sendOwn, type Received, type Turn } from './turn.ts';
+
+/** What a command came to: the station's answer, or why there is none. */
+type Ending = 'result' | 'error' | RefusalReason;
+
+/**
+ * Ends a command. A backend is told here only why there is no answer; the station's answer is relayed to it by the caller. An operator is told everything by
+ * an effect.
+ */
+export function finishCommand(
+  state: StationState,
+  turn: Turn,
+  command: OpenCall | WaitingCommand,
+  ending: Ending,
+  reply: Received | null = null,
+): void {
+  note(state, turn, command, ending);
+  if (command.from === fromOperator)
+    return settle(turn, Number(command.caller.idToken), outcomeOf(ending, reply));
+  if (ending !== 'result' && ending !== 'error') tellBackend(state, turn, command, ending);
+}
+
+function tellBackend(
+  state: StationState,
+  turn: Turn,
+  command: OpenCall | WaitingCommand,
+  reason: RefusalReason,
+): void {
+  const backend = findBackendLink(state, command.from);
+  if (backend?.phase !== 'open' || backend.epoch !== command.caller.epoch || backend.version === null) return;
+  const { version } = backend;
+  const { idToken } = command.caller;
+  const answer = refuse(version, command.action, reason, payloadReader(bodyOf(command)));
+  const text =
+    answer.kind === 'result'
+      ? `[3,${idToken},${answer.payload}]`
+      : callErrorText(version, idToken, answer.meaning, answer.description);
+  sendOwn(state, turn, backend, text, idToken, answer.kind, command.action);
+}
+
+function settle(turn: Turn, requestId: number, outcome: CommandOutcome): void {
+  turn.effects.push({ type: 'command_settled', requestId, outcome });
+}
+
+function outcomeOf(ending: Ending, reply: Received | null): CommandOutcome {
+  switch (ending) {
+    case 'result':
+      return { kind: 'result', payload: reply === null ? '{}' : payloadOf(reply.text, reply.frame) };
+    case 'error':
+      return { kind: 'error', ...errorOf(reply) };
+    case 'not_connected':
+    case 'queue_full':
+    case 'expired':
+      return { kind: 'refused', reason: ending, detail: refusalWords[ending].description };
+    case 'outcome_unknown':
+      return { kind: 'refused', reason: 'unknown_outcome', detail: refusalWords[ending].description };
+    default:
+      return { kind: 'refused', reason: 'forbidden', detail: refusalWords[ending].description };
+  }
+}
+
+function errorOf(reply: Received | null): { readonly code: string; readonly description: string } {
+  if (reply === null) return { code: 'GenericError', description: '' };
+  const elements = JSON.parse(reply.text) as unknown[];
+  const description = typeof elements[3] === 'string' ? elements[3] : '';
+  return { code: errorCodeOf(reply.text, reply.frame), description };
+}
+
+function note(
+  { recentCommands }: StationState,
+  turn: Turn,
+  { from, action, command }: OpenCall | WaitingCommand,
+  ending: Ending,
+): void {
+  if (command === null) return;
+  const entry: RecentCommand = {
+    at: command.askedAt,
+    from: from === fromOperator ? 'operator' : from,
+    action,
+    outcome: endings[ending] ?? 'refused',
+    tookMs: Math.round(turn.context.nowMs - command.askedAtMs),
+  };
+  if (recentCommands.length >= recentCommandsMax) recentCommands.shift();
+  recentCommands.push(entry);
+}
+
+const endings: Readonly<Partial<Record<Ending, RecentCommand['outcome']>>> = {
+  result: 'result',
+  error: 'error',
+  expired: 'expired',
+  outcome_unknown: 'unknown',
+};
+
+/** The payload in a command's own text. */
+export function bodyOf({ text }: Pick<OpenCall, 'text'>): string {
+  const frame = decode(text, 'ocpp1.6');
+  return frame.kind === 'call' ? payloadOf(text, frame) : '{}';
+}

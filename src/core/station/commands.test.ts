@@ -1,0 +1,147 @@
+/** Commands of several backends and of operators at one station. */
+import { describe, expect, test } from 'vitest';
+import { Bench, sent } from '../../testkit/station-bench.ts';
+import type { Effect } from './events.ts';
+
+function withObserver(commands: readonly string[] = []): Bench {
+  const bench = new Bench({
+    observers: [{ backend: 'new', receives: new Set(['registration']), commands: new Set(commands) }],
+  });
+  bench.connect();
+  bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+  return bench;
+}
+
+const settled = (effects: readonly Effect[]): unknown[] =>
+  effects.flatMap((effect) =>
+    effect.type === 'command_settled' ? [[effect.requestId, effect.outcome]] : [],
+  );
+
+describe('a backend that listens in', () => {
+  test('may send nothing, and hears so in the words of the action', () => {
+    const bench = withObserver();
+    const effects = bench.fromBackend('[2,"1","Reset",{"type":"Hard"}]', 'new');
+    expect(sent(effects, 'station')).toEqual([]);
+    expect(sent(effects, 'backend')).toEqual(['[3,"1",{"status":"Rejected"}]']);
+  });
+
+  test('may send what its rule grants; the answer goes to it alone', () => {
+    const bench = withObserver(['GetConfiguration']);
+    const up = sent(bench.fromBackend('[2,"1","GetConfiguration",{"key":["A"]}]', 'new'), 'station')[0] ?? '';
+    const id = (JSON.parse(up) as string[])[1];
+    const effects = bench.fromStation(
+      `[3,"${id}",{"configurationKey":[{"key":"A","readonly":false,"value":"1"}]}]`,
+    );
+    expect(effects).toMatchObject([{ type: 'send', link: { side: 'backend', backend: 'new' } }]);
+  });
+
+  test('reads what Busbar has learnt from answers to others, and never asks the station', () => {
+    const bench = withObserver();
+    bench.fromBackend('[2,"1","GetConfiguration",{"key":["A"]}]');
+    bench.fromStation('[3,"p1",{"configurationKey":[{"key":"A","readonly":false,"value":"1"}]}]');
+    const effects = bench.fromBackend('[2,"2","GetConfiguration",{"key":["A"]}]', 'new');
+    expect(sent(effects, 'station')).toEqual([]);
+    expect(sent(effects, 'backend')[0]).toContain('"key":"A"');
+  });
+});
+
+test('nobody re-points a station: the primary neither, and it is told so', () => {
+  const bench = new Bench();
+  bench.connect();
+  for (const key of ['SecurityProfile', 'AuthorizationKey', 'CentralSystemURL']) {
+    const effects = bench.fromBackend(`[2,"1","ChangeConfiguration",{"key":"${key}","value":"x"}]`);
+    expect(sent(effects, 'station')).toEqual([]);
+    expect(sent(effects, 'backend')).toEqual(['[3,"1",{"status":"Rejected"}]']);
+    expect(effects).toContainEqual({ type: 'notice', notice: 'command_protected', backend: 'old' });
+  }
+});
+
+test('a setting that Busbar owns is accepted, kept from the station, and seen by the backend that wrote it', () => {
+  const bench = new Bench();
+  bench.connect();
+  const effects = bench.fromBackend('[2,"1","ChangeConfiguration",{"key":"HeartbeatInterval","value":"1"}]');
+  expect(sent(effects, 'station')).toEqual([]);
+  expect(sent(effects, 'backend')).toEqual(['[3,"1",{"status":"Accepted"}]']);
+  bench.fromBackend('[2,"2","GetConfiguration",{"key":["HeartbeatInterval"]}]');
+  const answer = bench.fromStation(
+    '[3,"p1",{"configurationKey":[{"key":"HeartbeatInterval","readonly":false,"value":"900"}]}]',
+  );
+  expect(sent(answer, 'backend')[0]).toContain('"value":"1"');
+});
+
+test('what stops goes before bulk, and each asker has its turn', () => {
+  const bench = withObserver(['GetLog', 'TriggerMessage']);
+  bench.fromBackend('[2,"1","ClearCache",{}]');
+  bench.fromBackend('[2,"2","GetDiagnostics",{"location":"x"}]');
+  bench.fromBackend('[2,"3","Reset",{"type":"Soft"}]');
+  bench.fromBackend('[2,"4","TriggerMessage",{"requestedMessage":"MeterValues"}]', 'new');
+  const order: string[] = [];
+  for (let count = 0; count < 3; count += 1) {
+    const [next = '[]'] = sent(
+      bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`),
+      'station',
+    );
+    order.push((JSON.parse(next) as string[])[2] ?? '');
+  }
+  expect(order).toEqual(['Reset', 'TriggerMessage', 'GetDiagnostics']);
+});
+
+test('one whose time is up before its turn is refused in its own words, and never sent', () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.fromBackend('[2,"1","ClearCache",{}]');
+  bench.fromBackend('[2,"2","RemoteStartTransaction",{"idTag":"T"}]');
+  const effects = bench.pass(25_000);
+  expect(sent(effects, 'backend')).toEqual(['[3,"2",{"status":"Rejected"}]']);
+  expect(sent(bench.fromStation('[3,"p1",{"status":"Accepted"}]'), 'station')).toEqual([]);
+});
+
+describe('an operator', () => {
+  const ask = (
+    bench: Bench,
+    requestId: number,
+    action = 'Reset',
+    payload = '{"type":"Soft"}',
+  ): readonly Effect[] => bench.do({ type: 'command_requested', requestId, action, payload });
+
+  test('gets the station’s answer', () => {
+    const bench = new Bench();
+    bench.connect();
+    expect(sent(ask(bench, 7), 'station')).toEqual(['[2,"p.1","Reset",{"type":"Soft"}]']);
+    const effects = bench.fromStation('[3,"p.1",{"status":"Accepted"}]');
+    expect(settled(effects)).toEqual([[7, { kind: 'result', payload: '{"status":"Accepted"}' }]]);
+    expect(sent(effects, 'backend')).toEqual([]);
+    expect(bench.state.recentCommands).toMatchObject([
+      { from: 'operator', action: 'Reset', outcome: 'result' },
+    ]);
+  });
+
+  test('hears the station’s error, its silence, its going, and that it is not there', () => {
+    const bench = new Bench();
+    expect(settled(ask(bench, 1))).toMatchObject([[1, { kind: 'refused', reason: 'not_connected' }]]);
+    bench.connect();
+    ask(bench, 2);
+    expect(settled(bench.fromStation('[4,"p.2","NotSupported","no",{}]'))).toEqual([
+      [2, { kind: 'error', code: 'NotSupported', description: 'no' }],
+    ]);
+    ask(bench, 3);
+    expect(settled(bench.pass(30_000))).toMatchObject([[3, { kind: 'refused', reason: 'unknown_outcome' }]]);
+    ask(bench, 4);
+    ask(bench, 5);
+    const gone = bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'x' });
+    expect(settled(gone)).toMatchObject([
+      [4, { reason: 'unknown_outcome' }],
+      [5, { reason: 'not_connected' }],
+    ]);
+  });
+
+  test('waits in the same queue as the backends', () => {
+    const bench = new Bench();
+    bench.connect();
+    bench.fromBackend('[2,"1","ClearCache",{}]');
+    expect(sent(ask(bench, 1), 'station')).toEqual([]);
+    expect(sent(bench.fromStation('[3,"p1",{"status":"Accepted"}]'), 'station')).toEqual([
+      '[2,"p.1","Reset",{"type":"Soft"}]',
+    ]);
+  });
+});
