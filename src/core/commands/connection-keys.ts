@@ -3,7 +3,7 @@
  *
  * Pure. A write that changes where a station connects, as whom, or with which secret can lose it for good, so none passes. Names are compared folded (without case,
  * blanks and punctuation). Standard names: OCPP 1.6 §9 and its security whitepaper §2.3, 2.x Part 2 §3. Endpoint names: what vendors' manuals and open firmware
- * have; a pattern that catches too much costs a setting, one that catches too little costs the station.
+ * have; a pattern that catches too much costs a setting, which the operator can still write; one that catches too little costs the station.
  */
 
 /** Of what connects a station: never forwarded, refused. Tested on every name in the write, and on the names run together. */
@@ -17,15 +17,17 @@ export const protectedPatterns: readonly RegExp[] = [
   /^(cp|cb|cs)(id|identity)$/,
   /tlsversion|cipher|sslversion/,
   // Where it connects to.
-  /(centralsystem|centralserver|csms|csurl|ocpp|backend|backoffice|server|cloud|websocket|wss|hub|platform|management)[a-z0-9]*(url|uri|host|hostname|address|addr|endpoint|(?<!sup|re|ex|im|trans)port|path|domain|fqdn|ip)\d*$/,
-  /(centralsystem|centralserver|csms|ocpp|backend|backoffice|websocket)(url|uri|host|server|address|addr|endpoint|connection|gateway|proxy)/,
-  /server(url|uri|host|address|addr|ip)/,
-  /^(url|uri|host|hostname|endpoint|server|backend|backoffice|csms|centralsystem|ocppserver)\d*$/,
-  /ocpp(version|protocol|transport|interface|csms)|subprotocol/,
+  /centralsystem|centralserver|csms|backend|backoffice|server|endpoint|proxy/,
+  /(url|uri|hostname|fqdn)\d*$/,
+  /(ocpp|cloud|websocket|wss?|hub|platform|management)[a-z0-9]*(host|address|addr|(?<!sup|re|ex|im|trans)port|path|domain|ip)\d*$/,
+  /(ocpp|websocket)(url|uri|host|address|addr|connection|gateway)/,
+  /^(host|port|ip|address|domain|cpms|cpo|ocpp)\d*$/,
+  /ocpp(version|protocol|transport|interface)|subprotocol/,
   // Over which network.
-  /^apn|apn$|apn(name|user|username|password|pass|auth|authentication|host|url|type|settings|\d)/,
-  /simpin|ssid|wifi(password|key|psk)|wlan(password|key|psk)/,
-  /vpn|httpproxy|proxyserver|^proxy|^dns|dns(server)?\d*$|netmask|defaultgateway|staticip|ipaddress|dhcp/,
+  /^apn|apn$|apn(name|user|username|password|pass|auth|authentication|host|type|settings|\d)/,
+  /simpin|simcard|ssid|(wifi|wlan)(password|key|psk|enabled|mode)|gprs|modem|ppp(user|pass)/,
+  /preferrednetwork|(network|communication|connectivity)(mode|type|interface|priority|selection)/,
+  /vpn|^dns|dns\d*$|netmask|defaultgateway|staticip|ipaddress|dhcp/,
   // A gateway-owned setting with something around its name.
   /websocketping|heartbeatinterval|retrybackoff/,
 ];
@@ -33,8 +35,8 @@ export const protectedPatterns: readonly RegExp[] = [
 /** A standard name that a pattern above would catch by mistake, folded: ClockCtrlr's time server. It is passed over wherever it stands. */
 export const harmlessName = /ntpserver(uri)?/g;
 
-/** A value that is an OCPP-J endpoint says what its key is for. */
-export const endpointValue = /^\s*wss?:\/\//i;
+/** A value with an OCPP-J endpoint in it says what its key is for; its slashes may be escaped. */
+export const endpointValue = /wss?:(\\*\/){2}/i;
 
 /** The station's own password, by the names that are exactly it: 1.6 and 2.x (`Component.Variable`), folded. */
 export const credentialKeys: ReadonlySet<string> = new Set([

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { ocppVersions, type OcppVersion } from '../../protocol/version.ts';
 import { concernsConnection, decideCommand, type ArbiterFacts, type Decision } from './arbiter.ts';
 import type { Asker } from './authority.ts';
-import { gatewayKeys } from './connection-keys.ts';
+import { gatewayKeys, heartbeatKey } from './connection-keys.ts';
 import { payloadReader } from './payload.ts';
 
 const primary: Asker = { name: 'p', role: 'primary', granted: new Set() };
@@ -107,6 +107,16 @@ const stealing = [
   'OcppVersion',
   'VerifyCsmsCommonName',
   'SupportedCiphers12',
+  'PrimaryServer',
+  'ServerName',
+  'BackendPath',
+  'WsUrl',
+  'MainURL',
+  'CpmsUrl',
+  'ConnectionUri2',
+  'ProxyAddress',
+  'PreferredNetworkInterface',
+  'GPRSUser',
 ] as const;
 
 const noise = ['', '', '', ' ', '_', '-', '.', '\t', '\u0000', '\u200b', '\u00ad', '/', '  '];
@@ -206,6 +216,7 @@ test('nor under an instance, or taken apart over component, instance and variabl
 test('an endpoint as the value gives any key away', () => {
   expect(writes('ocpp1.6', 'Parameter17', ' WSS://evil.example').passage.do).toBe('answer');
   expect(writes('ocpp2.0.1', 'NtpServerUri', 'ws://evil.example').passage.do).toBe('answer');
+  expect(writes('ocpp1.6', 'Parameter17', '{"to":"wss:\\/\\/evil.example"}').passage.do).toBe('answer');
 });
 
 test('a payload that two parsers read differently is refused, not guessed at', () => {
@@ -234,6 +245,7 @@ test('an action that is spelled otherwise, or is another version’s, is not for
     ['ocpp1.6', 'ChangeConfiguration '],
     ['ocpp1.6', 'SetVariables'],
     ['ocpp1.6', 'setnetworkprofile'],
+    ['ocpp1.6', 'dataTransfer'],
     ['ocpp2.0.1', 'ChangeConfiguration'],
     ['ocpp2.1', 'Set-Variables'],
     ['ocpp2.1', 'ExtendedTriggerMessage'],
@@ -296,7 +308,7 @@ test('what Busbar owns is accepted from everyone, remembered for them, and reach
   const observer: Asker = { name: 'x', role: 'observer', granted: new Set() };
   expect(writes('ocpp1.6', 'HeartbeatInterval', '300', observer)).toMatchObject({
     passage: { do: 'answer', answer: { payload: '{"status":"Accepted"}' } },
-    remember: [{ key: 'heartbeatinterval', value: '300' }],
+    remember: [{ key: heartbeatKey, value: '300' }],
   });
 });
 
@@ -402,6 +414,13 @@ test('what is refused as a command is refused inside of DataTransfer too (1.6 Pl
   for (const messageId of ['ChangeConfiguration', 'SetVariables', 'SetNetworkProfile', 'set_variables'])
     expect(transfer(messageId, '{}'), messageId).toBe('answer');
   expect(transfer('RunningCost', '{"cost":1}')).toBe('forward');
+  for (const data of [
+    'wss://evil.example',
+    '{"to":"ws:\\/\\/evil"}',
+    '{"to":"\\u0077s://evil"}',
+    { to: ['WS://evil'] },
+  ])
+    expect(transfer('SwitchTo', data), JSON.stringify(data)).toBe('answer');
   const twin = '{"vendorId":"v","messageId":"Harmless","messageId":"SetVariables","data":"{}"}';
   expect(decide('ocpp1.6', 'DataTransfer', twin)).toMatchObject({
     passage: { do: 'answer', answer: { payload: '{"status":"Rejected"}' } },

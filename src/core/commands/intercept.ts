@@ -42,6 +42,7 @@ const guarded: ReadonlySet<string> = new Set([
   'certificatesigned',
   'triggermessage',
   'extendedtriggermessage',
+  'datatransfer',
 ]);
 
 /** Whether the command may pass; settings (ChangeConfiguration, SetVariables) go key by key, by {@link interceptKey}. */
@@ -118,11 +119,15 @@ function hashOf(members: Members): CertificateHash | null {
     : { hashAlgorithm, issuerNameHash, issuerKeyHash, serialNumber };
 }
 
-/** 1.6 carries 2.x's messages for Plug & Charge inside of DataTransfer: `messageId` is the action, `data` the payload. */
+/**
+ * 1.6 carries 2.x's messages for Plug & Charge inside of DataTransfer: `messageId` is the action, `data` the payload. And a vendor's own message that names
+ * an OCPP-J endpoint is about nothing else.
+ */
 function interceptTransfer(outer: Payload, facts: CertificateFacts): 'pass' | RefusalReason {
   const messageId = textOf(outer.members, 'messageId') ?? '';
   // Two message ids, or two data, of which the station takes the other one.
   if (outer.isAmbiguous && guardedNames.test(outer.text)) return 'unreadable';
+  if (endpointValue.test(unescape(outer.text))) return 'protected';
   if (!guarded.has(foldName(messageId))) return 'pass';
   const { data } = outer.members;
   const inner = payloadReader(typeof data === 'string' ? data : JSON.stringify(data ?? null));
@@ -130,6 +135,13 @@ function interceptTransfer(outer: Payload, facts: CertificateFacts): 'pass' | Re
   return !isSetting && interceptCommand('ocpp2.0.1', messageId, inner, facts) === 'pass'
     ? 'pass'
     : 'protected';
+}
+
+/** Escapes of ASCII undone, however often they were escaped. */
+function unescape(text: string): string {
+  return text.replaceAll(/\\+u00([0-7][0-9a-f])/gi, (_, code: string) =>
+    String.fromCharCode(parseInt(code, 16)),
+  );
 }
 
 const guardedNames = /configuration|variables|networkprofile|certificate|trigger|\\u/i;

@@ -5,25 +5,29 @@
  * name beside it: a member's own, a key's, or a variable's.
  */
 import { secretNames } from './connection-keys.ts';
-import { foldName, membersOf, textOf, type Payload } from './payload.ts';
+import { foldName, membersOf, readPayload, textOf } from './payload.ts';
 
 const struckOut = '***';
 
-/** The actions whose calls or results may carry a secret; others need not be looked at. */
-export const secretActions: ReadonlySet<string> = new Set([
-  'ChangeConfiguration',
-  'SetVariables',
-  'SetNetworkProfile',
-  'GetConfiguration',
-  'GetVariables',
-  'NotifyReport',
+/** The actions whose calls or results may carry a secret, folded; others are not looked at. */
+const secretActions: ReadonlySet<string> = new Set([
+  'changeconfiguration',
+  'setvariables',
+  'setnetworkprofile',
+  'getconfiguration',
+  'getvariables',
+  'notifyreport',
 ]);
 
-/** The payload without its secrets; the same text where there are none. What cannot be read for certain is not shown at all. */
-export function redact({ text, members, isAmbiguous }: Payload): string {
+/**
+ * The payload of a call or result of that action without its secrets; the same text where there are none. What cannot be read for certain is not shown at all.
+ */
+export function redact(action: string, payload: string): string {
+  if (!secretActions.has(foldName(action))) return payload;
+  const { members, isAmbiguous } = readPayload(payload);
   if (isAmbiguous) return '{}';
   const struck = strike(members);
-  return struck === members ? text : JSON.stringify(struck);
+  return struck === members ? payload : JSON.stringify(struck);
 }
 
 /** The same value when nothing in it is a secret. */
