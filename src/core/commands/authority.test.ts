@@ -202,7 +202,7 @@ test('a profile for a transaction is its owner’s, any other the primary’s (H
     'refuse',
   );
   const twin =
-    '{"csChargingProfiles":{"chargingProfilePurpose":"TxProfile","chargingProfilePurpose":"ChargePointMaxProfile"}}';
+    '{"csChargingProfiles":{"chargingProfilePurpose":"ChargePointMaxProfile","chargingProfilePurpose":"TxProfile"}}';
   const verdict = judge(asker('draining'), 'ocpp1.6', 'SetChargingProfile', payloadReader(twin), {
     ...noFacts,
     ...own,

@@ -35,8 +35,8 @@ export const protectedPatterns: readonly RegExp[] = [
 /** A standard name that a pattern above would catch by mistake, folded: ClockCtrlr's time server. It is passed over wherever it stands. */
 export const harmlessName = /ntpserver(uri)?/g;
 
-/** A value with an OCPP-J endpoint in it says what its key is for; its slashes may be escaped. */
-export const endpointValue = /wss?:(\\*\/){2}/i;
+/** A value with an OCPP-J endpoint in it says what its key is for. */
+export const endpointValue = /wss?:\/\//i;
 
 /** The station's own password, by the names that are exactly it: 1.6 and 2.x (`Component.Variable`), folded. */
 export const credentialKeys: ReadonlySet<string> = new Set([

@@ -213,6 +213,26 @@ test('nor under an instance, or taken apart over component, instance and variabl
   }
 });
 
+test('a name with a letter that a station might take for another is no name', () => {
+  for (const key of [
+    'Author\u0131zationKey',
+    'SecurityPro\ufb01le',
+    '\uff21uthorizationKey',
+    'Back\u0435nd',
+    'Sec\u00a0ret\u0007',
+  ])
+    for (const version of ['ocpp1.6', 'ocpp2.0.1'] as const)
+      expect(writes(version, key, '1').passage.do, key).toBe('answer');
+});
+
+test('the same name in another profile of the network is not Busbar’s to give a value', () => {
+  expect(writes('ocpp2.1', 'NetworkConfiguration.MessageTimeout', '60')).toMatchObject({
+    passage: { do: 'answer' },
+    isProtected: true,
+    remember: [],
+  });
+});
+
 test('an endpoint as the value gives any key away', () => {
   expect(writes('ocpp1.6', 'Parameter17', ' WSS://evil.example').passage.do).toBe('answer');
   expect(writes('ocpp2.0.1', 'NtpServerUri', 'ws://evil.example').passage.do).toBe('answer');
@@ -312,9 +332,10 @@ test('what Busbar owns is accepted from everyone, remembered for them, and reach
   });
 });
 
+const installed = (version: OcppVersion, certificateType: unknown): string =>
+  decide(version, 'InstallCertificate', JSON.stringify({ certificateType, certificate: 'x' })).passage.do;
+
 test('roots of the OCPP link are not installed, others are', () => {
-  const install = (version: OcppVersion, certificateType: unknown): string =>
-    decide(version, 'InstallCertificate', JSON.stringify({ certificateType, certificate: 'x' })).passage.do;
   for (const type of [
     'CentralSystemRootCertificate',
     'CSMSRootCertificate',
@@ -323,17 +344,21 @@ test('roots of the OCPP link are not installed, others are', () => {
     undefined,
     ['V2GRootCertificate'],
   ])
-    for (const version of ocppVersions) expect(install(version, type), String(type)).toBe('answer');
+    for (const version of ocppVersions) expect(installed(version, type), String(type)).toBe('answer');
   for (const type of [
     'V2GRootCertificate',
     'MORootCertificate',
     'OEMRootCertificate',
     'ManufacturerRootCertificate',
   ])
-    expect(install('ocpp2.1', type)).toBe('forward');
-  const twin =
-    '{"certificateType":"V2GRootCertificate","certificateType":"CSMSRootCertificate","certificate":"x"}';
-  expect(decide('ocpp2.0.1', 'InstallCertificate', twin).passage.do).toBe('answer');
+    expect(installed('ocpp2.1', type)).toBe('forward');
+  for (const [first, last] of [
+    ['V2GRootCertificate', 'CSMSRootCertificate'],
+    ['CSMSRootCertificate', 'V2GRootCertificate'],
+  ]) {
+    const twin = `{"certificateType":"${first}","certificateType":"${last}","certificate":"x"}`;
+    expect(decide('ocpp2.0.1', 'InstallCertificate', twin).passage.do).toBe('answer');
+  }
 });
 
 test('a certificate that the link may need is not deleted, nor one that is not clearly named', () => {
@@ -421,7 +446,7 @@ test('what is refused as a command is refused inside of DataTransfer too (1.6 Pl
     { to: ['WS://evil'] },
   ])
     expect(transfer('SwitchTo', data), JSON.stringify(data)).toBe('answer');
-  const twin = '{"vendorId":"v","messageId":"Harmless","messageId":"SetVariables","data":"{}"}';
+  const twin = '{"vendorId":"v","messageId":"SetVariables","messageId":"Harmless","data":"{}"}';
   expect(decide('ocpp1.6', 'DataTransfer', twin)).toMatchObject({
     passage: { do: 'answer', answer: { payload: '{"status":"Rejected"}' } },
   });
@@ -454,4 +479,15 @@ test('most commands are decided on without reading their payload', () => {
     'UpdateFirmware',
   ])
     expect(decideCommand(primary, 'ocpp1.6', action, unread, facts).passage.do).toBe('forward');
+});
+
+test('a hostile payload of megabytes is decided on in a moment', () => {
+  const startedAtMs = performance.now();
+  for (const data of ['\\'.repeat(2_000_000), 'wss:\\'.repeat(500_000), '\\u00'.repeat(500_000)])
+    expect(decide('ocpp1.6', 'DataTransfer', JSON.stringify({ vendorId: 'v', data })).passage.do).toBe(
+      'forward',
+    );
+  const value = 'server'.repeat(300_000);
+  expect(writes('ocpp1.6', value, value).passage.do).toBe('answer');
+  expect(performance.now() - startedAtMs).toBeLessThan(20_000);
 });

@@ -127,7 +127,7 @@ function interceptTransfer(outer: Payload, facts: CertificateFacts): 'pass' | Re
   const messageId = textOf(outer.members, 'messageId') ?? '';
   // Two message ids, or two data, of which the station takes the other one.
   if (outer.isAmbiguous && guardedNames.test(outer.text)) return 'unreadable';
-  if (endpointValue.test(unescape(outer.text))) return 'protected';
+  if (namesEndpoint(outer.text)) return 'protected';
   if (!guarded.has(foldName(messageId))) return 'pass';
   const { data } = outer.members;
   const inner = payloadReader(typeof data === 'string' ? data : JSON.stringify(data ?? null));
@@ -137,11 +137,13 @@ function interceptTransfer(outer: Payload, facts: CertificateFacts): 'pass' | Re
     : 'protected';
 }
 
-/** Escapes of ASCII undone, however often they were escaped. */
-function unescape(text: string): string {
-  return text.replaceAll(/\\+u00([0-7][0-9a-f])/gi, (_, code: string) =>
-    String.fromCharCode(parseInt(code, 16)),
-  );
+/** Whether an OCPP-J endpoint stands in the text, however often it was escaped. */
+function namesEndpoint(text: string): boolean {
+  if (!text.includes('\\')) return endpointValue.test(text);
+  const plain = text
+    .replaceAll('\\', '')
+    .replaceAll(/u00([0-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+  return endpointValue.test(plain);
 }
 
 const guardedNames = /configuration|variables|networkprofile|certificate|trigger|\\u/i;
@@ -189,7 +191,7 @@ export function interceptKey(names: SettingNames, value: string): KeyVerdict {
     const number = Number(value);
     return { what: 'gateway_owned', key, isSafe: number >= owned.from && number <= owned.to };
   }
-  if (endpointValue.test(value)) return { what: 'protected' };
+  if (namesEndpoint(value)) return { what: 'protected' };
   // Run together, too: a station may join what a backend has taken apart.
   const joined = all.flatMap((one) => all.map((other) => one + other));
   return [...all, ...joined, all.join('')].some(isProtectedName) ? { what: 'protected' } : { what: 'free' };

@@ -66,22 +66,48 @@ function foldMember(name: string): string {
   return visible.trim().toUpperCase().toLowerCase();
 }
 
-const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
-
-/** Of a text that is valid JSON. */
+/** Of a text that is valid JSON; one pass, whatever its size. */
 function hasTwins(text: string): boolean {
   const open: (Set<string> | null)[] = [];
-  let string = '';
-  for (const [token] of text.matchAll(tokens)) {
-    if (token === '{') open.push(new Set());
-    else if (token === '[') open.push(null);
-    else if (token === '}' || token === ']') open.pop();
-    else if (token === ':') {
+  let at = 0;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code === openBrace) open.push(new Set());
+    else if (code === openBracket) open.push(null);
+    else if (code === closeBrace || code === closeBracket) open.pop();
+    else if (code === quote) {
+      const end = stringEnd(text, at);
       const names = open.at(-1);
-      const name = foldMember(JSON.parse(string) as string);
-      if (names?.has(name) === true) return true;
-      names?.add(name);
-    } else string = token;
+      if (names instanceof Set && isName(text, end)) {
+        const name = foldMember(JSON.parse(text.slice(at, end)) as string);
+        if (names.has(name)) return true;
+        names.add(name);
+      }
+      at = end - 1;
+    }
+    at += 1;
   }
   return false;
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+
+/** The position after a string's closing quote. */
+function stringEnd(text: string, start: number): number {
+  let at = start + 1;
+  for (let code = text.charCodeAt(at); code !== quote && at < text.length; code = text.charCodeAt(at))
+    at += code === backslash ? 2 : 1;
+  return at + 1;
+}
+
+/** A string that a colon follows is a member's name. */
+function isName(text: string, end: number): boolean {
+  let at = end;
+  while (text.charCodeAt(at) <= 0x20) at += 1;
+  return text[at] === ':';
 }
