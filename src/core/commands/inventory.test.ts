@@ -8,14 +8,12 @@ import {
   emptyInventory,
   learn,
   learnReport,
-  overlay,
-  serveSettings,
   settingsMax,
   valueCharactersMax,
   type Inventory,
-  type VirtualValues,
 } from './inventory.ts';
 import { readPayload } from './payload.ts';
+import { overlay, serveSettings, type VirtualValues } from './served-settings.ts';
 
 let isValidKeys: ValidateFunction;
 let isValidVariables: ValidateFunction;

@@ -1,0 +1,155 @@
+/**
+ * What a backend reads of a station's settings: served from the inventory, or the station's own answer as that backend is to see it.
+ *
+ * Pure. A backend's own values of the settings that Busbar owns (intercept.ts) stand over what the station has. Secrets are not served, and those that some stations
+ * give away are taken out.
+ */
+import type { OcppVersion } from '../../protocol/version.ts';
+import {
+  addressOfKey,
+  isSecretName,
+  isSecretVariable,
+  type Inventory,
+  type KnownSetting,
+} from './inventory.ts';
+import { foldName, listOf, membersOf, readPayload, textOf, type Members, type Payload } from './payload.ts';
+import { statusInfoOf, type Answer } from './refusal.ts';
+import { addressOf, variableOf, type VariableName } from './variable.ts';
+
+/** A backend's own values, by folded key (1.6) or variable (2.x): VirtualValue in settings.ts. */
+export type VirtualValues = Readonly<Record<string, string>>;
+
+const nothingKnown: Answer = {
+  kind: 'error',
+  meaning: 'generic',
+  description: "Busbar does not know the station's settings yet.",
+};
+
+/** The answer to a backend's GetConfiguration or GetVariables that is not forwarded. */
+export function serveSettings(
+  inventory: Inventory,
+  action: string,
+  payload: Payload,
+  virtual: VirtualValues,
+): Answer {
+  if (Object.keys(inventory.settings).length === 0 && Object.keys(virtual).length === 0) return nothingKnown;
+  return action === 'GetConfiguration'
+    ? serveKeys(inventory, payload.members, virtual)
+    : serveVariables(inventory, payload.members, virtual);
+}
+
+function serveKeys({ settings }: Inventory, members: Members, virtual: VirtualValues): Answer {
+  const asked = listOf(members, 'key').filter((key) => typeof key === 'string');
+  const configurationKey: object[] = [];
+  const unknownKey: string[] = [];
+  const serve = (key: string, known: KnownSetting | undefined): void => {
+    const own = valueIn(virtual, key);
+    if (own !== undefined) configurationKey.push({ key: known?.key ?? key, readonly: false, value: own });
+    else if (known === undefined || known.key === '') unknownKey.push(key.slice(0, 50));
+    else {
+      const value = known.value === null ? {} : { value: known.value };
+      configurationKey.push({ key: known.key, readonly: known.isReadonly, ...value });
+    }
+  };
+  if (asked.length > 0) {
+    for (const key of asked) serve(key, settings[addressOfKey(key)]);
+  } else {
+    for (const known of Object.values(settings)) if (known.key !== '') serve(known.key, known);
+  }
+  return { kind: 'result', payload: JSON.stringify({ configurationKey, unknownKey }) };
+}
+
+function serveVariables({ settings }: Inventory, members: Members, virtual: VirtualValues): Answer {
+  const components = new Set<string>();
+  for (const { name } of Object.values(settings))
+    if (name !== null) components.add(foldName(name.component.name));
+  const results: object[] = [];
+  for (const element of listOf(members, 'getVariableData')) {
+    const name = variableOf(element);
+    // What the schema does not allow cannot be named in an answer that it does.
+    if (name === null)
+      return { kind: 'error', meaning: 'format', description: 'An element does not name a variable.' };
+    results.push({ ...resultOf(name, settings[addressOf(name)], components, virtual), ...name });
+  }
+  return results.length === 0
+    ? { kind: 'error', meaning: 'occurrence', description: 'No variable is asked for.' }
+    : { kind: 'result', payload: JSON.stringify({ getVariableResult: results }) };
+}
+
+function resultOf(
+  name: VariableName,
+  known: KnownSetting | undefined,
+  components: ReadonlySet<string>,
+  virtual: VirtualValues,
+): object {
+  const own =
+    (name.attributeType ?? 'Actual') === 'Actual' ? valueIn(virtual, name.variable.name) : undefined;
+  if (own !== undefined) return { attributeStatus: 'Accepted', attributeValue: own };
+  if (isSecretVariable(name)) return rejected('WriteOnly', 'The variable is a secret.');
+  if (known === undefined)
+    return {
+      attributeStatus: components.has(foldName(name.component.name)) ? 'UnknownVariable' : 'UnknownComponent',
+      attributeStatusInfo: { reasonCode: 'NotKnown', additionalInfo: 'Not known to Busbar so far.' },
+    };
+  if (known.isTooLong) return rejected('TooLargeElement', 'Busbar does not keep values as long as this one.');
+  if (known.value === null) return rejected('NotKnown', 'The value is not known to Busbar so far.');
+  return { attributeStatus: 'Accepted', attributeValue: known.value };
+}
+
+function rejected(reasonCode: string, additionalInfo: string): object {
+  return { attributeStatus: 'Rejected', attributeStatusInfo: { reasonCode, additionalInfo } };
+}
+
+function valueIn(virtual: VirtualValues, name: string): string | undefined {
+  const key = foldName(name);
+  return Object.hasOwn(virtual, key) ? virtual[key] : undefined;
+}
+
+/**
+ * A station's answer to a forwarded GetConfiguration or GetVariables, as this backend is to see it: with its own values of what Busbar owns, and without the
+ * secrets that some stations give away. The same text where there is nothing to change.
+ */
+export function overlay(
+  version: OcppVersion,
+  action: string,
+  resultPayload: string,
+  virtual: VirtualValues,
+): string {
+  const list = lists[action];
+  if (list === undefined || (version === 'ocpp1.6') !== (action === 'GetConfiguration')) return resultPayload;
+  const { members } = readPayload(resultPayload);
+  let isChanged = false;
+  const entries = listOf(members, list).map((entry) => {
+    const seen =
+      action === 'GetConfiguration' ? keySeen(membersOf(entry), virtual) : variableSeen(entry, virtual);
+    isChanged ||= seen !== null;
+    return seen ?? entry;
+  });
+  return isChanged ? JSON.stringify({ ...members, [list]: entries }) : resultPayload;
+}
+
+const lists: Readonly<Record<string, string>> = {
+  GetConfiguration: 'configurationKey',
+  GetVariables: 'getVariableResult',
+};
+
+/** Null: as it is. */
+function keySeen(entry: Members, virtual: VirtualValues): object | null {
+  const key = textOf(entry, 'key') ?? '';
+  const own = valueIn(virtual, key);
+  if (own !== undefined) return { ...entry, value: own };
+  if (!isSecretName(key) || !('value' in entry)) return null;
+  const { value: _, ...rest } = entry;
+  return rest;
+}
+
+function variableSeen(entry: unknown, virtual: VirtualValues): object | null {
+  const name = variableOf(entry);
+  const members = membersOf(entry);
+  if (name === null || members['attributeStatus'] !== 'Accepted') return null;
+  const own =
+    (name.attributeType ?? 'Actual') === 'Actual' ? valueIn(virtual, name.variable.name) : undefined;
+  if (own !== undefined) return { ...members, attributeValue: own };
+  if (!isSecretVariable(name)) return null;
+  return { attributeStatus: 'Rejected', attributeStatusInfo: statusInfoOf('protected'), ...name };
+}
