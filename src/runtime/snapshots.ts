@@ -6,13 +6,20 @@
 import type { DurableStation } from '../core/journal/record.ts';
 import { isMember, type Assignment } from '../core/routing/table.ts';
 import { laneDepth } from '../core/station/slot.ts';
-import { durableStation, type BackendLink, type StationState } from '../core/station/state.ts';
+import {
+  durableStation,
+  type BackendLink,
+  type RecentCommand,
+  type StationState,
+} from '../core/station/state.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type {
   BackendSnapshot,
+  CommandSnapshot,
   Registry,
   StationBackendSnapshot,
   StationSnapshot,
+  TransactionSnapshot,
 } from '../ports/registry.ts';
 import type { BackendSettings } from '../ports/settings.ts';
 import type { DataPlane } from './data-plane.ts';
@@ -82,14 +89,30 @@ function stationSnapshot(
           state: primingStateOf(link),
           dropped: link.skippedInAll + link.skipped,
           clockSkewMs: link.clockSkewMs,
-          transactions: [],
+          transactions: transactionsOf(durable, link.backend),
         };
       }),
-    recentCommands: (state?.recentCommands ?? []).toReversed().map((command) => ({
-      ...command,
-      at: new Date(command.at).toISOString(),
-    })),
+    recentCommands: (state?.recentCommands ?? []).toReversed().map(commandSnapshot),
   };
+}
+
+function commandSnapshot({ at, from, action, outcome, tookMs }: RecentCommand): CommandSnapshot {
+  return { at: new Date(at).toISOString(), from, action, outcome, tookMs };
+}
+
+/** The open transactions that this backend knows, and as what. */
+function transactionsOf({ ids }: DurableStation, backend: string): TransactionSnapshot[] {
+  return ids.transactions.flatMap((row) => {
+    const id = Object.hasOwn(row.ids, backend) ? row.ids[backend] : undefined;
+    if (!row.isOpen || id === undefined) return [];
+    const { connector, startedAt } = row;
+    return [{ id: textOf(id), stationId: textOf(row.ext ?? '-1'), connector, startedAt }];
+  });
+}
+
+/** 2.x ids are texts in JSON. */
+function textOf(token: string): string {
+  return token.startsWith('"') ? (JSON.parse(token) as string) : token;
 }
 
 /** A link that is not open is on its way; one that Busbar tells nothing has no state of its own. */

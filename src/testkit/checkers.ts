@@ -115,14 +115,17 @@ export function checkDelivered(evidence: Evidence): Violation[] {
 }
 
 export interface IdentityRules {
-  /** CALLERRORs that the gateway may write itself (for a malformed call, a command that got no answer); by default none. */
+  /** CALLERRORs that the gateway may write itself (for a malformed call, a command that got no answer), and its answers to commands; by default none. */
   readonly isOwnError?: (text: string) => boolean;
 }
 
 /** D6: whatever one side received, the other side sent, to the byte, but for the message id; a backend may also be told again what the station said before. */
 export function checkIdentity(evidence: Evidence, rules: IdentityRules = {}): Violation[] {
   const found: Violation[] = [];
-  const isOwn = (text: string): boolean => readMessage(text)?.type === 4 && rules.isOwnError?.(text) === true;
+  const isOwn = (text: string): boolean => {
+    const type = readMessage(text)?.type;
+    return (type === 3 || type === 4) && rules.isOwnError?.(text) === true;
+  };
   for (const station of stationNames(evidence)) {
     const ledger = evidence.stations.get(station);
     const fromStation = new Set(

@@ -46,13 +46,27 @@ export function record(value: unknown): Readonly<Record<string, unknown>> {
 
 const head = /^\s*\[\s*\d+\s*,\s*("(?:[^"\\]|\\.)*")/s;
 
-/** The text without its message id: what a relay must leave as it is, to the byte. The whole text where it has no id. */
+/**
+ * Identifiers that one side assigns and the gateway says in each side's own words. A 2.x transaction's is the station's own text and stays as it is.
+ */
+const mapped = /("(?:requestId|chargingProfileId)"\s*:\s*)(?:-?\d+|"[^"]*")|("transactionId"\s*:\s*)-?\d+/g;
+
+/** Those of somebody else are left out of what the others get. */
+const leftOut =
+  /"(?:remoteStartId|reservationId)"\s*:\s*-?\d+\s*,\s*|\s*,\s*"(?:remoteStartId|reservationId)"\s*:\s*-?\d+/g;
+
+/**
+ * The text without its message id, and with the identifiers blanked that backends and station know by other values: what a relay must leave as it is, to the
+ * byte. The whole text where it has no id.
+ */
 export function contentOf(text: string): string {
   const match = head.exec(text);
   const idToken = match?.[1];
   if (match === null || idToken === undefined) return text;
   const end = match[0].length;
-  return text.slice(0, end - idToken.length) + text.slice(end);
+  return (text.slice(0, end - idToken.length) + text.slice(end))
+    .replaceAll(leftOut, '')
+    .replaceAll(mapped, (_, one: string | undefined, two: string | undefined) => `${one ?? two}0`);
 }
 
 /** A call as text. `body` is JSON. */

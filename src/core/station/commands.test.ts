@@ -96,14 +96,14 @@ test('one whose time is up before its turn is refused in its own words, and neve
   expect(sent(bench.fromStation('[3,"p1",{"status":"Accepted"}]'), 'station')).toEqual([]);
 });
 
-describe('an operator', () => {
-  const ask = (
-    bench: Bench,
-    requestId: number,
-    action = 'Reset',
-    payload = '{"type":"Soft"}',
-  ): readonly Effect[] => bench.do({ type: 'command_requested', requestId, action, payload });
+const ask = (
+  bench: Bench,
+  requestId: number,
+  action = 'Reset',
+  payload = '{"type":"Soft"}',
+): readonly Effect[] => bench.do({ type: 'command_requested', requestId, action, payload });
 
+describe('an operator', () => {
   test('gets the station’s answer', () => {
     const bench = new Bench();
     bench.connect();

@@ -34,7 +34,7 @@ import { onCommandReply, pumpCommands } from './commands.ts';
 import { registerPrimary, spreadBoot } from './own-calls.ts';
 import { answerRepeated } from './repeats.ts';
 import { authorityFor, roleOf } from './roles.ts';
-import { backendGone, closeCode, closeStation } from './station-link.ts';
+import { attachListeners, backendGone, closeCode, closeStation } from './station-link.ts';
 import {
   laneCallsMax,
   nextMessageId,
@@ -172,6 +172,8 @@ function toAuthority(
     return sendOwn(state, turn, link, `[3,${caller.idToken},{}]`, caller.idToken, 'result', action, when);
   }
   if (!enqueue(state, turn, backend, received, placement)) return refuseFlood(state, turn, received);
+  // The owner of a transaction that is long over has no link until something is to be said to it.
+  if (backend.phase === 'idle') attachListeners(state, turn);
   if (laneDepth(backend) >= laneCallsMax) pauseStation(turn, link, pausedForLane);
 }
 

@@ -151,7 +151,7 @@ test('what outlives the process is saved when the station’s link or boot chang
 describe('the books', () => {
   const boot = '[2,"boot","BootNotification",{"chargePointVendor":"ABB","chargePointModel":"T"}]';
 
-  test('a boot is on record also when what it changes closes the link', () => {
+  test('a backend that a boot takes the route from keeps its link until it has answered', () => {
     const bench = new Bench({ actions: new Map([['SecurityEventNotification', 'vendor']]) });
     const group = { name: 'abb', stations: null, vendor: 'ABB', model: null, firmware: null, tags: null };
     const assignment = { ...plainAssignment(0, 'old'), group: 'abb' };
@@ -162,12 +162,17 @@ describe('the books', () => {
     };
     bench.connect();
     opened(bench, 'vendor');
-    bench.fromStation('[2,"s","SecurityEventNotification",{}]');
+    const [up] = sent(bench.fromStation('[2,"s","SecurityEventNotification",{}]'), 'backend');
     bench.fromStation(boot);
-    expect(bench.state.link).toBe(null);
     expect(bench.last.records.filter((record) => record.type === 'frame')).toMatchObject([
       { action: 'BootNotification' },
     ]);
+    expect(sent(bench.fromBackend(`[3,"${JSON.parse(up ?? '')[1]}",{}]`, 'vendor'), 'station')).toHaveLength(
+      1,
+    );
+    const effects = bench.pass(1_000);
+    expect(effects).toMatchObject([{ type: 'close', link: { side: 'backend', backend: 'vendor' } }]);
+    expect(bench.state.link).not.toBeNull();
   });
 
   test('a guaranteed message that is repeated without end while it is open ends the link', () => {

@@ -36,7 +36,8 @@ export function ownerOfCall(
   if (ids.transactions.length === 0 && ids.requests.length === 0 && ids.objects.length === 0) return null;
   if (!mayCarryIds(link.version, frame.action)) return null;
   const owner = ownerOf(ids, link.version, frame.action, bodyIn(text, frame));
-  return owner !== null && factsOf(turn, owner) !== null ? owner : null;
+  if (owner === null) return null;
+  return factsOf(turn, owner)?.versions.includes(link.version) === true ? owner : null;
 }
 
 /** A transaction begins: from now on it has an owner. `shownTo`: who else gets all of it. */

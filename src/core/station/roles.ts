@@ -10,14 +10,22 @@ import { factsOf } from './find-backend.ts';
 import type { StationState } from './state.ts';
 import type { Turn } from './turn.ts';
 
-export type Role = 'primary' | 'authority' | 'observer';
+export type Role = 'primary' | 'authority' | 'observer' | 'draining';
 
 /** What this backend is by the station's current route; null: nothing. */
-export function roleOf({ assignment }: StationState, backend: string): Role | null {
+export function roleOf(state: StationState, backend: string): Role | null {
+  const { assignment } = state;
   if (assignment === null) return null;
   if (backend === assignment.primary) return 'primary';
   for (const name of assignment.actions.values()) if (name === backend) return 'authority';
-  return assignment.observers.some((observer) => observer.backend === backend) ? 'observer' : null;
+  if (assignment.observers.some((observer) => observer.backend === backend)) return 'observer';
+  return owns(state, backend) ? 'draining' : null;
+}
+
+/** It was the primary when a transaction began that is not over: that one is its to finish. */
+function owns({ durable }: StationState, backend: string): boolean {
+  for (const { isOpen, owner } of durable.ids.transactions) if (isOpen && owner === backend) return true;
+  return false;
 }
 
 /** True for a backend that the station waits for: its primary, or the authority for an action. */
@@ -38,7 +46,27 @@ export function isWanted(state: StationState, turn: Turn, backend: string): bool
   const { link, assignment } = state;
   if (link === null || assignment === null) return false;
   if (factsOf(turn, backend)?.versions.includes(link.version) !== true) return false;
-  return listenersOf(assignment).some((listener) => listener.backend === backend);
+  return isCalled(state, backend) || roleOf(state, backend) !== null;
+}
+
+/** Calls of the station wait for it or are out to it. */
+function isCalled({ backends }: StationState, name: string): boolean {
+  const backend = backends.find((one) => one.backend === name);
+  if (backend === undefined) return false;
+  if (backend.slot?.purpose === 'relay') return true;
+  for (const { purpose } of backend.lane ?? []) if (purpose === 'relay') return true;
+  return false;
+}
+
+/** Everyone who is to have a link beside the primary. */
+export function othersOf(state: StationState): string[] {
+  const { assignment, durable, backends } = state;
+  if (assignment === null) return [];
+  const names = new Set(listenersOf(assignment).map(({ backend }) => backend));
+  for (const { isOpen, owner } of durable.ids.transactions) if (isOpen) names.add(owner);
+  for (const { backend } of backends) if (isCalled(state, backend)) names.add(backend);
+  names.delete(assignment.primary);
+  return [...names];
 }
 
 /** Everyone beside the primary who is told what the station says. The same list for the same route. */
@@ -62,7 +90,7 @@ export function receivesOf({ assignment }: StationState, backend: string): Reado
   if (assignment === null) return nothing;
   if (backend === assignment.primary)
     return assignment.localAnswers.has('Heartbeat') ? byDefault : withoutHeartbeats;
-  return listenersOf(assignment).find((listener) => listener.backend === backend)?.receives ?? nothing;
+  return listenersOf(assignment).find((listener) => listener.backend === backend)?.receives ?? byDefault;
 }
 
 const listeners = new WeakMap<Assignment, readonly Observer[]>();

@@ -10,7 +10,7 @@ import { factsOf } from './find-backend.ts';
 import { takeToken } from './bucket.ts';
 import { finishCommand } from './command-outcome.ts';
 import { dropCopies } from './copies.ts';
-import { isWanted, listenersOf } from './roles.ts';
+import { isWanted, othersOf } from './roles.ts';
 import type {
   BackendLink,
   OpenCall,
@@ -79,7 +79,7 @@ export function attachListeners(state: StationState, turn: Turn): void {
     if (state.link === null) return;
     if (!isWanted(state, turn, backend.backend)) dropCopies(state, turn, backend);
   }
-  for (const { backend: name } of listenersOf(assignment)) {
+  for (const name of othersOf(state)) {
     const facts = factsOf(turn, name);
     if (facts === null || !isWanted(state, turn, name)) continue;
     const backend = backendLinkOf(state, name);

@@ -42,13 +42,14 @@ export interface MonitorOptions {
   readonly now: () => number;
   /** After which time a call to a station or a backend may be given up. */
   readonly callTimeoutMs: number;
-  /** Within which a call that came in is answered, or its link closed. */
+  /** Within which a station's call that came in is answered, or its link closed; and a backend's. */
   readonly answerWithinMs: number;
+  readonly commandWithinMs: number;
 }
 
 export class Monitor {
   readonly violations: Violation[] = [];
-  /** Errors that the gateway wrote itself, by its own record. */
+  /** Errors that the gateway wrote itself, by its own record, and its answers to commands. */
   readonly ownErrors = new Set<string>();
   readonly #options: MonitorOptions;
   readonly #ends = new Map<LinkEnd, EndFacts>();
@@ -107,7 +108,8 @@ export class Monitor {
     switch (record.type) {
       case 'frame':
         if (this.#event?.happening === 'text' && this.#event.text === record.text) this.#event.frames += 1;
-        if (record.outcome === 'queued') this.#queue(station, laneOf(record.link), record.action);
+        if (record.outcome === 'queued' || (record.outcome === 'rewritten' && record.kind === 'call'))
+          this.#queue(station, laneOf(record.link), record.action);
         if (record.relayedTo !== null && record.relayedIdToken !== null) {
           const text =
             record.text.slice(0, record.idStart) + record.relayedIdToken + record.text.slice(record.idEnd);
@@ -115,7 +117,8 @@ export class Monitor {
         }
         return;
       case 'sent':
-        if (record.kind === 'error') this.ownErrors.add(record.text);
+        if (record.kind === 'error' || (record.kind === 'result' && record.link !== 'station'))
+          this.ownErrors.add(record.text);
         count(this.#mayLeave, `${station}|${record.link}|${record.text}`, 1);
         if (record.kind === 'call' && record.purpose === 'relay')
           this.#settle(station, record.link === 'station' ? 'toStation' : 'toBackends', record.action);
@@ -227,7 +230,8 @@ export class Monitor {
 
   /** The link ends here: whatever came in on it has had its answer, or came only just now. */
   #checkAnswered(end: LinkEnd, { incoming }: EndFacts): void {
-    const { answerWithinMs, now } = this.#options;
+    const { now } = this.#options;
+    const answerWithinMs = this.#withinMs(end);
     for (const { text, atMs, answers } of incoming.values()) {
       const waitedMs = Math.round(now() - atMs);
       if (answers === 0 && waitedMs > answerWithinMs) {
@@ -262,7 +266,7 @@ export class Monitor {
     const waitedMs = Math.round(this.#options.now() - call.atMs);
     if (call.answers > 1)
       this.#report('D4', station, `a call on ${linkNameOf(end)} was answered twice`, [call.text, text]);
-    else if (waitedMs > this.#options.answerWithinMs) {
+    else if (waitedMs > this.#withinMs(end)) {
       this.#report('D4', station, `a call on ${linkNameOf(end)} was answered after ${waitedMs} ms`, [
         call.text,
         text,
@@ -281,6 +285,10 @@ export class Monitor {
         text,
       ]);
     }
+  }
+
+  #withinMs(end: LinkEnd): number {
+    return end.pair.label.with === '' ? this.#options.answerWithinMs : this.#options.commandWithinMs;
   }
 
   #isAnswerOnDisk(station: string, text: string): boolean {

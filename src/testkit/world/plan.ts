@@ -4,6 +4,7 @@
  * Pure. Each seed switches on a different part of the faults (swarm testing), so that rare ones are not always drowned by common ones.
  */
 import { plainAssignment, type Assignment, type RoutingTable } from '../../core/routing/table.ts';
+import { queueDeadlineMs } from '../../core/commands/idempotence.ts';
 import type { StationSettings } from '../../core/station/events.ts';
 import type { BackendSettings, Settings } from '../../ports/settings.ts';
 import { ocppVersions } from '../../protocol/version.ts';
@@ -146,6 +147,14 @@ function someOf<Item>(items: readonly Item[], random: Random): Item[] {
 export function answerWithinMs(plan: Plan): number {
   return 2 * Math.max(plan.callTimeoutMs, plan.station.callTimeoutMs) + plan.commitMs[1] * 2 + 1_000;
 }
+
+/** A command waits at most its time in the queue and then the station's, which is longer for the few that take a station long. */
+export function commandWithinMs(plan: Plan): number {
+  return queueDeadlineMs + slowestMs + plan.commitMs[1] * 2 + 1_000;
+}
+
+/** What a station may take to store a list or to collect every key. */
+const slowestMs = 60_000;
 
 /** What the operator may have changed since the world began. */
 export interface Operated {

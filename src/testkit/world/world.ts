@@ -17,7 +17,7 @@ import { startProcess, type CreateGateway, type Process } from './gateway.ts';
 import type { LinkPair, LinkWatch } from './link-pair.ts';
 import { Monitor } from './monitor.ts';
 import { Network } from './network.ts';
-import { answerWithinMs, planOf, settingsOf, type Operated, type Plan } from './plan.ts';
+import { answerWithinMs, commandWithinMs, planOf, settingsOf, type Operated, type Plan } from './plan.ts';
 import { Scheduler } from './scheduler.ts';
 import { StationPeer } from './station-peer.ts';
 import { createTrace, type Trace } from './trace.ts';
@@ -111,6 +111,7 @@ export class World {
       now,
       callTimeoutMs: Math.min(plan.callTimeoutMs, plan.station.callTimeoutMs),
       answerWithinMs: answerWithinMs(plan),
+      commandWithinMs: commandWithinMs(plan),
     });
     this.disk.onCommitted = (record) => this.#monitor.committed(record);
     this.network = new Network({
