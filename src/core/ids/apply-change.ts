@@ -1,0 +1,262 @@
+/**
+ * The one place where a ledger of identifiers changes: live, at restart and in the simulator.
+ *
+ * Pure. A change that finds no row is ignored: its row was over and had to make room. Bounds are kept here, by the times in the changes, so
+ * that the same changes always leave the same ledger.
+ */
+import { unreachable } from '../../std/assert.ts';
+import type { IdChange } from './change.ts';
+import {
+  closedRequestMs,
+  endedObjectMs,
+  endedTransactionsMax,
+  integerMax,
+  mintedFrom,
+  objectsMax,
+  openTransactionsMax,
+  requestsMax,
+  staleRequestMs,
+  usedNumberMs,
+  usedNumbersMax,
+  type IdLedger,
+  type ObjectRow,
+  type RequestRow,
+  type TransactionRow,
+} from './ledger.ts';
+
+type Change<Type extends IdChange['type']> = Extract<IdChange, { readonly type: Type }>;
+
+/** Changes the ledger in place. */
+export function applyIdChange(ledger: IdLedger, change: IdChange): void {
+  switch (change.type) {
+    case 'transaction_opened':
+      openTransaction(ledger, change);
+      break;
+    case 'transaction_answered':
+      answerTransaction(ledger, change);
+      break;
+    case 'transaction_unanswered': {
+      const row = transactionByKey(ledger, change.key);
+      if (row?.family === 'v2') delete row.ids[change.backend];
+      else if (row?.ids[change.backend] === 'pending') row.ids[change.backend] = 'none';
+      break;
+    }
+    case 'transaction_confirmed': {
+      const row = transactionByKey(ledger, change.key);
+      if (row !== null) row.isConfirmed = true;
+      break;
+    }
+    case 'transaction_ended':
+      endTransaction(ledger, change);
+      break;
+    case 'request_opened': {
+      const { type: _type, ...request } = change;
+      keepRequests(ledger, change.atMs);
+      ledger.requests.push({ ...request, state: 'open' });
+      ledger.nextRequest = change.minted >= integerMax ? 1 : change.minted + 1;
+      return;
+    }
+    case 'request_closed': {
+      const row = ledger.requests.find(({ minted }) => minted === change.minted);
+      if (row === undefined || row.state === 'closed') return;
+      row.state = 'closed';
+      row.atMs = change.atMs;
+      if (row.token === '') row.idTag = null;
+      return;
+    }
+    case 'issued':
+      ledger.issuers[change.action] = change.backend;
+      return;
+    case 'object_written':
+      return writeObject(ledger, change);
+    case 'object_ended': {
+      const row = objectByExt(ledger, change.kind, change.ext, change.backend);
+      if (row === null || row.state === 'ended') return;
+      row.state = 'ended';
+      row.atMs = change.atMs;
+      return;
+    }
+    case 'list_installed':
+      ledger.list = { owner: change.backend, version: change.version };
+      return;
+    default:
+      return unreachable(change, 'every change of identifiers is applied');
+  }
+  ledger.plainFor = plainBackend(ledger);
+}
+
+/** True when one more request can be kept, now or after what is over has gone. */
+export function hasRoomForRequest(ledger: IdLedger, nowMs: number): boolean {
+  return (
+    ledger.requests.length < requestsMax ||
+    ledger.requests.some((row) => row.state === 'closed' || nowMs - row.atMs >= staleRequestMs)
+  );
+}
+
+/** The row that would make room for one more open transaction; `full` when none may, `free` when there is room. */
+export function transactionToDisplace(
+  ledger: IdLedger,
+  connectorId: number | null,
+): TransactionRow | 'free' | 'full' {
+  const open = ledger.transactions.filter(({ state }) => state === 'open');
+  if (open.length < openTransactionsMax) return 'free';
+  const connectors = new Set<number | null>([connectorId]);
+  let displaced: TransactionRow | 'full' = 'full';
+  // From the newest back: a row whose connector has been seen already was outlived there.
+  for (const row of open.toReversed()) {
+    if (connectors.has(row.connectorId)) displaced = row;
+    else connectors.add(row.connectorId);
+  }
+  return displaced;
+}
+
+function transactionByKey(ledger: IdLedger, key: string): TransactionRow | null {
+  return ledger.transactions.find((row) => row.key === key) ?? null;
+}
+
+function openTransaction(ledger: IdLedger, change: Change<'transaction_opened'>): void {
+  const known = transactionByKey(ledger, change.key);
+  if (known !== null) {
+    for (const backend of change.to) {
+      const id = known.ids[backend];
+      if (id === undefined || id === 'none')
+        known.ids[backend] = change.ids === 'shown' ? 'shown' : 'pending';
+    }
+    return;
+  }
+  const displaced = transactionToDisplace(ledger, change.connectorId);
+  if (displaced === 'full') return;
+  if (displaced !== 'free') close(displaced, change.atMs);
+  const id = change.ids === 'as_station' ? (change.ext ?? 'none') : change.ids;
+  ledger.transactions.push({
+    key: change.key,
+    family: change.family,
+    ext: change.ext,
+    owner: change.owner,
+    connectorId: change.connectorId,
+    idTag: change.idTag,
+    meterStart: change.meterStart,
+    startedAt: change.startedAt,
+    ids: Object.fromEntries(change.to.map((backend) => [backend, id])),
+    isConfirmed: change.ext !== null,
+    state: 'open',
+    endedAtMs: null,
+    stopKey: null,
+  });
+  keepTransactions(ledger, change.atMs);
+}
+
+function answerTransaction(ledger: IdLedger, change: Change<'transaction_answered'>): void {
+  const row = transactionByKey(ledger, change.key);
+  if (row === null) return;
+  row.ids[change.backend] = change.id;
+  if (change.ext === null || row.ext !== null) return;
+  row.ext = change.ext;
+  if (change.ext !== change.id) ledger.nextMinted = nextMintedAfter(Number(change.ext));
+}
+
+function nextMintedAfter(minted: number): number {
+  return minted >= integerMax ? mintedFrom : minted + 1;
+}
+
+function endTransaction(ledger: IdLedger, change: Change<'transaction_ended'>): void {
+  const row = transactionByKey(ledger, change.key);
+  if (row === null || row.state === 'ended') return;
+  close(row, change.atMs);
+  row.stopKey = change.stopKey;
+  keepTransactions(ledger, change.atMs);
+}
+
+function close(row: TransactionRow, atMs: number): void {
+  row.state = 'ended';
+  row.endedAtMs = atMs;
+  row.idTag = null;
+}
+
+/** Ended transactions beyond the bound leave their number behind, which is not given out again for a while. */
+function keepTransactions(ledger: IdLedger, nowMs: number): void {
+  let ended = 0;
+  for (const { state } of ledger.transactions) if (state === 'ended') ended += 1;
+  while (ended > endedTransactionsMax) {
+    const at = oldestEnded(ledger.transactions);
+    const [row] = ledger.transactions.splice(at, 1);
+    ended -= 1;
+    if (row?.family === 'v16' && row.ext !== null)
+      ledger.used.push({ ext: row.ext, atMs: row.endedAtMs ?? nowMs });
+  }
+  while (ledger.used.length > usedNumbersMax || isOver(ledger.used[0]?.atMs, usedNumberMs, nowMs))
+    ledger.used.shift();
+}
+
+function isOver(sinceMs: number | undefined, afterMs: number, nowMs: number): boolean {
+  return sinceMs !== undefined && nowMs - sinceMs >= afterMs;
+}
+
+function oldestEnded(rows: readonly TransactionRow[]): number {
+  let oldest = -1;
+  for (const [at, row] of rows.entries()) {
+    if (row.state === 'ended' && (oldest === -1 || (row.endedAtMs ?? 0) < (rows[oldest]?.endedAtMs ?? 0)))
+      oldest = at;
+  }
+  return oldest;
+}
+
+function keepRequests(ledger: IdLedger, nowMs: number): void {
+  const { requests } = ledger;
+  // A start that was asked for and never came is forgotten, and whose card it was with it.
+  removeWhere(
+    requests,
+    (row) => nowMs - row.atMs >= closedRequestMs && (row.state === 'closed' || row.kind === 'remote_start'),
+  );
+  if (requests.length < requestsMax) return;
+  const closed = requests.findIndex(({ state }) => state === 'closed');
+  const stale = requests.findIndex((row) => nowMs - row.atMs >= staleRequestMs);
+  requests.splice(closed === -1 ? Math.max(stale, 0) : closed, 1);
+}
+
+function writeObject(ledger: IdLedger, change: Change<'object_written'>): void {
+  const { objects } = ledger;
+  const { type: _type, ...written } = change;
+  removeWhere(
+    objects,
+    (row) =>
+      (row.kind === change.kind && row.backend === change.backend && row.id === change.id) ||
+      (row.state === 'ended' && change.atMs - row.atMs >= endedObjectMs),
+  );
+  if (objects.length >= objectsMax) {
+    const ended = objects.findIndex(({ state }) => state === 'ended');
+    const unchanged = objects.findIndex(({ id, ext }) => id === ext);
+    objects.splice(Math.max(ended === -1 ? unchanged : ended, 0), 1);
+  }
+  objects.push({ ...written, state: 'live' });
+  if (change.ext !== change.id && change.kind !== 'tariff' && change.kind !== 'control')
+    ledger.nextMinted = nextMintedAfter(Number(change.ext));
+  else if (change.ext !== change.id) ledger.nextMinted = nextMintedAfter(ledger.nextMinted);
+}
+
+function objectByExt(
+  ledger: IdLedger,
+  kind: ObjectRow['kind'],
+  ext: string,
+  backend: string,
+): ObjectRow | null {
+  return (
+    ledger.objects.find((row) => row.kind === kind && row.ext === ext && row.backend === backend) ?? null
+  );
+}
+
+function removeWhere<Row extends RequestRow | ObjectRow>(rows: Row[], claims: (row: Row) => boolean): void {
+  for (let at = rows.length - 1; at >= 0; at -= 1) if (claims(rows[at] as Row)) rows.splice(at, 1);
+}
+
+function plainBackend(ledger: IdLedger): string | null {
+  let only: string | null = null;
+  for (const row of ledger.transactions) {
+    if (row.family === 'v2') continue;
+    const isPlain =
+      row.ext !== null && row.ids[row.owner] === row.ext && (row.isConfirmed || row.state === 'ended');
+    if (!isPlain || (only !== null && only !== row.owner) || Object.keys(row.ids).length !== 1) return null;
+    only = row.owner;
+  }
+  return only;
+}

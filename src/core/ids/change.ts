@@ -1,0 +1,73 @@
+/**
+ * What can happen to a ledger of identifiers.
+ *
+ * Pure, types only. Decisions return these; whoever made them records them and hands them to `applyIdChange`, so that live, after a restart and in
+ * the simulator the ledger is the same.
+ */
+import type { IdFamily, ObjectKind } from './ledger.ts';
+
+/** Plain JSON. `atMs` is the wall clock, milliseconds since 1970. */
+export type IdChange =
+  /** A start was received; `to` are the backends that get it. Again for a row that is there: those get it once more. */
+  | {
+      readonly type: 'transaction_opened';
+      readonly key: string;
+      readonly family: IdFamily;
+      readonly ext: string | null;
+      readonly owner: string;
+      readonly connectorId: number | null;
+      readonly idTag: string | null;
+      readonly meterStart: number | null;
+      readonly startedAt: string | null;
+      readonly to: readonly string[];
+      /** What each of `to` calls it: unknown yet, or the same as the station (it began before Busbar was there). */
+      readonly ids: 'pending' | 'shown' | 'as_station';
+      readonly atMs: number;
+    }
+  /** A backend answered a 1.6 start; `ext` where that settled what the station calls it. */
+  | {
+      readonly type: 'transaction_answered';
+      readonly key: string;
+      readonly backend: string;
+      readonly id: string;
+      readonly ext: string | null;
+    }
+  /** A backend did not get a start, or gave no answer to it. */
+  | { readonly type: 'transaction_unanswered'; readonly key: string; readonly backend: string }
+  /** The station has used the number it was given. */
+  | { readonly type: 'transaction_confirmed'; readonly key: string }
+  | {
+      readonly type: 'transaction_ended';
+      readonly key: string;
+      readonly stopKey: string | null;
+      readonly atMs: number;
+    }
+  | {
+      readonly type: 'request_opened';
+      readonly kind: 'request' | 'remote_start';
+      readonly minted: number;
+      readonly backend: string;
+      readonly token: string;
+      readonly action: string;
+      readonly idTag: string | null;
+      readonly connectorId: number | null;
+      readonly atMs: number;
+    }
+  | { readonly type: 'request_closed'; readonly minted: number; readonly atMs: number }
+  | { readonly type: 'issued'; readonly action: string; readonly backend: string }
+  | {
+      readonly type: 'object_written';
+      readonly kind: ObjectKind;
+      readonly backend: string;
+      readonly id: string;
+      readonly ext: string;
+      readonly atMs: number;
+    }
+  | {
+      readonly type: 'object_ended';
+      readonly kind: ObjectKind;
+      readonly backend: string;
+      readonly ext: string;
+      readonly atMs: number;
+    }
+  | { readonly type: 'list_installed'; readonly backend: string; readonly version: string };

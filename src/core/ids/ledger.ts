@@ -1,0 +1,129 @@
+/**
+ * Which identifier of which backend stands for which identifier at the station: one ledger a station.
+ *
+ * Plain JSON, so that it is saved with the station and read back after a restart. It changes only through `applyIdChange`. A row is its own
+ * key, never the number in it: backends hand out the same number twice, 0 and -1. Everything has a bound: of what is over, the oldest goes first; what is
+ * open stays.
+ */
+
+/** Transactions that may be open at once. One more takes the place of the oldest that its connector has outlived; where there is none it is not kept. */
+export const openTransactionsMax = 256;
+/** Transactions kept after their end, so that late messages and answers find them. */
+export const endedTransactionsMax = 64;
+/** Numbers of 1.6 transactions that ended and are not given out again; beyond it the oldest becomes free before its time. */
+export const usedNumbersMax = 2_000;
+/** How long the number of an ended 1.6 transaction is not given out again. */
+export const usedNumberMs = 90 * 86_400_000;
+/** Requests that wait for reports or for the start they asked for; beyond it those that ended or are stale go, and then no more are taken. */
+export const requestsMax = 256;
+/** How long a request is kept after its last part. */
+export const closedRequestMs = 86_400_000;
+/** When a request that nothing more was heard of may go to make room. */
+export const staleRequestMs = 3_600_000;
+/** Reservations, profiles, messages, tariffs and controls; beyond it the oldest that ended goes, then the oldest whose number was never changed. */
+export const objectsMax = 512;
+/** How long an object that ended keeps its number from others. */
+export const endedObjectMs = 86_400_000;
+
+/** Transaction ids that Busbar makes up for stations are positive 32-bit integers from here on (OCPP 1.6 has no bound; firmware does). */
+export const mintedFrom = 0x4000_0000;
+export const integerMax = 0x7fff_ffff;
+
+/** The part of the identifiers that a station and a backend can name in common. */
+export type ObjectKind = 'reservation' | 'profile' | 'message' | 'tariff' | 'control';
+
+/** Whose ids they are: the backend's integers of 1.6, or the station's strings of 2.x. */
+export type IdFamily = 'v16' | 'v2';
+
+/** One transaction. */
+export interface TransactionRow {
+  /** The content key of its start (2.x: of the first event that was seen of it). */
+  readonly key: string;
+  readonly family: IdFamily;
+  /** What the station calls it: 1.6 an integer's text, 2.x its string; null while the station has none. */
+  ext: string | null;
+  readonly owner: string;
+  readonly connectorId: number | null;
+  /** Kept only while it is open: it resolves a Stop without an id. */
+  idTag: string | null;
+  readonly meterStart: number | null;
+  /** The start's timestamp as the station wrote it. */
+  readonly startedAt: string | null;
+  /**
+   * By backend. 1.6: what that backend calls it, as the text of an integer, `pending` until it has answered, `none` when it gave nothing usable. 2.x: `shown`. A
+   * backend that is not in here never got the start.
+   */
+  readonly ids: Record<string, string>;
+  /** The station has used `ext`, so it got the answer. */
+  isConfirmed: boolean;
+  state: 'open' | 'ended';
+  endedAtMs: number | null;
+  /** The content key of its 1.6 stop, so that a repeat without an id finds it again. */
+  stopKey: string | null;
+}
+
+/** A number of a 1.6 transaction that is over and has no row any more. */
+export interface UsedNumber {
+  readonly ext: string;
+  readonly atMs: number;
+}
+
+/** A command whose consequences come later and name it. */
+export interface RequestRow {
+  readonly kind: 'request' | 'remote_start';
+  /** What the station got in its place; unique per station. */
+  readonly minted: number;
+  readonly backend: string;
+  /** The backend's own, as it wrote it; '' where the version has none (1.6 RemoteStartTransaction). */
+  readonly token: string;
+  readonly action: string;
+  /** 1.6 RemoteStartTransaction, while open: what its StartTransaction is known by. */
+  idTag: string | null;
+  readonly connectorId: number | null;
+  state: 'open' | 'closed';
+  /** When it was opened, or closed. Wall clock, milliseconds since 1970. */
+  atMs: number;
+}
+
+/** Something a backend wrote to the station under a number of its own. */
+export interface ObjectRow {
+  readonly kind: ObjectKind;
+  readonly backend: string;
+  readonly id: string;
+  /** What the station knows it by. */
+  readonly ext: string;
+  state: 'live' | 'ended';
+  atMs: number;
+}
+
+export interface IdLedger {
+  /** Oldest first. */
+  readonly transactions: TransactionRow[];
+  readonly used: UsedNumber[];
+  readonly requests: RequestRow[];
+  readonly objects: ObjectRow[];
+  /** The last backend to command what reports back without an id: GetDiagnostics and UpdateFirmware of 1.6. */
+  readonly issuers: Record<string, string>;
+  /** Who installed the station's local authorisation list, and its version as JSON. */
+  list: { readonly owner: string; readonly version: string } | null;
+  /** Where the next made-up transaction or object number is looked for, and the next request number. */
+  nextMinted: number;
+  nextRequest: number;
+  /** The one backend of which every transaction number here is the station's too; null when there is more to it. Derived. */
+  plainFor: string | null;
+}
+
+/** A ledger with nothing in it. `random`: an integer from 0 on, so that numbers differ from those of an earlier ledger of this station. */
+export function emptyLedger(random: number): IdLedger {
+  return {
+    transactions: [],
+    used: [],
+    requests: [],
+    objects: [],
+    issuers: {},
+    list: null,
+    nextMinted: mintedFrom + (random % (integerMax - mintedFrom)),
+    nextRequest: 1 + (random % mintedFrom),
+    plainFor: null,
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * What a backend gets of the station's answer to its command, and what that tells the ledger.
+ *
+ * Pure. Numbers come back in that backend's own terms. A backend that did not install the station's authorisation list is told version 0, none, so that it sends its
+ * whole list before it sends differences (OCPP 2.0.1 D01.FR.03; hazard H15).
+ */
+import { tokenAt } from '../../protocol/splice.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
+import type { IdContext } from './call-arrived.ts';
+import type { IdChange } from './change.ts';
+import type { IdField } from './field.ts';
+import { fieldsOf } from './field-table.ts';
+import { integerOf, stringOf } from './id-token.ts';
+import type { IdLedger } from './ledger.ts';
+import { objectIdOf, objectToken, shownAs } from './objects.ts';
+import { rewriteAll, type BodySpan, type Verdict } from './rewrite.ts';
+import type { Receiver } from './to-backend.ts';
+import type { CommandNote } from './to-station.ts';
+import { transactionByExt } from './transactions.ts';
+
+export interface AnswerToBackend {
+  /** The same text when nothing changed. */
+  readonly text: string;
+  readonly changes: readonly IdChange[];
+}
+
+/** Reads the station's CALLRESULT to a command; `note` is what `toStation` gave with it. */
+export function resultToBackend(
+  ledger: IdLedger,
+  receiver: Receiver,
+  version: OcppVersion,
+  action: string,
+  note: CommandNote | null,
+  text: string,
+  span: BodySpan,
+  context: IdContext,
+): AnswerToBackend {
+  const changes = note === null ? [] : settled(receiver.backend, note, isAccepted(text, span), context);
+  const fields = fieldsOf(version).stationResults.get(action);
+  if (fields === undefined) return { text, changes };
+  const rewritten = rewriteAll(text, span, fields, (field, token) => judge(ledger, receiver, field, token));
+  return { text: rewritten, changes };
+}
+
+/** A command that was never sent, or that the station answered with an error. One whose outcome nobody knows is left as it is: reports may still come. */
+export function commandFailed(
+  backend: string,
+  note: CommandNote | null,
+  context: IdContext,
+): readonly IdChange[] {
+  return note === null ? [] : settled(backend, note, false, context);
+}
+
+function settled(
+  backend: string,
+  note: CommandNote,
+  accepted: boolean,
+  { wallMs }: IdContext,
+): readonly IdChange[] {
+  const changes: IdChange[] = [];
+  if (note.minted !== null && !accepted)
+    changes.push({ type: 'request_closed', minted: note.minted, atMs: wallMs });
+  for (const { kind, ext, outcome } of note.objects) {
+    if (accepted === (outcome === 'ended_by'))
+      changes.push({ type: 'object_ended', kind, backend, ext, atMs: wallMs });
+  }
+  if (note.listVersion !== null && accepted)
+    changes.push({ type: 'list_installed', backend, version: note.listVersion });
+  return changes;
+}
+
+/** `AcceptedCanceled` accepts too. ClearTariffs answers one by one, and is taken to have done what it was asked. */
+function isAccepted(text: string, { bodyStart }: BodySpan): boolean {
+  const status = tokenAt(text, bodyStart, ['status']);
+  return status === null || status.toLowerCase().startsWith('"accepted');
+}
+
+function judge(
+  ledger: IdLedger,
+  { backend, isPrimary }: Receiver,
+  field: IdField,
+  token: string,
+): Verdict<never> {
+  switch (field.kind) {
+    case 'list_version': {
+      const { list } = ledger;
+      const isItsOwn = list === null ? isPrimary : list.owner === backend;
+      // Below zero the station has no list to speak of (1.6 §6.24): that is so for everyone.
+      return isItsOwn || (integerOf(token) ?? '').startsWith('-') ? 'keep' : { token: '0' };
+    }
+    case 'transaction': {
+      const ext = stringOf(token);
+      const row = ext === null ? null : transactionByExt(ledger, 'v2', ext);
+      const mayKnow = row === null ? isPrimary : Object.hasOwn(row.ids, backend);
+      return mayKnow ? 'keep' : 'remove';
+    }
+    case 'request':
+    case 'remote_start':
+      return 'keep';
+    default: {
+      const ext = objectIdOf(field.kind, token);
+      const shown = ext === null ? null : shownAs(ledger, backend, field.kind, ext);
+      return shown === null || shown === ext ? 'keep' : { token: objectToken(field.kind, shown) };
+    }
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * What the station gets of a backend's command, and what it is refused for.
+ *
+ * Pure. Every number that one side gives out is put into the station's terms; a command about what is another backend's never gets there. Refused is not answered: the
+ * caller has each action's words for that.
+ */
+import type { OcppVersion } from '../../protocol/version.ts';
+import { hasRoomForRequest } from './apply-change.ts';
+import type { IdContext } from './call-arrived.ts';
+import type { IdChange } from './change.ts';
+import type { IdField } from './field.ts';
+import { fieldsOf } from './field-table.ts';
+import { integerOf, kept, stringOf } from './id-token.ts';
+import type { IdLedger, ObjectKind } from './ledger.ts';
+import {
+  extToWrite,
+  hasRoomForObject,
+  meantBy,
+  objectByExt,
+  objectById,
+  objectIdOf,
+  objectToken,
+} from './objects.ts';
+import { nextRequest } from './requests.ts';
+import { rewrite, type BodySpan, type Verdict } from './rewrite.ts';
+import type { Receiver } from './to-backend.ts';
+import { numberAt, textAt, transactionByExt, transactionById } from './transactions.ts';
+
+/**
+ * `unknown_transaction`: no transaction that this backend may name. `not_yours`: what it names is another backend's. `list_not_yours`: a differential update of a list that another
+ * installed; OCPP answers VersionMismatch, and a full one follows (2.0.1 D01.FR.03). `too_many_open`: no more requests can be told apart.
+ */
+export type RefuseReason = 'unknown_transaction' | 'not_yours' | 'list_not_yours' | 'too_many_open';
+
+/** What the answer to a command will tell the ledger: to be kept with the command, and given back with its answer. */
+export interface CommandNote {
+  /** The number of the request, which no report will follow if the station refuses it. */
+  readonly minted: number | null;
+  /** What it writes or removes. */
+  readonly objects: readonly NotedObject[];
+  /** The version of the list it installs. */
+  readonly listVersion: string | null;
+}
+
+export interface NotedObject {
+  readonly kind: ObjectKind;
+  readonly ext: string;
+  /** `ended_by`: acceptance removes it; `kept_by`: only acceptance keeps it. */
+  readonly outcome: 'ended_by' | 'kept_by';
+}
+
+export type ToStation =
+  | {
+      readonly what: 'send';
+      /** The same text when nothing changed. */
+      readonly text: string;
+      readonly note: CommandNote | null;
+      readonly changes: readonly IdChange[];
+    }
+  | { readonly what: 'refuse'; readonly reason: RefuseReason };
+
+/** Reads a command once, when it arrives; its changes are applied whether it is sent at once or waits. */
+export function toStation(
+  ledger: IdLedger,
+  sender: Receiver,
+  version: OcppVersion,
+  action: string,
+  text: string,
+  span: BodySpan,
+  context: IdContext,
+): ToStation {
+  const draft: Draft = {
+    ledger,
+    sender,
+    version,
+    action,
+    wallMs: context.wallMs,
+    changes: [],
+    objects: [],
+    minted: null,
+    listVersion: null,
+  };
+  if (version === 'ocpp1.6') noteV16(draft, text, span);
+  const fields = fieldsOf(version).backendCalls.get(action);
+  if (fields === undefined) return { what: 'send', text, note: null, changes: draft.changes };
+  const isFull = textAt(text, span.bodyStart, 'updateType') !== 'Differential';
+  const rewritten = rewrite(text, span, fields, (field, token) => judge(draft, field, token, isFull));
+  if (typeof rewritten !== 'string') return { what: 'refuse', reason: rewritten.stop };
+  const { minted, objects, listVersion, changes } = draft;
+  const note =
+    minted === null && objects.length === 0 && listVersion === null ? null : { minted, objects, listVersion };
+  return { what: 'send', text: rewritten, note, changes };
+}
+
+/** What has been decided of one command so far. */
+interface Draft {
+  readonly ledger: IdLedger;
+  readonly sender: Receiver;
+  readonly version: OcppVersion;
+  readonly action: string;
+  readonly wallMs: number;
+  readonly changes: IdChange[];
+  readonly objects: NotedObject[];
+  minted: number | null;
+  listVersion: string | null;
+}
+
+/** Commands of 1.6 that carry no number, and whose consequences come all the same. */
+function noteV16(draft: Draft, text: string, span: BodySpan): void {
+  const { ledger, action, sender } = draft;
+  if (action === 'GetDiagnostics' || action === 'UpdateFirmware') {
+    if (ledger.issuers[action] !== sender.backend)
+      draft.changes.push({ type: 'issued', action, backend: sender.backend });
+  }
+  if (action !== 'RemoteStartTransaction') return;
+  const idTag = textAt(text, span.bodyStart, 'idTag');
+  const copy = idTag === null ? null : kept(idTag);
+  // Without room it is sent all the same: its transaction is then the primary's.
+  if (copy === null || !hasRoomForRequest(ledger, draft.wallMs)) return;
+  openRequest(draft, 'remote_start', '', copy, numberAt(text, span.bodyStart, 'connectorId'));
+}
+
+function judge(draft: Draft, field: IdField, token: string, isFull: boolean): Verdict<RefuseReason> {
+  const { ledger, sender, version } = draft;
+  switch (field.kind) {
+    case 'transaction':
+      return version === 'ocpp1.6'
+        ? numberAtStation(ledger, sender, token)
+        : nameAtStation(ledger, sender, token);
+    case 'request':
+    case 'remote_start': {
+      if (draft.minted !== null) return { token: String(draft.minted) };
+      const copy = kept(token);
+      if (copy === null || !hasRoomForRequest(ledger, draft.wallMs)) return { stop: 'too_many_open' };
+      return { token: String(openRequest(draft, field.kind, copy, null, null)) };
+    }
+    case 'list_version': {
+      const { list } = ledger;
+      const isItsOwn = list === null ? sender.isPrimary : list.owner === sender.backend;
+      if (!isFull && !isItsOwn) return { stop: 'list_not_yours' };
+      draft.listVersion = kept(token);
+      return 'keep';
+    }
+    default:
+      return objectAtStation(draft, field, field.kind, token);
+  }
+}
+
+function openRequest(
+  draft: Draft,
+  kind: 'request' | 'remote_start',
+  token: string,
+  idTag: string | null,
+  connectorId: number | null,
+): number {
+  const minted = nextRequest(draft.ledger);
+  draft.minted = minted;
+  draft.changes.push({
+    type: 'request_opened',
+    kind,
+    minted,
+    backend: draft.sender.backend,
+    token,
+    action: draft.action,
+    idTag,
+    connectorId,
+    atMs: draft.wallMs,
+  });
+  return minted;
+}
+
+function numberAtStation(ledger: IdLedger, sender: Receiver, token: string): Verdict<RefuseReason> {
+  const id = integerOf(token);
+  if (id === null) return sender.isPrimary ? 'keep' : { stop: 'unknown_transaction' };
+  const row = transactionById(ledger, sender.backend, id);
+  if (row !== null) {
+    if (row.ext === null) return { stop: 'unknown_transaction' };
+    return row.ext === id ? 'keep' : { token: row.ext };
+  }
+  if (transactionByExt(ledger, 'v16', id) !== null) return { stop: 'not_yours' };
+  return sender.isPrimary ? 'keep' : { stop: 'unknown_transaction' };
+}
+
+function nameAtStation(ledger: IdLedger, sender: Receiver, token: string): Verdict<RefuseReason> {
+  const ext = stringOf(token);
+  const row = ext === null ? null : transactionByExt(ledger, 'v2', ext);
+  if (row === null) return sender.isPrimary ? 'keep' : { stop: 'unknown_transaction' };
+  return Object.hasOwn(row.ids, sender.backend) ? 'keep' : { stop: 'not_yours' };
+}
+
+function objectAtStation(
+  draft: Draft,
+  field: IdField,
+  kind: ObjectKind,
+  token: string,
+): Verdict<RefuseReason> {
+  const { ledger, sender, wallMs } = draft;
+  const { backend } = sender;
+  const read = objectIdOf(kind, token);
+  const id = read === null ? null : kept(read);
+  if (id === null) return 'keep';
+  const own = objectById(ledger, backend, kind, id);
+  if (field.use === 'write') {
+    if (own === null && !hasRoomForObject(ledger)) return { stop: 'too_many_open' };
+    const ext = extToWrite(ledger, backend, kind, id, wallMs);
+    if (own === null || own.ext !== ext || own.state === 'ended') {
+      draft.changes.push({ type: 'object_written', kind, backend, id, ext, atMs: wallMs });
+      draft.objects.push({ kind, ext, outcome: 'kept_by' });
+    }
+    return ext === id ? 'keep' : { token: objectToken(kind, ext) };
+  }
+  if (own === null && field.use === 'refer' && objectByExt(ledger, kind, id)?.state === 'live')
+    return { stop: 'not_yours' };
+  const meant = meantBy(ledger, backend, kind, id);
+  if (field.use === 'refer') {
+    if (own === null && meant !== id) return { stop: 'not_yours' };
+    if (own !== null && removals.has(draft.action))
+      draft.objects.push({ kind, ext: own.ext, outcome: 'ended_by' });
+  }
+  return meant === id ? 'keep' : { token: objectToken(kind, meant) };
+}
+
+const removals: ReadonlySet<string> = new Set([
+  'CancelReservation',
+  'ClearChargingProfile',
+  'ClearDisplayMessage',
+  'ClearTariffs',
+  'ClearDERControl',
+]);
