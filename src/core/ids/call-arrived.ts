@@ -17,6 +17,7 @@ import { requestByMinted, remoteStartFor } from './requests.ts';
 import type { BodySpan } from './rewrite.ts';
 import { hasPlainNumber } from './plain-number.ts';
 import {
+  isOver,
   isPositiveInt32,
   numberAt,
   rowOfMeterValues,
@@ -24,7 +25,6 @@ import {
   textAt,
   transactionByExt,
   transactionByKey,
-  wasUsed,
 } from './transactions.ts';
 
 /** A call or SEND of the station as it arrives. */
@@ -104,9 +104,9 @@ function startArrived(
   const connectorId = numberAt(text, span.bodyStart, 'connectorId');
   const idTag = keptText(text, span, 'idTag');
   const asked = known === null ? remoteStartFor(ledger, idTag, connectorId, wallMs) : null;
-  const owner = known?.owner ?? ownerFor(attendance, asked);
-  if (asked !== null) changes.push({ type: 'request_closed', minted: asked.minted, atMs: wallMs });
   const isKept = known !== null || transactionToDisplace(ledger, connectorId) !== 'full';
+  const owner = known?.owner ?? (isKept ? ownerFor(attendance, asked) : attendance.primary);
+  if (asked !== null) changes.push({ type: 'request_closed', minted: asked.minted, atMs: wallMs });
   if (isKept) {
     changes.push({
       type: 'transaction_opened',
@@ -185,7 +185,7 @@ function adopted(
   wallMs: number,
   then: readonly IdChange[],
 ): Arrival {
-  if (wasUsed(ledger, ext) || transactionToDisplace(ledger, connectorId) === 'full') return nobodys;
+  if (isOver(ledger, ext) || transactionToDisplace(ledger, connectorId) === 'full') return nobodys;
   const opened: IdChange = {
     type: 'transaction_opened',
     key,

@@ -109,12 +109,17 @@ export interface IdLedger {
   /** Where the next made-up transaction or object number is looked for, and the next request number. */
   nextMinted: number;
   nextRequest: number;
+  /** Where they began. */
+  readonly firstMinted: number;
+  readonly firstRequest: number;
   /** The one backend of which every transaction number here is the station's too; null when there is more to it. Derived. */
   plainFor: string | null;
 }
 
 /** A ledger with nothing in it. `random`: an integer from 0 on, so that numbers differ from those of an earlier ledger of this station. */
 export function emptyLedger(random: number): IdLedger {
+  const firstMinted = mintedFrom + (random % (integerMax - mintedFrom));
+  const firstRequest = 1 + (random % mintedFrom);
   return {
     transactions: [],
     used: [],
@@ -122,8 +127,10 @@ export function emptyLedger(random: number): IdLedger {
     objects: [],
     issuers: {},
     list: null,
-    nextMinted: mintedFrom + (random % (integerMax - mintedFrom)),
-    nextRequest: 1 + (random % mintedFrom),
+    nextMinted: firstMinted,
+    nextRequest: firstRequest,
+    firstMinted,
+    firstRequest,
     plainFor: null,
   };
 }

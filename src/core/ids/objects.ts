@@ -6,6 +6,7 @@
  * objects, and whatever had that number is shown under the number its own one has at the station. So nothing is ever shown twice.
  */
 import { integerOf, stringOf } from './id-token.ts';
+import { isMintedName, isMintedNumber, mintedPrefix } from './minted.ts';
 import {
   endedObjectMs,
   integerMax,
@@ -55,7 +56,7 @@ export function extToWrite(
   if (!isTaken(ledger, backend, kind, id, nowMs) && !isOwnExt(ledger, backend, kind, id)) return id;
   let minted = ledger.nextMinted;
   for (;;) {
-    const ext = isNumbered(kind) ? String(minted) : `busbar-${minted.toString(36)}`;
+    const ext = isNumbered(kind) ? String(minted) : `${mintedPrefix}${minted.toString(36)}`;
     const isFree = !ledger.objects.some((row) => row.kind === kind && (row.ext === ext || row.id === ext));
     if (isFree) return ext;
     minted = minted >= integerMax ? mintedFrom : minted + 1;
@@ -96,6 +97,11 @@ export function meantBy(ledger: IdLedger, backend: string, kind: ObjectKind, id:
     meant = holder.id;
   }
   return meant;
+}
+
+/** True for an id that Busbar made up. */
+export function isMadeUp(ledger: IdLedger, kind: ObjectKind, ext: string): boolean {
+  return isNumbered(kind) ? isMintedNumber(ledger, ext) : isMintedName(ext);
 }
 
 /** Controls and tariffs are named by strings, the others by integers. */

@@ -9,11 +9,12 @@ import type { IdField } from './field.ts';
 import { fieldsOf } from './field-table.ts';
 import { integerOf, stringOf } from './id-token.ts';
 import type { IdLedger, ObjectKind, TransactionRow } from './ledger.ts';
-import { objectByExt, objectIdOf, objectToken, shownAs } from './objects.ts';
+import { isMadeUp, objectByExt, objectIdOf, objectToken, shownAs } from './objects.ts';
+import { isMintedRequest } from './minted.ts';
 import { hasPlainNumber } from './plain-number.ts';
 import { requestByMinted } from './requests.ts';
 import { rewrite, type BodySpan, type Verdict } from './rewrite.ts';
-import { isAnothersId, transactionByExt, transactionByKey, wasUsed } from './transactions.ts';
+import { isAnothersId, transactionByExt, transactionByKey, isOver } from './transactions.ts';
 
 /** A call or SEND of the station on its way to a backend. */
 export interface SentCall {
@@ -55,6 +56,8 @@ export function toBackend(
   const fields = fieldsOf(call.version).stationCalls.get(call.action);
   const row = call.transaction === null ? null : transactionByKey(ledger, call.transaction);
   if (row !== null && !Object.hasOwn(row.ids, receiver.backend)) return notShown;
+  // A start that is not kept (the bound on open transactions) is its owner's alone: nobody else could be given the rest.
+  if (isV16 && row === null && call.action === 'StartTransaction' && !receiver.isPrimary) return notShown;
   if (fields === undefined) return text;
   return rewrite(text, span, fields, (field, token) => judge(ledger, receiver, row, isV16, field, token));
 }
@@ -89,7 +92,9 @@ function judge(
     case 'remote_start': {
       const request = requestByMinted(ledger, field.kind, token);
       if (request?.backend === receiver.backend) return request.token === '' ? 'remove' : request;
-      if (request === null && receiver.isPrimary) return 'keep';
+      const integer = integerOf(token);
+      const isOurs = request !== null || (integer !== null && isMintedRequest(ledger, integer));
+      if (!isOurs && receiver.isPrimary) return 'keep';
       return field.use === 'optional' ? 'remove' : notRequested;
     }
     case 'list_version':
@@ -110,7 +115,7 @@ function numberFor(
   const row = resolved ?? (ext === null ? null : transactionByExt(ledger, 'v16', ext));
   if (row === null) {
     if (!isPrimary) return notShown;
-    const isOthers = ext !== null && (isAnothersId(ledger, backend, ext) || wasUsed(ledger, ext));
+    const isOthers = ext !== null && (isAnothersId(ledger, backend, ext) || isOver(ledger, ext));
     return isOthers && ledger.plainFor !== backend ? unknownNumber : 'keep';
   }
   const id = Object.hasOwn(row.ids, backend) ? row.ids[backend] : undefined;
@@ -152,7 +157,10 @@ function objectFor(
   if (ext === null) return isPrimary ? 'keep' : 'remove';
   if (field.use !== 'view') {
     const owner = objectByExt(ledger, kind, ext)?.backend ?? null;
-    const isFor = owner === null ? isPrimary || row?.owner === backend : owner === backend;
+    const isFor =
+      owner === null
+        ? (isPrimary || row?.owner === backend) && !isMadeUp(ledger, kind, ext)
+        : owner === backend;
     if (!isFor) return field.use === 'optional' ? 'remove' : notRequested;
   }
   const shown = shownAs(ledger, backend, kind, ext);

@@ -7,6 +7,7 @@
  */
 import { findValue, tokenAt, valueEnd } from '../../protocol/splice.ts';
 import { integerOf, stringOf } from './id-token.ts';
+import { isMintedNumber } from './minted.ts';
 import {
   integerMax,
   mintedFrom,
@@ -41,8 +42,8 @@ export function isAnothersId(ledger: IdLedger, backend: string, id: string): boo
 }
 
 /** True when the number was one of a transaction that is over and has no row any more. */
-export function wasUsed(ledger: IdLedger, ext: string): boolean {
-  return ledger.used.some((used) => used.ext === ext);
+export function isOver(ledger: IdLedger, ext: string): boolean {
+  return ledger.used.some((used) => used.ext === ext) || isMintedNumber(ledger, ext);
 }
 
 /** What the station is to call a 1.6 transaction of which the owner says `id` (the text of an integer, or `none`). */

@@ -1,0 +1,323 @@
+import { describe, expect, test } from 'vitest';
+import { IdsBench, type BenchCall } from '../../testkit/ids-bench.ts';
+import { endedTransactionsMax, mintedFrom, openTransactionsMax, usedNumberMs } from './ledger.ts';
+
+interface Start {
+  readonly connectorId?: number;
+  readonly idTag?: string;
+  readonly meterStart?: number;
+  readonly timestamp?: string;
+}
+
+function start(bench: IdsBench, facts: Start = {}): BenchCall {
+  const { connectorId = 1, idTag = 'T', meterStart = 0, timestamp = '2026-01-01T00:00:00Z' } = facts;
+  return bench.call('StartTransaction', JSON.stringify({ connectorId, idTag, meterStart, timestamp }));
+}
+
+/** A start that the owner has answered, and the number the station got for it. */
+function started(bench: IdsBench, id: string, facts: Start = {}): string {
+  const { payload } = bench.answer('a', start(bench, facts), `{"transactionId":${id}}`);
+  return String((JSON.parse(payload) as { transactionId: number }).transactionId);
+}
+
+function alone(): IdsBench {
+  const bench = new IdsBench('ocpp1.6');
+  bench.attendance = { primary: 'a', owners: [], listeners: [] };
+  return bench;
+}
+
+const accepted = '"idTagInfo":{"status":"Accepted"}';
+
+describe('the number a 1.6 station gets for its transaction', () => {
+  test('is the owner’s, when that is a positive 32-bit integer: the gateway can be taken away', () => {
+    const bench = new IdsBench('ocpp1.6');
+    const answer = `{ "transactionId" : 4711,${accepted}}`;
+    expect(bench.answer('a', start(bench), answer)).toEqual({ payload: answer, fault: null });
+  });
+
+  test.each([
+    ['0', 'id_out_of_range'],
+    ['-1', 'id_out_of_range'],
+    ['2147483648', 'id_out_of_range'],
+    ['9223372036854775807', 'id_out_of_range'],
+    ['1.5', 'id_not_integer'],
+    ['"abc"', 'id_not_integer'],
+    ['null', 'id_not_integer'],
+    ['1234567890123456789012345', 'id_not_integer'],
+  ])('is made up when the backend says %s', (id, fault) => {
+    const bench = new IdsBench('ocpp1.6');
+    expect(bench.answer('a', start(bench), `{"transactionId":${id},${accepted}}`)).toEqual({
+      payload: `{"transactionId":${mintedFrom},${accepted}}`,
+      fault,
+    });
+  });
+
+  test('is made up when the backend says none, and put where it belongs', () => {
+    const bench = new IdsBench('ocpp1.6');
+    expect(bench.answer('a', start(bench), `{${accepted}}`)).toEqual({
+      payload: `{"transactionId":${mintedFrom},${accepted}}`,
+      fault: 'id_missing',
+    });
+  });
+
+  test('is the integer that a string or a float holds (schema traps, 1.15)', () => {
+    expect(started(new IdsBench('ocpp1.6'), '"4711"')).toBe('4711');
+    expect(started(new IdsBench('ocpp1.6'), '4711.0')).toBe('4711');
+  });
+
+  test('is another when an open transaction has it already, and each keeps its own backend number', () => {
+    const bench = new IdsBench('ocpp1.6');
+    expect(started(bench, '7', { connectorId: 1 })).toBe('7');
+    expect(started(bench, '7', { connectorId: 2 })).toBe(String(mintedFrom));
+    for (const ext of ['7', String(mintedFrom)]) {
+      const stop = bench.call('StopTransaction', `{"transactionId":${ext},"meterStop":1}`);
+      expect(bench.sent('a', stop)).toBe('{"transactionId":7,"meterStop":1}');
+    }
+  });
+
+  test('is not one of a transaction that ended less than 90 days ago, also when its row is gone', () => {
+    const bench = alone();
+    const first = started(bench, '7');
+    bench.call('StopTransaction', `{"transactionId":${first}}`);
+    for (let id = 100; id < 100 + endedTransactionsMax; id += 1) {
+      started(bench, String(id), { meterStart: id });
+      bench.call('StopTransaction', `{"transactionId":${id}}`);
+    }
+    expect(bench.ledger.used).toHaveLength(1);
+    expect(started(bench, '7', { meterStart: 5_000 })).toBe(String(mintedFrom));
+    bench.wallMs += usedNumberMs;
+    expect(started(bench, '7', { meterStart: 6_000 })).toBe('7');
+  });
+
+  test('stays the same when the start is repeated and the backend calls it another way', () => {
+    const bench = new IdsBench('ocpp1.6');
+    expect(started(bench, '7')).toBe('7');
+    expect(started(bench, '8')).toBe('7');
+    expect(bench.sent('a', bench.call('StopTransaction', '{"transactionId":7}'))).toBe('{"transactionId":8}');
+  });
+
+  test('does not depend on whether other backends answer before the owner (S4)', () => {
+    const bench = new IdsBench('ocpp1.6');
+    const call = start(bench);
+    bench.answer('b', call, '{"transactionId":7}');
+    bench.restart();
+    expect(bench.answer('a', call, '{"transactionId":7}').payload).toBe('{"transactionId":7}');
+  });
+});
+
+describe('a 1.6 transaction on its way to the backends', () => {
+  test('has each backend’s own number', () => {
+    const bench = new IdsBench('ocpp1.6');
+    const call = start(bench);
+    bench.answer('a', call, '{"transactionId":7}');
+    bench.answer('b', call, '{"transactionId":1}');
+    const meter = bench.call('MeterValues', '{"connectorId":1,"transactionId":7,"meterValue":[{"v":1.10}]}');
+    expect(bench.sent('a', meter)).toBe('{"connectorId":1,"transactionId":7,"meterValue":[{"v":1.10}]}');
+    expect(bench.sent('b', meter)).toBe('{"connectorId":1,"transactionId":1,"meterValue":[{"v":1.10}]}');
+    expect(bench.sent('c', meter)).toBe('id_pending');
+  });
+
+  test('is nothing for a backend that never got its start, or gave nothing usable', () => {
+    const bench = new IdsBench('ocpp1.6');
+    bench.attendance = { primary: 'a', owners: [], listeners: ['b'] };
+    const call = start(bench);
+    bench.answer('a', call, '{"transactionId":7}');
+    bench.answer('b', call, '{"transactionId":"x"}');
+    const meter = bench.call('MeterValues', '{"transactionId":7}');
+    expect(bench.sent('b', meter)).toBe('not_shown');
+    expect(bench.sent('c', meter)).toBe('not_shown');
+  });
+
+  test('says -1 to an owner that never gave it a number (1.6 errata 3.18)', () => {
+    const bench = new IdsBench('ocpp1.6');
+    const ext = started(bench, '"x"');
+    expect(bench.sent('a', bench.call('MeterValues', `{"transactionId":${ext}}`))).toBe(
+      '{"transactionId":-1}',
+    );
+  });
+
+  test('keeps a 64-bit number exact', () => {
+    const bench = new IdsBench('ocpp1.6');
+    const ext = started(bench, '9223372036854775807');
+    expect(bench.sent('a', bench.call('StopTransaction', `{"transactionId":${ext}}`))).toBe(
+      '{"transactionId":9223372036854775807}',
+    );
+  });
+
+  test('takes a late answer for the rest of it (H6)', () => {
+    const bench = new IdsBench('ocpp1.6');
+    const call = start(bench);
+    bench.answer('a', call, '{"transactionId":7}');
+    bench.fail('b', call);
+    const meter = bench.call('MeterValues', '{"transactionId":7}');
+    expect(bench.sent('b', meter)).toBe('not_shown');
+    bench.answer('b', call, '{"transactionId":70}');
+    expect(bench.sent('b', meter)).toBe('{"transactionId":70}');
+  });
+
+  test('stays with its owner when another backend becomes primary (M1)', () => {
+    const bench = new IdsBench('ocpp1.6');
+    started(bench, '7');
+    bench.attendance = { primary: 'b', owners: ['a'], listeners: [] };
+    const meter = bench.call('MeterValues', '{"transactionId":7}');
+    expect(meter.arrival.owner).toBe('a');
+    expect(bench.sent('a', meter)).toBe('{"transactionId":7}');
+  });
+
+  test('that began before Busbar goes to the primary as it is, and is that backend’s from then on', () => {
+    const bench = new IdsBench('ocpp1.6');
+    const meter = bench.call('MeterValues', '{"connectorId":1,"transactionId":99}');
+    expect(bench.sent('a', meter)).toBe('{"connectorId":1,"transactionId":99}');
+    expect(bench.sent('b', meter)).toBe('not_shown');
+    bench.attendance = { primary: 'b', owners: ['a'], listeners: [] };
+    expect(bench.call('StopTransaction', '{"transactionId":99}').arrival.owner).toBe('a');
+  });
+
+  test('values outside of a transaction go to everyone', () => {
+    const bench = new IdsBench('ocpp1.6');
+    const meter = bench.call('MeterValues', '{"connectorId":1,"meterValue":[]}');
+    expect(meter.arrival).toMatchObject({ owner: null, transaction: null, changes: [] });
+    expect(bench.sent('c', meter)).toBe('{"connectorId":1,"meterValue":[]}');
+  });
+});
+
+describe('-1 from a station that never learned the number (1.6 errata 3.18)', () => {
+  test('in MeterValues means the transaction at that connector', () => {
+    const bench = new IdsBench('ocpp1.6');
+    started(bench, '7', { connectorId: 1 });
+    started(bench, '8', { connectorId: 2 });
+    const meter = bench.call('MeterValues', '{"connectorId":2,"transactionId":-1}');
+    expect(bench.sent('a', meter)).toBe('{"connectorId":2,"transactionId":8}');
+  });
+
+  test('in StopTransaction means that of the driver', () => {
+    const bench = new IdsBench('ocpp1.6');
+    started(bench, '7', { connectorId: 1, idTag: 'A' });
+    started(bench, '8', { connectorId: 2, idTag: 'B' });
+    const stop = bench.call('StopTransaction', '{"transactionId":-1,"idTag":"B","meterStop":5}');
+    expect(bench.sent('a', stop)).toBe('{"transactionId":8,"idTag":"B","meterStop":5}');
+  });
+
+  test('means the one whose number the station has not used yet, when drivers are the same', () => {
+    const bench = new IdsBench('ocpp1.6');
+    started(bench, '7', { connectorId: 1 });
+    started(bench, '8', { connectorId: 2 });
+    bench.call('MeterValues', '{"connectorId":2,"transactionId":8}');
+    const stop = bench.call('StopTransaction', '{"transactionId":-1,"idTag":"T"}');
+    expect(bench.sent('a', stop)).toBe('{"transactionId":7,"idTag":"T"}');
+  });
+
+  test('means the one that meter and time allow', () => {
+    const bench = new IdsBench('ocpp1.6');
+    started(bench, '7', { connectorId: 1, meterStart: 1_000 });
+    started(bench, '8', { connectorId: 2, meterStart: 10, timestamp: '2026-01-02T00:00:00Z' });
+    const byMeter = bench.call('StopTransaction', '{"transactionId":-1,"meterStop":500}');
+    expect(bench.sent('a', byMeter)).toBe('{"transactionId":8,"meterStop":500}');
+    started(bench, '9', { connectorId: 2, meterStart: 10, timestamp: '2026-01-03T00:00:00Z' });
+    const byTime = bench.call(
+      'StopTransaction',
+      '{"transactionId":-1,"meterStop":2000,"timestamp":"2026-01-01T10:00:00.000Z"}',
+    );
+    expect(bench.sent('a', byTime)).toContain('"transactionId":7,');
+  });
+
+  test('goes to the primary as it is when it could be several', () => {
+    const bench = new IdsBench('ocpp1.6');
+    started(bench, '7', { connectorId: 1 });
+    started(bench, '8', { connectorId: 2 });
+    const stop = bench.call('StopTransaction', '{"transactionId":-1}');
+    expect(stop.arrival.owner).toBe(null);
+    expect(bench.sent('a', stop)).toBe('{"transactionId":-1}');
+    expect(bench.sent('b', stop)).toBe('not_shown');
+  });
+
+  test('means the same again when the Stop is repeated', () => {
+    const bench = new IdsBench('ocpp1.6');
+    started(bench, '7', { connectorId: 1, idTag: 'A' });
+    started(bench, '8', { connectorId: 2, idTag: 'B' });
+    const stop = '{"transactionId":-1,"idTag":"B"}';
+    bench.call('StopTransaction', stop);
+    bench.restart();
+    expect(bench.sent('a', bench.call('StopTransaction', stop))).toBe('{"transactionId":8,"idTag":"B"}');
+  });
+});
+
+describe('a backend’s command about a 1.6 transaction', () => {
+  test('names it by that backend’s number, and reaches the station with the station’s', () => {
+    const bench = new IdsBench('ocpp1.6');
+    const call = start(bench);
+    bench.answer('a', call, '{"transactionId":7}');
+    bench.answer('b', call, '{"transactionId":1}');
+    expect(bench.command('b', 'RemoteStopTransaction', '{"transactionId": 1}')).toMatchObject({
+      payload: '{"transactionId": 7}',
+    });
+    const profile = (id: number): string =>
+      `{"connectorId":1,"csChargingProfiles":{"chargingProfileId":3,"transactionId":${id}}}`;
+    expect(bench.command('b', 'SetChargingProfile', profile(1))).toMatchObject({ payload: profile(7) });
+  });
+
+  test('means the open one of several with the same number, and the newest of those', () => {
+    const bench = new IdsBench('ocpp1.6');
+    started(bench, '7', { connectorId: 1 });
+    const second = started(bench, '7', { connectorId: 2 });
+    expect(bench.command('a', 'RemoteStopTransaction', '{"transactionId":7}')).toMatchObject({
+      payload: `{"transactionId":${second}}`,
+    });
+    bench.call('StopTransaction', `{"transactionId":${second}}`);
+    expect(bench.command('a', 'RemoteStopTransaction', '{"transactionId":7}')).toMatchObject({
+      payload: '{"transactionId":7}',
+    });
+  });
+
+  test('is refused when the number is another’s, or nobody’s; only the primary may know one from before', () => {
+    const bench = new IdsBench('ocpp1.6');
+    bench.attendance = { primary: 'a', owners: [], listeners: [] };
+    started(bench, '7');
+    expect(bench.command('b', 'RemoteStopTransaction', '{"transactionId":7}')).toBe('not_yours');
+    expect(bench.command('b', 'RemoteStopTransaction', '{"transactionId":5}')).toBe('unknown_transaction');
+    expect(bench.command('a', 'RemoteStopTransaction', '{"transactionId":5}')).toMatchObject({
+      payload: '{"transactionId":5}',
+    });
+  });
+
+  test('is refused while the station has no number for it', () => {
+    const bench = new IdsBench('ocpp1.6');
+    bench.answer('b', start(bench), '{"transactionId":1}');
+    expect(bench.command('b', 'RemoteStopTransaction', '{"transactionId":1}')).toBe('unknown_transaction');
+  });
+});
+
+describe('bounds', () => {
+  test('one open transaction too many takes the place of one that its connector outlived', () => {
+    const bench = alone();
+    for (let id = 1; id <= openTransactionsMax; id += 1)
+      started(bench, String(id), { connectorId: Math.max(2, id), meterStart: id });
+    expect(started(bench, '900', { connectorId: 900 })).toBe('900');
+    const open = bench.ledger.transactions.filter(({ state }) => state === 'open');
+    expect(open).toHaveLength(openTransactionsMax);
+    expect(open.some(({ ext }) => ext === '1')).toBe(false);
+  });
+
+  test('when every connector has its own, the next start is not kept, and its owner’s alone', () => {
+    const bench = new IdsBench('ocpp1.6');
+    for (let id = 1; id <= openTransactionsMax; id += 1)
+      started(bench, String(id), { connectorId: id, meterStart: id });
+    const call = start(bench, { connectorId: 900 });
+    expect(call.arrival).toMatchObject({ owner: 'a', transaction: null, changes: [] });
+    expect(bench.answer('a', call, '{"transactionId":900}').payload).toBe('{"transactionId":900}');
+    expect(bench.sent('a', bench.call('StopTransaction', '{"transactionId":900}'))).toBe(
+      '{"transactionId":900}',
+    );
+    expect(bench.sent('b', call)).toBe('not_shown');
+  });
+
+  test('the same changes leave the same ledger, and the card is forgotten at the end', () => {
+    const bench = new IdsBench('ocpp1.6');
+    started(bench, '7', { idTag: 'SECRET' });
+    bench.call('StopTransaction', '{"transactionId":7,"idTag":"SECRET"}');
+    expect(JSON.stringify(bench.ledger)).not.toContain('SECRET');
+    const before = JSON.stringify(bench.ledger);
+    bench.restart();
+    expect(JSON.stringify(bench.ledger)).toBe(before);
+  });
+});
