@@ -102,17 +102,13 @@ function commandSnapshot({ at, from, action, outcome, tookMs }: RecentCommand): 
 
 /** The open transactions that this backend knows, and as what. */
 function transactionsOf({ ids }: DurableStation, backend: string): TransactionSnapshot[] {
-  return ids.transactions.flatMap((row) => {
-    const id = Object.hasOwn(row.ids, backend) ? row.ids[backend] : undefined;
-    if (!row.isOpen || id === undefined) return [];
-    const { connector, startedAt } = row;
-    return [{ id: textOf(id), stationId: textOf(row.ext ?? '-1'), connector, startedAt }];
+  return ids.transactions.flatMap(({ state, family, ext, connectorId, startedAt, ids: names }) => {
+    const name = Object.hasOwn(names, backend) ? names[backend] : undefined;
+    if (state !== 'open' || name === undefined) return [];
+    const stationId = ext ?? '-1';
+    const id = family === 'v2' ? stationId : name;
+    return [{ id, stationId, connector: connectorId, startedAt: startedAt ?? '' }];
   });
-}
-
-/** 2.x ids are texts in JSON. */
-function textOf(token: string): string {
-  return token.startsWith('"') ? (JSON.parse(token) as string) : token;
 }
 
 /** A link that is not open is on its way; one that Busbar tells nothing has no state of its own. */

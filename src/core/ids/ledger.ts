@@ -7,21 +7,21 @@
  */
 
 /** Transactions that may be open at once. One more takes the place of the oldest that its connector has outlived; where there is none it is not kept. */
-export const openTransactionsMax = 256;
+export const openTransactionsMax = 64;
 /** Transactions kept after their end, so that late messages and answers find them. */
-export const endedTransactionsMax = 64;
+export const endedTransactionsMax = 16;
 /** Numbers of 1.6 transactions that ended and are not given out again; beyond it the oldest becomes free before its time. */
-export const usedNumbersMax = 2_000;
+export const usedNumbersMax = 128;
 /** How long the number of an ended 1.6 transaction is not given out again. */
 export const usedNumberMs = 90 * 86_400_000;
 /** Requests that wait for reports or for the start they asked for; beyond it those that ended or are stale go, and then no more are taken. */
-export const requestsMax = 256;
+export const requestsMax = 64;
 /** How long a request is kept after its last part. */
 export const closedRequestMs = 86_400_000;
 /** When a request that nothing more was heard of may go to make room. */
 export const staleRequestMs = 3_600_000;
 /** Reservations, profiles, messages, tariffs and controls; beyond it the oldest that ended goes, then the oldest whose number was never changed. */
-export const objectsMax = 512;
+export const objectsMax = 128;
 /** How long an object that ended keeps its number from others. */
 export const endedObjectMs = 86_400_000;
 

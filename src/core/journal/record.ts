@@ -8,7 +8,8 @@ import type { OcppVersion } from '../../protocol/version.ts';
 import type { FrameKind } from '../../protocol/frame.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { Inventory, InventoryChange } from '../commands/inventory.ts';
-import type { IdChange, IdLedger } from '../ids/ledger.ts';
+import type { IdChange } from '../ids/change.ts';
+import type { IdLedger } from '../ids/ledger.ts';
 import type { Verdict } from '../priming/priming.ts';
 import type { StationImage } from '../priming/station-image.ts';
 

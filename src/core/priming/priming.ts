@@ -7,7 +7,7 @@
  */
 import { parseIsoTime } from '../../std/iso-time.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
-import { spanOf } from '../../protocol/splice.ts';
+import { findValue, tokenAt, valueEnd } from '../../protocol/splice.ts';
 import type { StationImage } from './station-image.ts';
 
 /** `idle`: this backend needs no help, the station itself speaks to it. Without a link every phase reads as `connecting`. */
@@ -202,8 +202,8 @@ export function heartbeatMs(intervalS: number): number {
 
 /** How far the clock that gave this answer is ahead of Busbar's, milliseconds; null where it does not say. */
 export function clockSkewOf(result: string, wallMs: number): number | null {
-  const place = spanOf(result, 0, result.length, ['currentTime']);
-  const text: unknown = place === null ? null : JSON.parse(result.slice(place.start, place.end));
+  const token = tokenAt(result, 0, ['currentTime']);
+  const text: unknown = token === null ? null : JSON.parse(token);
   const atMs = typeof text === 'string' ? parseIsoTime(text) : null;
   return atMs === null ? null : Math.round(atMs - wallMs);
 }
@@ -273,7 +273,7 @@ function retryMs(view: PrimingView): number {
 /** The boot as it was, but for 2.x's reason when it is told for another reason than that the station has just booted. */
 function bootPayload(boot: NonNullable<StationImage['boot']>, isLive: boolean): string {
   if (isLive || boot.version === 'ocpp1.6') return boot.payload;
-  const reason = spanOf(boot.payload, 0, boot.payload.length, ['reason']);
-  if (reason === null) return boot.payload;
-  return `${boot.payload.slice(0, reason.start)}"Unknown"${boot.payload.slice(reason.end)}`;
+  const at = findValue(boot.payload, 0, ['reason']);
+  if (at === -1) return boot.payload;
+  return `${boot.payload.slice(0, at)}"Unknown"${boot.payload.slice(valueEnd(boot.payload, at))}`;
 }

@@ -6,7 +6,7 @@
 import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { DurableChange, DurableStation, FrameRecord, StationRecord } from '../journal/record.ts';
 import { applyInventoryChange } from '../commands/inventory.ts';
-import { applyIdChange } from '../ids/ledger.ts';
+import { applyIdChange } from '../ids/apply-change.ts';
 import { isImaged, learn } from '../priming/station-image.ts';
 
 /** Changes the durable part of a station by a record of it. True when there was something to change. */

@@ -5,7 +5,7 @@
  */
 import { recordSkipped } from './copies.ts';
 import { factsOf } from './find-backend.ts';
-import { wordsFor } from './identifiers.ts';
+import { noteFailed, wordsFor } from './identifiers.ts';
 import { sendOwnCall } from './own-calls.ts';
 import { roleOf } from './roles.ts';
 import { pump } from './slot.ts';
@@ -18,13 +18,14 @@ export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink)
   if (facts === null || backend.phase !== 'open' || backend.slot !== null) return;
   if (sendOwnCall(state, turn, backend) || !mayTake(state, turn, backend)) return;
   for (let next = backend.lane?.peek(); next !== undefined; next = backend.lane?.peek()) {
-    const words = wordsFor(state, backend, next.action, next.text, null);
+    const words = wordsFor(state, backend, next);
     if (words !== null) {
       if (next.purpose === 'copy') recordSkipped(state, turn, backend, 'lane_full');
       return pump(state, turn, backend, facts.callTimeoutMs, words);
     }
     backend.lane?.shift();
     if (backend.lane?.length === 0) backend.lane = null;
+    noteFailed(state, turn, backend, next);
     if (next.purpose === 'relay') withhold(state, turn, next);
   }
 }

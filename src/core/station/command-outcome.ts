@@ -8,6 +8,8 @@ import { decode, payloadOf } from '../../protocol/frame.ts';
 import { payloadReader } from '../commands/payload.ts';
 import { refuse, refusalWords, type RefusalReason } from '../commands/refusal.ts';
 import type { CommandOutcome } from './events.ts';
+import { commandFailed } from '../ids/result-to-backend.ts';
+import { note } from './identifiers.ts';
 import { findBackendLink } from './find-backend.ts';
 import { errorCodeOf } from './own-calls.ts';
 import {
@@ -34,7 +36,11 @@ export function finishCommand(
   ending: Ending,
   reply: Received | null = null,
 ): void {
-  note(state, turn, command, ending);
+  noteEnding(state, turn, command, ending);
+  // A command of which nobody knows whether it was carried out may still be reported on.
+  if (ending !== 'result' && ending !== 'outcome_unknown' && command.command !== null)
+    for (const change of commandFailed(command.from, command.command.note, turn.context))
+      note(state, turn, change);
   if (command.from === fromOperator)
     return settle(turn, Number(command.caller.idToken), outcomeOf(ending, reply));
   if (ending !== 'result' && ending !== 'error') tellBackend(state, turn, command, ending);
@@ -86,7 +92,7 @@ function errorOf(reply: Received | null): { readonly code: string; readonly desc
   return { code: errorCodeOf(reply.text, reply.frame), description };
 }
 
-function note(
+function noteEnding(
   { recentCommands }: StationState,
   turn: Turn,
   { from, action, command }: OpenCall | WaitingCommand,

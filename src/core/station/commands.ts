@@ -6,44 +6,30 @@
  */
 import { callErrorText } from '../../protocol/error-code.ts';
 import { idTokenOf, payloadOf } from '../../protocol/frame.ts';
-import { decideCommand, type ArbiterFacts } from '../commands/arbiter.ts';
-import type { Asker } from '../commands/authority.ts';
+import { decideCommand } from '../commands/arbiter.ts';
 import { classOfCommand, CommandQueue } from '../commands/command-queue.ts';
 import { commandTimeoutMs, queueDeadlineMs } from '../commands/idempotence.ts';
-import { learn } from '../commands/inventory.ts';
-import { overlay, serveSettings } from '../commands/served-settings.ts';
-import { integerOf, payloadReader, readPayload, textOf, type Payload } from '../commands/payload.ts';
-import { refuse, type Answer } from '../commands/refusal.ts';
-import { confirmedOf, mergeOwn, type VirtualValue } from '../commands/settings.ts';
-import { ownsReservation, whoseTransaction } from '../ids/ownership.ts';
-import { toStation } from '../ids/translate.ts';
-import type { OcppVersion } from '../../protocol/version.ts';
+import { serveSettings } from '../commands/served-settings.ts';
+import { payloadReader, type Payload } from '../commands/payload.ts';
+import { refuse, type Answer, type RefusalReason } from '../commands/refusal.ts';
+import { toStation, type RefuseReason } from '../ids/to-station.ts';
+import { askerOf, factsOf, listVersionFor, virtualOf } from './command-facts.ts';
+import { remember } from './command-replies.ts';
 import { onTriggered } from '../priming/priming.ts';
-import { bodyOf, finishCommand } from './command-outcome.ts';
-import { bodyIn, note } from './identifiers.ts';
+import { finishCommand } from './command-outcome.ts';
+import { note } from './identifiers.ts';
 import { viewOf } from './own-calls.ts';
-import { authorityFor, roleOf } from './roles.ts';
-import { callerOf, deliverReply, isFree } from './slot.ts';
+import { callerOf, isFree } from './slot.ts';
 import {
   fromOperator,
   nextMessageId,
   nextOwnId,
   type BackendLink,
-  type OpenCall,
   type StationLink,
   type StationState,
   type WaitingCommand,
 } from './state.ts';
-import {
-  notice,
-  recordDurably,
-  recordReceived,
-  relay,
-  rewrite,
-  sendOwn,
-  type Received,
-  type Turn,
-} from './turn.ts';
+import { notice, recordReceived, relay, rewrite, sendOwn, type Received, type Turn } from './turn.ts';
 
 /** A backend's command: forwarded, answered from what Busbar knows, or refused. */
 export function onCommand(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {
@@ -57,7 +43,7 @@ export function onCommand(state: StationState, turn: Turn, backend: BackendLink,
   const asker = askerOf(state, backend);
   const party = { backend: backend.backend, isPrimary: asker.role === 'primary' };
   const { ids } = state.durable;
-  const meant = toStation(ids, party, version, action, bodyIn(text, frame), turn.context.wallMs);
+  const meant = toStation(ids, party, version, action, text, frame, turn.context);
   const decision = decideCommand(asker, version, action, payload, factsOf(state, backend, version, received));
   if (decision.isProtected) notice(turn, 'command_protected', backend.backend);
   remember(state, turn, backend.backend, decision.remember);
@@ -71,7 +57,7 @@ export function onCommand(state: StationState, turn: Turn, backend: BackendLink,
       return serve(state, turn, backend, received, passage, payload);
     case 'forward':
     case 'split': {
-      if (meant.what === 'refuse') return answer(refuse(version, action, meant.reason, payload));
+      if (meant.what === 'refuse') return answer(refuse(version, action, refusals[meant.reason], payload));
       const body = passage.do === 'split' ? passage.payload : null;
       const words =
         body === null ? meant.text : text.slice(0, frame.bodyStart) + body + text.slice(frame.bodyEnd);
@@ -83,9 +69,12 @@ export function onCommand(state: StationState, turn: Turn, backend: BackendLink,
         messageId: nextMessageId(state),
         action,
         isGuaranteed: false,
+        transaction: null,
         text: words,
         idStart: frame.idStart,
         idEnd: frame.idEnd,
+        bodyStart: frame.bodyStart,
+        bodyEnd: frame.bodyEnd + words.length - text.length,
         deadlineMs: turn.context.nowMs + queueDeadlineMs,
         commandClass: classOfCommand(version, action, asker.role),
         command: {
@@ -94,6 +83,7 @@ export function onCommand(state: StationState, turn: Turn, backend: BackendLink,
           timeoutMs: commandTimeoutMs(version, action, turn.context.settings.callTimeoutMs, payload),
           own: passage.do === 'split' ? passage.own : [],
           onceAccepted: decision.rememberOnceAccepted,
+          note: meant.note,
         },
       };
       for (const change of meant.changes) note(state, turn, change);
@@ -120,6 +110,7 @@ export function onOperatorCommand(
   const messageId = nextOwnId(state);
   const idToken = `"${messageId}"`;
   const version = link?.version ?? 'ocpp1.6';
+  const text = `[2,${idToken},${JSON.stringify(action)},${payload}]`;
   const command: WaitingCommand = {
     purpose: 'operator',
     caller: { epoch: 0, idToken: String(requestId) },
@@ -128,9 +119,12 @@ export function onOperatorCommand(
     messageId,
     action,
     isGuaranteed: false,
-    text: `[2,${idToken},${JSON.stringify(action)},${payload}]`,
+    transaction: null,
+    text,
     idStart: 3,
     idEnd: 3 + idToken.length,
+    bodyStart: text.length - 1 - payload.length,
+    bodyEnd: text.length - 1,
     deadlineMs: turn.context.nowMs + queueDeadlineMs,
     commandClass: classOfCommand(version, action, 'operator'),
     command: {
@@ -144,6 +138,7 @@ export function onOperatorCommand(
       ),
       own: [],
       onceAccepted: [],
+      note: null,
     },
   };
   if (link === null) return finishCommand(state, turn, command, 'not_connected');
@@ -158,56 +153,6 @@ export function pumpCommands(state: StationState, turn: Turn, link: StationLink)
   const next = link.lane.shift();
   if (link.lane.length === 0) link.lane = null;
   if (next !== undefined) sendCommand(state, turn, link, next);
-}
-
-/** The station answered a command: what it taught is kept, and the one that asked gets what it may see. */
-export function onCommandReply(
-  state: StationState,
-  turn: Turn,
-  received: Received,
-  call: OpenCall,
-  backend: BackendLink | null,
-): void {
-  const { text, frame } = received;
-  let answer = text;
-  if (frame.kind === 'result') {
-    const asked = readPayload(bodyOf(call));
-    const result = payloadOf(text, frame);
-    learnSettings(state, turn, call.action, asked, readPayload(result));
-    if (call.action === 'SendLocalList') learnList(state, turn, call, asked, readPayload(result));
-    const seen = resultFor(state, turn, call, backend, result);
-    if (seen !== result) answer = text.slice(0, frame.bodyStart) + seen + text.slice(frame.bodyEnd);
-  }
-  finishCommand(state, turn, call, frame.kind === 'result' ? 'result' : 'error', received);
-  if (call.purpose === 'operator') {
-    recordReceived(
-      state,
-      turn,
-      received,
-      'consumed',
-      call.action,
-      Math.round(turn.context.nowMs - call.sentAtMs),
-    );
-    return;
-  }
-  deliverReply(state, turn, received, call, backend?.phase === 'open' ? backend : null, answer);
-}
-
-/** The result as its asker is to see it: its own virtual values, and what Busbar answered for the station. */
-function resultFor(
-  state: StationState,
-  turn: Turn,
-  call: OpenCall,
-  backend: BackendLink | null,
-  result: string,
-): string {
-  const { command } = call;
-  if (backend === null || command === null) return result;
-  if (command.onceAccepted.length > 0)
-    remember(state, turn, backend.backend, confirmedOf(command.onceAccepted, call.action, result));
-  const virtual = virtualOf(state, backend.backend);
-  const seen = overlay(backend.version ?? 'ocpp1.6', call.action, result, virtual);
-  return command.own.length === 0 ? seen : mergeOwn(command.own, seen);
 }
 
 function sendAtOnce(
@@ -242,7 +187,7 @@ function sendCommand(state: StationState, turn: Turn, link: StationLink, command
 }
 
 function openSlot(turn: Turn, link: StationLink, command: WaitingCommand): void {
-  const { purpose, caller, from, messageId, action, text, idStart, idEnd } = command;
+  const { purpose, caller, from, messageId, action, text, idStart, idEnd, bodyStart, bodyEnd } = command;
   const { nowMs } = turn.context;
   link.slot = {
     purpose,
@@ -252,9 +197,12 @@ function openSlot(turn: Turn, link: StationLink, command: WaitingCommand): void 
     sentId: messageId,
     action,
     isGuaranteed: false,
+    transaction: null,
     text,
     idStart,
     idEnd,
+    bodyStart,
+    bodyEnd,
     sentAtMs: nowMs,
     deadlineMs: nowMs + command.command.timeoutMs,
     command: command.command,
@@ -290,20 +238,18 @@ function serve(
   }
 }
 
+/** What a backend is told when its command names something that is not its own. */
+const refusals: Readonly<Record<RefuseReason, RefusalReason>> = {
+  unknown_transaction: 'unknown_transaction',
+  not_yours: 'no_authority',
+  list_not_yours: 'list_not_own',
+  too_many_open: 'queue_full',
+};
+
 /** What a TriggerMessage asks for follows its answer. */
 function triggerFor(state: StationState, turn: Turn, backend: BackendLink, message: string): void {
   const what = message === 'BootNotification' ? 'boot' : message === 'Heartbeat' ? 'heartbeat' : 'statuses';
   onTriggered(backend.priming, viewOf(state, turn, backend), what);
-}
-
-/** The version this backend's list has on the station; 0 where the list there is not its own, so that it sends all of it (H15). */
-function listVersionFor({ durable }: StationState, { backend, version }: BackendLink): Answer {
-  const { owner, versions } = durable.ids.list;
-  const own = owner === backend ? (versions[backend] ?? '0') : '0';
-  return {
-    kind: 'result',
-    payload: version === 'ocpp1.6' ? `{"listVersion":${own}}` : `{"versionNumber":${own}}`,
-  };
 }
 
 /** Records the command and Busbar's own answer to it. */
@@ -322,77 +268,4 @@ function answerBackend(
       ? `[3,${idToken},${answer.payload}]`
       : callErrorText(backend.version ?? 'ocpp1.6', idToken, answer.meaning, answer.description);
   sendOwn(state, turn, backend, text, idToken, answer.kind, action);
-}
-
-function askerOf(state: StationState, { backend }: BackendLink): Asker {
-  const role = roleOf(state, backend);
-  const granted = new Set(
-    state.assignment?.observers.find((observer) => observer.backend === backend)?.commands,
-  );
-  for (const [action, name] of state.assignment?.actions ?? []) if (name === backend) granted.add(action);
-  return { name: backend, role: role ?? 'standby', granted };
-}
-
-function factsOf(
-  state: StationState,
-  { backend }: BackendLink,
-  version: OcppVersion,
-  { text, frame }: Received,
-): ArbiterFacts {
-  const { ids } = state.durable;
-  const body = bodyIn(text, frame);
-  return {
-    transaction: () => whoseTransaction(ids, backend, version, frame.action, body),
-    ownsReservation: () => ownsReservation(ids, backend, body),
-    localList: () => (ids.list.owner === null ? 'unknown' : ids.list.owner === backend ? 'own' : 'other'),
-    keys: state.assignment?.keys ?? [],
-    canRotate: false,
-    isCertificateAuthority: authorityFor(state, 'SignCertificate') === backend,
-    // Which certificate the station needs to trust Busbar is not known, so none may go.
-    isLinkCertificate: () => true,
-  };
-}
-
-function learnSettings(
-  state: StationState,
-  turn: Turn,
-  action: string,
-  asked: Payload,
-  result: Payload,
-): void {
-  const change = learn(state.durable.inventory, action, asked, result);
-  if (change === null) return;
-  recordDurably(state, turn, {
-    type: 'changed',
-    at: turn.context.wallMs,
-    station: state.id,
-    change: { what: 'inventory', change },
-  });
-}
-
-/** A whole list that the station took is its sender's; a part of one only counts its version on. */
-function learnList(
-  state: StationState,
-  turn: Turn,
-  { from }: OpenCall,
-  asked: Payload,
-  result: Payload,
-): void {
-  if (textOf(result.members, 'status') !== 'Accepted' || from === fromOperator) return;
-  const version = integerOf(asked.members, 'listVersion') ?? integerOf(asked.members, 'versionNumber') ?? 0;
-  note(state, turn, { what: 'list', owner: from, version: String(version) });
-}
-
-function remember(state: StationState, turn: Turn, backend: string, values: readonly VirtualValue[]): void {
-  if (values.length === 0) return;
-  recordDurably(state, turn, {
-    type: 'changed',
-    at: turn.context.wallMs,
-    station: state.id,
-    change: { what: 'virtual', backend, values: values.map(({ key, value }) => [key, value] as const) },
-  });
-}
-
-function virtualOf({ durable }: StationState, backend: string): Readonly<Record<string, string>> {
-  return Object.hasOwn(durable.virtual, backend) ? (durable.virtual[backend] ?? {}) : {};
 }

@@ -30,6 +30,7 @@ export function copyToListeners(
   link: StationLink,
   received: Received,
   messageId: string | null,
+  transaction: string | null,
 ): void {
   const { assignment } = state;
   if (assignment === null) return;
@@ -46,7 +47,7 @@ export function copyToListeners(
       mayObserve(turn, listener, kind) &&
       assignment.actions.get(action) !== listener.backend
     )
-      offerCopy(state, turn, listener.backend, received, messageId);
+      offerCopy(state, turn, listener.backend, received, messageId, transaction);
   }
 }
 
@@ -81,6 +82,7 @@ export function offerCopy(
   name: string,
   received: Received,
   messageId: string | null,
+  transaction: string | null,
 ): void {
   const backend = findBackendLink(state, name);
   if (backend === null || backend.phase === 'idle') return;
@@ -96,9 +98,12 @@ export function offerCopy(
     messageId: messageId ?? nextOwnId(state),
     action: frame.action,
     isGuaranteed: messageId !== null,
+    transaction,
     text,
     idStart: frame.idStart,
     idEnd: frame.idEnd,
+    bodyStart: frame.bodyStart,
+    bodyEnd: frame.bodyEnd,
     deadlineMs: Infinity,
   };
   backend.lane ??= new BoundedQueue<WaitingCall>(laneOverrunMax);

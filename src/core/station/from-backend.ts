@@ -9,7 +9,7 @@ import { spend, tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
 import { onCommand } from './commands.ts';
-import { nameTransaction } from './identifiers.ts';
+import { readAnswer, readLate } from './identifiers.ts';
 import { hearFrom } from './liveness.ts';
 import { withClock } from './local-answers.ts';
 import { isForgetful, measureSkew, onOwnReply, onPrimaryVerdict } from './own-calls.ts';
@@ -79,20 +79,17 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   const match = takeReply(backend, received.text, received.frame);
   if (match.what !== 'open') {
     // The name of a transaction is good to know also when its start was given up (H6).
-    if (match.what === 'late') nameTransaction(state, turn, backend, received, backend.expiredId ?? '');
+    if (match.what === 'late') readLate(state, turn, backend, received);
     return recordReceived(state, turn, received, match.what, null);
   }
   const { call } = match;
-  const named =
-    call.action === 'StartTransaction'
-      ? nameTransaction(state, turn, backend, received, call.sentId)
-      : received.text;
   if (isForgetful(state, turn, backend, received, call.action) && call.purpose !== 'boot') {
     // It is told the boot first, and then this call again.
     recordReceived(state, turn, received, 'consumed', call.action);
     if (!isBusbars(call.purpose)) repeat(backend, call);
     return pumpCalls(state, turn, backend);
   }
+  const named = readAnswer(state, turn, backend, received, call);
   if (call.purpose !== 'relay') {
     onOwnReply(state, turn, backend, call, received);
     return pumpCalls(state, turn, backend);

@@ -27,10 +27,11 @@ import {
   takeReply,
   type Placement,
 } from './slot.ts';
-import { copyToListeners, transactionListeners } from './copies.ts';
-import { noteEnded, noteOpened, ownerOfCall, wordsFor } from './identifiers.ts';
+import { copyToListeners } from './copies.ts';
+import { readCall, wordsFor, type Belonging } from './identifiers.ts';
 import { mayTake, pumpCalls } from './backend-lane.ts';
-import { onCommandReply, pumpCommands } from './commands.ts';
+import { onCommandReply } from './command-replies.ts';
+import { pumpCommands } from './commands.ts';
 import { registerPrimary, spreadBoot } from './own-calls.ts';
 import { answerRepeated } from './repeats.ts';
 import { authorityFor, roleOf } from './roles.ts';
@@ -103,21 +104,11 @@ function onCall(state: StationState, turn: Turn, link: StationLink, received: Re
   if (action === 'BootNotification') link.isPresented = true;
   const messageId = isKept ? guaranteedId(state, turn, received) : null;
   if (messageId !== null && answerRepeated(state, turn, link, received, messageId)) return;
-  if (messageId !== null)
-    noteOpened(
-      state,
-      turn,
-      link,
-      received,
-      messageId,
-      authorityFor(state, action),
-      transactionListeners(state, turn),
-    );
+  const belonging = readCall(state, turn, link, received, messageId ?? '');
   if (!answerLocally(state, turn, link, received, messageId))
-    toAuthority(state, turn, link, received, messageId);
+    toAuthority(state, turn, link, received, messageId, belonging);
   if (state.link !== link) return;
-  copyToListeners(state, turn, link, received, messageId);
-  noteEnded(state, turn, link, received);
+  copyToListeners(state, turn, link, received, messageId, belonging.transaction);
   if (action === 'BootNotification') spreadBoot(state, turn);
   // The boot itself goes to the primary whatever else changes; the others follow what it said.
   if (isNews) followRoutes(state, turn);
@@ -136,12 +127,12 @@ function toAuthority(
   link: StationLink,
   received: Received,
   guaranteed: string | null,
+  { owner, transaction }: Belonging,
 ): void {
   const { text, frame } = received;
   const { action } = frame;
   const isKept = guaranteed !== null;
-  const owner = ownerOfCall(state, turn, link, received) ?? authorityFor(state, action);
-  const backend = backendLinkOf(state, owner);
+  const backend = backendLinkOf(state, owner ?? authorityFor(state, action));
   const facts = factsOf(turn, backend.backend);
   const caller = callerOf(link.epoch, text, frame);
   if (facts === null || (backend.phase !== 'open' && backend.phase !== 'dialling' && !isKept)) {
@@ -162,10 +153,17 @@ function toAuthority(
     from: '',
     messageId,
     isGuaranteed: isKept,
+    transaction,
     timeoutMs: facts.callTimeoutMs,
   };
   if (backend.phase === 'open' && isFree(backend) && mayTake(state, turn, backend)) {
-    const words = wordsFor(state, backend, action, text, frame);
+    const words = wordsFor(state, backend, {
+      action,
+      transaction,
+      text,
+      bodyStart: frame.bodyStart,
+      bodyEnd: frame.bodyEnd,
+    });
     if (words !== null) return place(state, turn, backend, received, placement, words);
     recordReceived(state, turn, received, 'answered', action);
     const when = isKept ? 'afterCommit' : 'now';

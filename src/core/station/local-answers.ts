@@ -4,7 +4,7 @@
  * Pure. Only where the route says so (`localAnswers`, `clock`), and never depending on who listens in. The primary gets what was answered for it as a copy,
  * and heartbeats at its own interval.
  */
-import { spanOf } from '../../protocol/splice.ts';
+import { findValue, valueEnd } from '../../protocol/splice.ts';
 import { isoTime } from '../../std/iso-time.ts';
 import { namesTransaction, offerCopy } from './copies.ts';
 import { authorityFor } from './roles.ts';
@@ -29,7 +29,7 @@ export function answerLocally(
   recordReceived(state, turn, received, 'answered', action);
   const when = messageId === null ? 'now' : 'afterCommit';
   sendOwn(state, turn, link, `[3,${idToken},${payload}]`, idToken, 'result', action, when);
-  if (action !== 'Heartbeat') offerCopy(state, turn, authorityFor(state, action), received, messageId);
+  if (action !== 'Heartbeat') offerCopy(state, turn, authorityFor(state, action), received, messageId, null);
   return true;
 }
 
@@ -42,8 +42,7 @@ export function withClock(
 ): string {
   if (state.assignment?.clock !== 'own' || frame.kind !== 'result') return text;
   if (action !== 'Heartbeat' && action !== 'BootNotification') return text;
-  const time = spanOf(text, frame.bodyStart, frame.bodyEnd, ['currentTime']);
-  return time === null
-    ? text
-    : `${text.slice(0, time.start)}"${isoTime(turn.context.wallMs)}"${text.slice(time.end)}`;
+  const at = findValue(text, frame.bodyStart, ['currentTime']);
+  if (at === -1) return text;
+  return `${text.slice(0, at)}"${isoTime(turn.context.wallMs)}"${text.slice(valueEnd(text, at))}`;
 }

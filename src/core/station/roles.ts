@@ -24,7 +24,7 @@ export function roleOf(state: StationState, backend: string): Role | null {
 
 /** It was the primary when a transaction began that is not over: that one is its to finish. */
 function owns({ durable }: StationState, backend: string): boolean {
-  for (const { isOpen, owner } of durable.ids.transactions) if (isOpen && owner === backend) return true;
+  for (const row of durable.ids.transactions) if (row.state === 'open' && row.owner === backend) return true;
   return false;
 }
 
@@ -63,7 +63,7 @@ export function othersOf(state: StationState): string[] {
   const { assignment, durable, backends } = state;
   if (assignment === null) return [];
   const names = new Set(listenersOf(assignment).map(({ backend }) => backend));
-  for (const { isOpen, owner } of durable.ids.transactions) if (isOpen) names.add(owner);
+  for (const row of durable.ids.transactions) if (row.state === 'open') names.add(row.owner);
   for (const { backend } of backends) if (isCalled(state, backend)) names.add(backend);
   names.delete(assignment.primary);
   return [...names];

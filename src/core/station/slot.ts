@@ -32,6 +32,8 @@ export interface Placement {
   readonly from: string;
   readonly messageId: string;
   readonly isGuaranteed: boolean;
+  /** The key of the transaction it is about. */
+  readonly transaction: string | null;
   readonly timeoutMs: number;
 }
 
@@ -54,7 +56,7 @@ export function place(
   words: string = received.text,
 ): void {
   assert(callee.slot === null, 'one call is outstanding per direction and link');
-  const { caller, from, messageId, isGuaranteed, timeoutMs } = placement;
+  const { caller, from, messageId, isGuaranteed, transaction, timeoutMs } = placement;
   const nowMs = turn.context.nowMs;
   const { action } = received.frame;
   const { text, frame } = received;
@@ -66,9 +68,12 @@ export function place(
     sentId: messageId,
     action,
     isGuaranteed,
+    transaction,
     text,
     idStart: frame.idStart,
     idEnd: frame.idEnd,
+    bodyStart: frame.bodyStart,
+    bodyEnd: frame.bodyEnd,
     sentAtMs: nowMs,
     deadlineMs: nowMs + timeoutMs,
     command: null,
@@ -87,9 +92,9 @@ export function enqueue(
   placement: Placement,
 ): boolean {
   callee.lane ??= new BoundedQueue<WaitingCall>(laneOverrunMax);
-  const { caller, from, messageId, isGuaranteed, timeoutMs } = placement;
+  const { caller, from, messageId, isGuaranteed, transaction, timeoutMs } = placement;
   const { text, frame } = received;
-  const { action, idStart, idEnd } = frame;
+  const { action, idStart, idEnd, bodyStart, bodyEnd } = frame;
   const deadlineMs = turn.context.nowMs + timeoutMs;
   const waiting: WaitingCall = {
     purpose: 'relay',
@@ -99,9 +104,12 @@ export function enqueue(
     messageId,
     action,
     isGuaranteed,
+    transaction,
     text,
     idStart,
     idEnd,
+    bodyStart,
+    bodyEnd,
     deadlineMs,
   };
   if (!callee.lane.push(waiting)) return false;
@@ -121,7 +129,21 @@ export function pump(
   const waiting = callee.lane?.shift();
   if (waiting === undefined) return;
   if (callee.lane?.length === 0) callee.lane = null;
-  const { purpose, caller, joined, from, messageId, isGuaranteed, action, text, idStart, idEnd } = waiting;
+  const {
+    purpose,
+    caller,
+    joined,
+    from,
+    messageId,
+    isGuaranteed,
+    transaction,
+    action,
+    text,
+    idStart,
+    idEnd,
+    bodyStart,
+    bodyEnd,
+  } = waiting;
   const nowMs = turn.context.nowMs;
   callee.slot = {
     purpose,
@@ -131,9 +153,12 @@ export function pump(
     sentId: messageId,
     action,
     isGuaranteed,
+    transaction,
     text,
     idStart,
     idEnd,
+    bodyStart,
+    bodyEnd,
     sentAtMs: nowMs,
     deadlineMs: nowMs + timeoutMs,
     command: null,
@@ -145,7 +170,21 @@ export function pump(
 
 /** Puts a call that was sent back at the head of its lane, to be sent once more as the same bytes. */
 export function repeat(callee: BackendLink, call: OpenCall): void {
-  const { purpose, caller, joined, from, sentId, action, isGuaranteed, text, idStart, idEnd } = call;
+  const {
+    purpose,
+    caller,
+    joined,
+    from,
+    sentId,
+    action,
+    isGuaranteed,
+    transaction,
+    text,
+    idStart,
+    idEnd,
+    bodyStart,
+    bodyEnd,
+  } = call;
   assert(purpose === 'relay' || purpose === 'copy', 'what Busbar says of its own accord is made anew');
   const deadlineMs = purpose === 'copy' ? Infinity : call.deadlineMs;
   callee.lane ??= new BoundedQueue<WaitingCall>(laneOverrunMax);
@@ -157,9 +196,12 @@ export function repeat(callee: BackendLink, call: OpenCall): void {
     messageId: sentId,
     action,
     isGuaranteed,
+    transaction,
     text,
     idStart,
     idEnd,
+    bodyStart,
+    bodyEnd,
     deadlineMs,
   });
 }

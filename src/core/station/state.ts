@@ -11,6 +11,7 @@ import type { CommandQueue, Queued } from '../commands/command-queue.ts';
 import { emptyInventory } from '../commands/inventory.ts';
 import type { OwnElement, VirtualValue } from '../commands/settings.ts';
 import { emptyLedger } from '../ids/ledger.ts';
+import type { CommandNote } from '../ids/to-station.ts';
 import { emptyImage } from '../priming/station-image.ts';
 import type { OwnCall, Priming } from '../priming/priming.ts';
 import type { Assignment } from '../routing/table.ts';
@@ -147,6 +148,8 @@ export interface Command {
   readonly own: readonly OwnElement[];
   /** What the asker sees from then on, once the station has accepted. */
   readonly onceAccepted: readonly VirtualValue[];
+  /** What its answer tells of identifiers. */
+  readonly note: CommandNote | null;
 }
 
 /** A command that is over, for people to see. */
@@ -173,10 +176,14 @@ export interface OpenCall {
   readonly sentId: string;
   readonly action: string;
   readonly isGuaranteed: boolean;
-  /** As received, to be sent again where that is right; the id's place in it. */
+  /** The key of the transaction it is about; null where it is about none that is known. */
+  readonly transaction: string | null;
+  /** As received, to be sent again where that is right; the places of id and payload in it. */
   readonly text: string;
   readonly idStart: number;
   readonly idEnd: number;
+  readonly bodyStart: number;
+  readonly bodyEnd: number;
   readonly sentAtMs: number;
   readonly deadlineMs: number;
   /** null for a call to a backend. */
@@ -192,10 +199,14 @@ export interface WaitingCall {
   readonly messageId: string;
   readonly action: string;
   readonly isGuaranteed: boolean;
-  /** As received; the id's place in it. */
+  /** The key of the transaction it is about; null where it is about none that is known. */
+  readonly transaction: string | null;
+  /** As received; the places of id and payload in it. */
   readonly text: string;
   readonly idStart: number;
   readonly idEnd: number;
+  readonly bodyStart: number;
+  readonly bodyEnd: number;
   readonly deadlineMs: number;
 }
 
@@ -225,7 +236,7 @@ export const copiesMax = 256;
 export function createStation(id: StationId, durable: DurableStation | null, idPrefix: string): StationState {
   return {
     id,
-    durable: durableStation(durable ?? {}),
+    durable: durableStation(durable ?? {}, idPrefix),
     idPrefix,
     idCount: 0,
     ownCount: 0,
@@ -254,15 +265,22 @@ export function nextOwnId(state: StationState): string {
   return `${state.idPrefix}.${state.ownCount.toString(36)}`;
 }
 
+/** A number from a random text, so that what Busbar numbers does not begin alike at every station. */
+function numberOf(random: string): number {
+  let number = 7;
+  for (let at = 0; at < random.length; at += 1) number = (number * 31 + random.charCodeAt(at)) % 0x3fff_ffff;
+  return number;
+}
+
 /** What outlives the process, of a station nobody has heard of or of one that an older program saved without all of it. */
-export function durableStation(saved: Partial<DurableStation>): DurableStation {
+export function durableStation(saved: Partial<DurableStation>, random = ''): DurableStation {
   return {
     boot: saved.boot ?? null,
     version: saved.version ?? null,
     lastSeenAt: saved.lastSeenAt ?? null,
     image: saved.image ?? emptyImage(),
     verdicts: saved.verdicts ?? {},
-    ids: saved.ids ?? emptyLedger(),
+    ids: saved.ids ?? emptyLedger(numberOf(random)),
     inventory: saved.inventory ?? emptyInventory(),
     virtual: saved.virtual ?? {},
     answers: saved.answers ?? [],

@@ -13,6 +13,7 @@ import { floodingMaxMs, resumeStation } from './from-station.ts';
 import { pulseAtMs, takePulse } from './liveness.ts';
 import { finishCommand } from './command-outcome.ts';
 import { pumpCommands } from './commands.ts';
+import { noteFailed } from './identifiers.ts';
 import { onOwnReply } from './own-calls.ts';
 import { isWanted, roleOf } from './roles.ts';
 import { laneDepth } from './slot.ts';
@@ -153,6 +154,7 @@ function expireCall(state: StationState, turn: Turn, backend: BackendLink): void
   if (call === null) return;
   backend.slot = null;
   backend.expiredId = call.sentId;
+  noteFailed(state, turn, backend, call);
   if (call.purpose !== 'relay') {
     onOwnReply(state, turn, backend, call, null);
     return pumpCalls(state, turn, backend);

@@ -1,0 +1,81 @@
+/**
+ * Whose is what a command is about?
+ *
+ * Pure. A command names a transaction in its sender's words, or points at a connector, or at the whole station (H18, H32, H34).
+ */
+import { tokenAt } from '../../protocol/splice.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
+import { integerOf, stringOf } from './id-token.ts';
+import type { IdLedger, TransactionRow } from './ledger.ts';
+import { objectById } from './objects.ts';
+import { numberAt, transactionByExt, transactionById } from './transactions.ts';
+
+/** `none`: no transaction that Busbar knows. */
+export type Whose = 'own' | 'other' | 'none';
+
+/** Whose transaction the backend's command is about. `bodyStart`: where its payload starts in the text. */
+export function whoseTransaction(
+  ledger: IdLedger,
+  backend: string,
+  version: OcppVersion,
+  action: string,
+  text: string,
+  bodyStart: number,
+): Whose {
+  if (ledger.transactions.length === 0) return 'none';
+  const token = transactionIn(text, bodyStart);
+  if (token !== null) {
+    const row = rowNamed(ledger, backend, version, token);
+    return row === null ? 'none' : whose([row], backend);
+  }
+  const open = ledger.transactions.filter(({ state }) => state === 'open');
+  if (action === 'Reset') return whose(open, backend);
+  const place = version === 'ocpp1.6' ? numberAt(text, bodyStart, 'connectorId') : evseIn(text, bodyStart);
+  return whose(
+    open.filter(({ connectorId }) => connectorId === place),
+    backend,
+  );
+}
+
+/** Whether the backend made the reservation that its command names. */
+export function ownsReservation(ledger: IdLedger, backend: string, text: string, bodyStart: number): boolean {
+  const token = tokenAt(text, bodyStart, ['reservationId']);
+  const id = token === null ? null : integerOf(token);
+  return id !== null && objectById(ledger, backend, 'reservation', id) !== null;
+}
+
+function rowNamed(
+  ledger: IdLedger,
+  backend: string,
+  version: OcppVersion,
+  token: string,
+): TransactionRow | null {
+  const id = version === 'ocpp1.6' ? integerOf(token) : stringOf(token);
+  if (id === null) return null;
+  return version === 'ocpp1.6' ? transactionById(ledger, backend, id) : transactionByExt(ledger, 'v2', id);
+}
+
+function whose(rows: readonly TransactionRow[], backend: string): Whose {
+  if (rows.length === 0) return 'none';
+  return rows.every(({ owner }) => owner === backend) ? 'own' : 'other';
+}
+
+const transactionPaths = [
+  ['transactionId'],
+  ['csChargingProfiles', 'transactionId'],
+  ['chargingProfile', 'transactionId'],
+] as const;
+
+function transactionIn(text: string, bodyStart: number): string | null {
+  for (const path of transactionPaths) {
+    const token = tokenAt(text, bodyStart, path);
+    if (token !== null) return token;
+  }
+  return null;
+}
+
+function evseIn(text: string, bodyStart: number): number | null {
+  const token = tokenAt(text, bodyStart, ['evseId']) ?? tokenAt(text, bodyStart, ['evse', 'id']);
+  const id = token === null ? null : integerOf(token);
+  return id === null ? null : Number(id);
+}

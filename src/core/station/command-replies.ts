@@ -1,0 +1,108 @@
+/**
+ * The station's answers to commands: what they teach, and what their askers get to see of them.
+ *
+ * Pure.
+ */
+import { payloadOf } from '../../protocol/frame.ts';
+import { learn } from '../commands/inventory.ts';
+import { readPayload, type Payload } from '../commands/payload.ts';
+import { overlay } from '../commands/served-settings.ts';
+import { confirmedOf, mergeOwn, type VirtualValue } from '../commands/settings.ts';
+import { resultToBackend } from '../ids/result-to-backend.ts';
+import { virtualOf } from './command-facts.ts';
+import { bodyOf, finishCommand } from './command-outcome.ts';
+import { note } from './identifiers.ts';
+import { roleOf } from './roles.ts';
+import { deliverReply } from './slot.ts';
+import type { BackendLink, OpenCall, StationState } from './state.ts';
+import { recordDurably, recordReceived, type Received, type Turn } from './turn.ts';
+
+/** The station answered a command: what it taught is kept, and the one that asked gets what it may see. */
+export function onCommandReply(
+  state: StationState,
+  turn: Turn,
+  received: Received,
+  call: OpenCall,
+  backend: BackendLink | null,
+): void {
+  const { frame } = received;
+  if (frame.kind === 'result')
+    learnSettings(
+      state,
+      turn,
+      call.action,
+      readPayload(bodyOf(call)),
+      readPayload(payloadOf(received.text, frame)),
+    );
+  finishCommand(state, turn, call, frame.kind === 'result' ? 'result' : 'error', received);
+  if (call.purpose === 'operator') {
+    const latencyMs = Math.round(turn.context.nowMs - call.sentAtMs);
+    return recordReceived(state, turn, received, 'consumed', call.action, latencyMs);
+  }
+  const answer = backend === null ? received.text : answerFor(state, turn, received, call, backend);
+  deliverReply(state, turn, received, call, backend?.phase === 'open' ? backend : null, answer);
+}
+
+/** The answer as its asker is to see it: its own identifiers, its own virtual values, and what Busbar answered for the station. */
+function answerFor(
+  state: StationState,
+  turn: Turn,
+  { text, frame }: Received,
+  { command, action }: OpenCall,
+  backend: BackendLink,
+): string {
+  if (frame.kind !== 'result' || command === null) return text;
+  const version = backend.version ?? 'ocpp1.6';
+  const party = { backend: backend.backend, isPrimary: roleOf(state, backend.backend) === 'primary' };
+  const own = resultToBackend(
+    state.durable.ids,
+    party,
+    version,
+    action,
+    command.note,
+    text,
+    frame,
+    turn.context,
+  );
+  for (const change of own.changes) note(state, turn, change);
+  const bodyEnd = frame.bodyEnd + own.text.length - text.length;
+  const result = own.text.slice(frame.bodyStart, bodyEnd);
+  if (command.onceAccepted.length > 0)
+    remember(state, turn, backend.backend, confirmedOf(command.onceAccepted, action, result));
+  const overlaid = overlay(version, action, result, virtualOf(state, backend.backend));
+  const seen = command.own.length === 0 ? overlaid : mergeOwn(command.own, overlaid);
+  return seen === result ? own.text : own.text.slice(0, frame.bodyStart) + seen + own.text.slice(bodyEnd);
+}
+
+/** Keeps values that a backend wrote and only it sees. */
+export function remember(
+  state: StationState,
+  turn: Turn,
+  backend: string,
+  values: readonly VirtualValue[],
+): void {
+  if (values.length === 0) return;
+  recordDurably(state, turn, {
+    type: 'changed',
+    at: turn.context.wallMs,
+    station: state.id,
+    change: { what: 'virtual', backend, values: values.map(({ key, value }) => [key, value] as const) },
+  });
+}
+
+function learnSettings(
+  state: StationState,
+  turn: Turn,
+  action: string,
+  asked: Payload,
+  result: Payload,
+): void {
+  const change = learn(state.durable.inventory, action, asked, result);
+  if (change === null) return;
+  recordDurably(state, turn, {
+    type: 'changed',
+    at: turn.context.wallMs,
+    station: state.id,
+    change: { what: 'inventory', change },
+  });
+}

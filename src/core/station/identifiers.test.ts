@@ -1,0 +1,157 @@
+/** One 1.6 transaction at two backends that call it alike, otherwise, or not at all (S2). */
+import { describe, expect, test } from 'vitest';
+import { Bench } from '../../testkit/station-bench.ts';
+import type { Effect } from './events.ts';
+
+const start = (connector: number): string =>
+  `{"connectorId":${connector},"idTag":"T","meterStart":0,"timestamp":"2023-01-01T00:00:0${connector}Z"}`;
+
+/** Tells contents apart, which is all that a digest is for here. */
+function hashOf(text: string): string {
+  let hash = 0;
+  for (let at = 0; at < text.length; at += 1) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) >>> 0;
+  return hash.toString(16).padStart(8, '0').repeat(4);
+}
+
+class Pair extends Bench {
+  constructor() {
+    super({
+      observers: [
+        {
+          backend: 'new',
+          receives: new Set(['transactions', 'meter']),
+          commands: new Set(['RemoteStopTransaction']),
+        },
+      ],
+    });
+    const { routing } = this.context;
+    const backends = new Map(
+      [...routing.backends].map(([name, facts]) => [name, { ...facts, nonBilling: true }]),
+    );
+    this.context.routing = { ...routing, backends };
+    this.context.digest = hashOf;
+    this.connect();
+    this.do({ type: 'backend_opened', backend: 'new', epoch: this.backendEpoch('new') });
+  }
+
+  /** Texts that left for `to` ('' the station), without their ids. */
+  to(to: string, effects: readonly Effect[] = this.last.effects): string[] {
+    return effects.flatMap((effect) =>
+      effect.type === 'send' && (effect.link.side === 'station' ? '' : effect.link.backend) === to
+        ? [effect.text.replace(/^\[(\d),"[^"]*"/, '[$1')]
+        : [],
+    );
+  }
+
+  answer(backend: string, payload: string): void {
+    const slot = this.state.backends.find((link) => link.backend === backend)?.slot;
+    this.fromBackend(`[3,"${slot?.sentId}",${payload}]`, backend);
+  }
+
+  begin(connector: number, atOld: string, atNew: string | null): void {
+    this.fromStation(`[2,"s${connector}","StartTransaction",${start(connector)}]`);
+    this.answer('old', `{"transactionId":${atOld},"idTagInfo":{"status":"Accepted"}}`);
+    if (atNew !== null) this.answer('new', `{"transactionId":${atNew},"idTagInfo":{"status":"Accepted"}}`);
+  }
+}
+
+describe('a 1.6 transaction', () => {
+  test('is the owner’s number to the station, and to each backend what it called it', () => {
+    const pair = new Pair();
+    pair.begin(1, '7', '4711');
+    pair.fromStation('[2,"m","MeterValues",{"connectorId":1,"transactionId":7,"meterValue":[]}]');
+    expect(pair.to('old')).toEqual(['[2,"MeterValues",{"connectorId":1,"transactionId":7,"meterValue":[]}]']);
+    expect(pair.to('new')).toEqual([
+      '[2,"MeterValues",{"connectorId":1,"transactionId":4711,"meterValue":[]}]',
+    ]);
+  });
+
+  test('two that a backend numbers alike stay two to the station', () => {
+    const pair = new Pair();
+    pair.begin(1, '7', '1');
+    pair.begin(2, '7', '1');
+    const told = pair.state.durable.ids.transactions.map(({ ext }) => ext);
+    expect(told[0]).toBe('7');
+    expect(Number(told[1])).toBeGreaterThanOrEqual(0x4000_0000);
+    pair.fromStation(
+      `[2,"x","StopTransaction",{"transactionId":${told[1]},"meterStop":1,"timestamp":"2023-01-01T01:00:00Z"}]`,
+    );
+    expect(pair.to('old')[0]).toContain('"transactionId":7,');
+    expect(pair.to('new')[0]).toContain('"transactionId":1,');
+  });
+
+  test.each(['0', '-1', '9223372036854775807'])(
+    'a backend that calls it %s keeps that, and the station gets a number it can use',
+    (given) => {
+      const pair = new Pair();
+      pair.begin(1, given, '5');
+      const ext = pair.state.durable.ids.transactions[0]?.ext ?? '';
+      expect(Number(ext)).toBeGreaterThanOrEqual(0x4000_0000);
+      pair.fromStation(
+        `[2,"x","StopTransaction",{"transactionId":${ext},"meterStop":1,"timestamp":"2023-01-01T01:00:00Z"}]`,
+      );
+      expect(pair.to('old')[0]).toContain(`"transactionId":${given},`);
+    },
+  );
+
+  test('a backend that never named it gets nothing more of it', () => {
+    const pair = new Pair();
+    pair.begin(1, '7', null);
+    pair.fromBackend(
+      `[4,"${pair.state.backends.find(({ backend }) => backend === 'new')?.slot?.sentId}","InternalError","",{}]`,
+      'new',
+    );
+    pair.fromStation('[2,"m","MeterValues",{"connectorId":1,"transactionId":7,"meterValue":[]}]');
+    expect(pair.to('new')).toEqual([]);
+    expect(pair.to('old')).toHaveLength(1);
+  });
+
+  test('meter values wait behind a start that is not answered yet', () => {
+    const pair = new Pair();
+    pair.begin(1, '7', null);
+    pair.fromStation('[2,"m","MeterValues",{"connectorId":1,"transactionId":7,"meterValue":[]}]');
+    expect(pair.to('new')).toEqual([]);
+    pair.answer('new', '{"transactionId":99,"idTagInfo":{"status":"Accepted"}}');
+    expect(pair.to('new')[0]).toContain('"transactionId":99');
+  });
+
+  test('is stopped by its owner under the owner’s number; another’s stop is refused', () => {
+    const pair = new Pair();
+    pair.begin(1, '7', '4711');
+    expect(
+      pair.to('', pair.fromBackend('[2,"c","RemoteStopTransaction",{"transactionId":4711}]', 'new')),
+    ).toEqual([]);
+    expect(pair.to('new')).toEqual(['[3,{"status":"Rejected"}]']);
+    pair.fromBackend('[2,"d","RemoteStopTransaction",{"transactionId":7}]', 'old');
+    expect(pair.to('')).toEqual(['[2,"RemoteStopTransaction",{"transactionId":7}]']);
+  });
+
+  test('the mapping outlives the process', () => {
+    const pair = new Pair();
+    pair.begin(1, '-1', '4711');
+    const saved = JSON.parse(JSON.stringify(pair.state.durable)) as typeof pair.state.durable;
+    const again = new Pair();
+    Object.assign(again.state.durable, saved);
+    const ext = saved.ids.transactions[0]?.ext;
+    again.fromStation(
+      `[2,"x","StopTransaction",{"transactionId":${ext},"meterStop":1,"timestamp":"2023-01-01T01:00:00Z"}]`,
+    );
+    expect(again.to('old')[0]).toContain('"transactionId":-1,');
+    expect(again.to('new')[0]).toContain('"transactionId":4711,');
+  });
+});
+
+test('requests get a number of Busbar’s own, and their reports go to the one that asked', () => {
+  const pair = new Pair();
+  pair.fromBackend(
+    '[2,"c","GetLog",{"requestId":7,"logType":"DiagnosticsLog","log":{"remoteLocation":"x"}}]',
+    'old',
+  );
+  const sentText = pair.to('')[0] ?? '';
+  const minted = Number(/"requestId":(\d+)/.exec(sentText)?.[1]);
+  expect(minted).not.toBe(7);
+  pair.fromStation(`[3,"${pair.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+  pair.fromStation(`[2,"l","LogStatusNotification",{"status":"Uploaded","requestId":${minted}}]`);
+  expect(pair.to('old')).toEqual(['[2,"LogStatusNotification",{"status":"Uploaded","requestId":7}]']);
+  expect(pair.to('new')).toEqual([]);
+});
