@@ -7,7 +7,7 @@
  */
 import { assert } from '../std/assert.ts';
 
-/** Keys from the outside in; '*' stands for every element of an array. */
+/** Keys from the outside in, such as need no escapes; '*' stands for every element of an array. */
 export type JsonPath = readonly string[];
 
 /** A span to replace; `text` null removes a member, from its key's quote to its value's end, and the comma that goes with it. */
@@ -25,7 +25,14 @@ export type Visit = (memberStart: number, valueStart: number, valueEnd: number) 
  * be written with \u escapes, so a text that has any counts as naming every key.
  */
 export function mayName(text: string, start: number, end: number, key: string): boolean {
-  return isBefore(text.indexOf(key, start), end) || isBefore(text.indexOf('\\u', start), end);
+  return isBefore(text.indexOf(key, start), end) || mayEscape(text, start, end);
+}
+
+/** False when certainly no key in this part of the text is written with escapes. */
+export function mayEscape(text: string, start: number, end: number): boolean {
+  // One character is found much faster than two, and most frames have no backslash.
+  const slash = text.indexOf('\\', start);
+  return isBefore(slash, end) && isBefore(text.indexOf('\\u', slash), end);
 }
 
 /** Where the value under a path of keys (no '*') starts, seen from the value at `start`; -1 when there is none. */
@@ -46,7 +53,9 @@ export function tokenAt(text: string, start: number, path: JsonPath): string | n
 
 /** Visits every value that the path leads to, in the order of the text, repeated keys included. */
 export function eachValue(text: string, start: number, path: JsonPath, visit: Visit): void {
-  walk(text, start, path, 0, visit);
+  const name = path.at(-1);
+  if (name === undefined) return;
+  walk(text, start, path, 0, visit, name === '*' ? text.length : lastNamed(text, start, name));
 }
 
 /** Where the value that starts here ends. */
@@ -103,9 +112,10 @@ function isBefore(at: number, end: number): boolean {
 
 function lastMember(text: string, start: number, key: string): number {
   if (text.charCodeAt(start) !== openBrace) return -1;
+  const until = lastNamed(text, start, key);
   let found = -1;
   let at = skipBlank(text, start + 1);
-  while (text.charCodeAt(at) === quote) {
+  while (at <= until && text.charCodeAt(at) === quote) {
     const keyEnd = stringEnd(text, at);
     const value = afterColon(text, keyEnd);
     if (isKey(text, at, keyEnd, key)) found = value;
@@ -114,21 +124,29 @@ function lastMember(text: string, start: number, key: string): number {
   return found;
 }
 
-function walk(text: string, start: number, path: JsonPath, depth: number, visit: Visit): void {
+/** The last place that may name the key: where a search can end, since what comes after a frame's ids is often long. -1 when there is none. */
+function lastNamed(text: string, start: number, key: string): number {
+  let last = text.indexOf(key, start);
+  if (mayEscape(text, start, text.length)) return text.length;
+  for (let next = last; next !== -1; next = text.indexOf(key, next + 1)) last = next;
+  return last;
+}
+
+function walk(text: string, start: number, path: JsonPath, depth: number, visit: Visit, until: number): void {
   const key = path[depth];
   if (key === undefined) return;
   const isLast = depth === path.length - 1;
   const isEvery = key === '*';
   if (text.charCodeAt(start) !== (isEvery ? openBracket : openBrace)) return;
   let at = skipBlank(text, start + 1);
-  while (isEvery ? !isEnd(text.charCodeAt(at)) : text.charCodeAt(at) === quote) {
+  while (at <= until && (isEvery ? !isEnd(text.charCodeAt(at)) : text.charCodeAt(at) === quote)) {
     const member = at;
     const keyEnd = isEvery ? at : stringEnd(text, at);
     const value = isEvery ? at : afterColon(text, keyEnd);
     const end = valueEnd(text, value);
     if (isEvery || isKey(text, member, keyEnd, key)) {
       if (isLast) visit(member, value, end);
-      else walk(text, value, path, depth + 1, visit);
+      else walk(text, value, path, depth + 1, visit, until);
     }
     at = nextItem(text, end);
   }
@@ -154,13 +172,13 @@ function isKey(text: string, start: number, end: number, key: string): boolean {
 }
 
 function stringEnd(text: string, start: number): number {
-  let at = start;
+  // Most strings of a frame are too short for `indexOf` to pay.
+  let at = start + 1;
   for (;;) {
-    at = text.indexOf('"', at + 1);
-    if (at === -1) return text.length;
-    let slashes = 0;
-    while (text.charCodeAt(at - 1 - slashes) === backslash) slashes += 1;
-    if (slashes % 2 === 0) return at + 1;
+    const code = text.charCodeAt(at);
+    if (code === quote) return at + 1;
+    if (Number.isNaN(code)) return at;
+    at += code === backslash ? 2 : 1;
   }
 }
 

@@ -11,7 +11,7 @@ import type { IdChange } from '../core/ids/change.ts';
 import { emptyLedger, type IdLedger } from '../core/ids/ledger.ts';
 import { commandFailed, resultToBackend } from '../core/ids/result-to-backend.ts';
 import { callFailed, resultToStation, startWithheld, type IdFault } from '../core/ids/result-to-station.ts';
-import { toBackend, type WithholdReason } from '../core/ids/to-backend.ts';
+import { toBackend } from '../core/ids/to-backend.ts';
 import { toStation, type CommandNote, type RefuseReason } from '../core/ids/to-station.ts';
 
 /** A call of the station that has arrived. */
@@ -54,7 +54,7 @@ export class IdsBench {
   }
 
   /** What this backend gets of a call: the payload, or why it gets nothing. */
-  sent(backend: string, { action, text, frame, arrival }: BenchCall): string | WithholdReason {
+  sent(backend: string, { action, text, frame, arrival }: BenchCall): string {
     const receiver = { backend, isPrimary: backend === this.attendance.primary };
     const call = { version: this.version, action, transaction: arrival.transaction };
     const sent = toBackend(this.ledger, receiver, call, text, frame);

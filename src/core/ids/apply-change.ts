@@ -8,6 +8,7 @@ import { unreachable } from '../../std/assert.ts';
 import type { IdChange } from './change.ts';
 import {
   closedRequestMs,
+  dayMs,
   endedObjectMs,
   endedTransactionsMax,
   integerMax,
@@ -16,7 +17,7 @@ import {
   openTransactionsMax,
   requestsMax,
   staleRequestMs,
-  usedNumberMs,
+  usedNumberDays,
   usedNumbersMax,
   type IdLedger,
   type ObjectRow,
@@ -182,14 +183,11 @@ function keepTransactions(ledger: IdLedger, nowMs: number): void {
     const [row] = ledger.transactions.splice(at, 1);
     ended -= 1;
     if (row?.family === 'v16' && row.ext !== null)
-      ledger.used.push({ ext: row.ext, atMs: row.endedAtMs ?? nowMs });
+      ledger.used.push([row.ext, Math.floor((row.endedAtMs ?? nowMs) / dayMs)]);
   }
-  while (ledger.used.length > usedNumbersMax || isOver(ledger.used[0]?.atMs, usedNumberMs, nowMs))
+  const forgotten = Math.floor(nowMs / dayMs) - usedNumberDays;
+  while (ledger.used.length > usedNumbersMax || (ledger.used[0]?.[1] ?? nowMs) < forgotten)
     ledger.used.shift();
-}
-
-function isOver(sinceMs: number | undefined, afterMs: number, nowMs: number): boolean {
-  return sinceMs !== undefined && nowMs - sinceMs >= afterMs;
 }
 
 function oldestEnded(rows: readonly TransactionRow[]): number {

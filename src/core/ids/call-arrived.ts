@@ -17,7 +17,7 @@ import { requestByMinted, remoteStartFor } from './requests.ts';
 import type { BodySpan } from './rewrite.ts';
 import { hasPlainNumber } from './plain-number.ts';
 import {
-  isOver,
+  hasNoRowAnyMore,
   isPositiveInt32,
   numberAt,
   rowOfMeterValues,
@@ -185,7 +185,7 @@ function adopted(
   wallMs: number,
   then: readonly IdChange[],
 ): Arrival {
-  if (isOver(ledger, ext) || transactionToDisplace(ledger, connectorId) === 'full') return nobodys;
+  if (hasNoRowAnyMore(ledger, ext) || transactionToDisplace(ledger, connectorId) === 'full') return nobodys;
   const opened: IdChange = {
     type: 'transaction_opened',
     key,
@@ -220,8 +220,7 @@ function eventArrived(
   const isStart = eventType === '"Started"';
   const asked = remoteStartIn(ledger, text, span);
   const owner = known?.owner ?? (isStart ? ownerFor(attendance, asked) : attendance.primary);
-  const evse = tokenAt(text, span.bodyStart, ['evse', 'id']);
-  const connectorId = evse === null ? null : Number(integerOf(evse) ?? Number.NaN);
+  const connectorId = known === null ? evseOf(text, span) : known.connectorId;
   if (asked?.state === 'open') changes.push({ type: 'request_closed', minted: asked.minted, atMs: wallMs });
   const row = known?.key ?? key;
   const isKept = known !== null || transactionToDisplace(ledger, connectorId) !== 'full';
@@ -232,7 +231,7 @@ function eventArrived(
       family: 'v2',
       ext: kept(ext),
       owner,
-      connectorId: Number.isNaN(connectorId) ? null : connectorId,
+      connectorId,
       idTag: null,
       meterStart: null,
       startedAt: null,
@@ -246,6 +245,12 @@ function eventArrived(
     changes.push({ type: 'transaction_ended', key: row, stopKey: null, atMs: wallMs });
   useReservation(ledger, text, span, wallMs, changes);
   return { owner, transaction: isKept ? row : null, issuer: asked?.backend ?? null, changes };
+}
+
+function evseOf(text: string, span: BodySpan): number | null {
+  const token = tokenAt(text, span.bodyStart, ['evse', 'id']);
+  const integer = token === null ? null : integerOf(token);
+  return integer === null ? null : Number(integer);
 }
 
 /** The other calls: whose they are follows from what they are about. */

@@ -17,6 +17,8 @@ export type IdUse = 'subject' | 'optional' | 'view' | 'write' | 'refer';
 
 export interface IdField {
   readonly path: JsonPath;
+  /** The innermost key of the path. */
+  readonly name: string;
   readonly kind: IdKind;
   readonly use: IdUse;
 }
@@ -31,7 +33,8 @@ export interface FieldTable {
 
 /** One field, its path written with dots. */
 export function field(path: string, kind: IdKind, use: IdUse): IdField {
-  return { path: path.split('.'), kind, use };
+  const keys = path.split('.');
+  return { path: keys, name: keys.findLast((key) => key !== '*') ?? '', kind, use };
 }
 
 /** By action. */

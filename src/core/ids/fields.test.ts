@@ -44,6 +44,17 @@ const pathsElsewhere: readonly (readonly [action: RegExp, path: RegExp, why: str
   [/SignCertificate|CertificateSigned/, /requestId$/, 'given out by the station: the same for every backend'],
 ];
 
+/** The identifiers in an action's request or response, in any of these versions. */
+function idPathsOf(versions: readonly string[], suffix: string, action: string): string[] {
+  return versions.flatMap((version) =>
+    fileNames(version)
+      .filter((name) => name === `${action}${suffix}.json`)
+      .flatMap((name) =>
+        idPaths(JSON.parse(readFileSync(`schemas/ocpp/${version}/${name}`, 'utf8')) as Schema),
+      ),
+  );
+}
+
 function fileNames(version: string): string[] {
   return readdirSync(`schemas/ocpp/${version}`).filter((name) => name.endsWith('.json'));
 }
@@ -108,14 +119,6 @@ test.each([
 );
 
 test('every line of the tables is in a schema: no typing error hides in them', () => {
-  const paths = (versions: readonly string[], suffix: string, action: string): string[] =>
-    versions.flatMap((version) =>
-      fileNames(version)
-        .filter((name) => name === `${action}${suffix}.json`)
-        .flatMap((name) =>
-          idPaths(JSON.parse(readFileSync(`schemas/ocpp/${version}/${name}`, 'utf8')) as Schema),
-        ),
-    );
   const wrong: string[] = [];
   for (const [table, versions] of [
     [fieldsV16, ['1.6']],
@@ -123,7 +126,7 @@ test('every line of the tables is in a schema: no typing error hides in them', (
   ] as const) {
     for (const [part, lines] of Object.entries(table) as [keyof FieldTable, FieldTable['stationCalls']][]) {
       for (const [action, fields] of lines) {
-        const known = paths(versions, part.endsWith('Results') ? 'Response' : 'Request', action);
+        const known = idPathsOf(versions, part.endsWith('Results') ? 'Response' : 'Request', action);
         for (const { path } of fields)
           if (!known.includes(path.join('.'))) wrong.push(`${action} ${path.join('.')}`);
       }

@@ -13,7 +13,7 @@ export const endedTransactionsMax = 16;
 /** Numbers of 1.6 transactions that ended and are not given out again; beyond it the oldest becomes free before its time. */
 export const usedNumbersMax = 128;
 /** How long the number of an ended 1.6 transaction is not given out again. */
-export const usedNumberMs = 90 * 86_400_000;
+export const usedNumberDays = 90;
 /** Requests that wait for reports or for the start they asked for; beyond it those that ended or are stale go, and then no more are taken. */
 export const requestsMax = 64;
 /** How long a request is kept after its last part. */
@@ -62,11 +62,10 @@ export interface TransactionRow {
   stopKey: string | null;
 }
 
-/** A number of a 1.6 transaction that is over and has no row any more. */
-export interface UsedNumber {
-  readonly ext: string;
-  readonly atMs: number;
-}
+/** A number of a 1.6 transaction that is over and has no row any more, and the day it ended (days since 1970): short, since there are many. */
+export type UsedNumber = readonly [ext: string, day: number];
+
+export const dayMs = 86_400_000;
 
 /** A command whose consequences come later and name it. */
 export interface RequestRow {

@@ -250,6 +250,11 @@ const v2Event = fc.oneof(
 
 type V2Event = typeof v2Event extends fc.Arbitrary<infer Event> ? Event : never;
 
+/** Profiles as the station lists them. */
+function list(ids: readonly number[]): string {
+  return ids.map((ext) => `{"id":${ext}, "v":1.0}`).join(' ,');
+}
+
 class V2Model {
   readonly bench = new IdsBench('ocpp2.0.1');
   /** What lies in the station, by the station's number. */
@@ -332,7 +337,6 @@ class V2Model {
     const minted = (JSON.parse(sent.payload) as { requestId: number }).requestId;
     // One more that the station has by itself, as from a local controller.
     const exts = [...this.profiles.keys(), 99];
-    const list = (ids: readonly number[]): string => ids.map((ext) => `{"id":${ext}, "v":1.0}`).join(' ,');
     const call = this.bench.call(
       'ReportChargingProfiles',
       `{"requestId":${minted},"chargingProfile":[${list(exts)}]}`,

@@ -19,6 +19,14 @@ function write(
 
 const profile = (id: number | string): string => `{"evseId":1,"chargingProfile":{"id":${id},"stackLevel":0}}`;
 
+function control(id: string): string {
+  return `{"controlId":${JSON.stringify(id)},"isDefault":false}`;
+}
+
+function started(more: string): string {
+  return `{"eventType":"Started","transactionInfo":{"transactionId":"t"}${more}}`;
+}
+
 describe('a number that a backend gives to something it writes', () => {
   test('stays as it is while only one backend has written it', () => {
     const bench = new IdsBench('ocpp2.0.1');
@@ -65,7 +73,6 @@ describe('a number that a backend gives to something it writes', () => {
 
   test('of a tariff or a DER control is a string', () => {
     const bench = new IdsBench('ocpp2.1');
-    const control = (id: string): string => `{"controlId":${JSON.stringify(id)},"isDefault":false}`;
     write(bench, 'a', 'SetDERControl', control('q"1'));
     const sent = write(bench, 'b', 'SetDERControl', control('q"1'));
     expect(sent).toBe(control(`busbar-${mintedFrom.toString(36)}`));
@@ -129,11 +136,9 @@ describe('a reservation', () => {
     const bench = new IdsBench('ocpp2.0.1');
     write(bench, 'a', 'ReserveNow', '{"id":3}');
     write(bench, 'b', 'ReserveNow', '{"id":3}');
-    const event = (more: string): string =>
-      `{"eventType":"Started","transactionInfo":{"transactionId":"t"}${more}}`;
-    const started = bench.call('TransactionEvent', event(`,"reservationId":${minted}`));
-    expect(bench.sent('b', started)).toBe(event(',"reservationId":3'));
-    expect(bench.sent('a', started)).toBe(event(''));
+    const call = bench.call('TransactionEvent', started(`,"reservationId":${minted}`));
+    expect(bench.sent('b', call)).toBe(started(',"reservationId":3'));
+    expect(bench.sent('a', call)).toBe(started(''));
     const update = bench.call(
       'ReservationStatusUpdate',
       '{"reservationId":3,"reservationUpdateStatus":"Expired"}',

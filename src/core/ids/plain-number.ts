@@ -3,6 +3,7 @@
  *
  * Pure. It reads no member and builds nothing.
  */
+import { mayEscape } from '../../protocol/splice.ts';
 import type { BodySpan } from './rewrite.ts';
 
 const name = '"transactionId":';
@@ -14,5 +15,5 @@ export function hasPlainNumber(text: string, { bodyStart, bodyEnd }: BodySpan): 
   const after = named + name.length;
   const code = text.charCodeAt(text.charCodeAt(after) === 0x20 ? after + 1 : after);
   if (code < 0x31 || code > 0x39) return false;
-  return text.indexOf('transactionId', after) === -1 && text.indexOf('\\u', bodyStart) === -1;
+  return text.indexOf('transactionId', after) === -1 && !mayEscape(text, bodyStart, bodyEnd);
 }

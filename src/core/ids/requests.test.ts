@@ -15,6 +15,14 @@ function ask(
   return { minted: requestId ?? remoteStartId ?? 0, command: sent.command };
 }
 
+function event(type: string, more: string): string {
+  return `{"eventType":"${type}","seqNo":0,"transactionInfo":{"transactionId":"t1"${more}}}`;
+}
+
+function start(idTag: string, meterStart: number): string {
+  return `{"connectorId":1,"idTag":"${idTag}","meterStart":${meterStart},"timestamp":"2026-01-01T00:00:00Z"}`;
+}
+
 describe('a request', () => {
   test('gets a number of its own at the station, and its reports go to who asked, with that backend’s', () => {
     const bench = new IdsBench('ocpp2.0.1');
@@ -126,9 +134,6 @@ describe('a request', () => {
 });
 
 describe('a remote start', () => {
-  const event = (type: string, more: string): string =>
-    `{"eventType":"${type}","seqNo":0,"transactionInfo":{"transactionId":"t1"${more}}}`;
-
   test('makes the transaction that of the one who asked, who alone gets the number (H33)', () => {
     const bench = new IdsBench('ocpp2.0.1');
     const { minted } = ask(bench, 'b', 'RequestStartTransaction', '{"remoteStartId":3,"idToken":{}}');
@@ -151,8 +156,6 @@ describe('a remote start', () => {
   });
 
   test('of 1.6 is known again by driver and connector, within the connection timeout (H33)', () => {
-    const start = (idTag: string, meterStart: number): string =>
-      `{"connectorId":1,"idTag":"${idTag}","meterStart":${meterStart},"timestamp":"2026-01-01T00:00:00Z"}`;
     const bench = new IdsBench('ocpp1.6');
     bench.command('b', 'RemoteStartTransaction', '{"connectorId":1,"idTag":"X"}');
     expect(bench.call('StartTransaction', start('Y', 0)).arrival.owner).toBe('a');

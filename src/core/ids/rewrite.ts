@@ -5,7 +5,7 @@
  */
 import { assert } from '../../std/assert.ts';
 import type { Frame } from '../../protocol/frame.ts';
-import { eachValue, mayName, splice, type Edit } from '../../protocol/splice.ts';
+import { eachValue, mayEscape, splice, type Edit } from '../../protocol/splice.ts';
 import type { IdField } from './field.ts';
 
 /** Where the payload stands in the text; a decoded frame is one. */
@@ -27,8 +27,13 @@ export function rewrite<Reason extends string>(
 ): string | { readonly stop: Reason } {
   const edits: Edit[] = [];
   let stopped: { readonly stop: Reason } | null = null;
+  const { bodyStart, bodyEnd } = span;
+  const isEscaped = mayEscape(text, bodyStart, bodyEnd);
   for (const field of fields) {
-    if (!mayName(text, span.bodyStart, span.bodyEnd, nameOf(field))) continue;
+    if (!isEscaped) {
+      const named = text.indexOf(field.name, bodyStart);
+      if (named === -1 || named >= bodyEnd) continue;
+    }
     eachValue(text, span.bodyStart, field.path, (memberStart, start, end) => {
       const token = text.slice(start, end);
       const verdict = judge(field, token);
@@ -39,10 +44,12 @@ export function rewrite<Reason extends string>(
     });
   }
   if (stopped !== null) return stopped;
-  return splice(
-    text,
-    edits.sort((a, b) => a.start - b.start),
-  );
+  return edits.length === 0
+    ? text
+    : splice(
+        text,
+        edits.sort((a, b) => a.start - b.start),
+      );
 }
 
 /** The same for a judge who stops nothing. */
@@ -55,10 +62,4 @@ export function rewriteAll(
   const rewritten = rewrite(text, span, fields, judge);
   assert(typeof rewritten === 'string', 'a judge who stops nothing leaves a text');
   return rewritten;
-}
-
-/** The innermost key of its path. */
-function nameOf({ path }: IdField): string {
-  const last = path.at(-1) ?? '';
-  return last === '*' ? (path.at(-2) ?? '') : last;
 }

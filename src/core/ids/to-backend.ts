@@ -14,7 +14,7 @@ import { isMintedRequest } from './minted.ts';
 import { hasPlainNumber } from './plain-number.ts';
 import { requestByMinted } from './requests.ts';
 import { rewrite, type BodySpan, type Verdict } from './rewrite.ts';
-import { isAnothersId, transactionByExt, transactionByKey, isOver } from './transactions.ts';
+import { isAnothersId, transactionByExt, transactionByKey, hasNoRowAnyMore } from './transactions.ts';
 
 /** A call or SEND of the station on its way to a backend. */
 export interface SentCall {
@@ -59,8 +59,17 @@ export function toBackend(
   // A start that is not kept (the bound on open transactions) is its owner's alone: nobody else could be given the rest.
   if (isV16 && row === null && call.action === 'StartTransaction' && !receiver.isPrimary) return notShown;
   if (fields === undefined) return text;
-  return rewrite(text, span, fields, (field, token) => judge(ledger, receiver, row, isV16, field, token));
+  // What it calls a 2.x transaction was looked up when it arrived: those who were shown it may read it.
+  const rest = row !== null && !isV16 ? (withoutSubject.get(fields) ?? fields) : fields;
+  return rewrite(text, span, rest, (field, token) => judge(ledger, receiver, row, isV16, field, token));
 }
+
+/** The fields of 2.x messages that name their transaction first, without that. */
+const withoutSubject: ReadonlyMap<readonly IdField[], readonly IdField[]> = new Map(
+  [...fieldsOf('ocpp2.1').stationCalls.values()]
+    .filter(([first]) => first?.kind === 'transaction' && first.use === 'subject')
+    .map((fields) => [fields, fields.slice(1)]),
+);
 
 const notShown: Withheld = { stop: 'not_shown' };
 const notRequested: Withheld = { stop: 'not_requested' };
@@ -115,7 +124,7 @@ function numberFor(
   const row = resolved ?? (ext === null ? null : transactionByExt(ledger, 'v16', ext));
   if (row === null) {
     if (!isPrimary) return notShown;
-    const isOthers = ext !== null && (isAnothersId(ledger, backend, ext) || isOver(ledger, ext));
+    const isOthers = ext !== null && (isAnothersId(ledger, backend, ext) || hasNoRowAnyMore(ledger, ext));
     return isOthers && ledger.plainFor !== backend ? unknownNumber : 'keep';
   }
   const id = Object.hasOwn(row.ids, backend) ? row.ids[backend] : undefined;

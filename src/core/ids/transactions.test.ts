@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { IdsBench, type BenchCall } from '../../testkit/ids-bench.ts';
-import { endedTransactionsMax, mintedFrom, openTransactionsMax, usedNumberMs } from './ledger.ts';
+import { dayMs, endedTransactionsMax, mintedFrom, openTransactionsMax, usedNumberDays } from './ledger.ts';
 
 interface Start {
   readonly connectorId?: number;
@@ -12,6 +12,10 @@ interface Start {
 function start(bench: IdsBench, facts: Start = {}): BenchCall {
   const { connectorId = 1, idTag = 'T', meterStart = 0, timestamp = '2026-01-01T00:00:00Z' } = facts;
   return bench.call('StartTransaction', JSON.stringify({ connectorId, idTag, meterStart, timestamp }));
+}
+
+function profile(id: number): string {
+  return `{"connectorId":1,"csChargingProfiles":{"chargingProfileId":3,"transactionId":${id}}}`;
 }
 
 /** A start that the owner has answered, and the number the station got for it. */
@@ -85,7 +89,7 @@ describe('the number a 1.6 station gets for its transaction', () => {
     }
     expect(bench.ledger.used).toHaveLength(1);
     expect(started(bench, '7', { meterStart: 5_000 })).toBe(String(mintedFrom));
-    bench.wallMs += usedNumberMs;
+    bench.wallMs += (usedNumberDays + 1) * dayMs;
     expect(started(bench, '7', { meterStart: 6_000 })).toBe('7');
   });
 
@@ -251,8 +255,6 @@ describe('a backend’s command about a 1.6 transaction', () => {
     expect(bench.command('b', 'RemoteStopTransaction', '{"transactionId": 1}')).toMatchObject({
       payload: '{"transactionId": 7}',
     });
-    const profile = (id: number): string =>
-      `{"connectorId":1,"csChargingProfiles":{"chargingProfileId":3,"transactionId":${id}}}`;
     expect(bench.command('b', 'SetChargingProfile', profile(1))).toMatchObject({ payload: profile(7) });
   });
 

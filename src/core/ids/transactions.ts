@@ -9,9 +9,10 @@ import { findValue, tokenAt, valueEnd } from '../../protocol/splice.ts';
 import { integerOf, stringOf } from './id-token.ts';
 import { isMintedNumber } from './minted.ts';
 import {
+  dayMs,
   integerMax,
   mintedFrom,
-  usedNumberMs,
+  usedNumberDays,
   type IdFamily,
   type IdLedger,
   type TransactionRow,
@@ -42,8 +43,8 @@ export function isAnothersId(ledger: IdLedger, backend: string, id: string): boo
 }
 
 /** True when the number was one of a transaction that is over and has no row any more. */
-export function isOver(ledger: IdLedger, ext: string): boolean {
-  return ledger.used.some((used) => used.ext === ext) || isMintedNumber(ledger, ext);
+export function hasNoRowAnyMore(ledger: IdLedger, ext: string): boolean {
+  return ledger.used.some(([used]) => used === ext) || isMintedNumber(ledger, ext);
 }
 
 /** What the station is to call a 1.6 transaction of which the owner says `id` (the text of an integer, or `none`). */
@@ -113,7 +114,7 @@ export function numberAt(text: string, bodyStart: number, key: string): number |
 function isFree(ledger: IdLedger, ext: string, nowMs: number): boolean {
   return (
     !ledger.transactions.some((row) => row.ext === ext && row.family === 'v16') &&
-    !ledger.used.some((used) => used.ext === ext && nowMs - used.atMs < usedNumberMs)
+    !ledger.used.some(([used, day]) => used === ext && Math.floor(nowMs / dayMs) - day <= usedNumberDays)
   );
 }
 
