@@ -38,6 +38,13 @@ module.exports = {
       from: { path: '^src/adapters/([^/]+)/' },
       to: { path: '^src/adapters/', pathNot: '^src/adapters/$1/' },
     },
+    {
+      // What ships speaks WebSocket by adapters/websocket; `ws` is the peer it is held against (ADR 0010).
+      name: 'only-the-testkit-imports-ws',
+      severity: 'error',
+      from: { path: '^src/(?!testkit/)', pathNot: '\\.test\\.ts$' },
+      to: { path: 'node_modules/(@types/)?ws/' },
+    },
     only(
       'api-imports-control',
       '^src/api/',

@@ -11,8 +11,8 @@ import { createMemoryDisk, openMemoryJournal } from '../adapters/memory/journal-
 import { createMetricsPage } from '../adapters/prometheus/metrics.ts';
 import { createSqliteAudit } from '../adapters/sqlite/audit-log.ts';
 import { openSqliteJournal } from '../adapters/sqlite/journal-store.ts';
-import { createDialer, type WsDialer } from '../adapters/ws/dialer.ts';
-import { listen } from '../adapters/ws/listener.ts';
+import { createDialer, type WebSocketDialer } from '../adapters/websocket/dialer.ts';
+import { listen } from '../adapters/websocket/listener.ts';
 import { startApi, type Api, type ApiOptions } from '../api/api.ts';
 import type { ReloadMade } from '../api/config-routes.ts';
 import type { ConfigurationProblem } from '../control/configuration/problem.ts';
@@ -107,7 +107,7 @@ interface Plane {
   readonly feed: JournalFeed;
   readonly journal: Journal;
   readonly traffic: TrafficMetrics;
-  readonly dialer: WsDialer;
+  readonly dialer: WebSocketDialer;
   readonly pacer: DialPacer;
   readonly gateway: Gateway;
   readonly gatekeeper: Gatekeeper;

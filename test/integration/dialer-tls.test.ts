@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { createDialer } from '../../src/adapters/ws/dialer.ts';
+import { createDialer } from '../../src/adapters/websocket/dialer.ts';
 import type { DialOutcome } from '../../src/ports/dialer.ts';
 import type { BackendSettings } from '../../src/ports/settings.ts';
 import { Secret } from '../../src/std/secret.ts';

@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { createDialer, type WsDialer } from '../../src/adapters/ws/dialer.ts';
+import { createDialer, type WebSocketDialer } from '../../src/adapters/websocket/dialer.ts';
 import type { DialFault } from '../../src/core/station/events.ts';
 import type { DialOutcome, DialRequest } from '../../src/ports/dialer.ts';
 import type { Link } from '../../src/ports/link.ts';
@@ -95,13 +95,13 @@ const attemptOutcome: DialOutcome<Attempt> = {
   },
 };
 
-function dialerWith(limits: Partial<LinkLimits> = {}): WsDialer {
+function dialerWith(limits: Partial<LinkLimits> = {}): WebSocketDialer {
   const dialer = createDialer({ ...testLimits, ...limits });
   closers.push(() => dialer.close());
   return dialer;
 }
 
-function start(dialer: WsDialer, request: DialRequest): { attempt: Attempt; abandon: () => void } {
+function start(dialer: WebSocketDialer, request: DialRequest): { attempt: Attempt; abandon: () => void } {
   const attempt: Attempt = { link: null, refused: null, story: newStory(), calls: 0 };
   const attemptHandler = {
     onText: (owner: Attempt, text: string) => storyHandler.onText(owner.story, text),

@@ -1,7 +1,7 @@
 /** What the tests of listener and dialer share: settings, a door and a handler that remember, and waits with a deadline. */
 import { connect, type Socket } from 'node:net';
 import { WebSocket, type ClientOptions } from 'ws';
-import { listen } from '../../src/adapters/ws/listener.ts';
+import { listen } from '../../src/adapters/websocket/listener.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Link, LinkHandler } from '../../src/ports/link.ts';
 import type { Arrival, Door, DoorRefusal, Gatekeeper, Listener } from '../../src/ports/listener.ts';

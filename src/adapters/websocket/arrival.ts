@@ -6,21 +6,22 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { WebSocket, WebSocketServer } from 'ws';
 import type { Link, LinkHandler } from '../../ports/link.ts';
 import type { Arrival } from '../../ports/listener.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { Secret } from '../../std/secret.ts';
-import type { LinkYard } from './link.ts';
+import { acceptKeyOf } from './accept-key.ts';
+import type { ReaderBounds } from './frame-reader.ts';
+import type { LinkYard } from './link-yard.ts';
 import { refuseUpgrade, retryAfter } from './refuse.ts';
 
-/** What arrivals share: the maker of WebSockets, where links live, and which arrivals still wait. */
+/** What arrivals share: the bounds of what stations send, where links live, and which arrivals still wait. */
 export interface Doorstep {
-  webSockets: WebSocketServer;
+  readerBounds: ReaderBounds;
   readonly yard: LinkYard;
   /** Oldest first. */
-  readonly waiting: Set<WsArrival>;
+  readonly waiting: Set<UpgradeArrival>;
 }
 
 export interface ArrivalFacts {
@@ -35,9 +36,9 @@ export interface ArrivalFacts {
 const earlyBytesMax = 65_536;
 
 const arrivalKey = Symbol('arrival');
-type Awaiting = Socket & { [arrivalKey]?: WsArrival | undefined };
+type Awaiting = Socket & { [arrivalKey]?: UpgradeArrival | undefined };
 
-export class WsArrival implements Arrival {
+export class UpgradeArrival implements Arrival {
   readonly station: StationId;
   readonly offered: readonly string[];
   readonly peer: string;
@@ -79,18 +80,19 @@ export class WsArrival implements Arrival {
   accept<Owner>(version: OcppVersion, handler: LinkHandler<Owner>, owner: Owner): Link | null {
     if (this.#isAnswered) return null;
     this.#leaveDoorstep();
-    this.#socket.pause();
-    // The one answer is decided: `ws` sees the chosen subprotocol alone and cannot choose another.
-    if (this.offered.includes(version)) this.#request.headers['sec-websocket-protocol'] = version;
-    else delete this.#request.headers['sec-websocket-protocol'];
-    let opened: WebSocket | null = null;
+    const socket = this.#socket;
+    if (!socket.readable || !socket.writable) {
+      socket.destroy();
+      return null;
+    }
+    socket.pause();
     const head = Buffer.concat(this.#early);
-    this.#doorstep.webSockets.handleUpgrade(this.#request, this.#socket, head, (webSocket) => {
-      opened = webSocket;
-    });
-    if (opened === null) return null;
-    const link = this.#doorstep.yard.add(opened, this.#socket, handler, owner);
-    this.#socket.resume();
+    if (head.length > 0) socket.unshift(head);
+    socket.write(this.#switchingProtocols(version), 'latin1');
+    const { yard, readerBounds } = this.#doorstep;
+    const link = yard.add(socket, 'server', readerBounds, handler, owner);
+    link.listen();
+    socket.resume();
     return link;
   }
 
@@ -119,6 +121,13 @@ export class WsArrival implements Arrival {
     this.#early.push(chunk);
     this.#earlyBytes += chunk.length;
     if (this.#earlyBytes > earlyBytesMax) this.#socket.pause();
+  }
+
+  /** RFC 6455 §4.2.2. No extension is agreed on, whatever was offered. */
+  #switchingProtocols(version: OcppVersion): string {
+    const accept = acceptKeyOf(this.#request.headers['sec-websocket-key'] ?? '');
+    const subprotocol = this.offered.includes(version) ? `Sec-WebSocket-Protocol: ${version}\r\n` : '';
+    return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n${subprotocol}\r\n`;
   }
 
   #leaveDoorstep(): void {

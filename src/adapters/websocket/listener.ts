@@ -20,16 +20,16 @@ import {
 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { WebSocketServer, type ServerOptions as WebSocketServerOptions } from 'ws';
 import type { Door, DoorRefusal, Gatekeeper, Listener, ListenerFault } from '../../ports/listener.ts';
 import type { Log } from '../../ports/log.ts';
 import type { LinkLimits, ListenerSettings } from '../../ports/settings.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import { listenFaultText } from '../../std/listen-fault.ts';
 import { fail, ok, type Result } from '../../std/result.ts';
-import { WsArrival, type Doorstep } from './arrival.ts';
+import { UpgradeArrival, type Doorstep } from './arrival.ts';
+import type { ReaderBounds } from './frame-reader.ts';
 import { HandshakeGate } from './handshake-gate.ts';
-import { bufferedChunksMax, LinkYard } from './link.ts';
+import { LinkYard, chunksMaxFor } from './link-yard.ts';
 import { refuseUpgrade, retryAfter } from './refuse.ts';
 import { peerCertificateOf, serverTlsOptions } from './server-tls.ts';
 import { readUpgradeRequest } from './upgrade-request.ts';
@@ -80,7 +80,7 @@ class Doorway implements Listener {
       onCut: (peer, why) => this.#door.onRefused(why, 0, plainAddress(peer), null),
     });
     this.#doorstep = {
-      webSockets: makeWebSocketServer(settings.limits),
+      readerBounds: readerBoundsOf(settings.limits),
       yard: new LinkYard(settings.limits),
       waiting: new Set(),
     };
@@ -115,7 +115,7 @@ class Doorway implements Listener {
     this.#front = front.value;
     this.#settings = settings;
     this.#gate.update(settings.limits);
-    this.#doorstep.webSockets = makeWebSocketServer(settings.limits);
+    this.#doorstep.readerBounds = readerBoundsOf(settings.limits);
     this.#doorstep.yard.update(settings.limits);
     return ok(null);
   }
@@ -210,7 +210,7 @@ class Doorway implements Listener {
     }
     const { isAuthenticated, credential } = entry;
     const facts = { station, offered, peer, isAuthenticated, credential };
-    this.#door.onArrival(new WsArrival(this.#doorstep, facts, request, head, performance.now()));
+    this.#door.onArrival(new UpgradeArrival(this.#doorstep, facts, request, head, performance.now()));
   }
 
   #refuse(
@@ -269,17 +269,12 @@ class Doorway implements Listener {
   }
 }
 
-function makeWebSocketServer(limits: LinkLimits): WebSocketServer {
-  const options: WebSocketServerOptions & { readonly closeTimeout: number } = {
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: limits.stationFrameBytes,
-    maxFragments: limits.fragmentsMax,
-    maxBufferedChunks: bufferedChunksMax(limits.stationFrameBytes),
-    closeTimeout: limits.closeTimeoutMs,
+function readerBoundsOf(limits: LinkLimits): ReaderBounds {
+  return {
+    messageBytesMax: limits.stationFrameBytes,
+    fragmentsMax: limits.fragmentsMax,
+    chunksMax: chunksMaxFor(limits.stationFrameBytes),
   };
-  return new WebSocketServer(options);
 }
 
 /** An IPv4 peer of a dual-stack socket is shown as IPv4. */
