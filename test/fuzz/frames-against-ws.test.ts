@@ -110,7 +110,7 @@ const textPayload = fc.oneof(
     .map((size) => Buffer.alloc(size, 0x61)),
 );
 const anyPayload = fc.oneof(
-  { weight: 6, arbitrary: textPayload as fc.Arbitrary<Uint8Array> },
+  { weight: 6, arbitrary: textPayload },
   { weight: 2, arbitrary: fc.uint8Array({ maxLength: 40 }) },
   { weight: 1, arbitrary: fc.constantFrom(Buffer.alloc(70_001, 0x61), Buffer.from([0xe2, 0x82])) },
 );
@@ -154,7 +154,7 @@ function frames(isServer: boolean): fc.Arbitrary<Buffer> {
       weight: 4,
       arbitrary: fc.record({
         first: fc.constantFrom(0x89, 0x8a),
-        payload: fc.uint8Array({ maxLength: 125 }) as fc.Arbitrary<Uint8Array>,
+        payload: fc.uint8Array({ maxLength: 125 }),
         ...rest,
       }),
     },

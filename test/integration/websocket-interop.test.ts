@@ -51,7 +51,6 @@ afterEach(async () => {
   await Promise.all(closers.splice(0).map((close) => close()));
 });
 
-
 function pairOf(link: Link, story: LinkStory, peer: WebSocket): Pair {
   // Where `ws` keeps its socket; the tests reach beneath it to break what it would not.
   const peerSocket = Reflect.get(peer, '_socket') as Socket;

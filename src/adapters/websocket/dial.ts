@@ -14,6 +14,7 @@ import type { Result } from '../../std/result.ts';
 import { planDial, type DialPlan, type SecureContexts } from './dial-plan.ts';
 import { GrowingBytes } from './growing-bytes.ts';
 import { answerBytesMax, judgeAnswer, mayBeAnswer } from './handshake-answer.ts';
+import { onReadFor, type Taker } from './lent-reading.ts';
 import { chunksMaxFor, type LinkYard } from './link-yard.ts';
 
 /** What dials share. */
@@ -24,17 +25,6 @@ export interface DialHome {
   readonly dials: Set<Dial>;
   readonly contexts: SecureContexts;
 }
-
-/** Who takes what a socket reads: its dial, then its link. The frame reader says what `isLent` is. */
-interface Taker {
-  receive(chunk: Buffer, isLent: boolean): void;
-}
-
-/**
- * All dialled sockets read into this. Node fills it for one socket and has it taken before it reads from the next, so that a read makes no garbage and an idle socket
- * holds no buffer. On Windows, where a read is begun before there is anything to read, it would not do.
- */
-const lent = Buffer.allocUnsafeSlow(65_536);
 
 const headEnd = Buffer.from('\r\n\r\n');
 
@@ -76,7 +66,7 @@ export class Dial {
       return;
     }
     this.#plan = plan.value;
-    const socket: DialSocket = open(plan.value, onReadInto(this.#reading));
+    const socket: DialSocket = open(plan.value, onReadFor(this.#reading));
     this.#socket = socket;
     socket[dialKey] = this;
     socket.setNoDelay(true);
@@ -174,17 +164,6 @@ function open({ host, port, secureContext }: DialPlan, onread: OnReadOpts): Sock
   // `tls.connect` takes `onread` too (its documentation says so, its types do not yet).
   const options = { host, port, secureContext, servername, ALPNProtocols: ['http/1.1'], onread };
   return connectTls(options as ConnectionOptions);
-}
-
-/** The closure outlives the dial, so it holds nothing of it but who takes the bytes. */
-function onReadInto(reading: { readonly taker: Taker }): OnReadOpts {
-  return {
-    buffer: lent,
-    callback: (bytes) => {
-      reading.taker.receive(lent.subarray(0, bytes), true);
-      return true;
-    },
-  };
 }
 
 /** Which fault an error is, by its code; the text of one without a code is not ours to show. */

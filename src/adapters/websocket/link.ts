@@ -11,6 +11,7 @@ import type { LinkLimits } from '../../ports/settings.ts';
 import { FrameReader, type FrameSink, type ReaderBounds } from './frame-reader.ts';
 import { closeCodeOf, noStatus, opcode, type FrameFault } from './frame-rules.ts';
 import { writeClose, writeControl, writeText } from './frame-writer.ts';
+import { readLent, type Taker } from './lent-reading.ts';
 
 /** What a link needs of the limits. */
 export type LinkBounds = Pick<
@@ -35,7 +36,7 @@ type LinkSocket = Socket & { [linkKey]?: WebSocketLink };
 
 const noPayload = new Uint8Array(0);
 
-export class WebSocketLink implements Link, FrameSink {
+export class WebSocketLink implements Link, FrameSink, Taker {
   readonly #home: LinkHome;
   readonly #socket: Socket;
   readonly #isClient: boolean;
@@ -78,9 +79,9 @@ export class WebSocketLink implements Link, FrameSink {
     socket.on('close', onClose);
   }
 
-  /** Takes what the socket reads from its events. Nothing is read before it flows. */
+  /** Takes what the socket reads. What lies in it already comes out by its events, and all that follows behind it. */
   listen(): void {
-    this.#socket.on('data', onData);
+    if (this.#socket.readableLength > 0 || !readLent(this.#socket, this)) this.#socket.on('data', onData);
   }
 
   /** Takes what was read; see the reader about `isLent`. */
