@@ -3,7 +3,7 @@
  *
  *     node bench/rig/bare-pipe.ts <backend URL without the identity> [certificate key]
  *
- * Not pure. The same version of `ws` with the same options as the gateway. It takes a station at once and dials meanwhile; the gateway does it the other way round.
+ * Not pure. No compression, as on the links of the gateway, which have a codec of their own (ADR 0010). It takes a station at once and dials meanwhile; the gateway does it the other way round.
  */
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';

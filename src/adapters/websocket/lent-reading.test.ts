@@ -1,5 +1,7 @@
 import { connect, createServer, type AddressInfo, Socket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
+import { createAuthority } from '../../testkit/certificates.ts';
 import { readLent } from './lent-reading.ts';
 
 const open: { destroy(): unknown }[] = [];
@@ -62,6 +64,37 @@ test('accepted sockets of this Node read into the shared buffer, one after the o
   accepted.resume();
   await ended;
   expect(received[0]).toBe('more');
+});
+
+test('so do those that TLS was spoken on', async () => {
+  const authority = await createAuthority('CA');
+  const server = createTlsServer(
+    await authority.issue({ use: 'server', keyType: 'ecdsa', commonName: 'localhost', names: ['localhost'] }),
+  );
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const accepted = new Promise<Socket>((resolve) => {
+    server.once('secureConnection', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const peer = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca: authority.cert });
+  const socket = await accepted;
+  server.close();
+  open.push(socket, peer);
+  let received = '';
+  const whole = Promise.withResolvers<null>();
+  const isLent = readLent(socket, {
+    receive(chunk) {
+      received += chunk.toString();
+      if (received.length === 300_000) whole.resolve(null);
+    },
+  });
+  expect(isLent).toBe(true);
+  socket.resume();
+  peer.write('0123456789'.repeat(30_000));
+  await whole.promise;
+  expect(received).toBe('0123456789'.repeat(30_000));
 });
 
 test('a socket that is not what we know is left as it is', async () => {
