@@ -41,6 +41,10 @@ function headersOf({ request }: DialPlan): ReadonlyMap<string, string> {
   );
 }
 
+function basic(credentials: string): string {
+  return `Basic ${Buffer.from(credentials).toString('base64')}`;
+}
+
 test('the request is that of RFC 6455 §4.1, for exactly one subprotocol and no extension', () => {
   const planned = plan('ws://csms.example/ocpp/{station}?v=1');
   expect(planned.request).toMatch(
@@ -64,7 +68,6 @@ test.each([
 
 test('the password of this backend wins over one in a header, and that over one in the URL', () => {
   const url = 'ws://us%20er:p%3Aw@csms.example/{station}';
-  const basic = (credentials: string) => `Basic ${Buffer.from(credentials).toString('base64')}`;
   expect(headersOf(plan(url)).get('authorization')).toBe(basic('us er:p:w'));
   const headers = new Map([['authorization', 'Bearer x']]);
   expect(headersOf(plan(url, { headers })).get('authorization')).toBe('Bearer x');
