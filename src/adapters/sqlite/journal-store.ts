@@ -9,6 +9,7 @@ import { assert } from '../../std/assert.ts';
 import { fail, ok, type Result } from '../../std/result.ts';
 import type { OpenFault } from './database.ts';
 import { startReader } from './journal-reader.ts';
+import { PageStations } from './page-stations.ts';
 import { startThread } from './thread.ts';
 import type { FromWriter, ToWriter, WriterThreadData } from './thread-messages.ts';
 import type { BatchHead } from './stored-batch.ts';
@@ -81,6 +82,7 @@ function startWriter(data: WriterThreadData): Promise<Result<WriterThread, OpenF
     resolve?.(fault);
   };
   const thread = startThread<ToWriter, FromWriter>(new URL('./writer-thread.ts', import.meta.url), data);
+  const pageStations = new PageStations();
   const writeBody = sharedBody((memory) => thread.send({ type: 'memory', memory }));
   const writerOf = (lastPosition: number): WriterThread => ({
     lastPosition,
@@ -88,7 +90,8 @@ function startWriter(data: WriterThreadData): Promise<Result<WriterThread, OpenF
     commit(batch) {
       assert(committed === null, 'one commit runs at a time');
       const bytes = writeBody(batch.body);
-      thread.send({ type: 'commit', head: headOf(batch), saved: [...batch.saved], bytes });
+      const indexed = pageStations.tell(batch);
+      thread.send({ type: 'commit', head: headOf(batch), saved: [...batch.saved], indexed, bytes });
       return new Promise((resolve) => {
         committed = resolve;
       });
@@ -108,6 +111,7 @@ function startWriter(data: WriterThreadData): Promise<Result<WriterThread, OpenF
         started.resolve(fail(message.fault));
         return;
       case 'committed':
+        if (message.fault !== null) pageStations.forget();
         settle(message.fault);
     }
   });

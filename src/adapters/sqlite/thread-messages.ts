@@ -27,6 +27,7 @@ export type ToWriter =
       readonly type: 'commit';
       readonly head: BatchHead;
       readonly saved: WrittenBatch['saved'];
+      readonly indexed: WrittenBatch['indexed'];
       readonly bytes: number;
     }
   | { readonly type: 'retain'; readonly retention: Retention }

@@ -24,6 +24,8 @@ import { checksumOf, packBody, type BatchHead } from './stored-batch.ts';
 export interface WrittenBatch extends BatchHead {
   readonly body: Uint8Array;
   readonly saved: readonly (readonly [station: string, state: string])[];
+  /** Its stations that the index of its page has not got yet, or may not have. */
+  readonly indexed: readonly string[];
 }
 
 export interface Writer {
@@ -115,10 +117,9 @@ interface OpenJournal {
   abandon(): void;
 }
 
-/** What is known of the page being written, so that a station is indexed once a page. */
+/** The page being written. Its times are indexed once it is full. */
 interface CurrentPage {
   readonly page: number;
-  readonly stations: Set<string>;
   atFrom: number;
   atTo: number;
 }
@@ -135,15 +136,11 @@ function openJournalOf(database: DatabaseSync): OpenJournal {
     const page = pageOf(batch.first);
     if (current === null || current.page !== page) {
       if (current !== null) statements.pageTime.run(current.page, current.atFrom, current.atTo);
-      current = { page, stations: new Set(), atFrom: batch.atFrom, atTo: batch.atTo };
+      current = { page, atFrom: batch.atFrom, atTo: batch.atTo };
     }
     current.atFrom = Math.min(current.atFrom, batch.atFrom);
     current.atTo = Math.max(current.atTo, batch.atTo);
-    for (const station of batch.stations.split('\n')) {
-      if (station === '' || current.stations.has(station)) continue;
-      statements.pageStation.run(page, station);
-      current.stations.add(station);
-    }
+    for (const station of batch.indexed) statements.pageStation.run(page, station);
   }
 
   return {
@@ -217,10 +214,8 @@ function currentPageOf(database: DatabaseSync): CurrentPage | null {
   const times = database
     .prepare('SELECT min(at_from) AS at_from, max(at_to) AS at_to FROM batch WHERE first >= ?')
     .get(from);
-  const stations = database.prepare('SELECT station FROM page_station WHERE page = ?').all(page);
   return {
     page,
-    stations: new Set(stations.map((row) => String(row['station']))),
     atFrom: Number(times?.['at_from']),
     atTo: Number(times?.['at_to']),
   };
