@@ -81,7 +81,6 @@ const negotiations: ReadonlySet<string> = new Set([
   'PullDynamicScheduleUpdate',
   'VatNumberValidation',
   'NotifyPriorityCharging',
-  'NotifyAllowedEnergyTransfer',
   'BatterySwap',
   'NotifyDERAlarm',
   'NotifyDERStartStop',

@@ -44,6 +44,9 @@ interface LinkEnd {
 /** Who sends more than this, in characters as `lately` counts them, waits first when the disk cannot follow. A busy station sends a tenth. */
 const heavyAbove = 16 * 1_024;
 
+/** A status is saved with whatever else is, or by then: saving it at once would cost more than relaying it. */
+const saveWithinMs = 10_000;
+
 /** The one handler of all links. */
 const handler: LinkHandler<LinkEnd> = {
   onText: (end, text) => {
@@ -108,6 +111,8 @@ export class StationDriver implements Sleeper, Driver {
   readonly #late: LateEffect[] = [];
   /** Events that came while a step's effects were being carried out. */
   #waiting: StationEvent[] | null = null;
+  /** What the station said of itself is saved by then at the latest. */
+  #saveAtMs = Infinity;
   #isRunning = false;
   #isStopped = false;
   scheduledAtMs = Infinity;
@@ -130,6 +135,7 @@ export class StationDriver implements Sleeper, Driver {
       const unread = this.#ends.filter((end) => !end.isCongested && (isHeldUp || this.#isTooHeavy(end)));
       if (unread.length > 0) this.handle({ type: 'links_unread', epochs: unread.map(({ epoch }) => epoch) });
     }
+    if (this.#plane.clock.nowMs() >= this.#saveAtMs) this.#save();
     this.handle({ type: 'tick' });
   }
 
@@ -220,20 +226,27 @@ export class StationDriver implements Sleeper, Driver {
     const decided = step(this.state, event, context);
     const position = this.#record(decided);
     for (const effect of decided.effects) this.#perform(effect, position);
-    this.wakeAtMs = decided.wakeAtMs;
+    this.wakeAtMs = Math.min(decided.wakeAtMs, this.#saveAtMs);
     this.#plane.wheel.schedule(this);
   }
 
   /** Hands the records to the journal. Returns the position of the last. */
-  #record({ records, isDurableChanged }: Step): number {
+  #record({ records, isDurableChanged, isImageChanged }: Step): number {
     const { journal, observer } = this.#plane;
     let position = 0;
     for (const record of records) {
       position = journal.append(record);
       observer.onRecord(record);
     }
-    if (isDurableChanged) journal.saveStation(this.state.id, this.state.durable);
+    if (isDurableChanged) this.#save();
+    else if (isImageChanged && this.#saveAtMs === Infinity)
+      this.#saveAtMs = this.#plane.context.nowMs + saveWithinMs;
     return position;
+  }
+
+  #save(): void {
+    this.#saveAtMs = Infinity;
+    this.#plane.journal.saveStation(this.state.id, this.state.durable);
   }
 
   #perform(effect: Effect, position: number): void {

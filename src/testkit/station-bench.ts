@@ -15,7 +15,13 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 export class Bench {
   readonly context: Writable<StationContext>;
   readonly state: StationState;
-  last: Step = { records: [], effects: [], isDurableChanged: false, wakeAtMs: Infinity };
+  last: Step = {
+    records: [],
+    effects: [],
+    isDurableChanged: false,
+    isImageChanged: false,
+    wakeAtMs: Infinity,
+  };
   #epoch = 100;
 
   constructor(

@@ -98,6 +98,17 @@ export function onCommand(state: StationState, turn: Turn, backend: BackendLink,
   }
 }
 
+/** A SEND has no answer to refuse it with, so it passes only where a call of the same content would pass as it is. */
+export function maySend(state: StationState, backend: BackendLink, received: Received): boolean {
+  const { text, frame } = received;
+  const version = backend.version ?? 'ocpp2.1';
+  const payload = payloadReader(payloadOf(text, frame));
+  const facts = factsOf(state, backend, version, received);
+  return (
+    decideCommand(askerOf(state, backend), version, frame.action, payload, facts).passage.do === 'forward'
+  );
+}
+
 /** An operator's command. `payload` is a JSON object as text; the outcome is told by an effect, once. */
 export function onOperatorCommand(
   state: StationState,

@@ -156,6 +156,8 @@ export interface Step {
   readonly effects: readonly Effect[];
   /** The records change what outlives the process: it is to be saved with them. */
   readonly isDurableChanged: boolean;
+  /** What the station last said of itself is another: worth saving soon. A crash before costs no more than hearing it again. */
+  readonly isImageChanged: boolean;
   /** Monotonic time of the next `tick` wanted, or Infinity. */
   readonly wakeAtMs: number;
 }

@@ -8,13 +8,12 @@ import { decode, idTokenOf, payloadOf } from '../../protocol/frame.ts';
 import { spend, tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
-import { onCommand } from './commands.ts';
+import { maySend, onCommand } from './commands.ts';
 import { readAnswer, readLate } from './identifiers.ts';
 import { hearFrom } from './liveness.ts';
 import { withClock } from './local-answers.ts';
 import { isForgetful, measureSkew, onOwnReply, onPrimaryVerdict } from './own-calls.ts';
 import { rememberAnswer } from './repeats.ts';
-import { authorityFor } from './roles.ts';
 import { deliverReply, isBusbars, repeat, takeReply } from './slot.ts';
 import { nextMessageId, type BackendLink, type StationState } from './state.ts';
 import { closeCode, closeStation } from './station-link.ts';
@@ -122,14 +121,12 @@ function learnFromPrimary(
   if (action === 'BootNotification') onPrimaryVerdict(state, turn, backend, result);
 }
 
-function mayCommand(state: StationState, backend: BackendLink, action: string): boolean {
-  return backend.backend === state.assignment?.primary || backend.backend === authorityFor(state, action);
-}
-
 function onSend(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {
   const { action } = received.frame;
-  if (state.link === null || !mayCommand(state, backend, action))
+  if (state.link === null || !maySend(state, backend, received)) {
+    notice(turn, 'command_forbidden', backend.backend);
     return recordReceived(state, turn, received, 'refused', action);
+  }
   relay(state, turn, received, state.link, `"${nextMessageId(state)}"`, action);
 }
 

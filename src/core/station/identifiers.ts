@@ -4,7 +4,9 @@
  * Pure. What a message means to whom is core/ids; here is the moment. A call is read once, when it comes; it is translated when it is sent, since the start of its
  * transaction may have been named by then.
  */
+import type { OcppVersion } from '../../protocol/version.ts';
 import type { IdChange } from '../ids/change.ts';
+import { fieldsOf } from '../ids/field-table.ts';
 import { callArrived } from '../ids/call-arrived.ts';
 import { callFailed, resultToStation } from '../ids/result-to-station.ts';
 import { toBackend } from '../ids/to-backend.ts';
@@ -32,6 +34,7 @@ export function readCall(
 ): Belonging {
   const { durable, assignment } = state;
   const { version } = link;
+  if (!mayCarryIds(version, frame.action)) return nobodys;
   const attendance = {
     primary: assignment?.primary ?? '',
     owners: noOwners,
@@ -95,6 +98,7 @@ export function wordsFor(
   { backend, version }: BackendLink,
   { action, transaction, text, bodyStart, bodyEnd }: CallText,
 ): string | null {
+  if (!mayCarryIds(version ?? 'ocpp1.6', action)) return text;
   const receiver = { backend, isPrimary: roleOf(state, backend) === 'primary' };
   const call = { version: version ?? 'ocpp1.6', action, transaction };
   const words = toBackend(state.durable.ids, receiver, call, text, { bodyStart, bodyEnd });
@@ -106,6 +110,17 @@ type CallText = Pick<WaitingCall, 'action' | 'transaction' | 'text' | 'bodyStart
 export function note(state: StationState, turn: Turn, change: IdChange): void {
   const at = turn.context.wallMs;
   recordDurably(state, turn, { type: 'changed', at, station: state.id, change: { what: 'ids', change } });
+}
+
+const nobodys: Belonging = { owner: null, transaction: null };
+
+/** False for a call in which no identifier can stand and which belongs to no one in particular: most are, and cost nothing here. */
+function mayCarryIds(version: OcppVersion, action: string): boolean {
+  if (fieldsOf(version).stationCalls.has(action)) return true;
+  return (
+    version === 'ocpp1.6' &&
+    (action === 'DiagnosticsStatusNotification' || action === 'FirmwareStatusNotification')
+  );
 }
 
 function isStart(action: string): boolean {

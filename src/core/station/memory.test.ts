@@ -19,7 +19,13 @@ function busyWith(count: number): Bench {
   bench.fromBackend('[3,"p1",{}]');
   bench.fromStation(`[2,"${id}","Heartbeat",{"big":"${big}"}]`);
   bench.fromBackend('[3,"p2",{}]');
-  bench.last = { records: [], effects: [], isDurableChanged: false, wakeAtMs: Infinity };
+  bench.last = {
+    records: [],
+    effects: [],
+    isDurableChanged: false,
+    isImageChanged: false,
+    wakeAtMs: Infinity,
+  };
   return bench;
 }
 

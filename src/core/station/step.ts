@@ -22,14 +22,14 @@ import { notice, type Turn } from './turn.ts';
 import { nextWakeMs, onBackendDown, onTick, tendDrain, tendLanes } from './upkeep.ts';
 
 export function step(state: StationState, event: StationEvent, context: StationContext): Step {
-  const turn: Turn = { context, records: [], effects: [], isDurableChanged: false };
+  const turn: Turn = { context, records: [], effects: [], isDurableChanged: false, isImageChanged: false };
   decide(state, turn, event);
   tendLanes(state, turn);
   if (state.link === null) proceedAfterProbe(state, turn);
   if (state.drain !== null) tendDrain(state, turn);
   assertConsistent(state);
-  const { records, effects, isDurableChanged } = turn;
-  return { records, effects, isDurableChanged, wakeAtMs: nextWakeMs(state, turn) };
+  const { records, effects, isDurableChanged, isImageChanged } = turn;
+  return { records, effects, isDurableChanged, isImageChanged, wakeAtMs: nextWakeMs(state, turn) };
 }
 
 function decide(state: StationState, turn: Turn, event: StationEvent): void {

@@ -22,6 +22,8 @@ export interface Turn {
   readonly effects: Effect[];
   /** What outlives the process is another than before the step. */
   isDurableChanged: boolean;
+  /** So is what would only have to be learnt anew after a crash. */
+  isImageChanged: boolean;
 }
 
 /** A frame as it came in: its text, where its parts are, on which link. */
@@ -54,13 +56,16 @@ export function backendLinkName(backend: string): LinkName {
 
 /** Adds a record that changes what outlives the process. */
 export function recordDurably(state: StationState, turn: Turn, record: StationRecord): void {
-  if (applyRecord(state.durable, record)) turn.isDurableChanged = true;
+  if (applyRecord(state.durable, record)) {
+    if (record.type === 'changed' && record.change.what === 'inventory') turn.isImageChanged = true;
+    else turn.isDurableChanged = true;
+  }
   turn.records.push(record);
 }
 
 /** Adds a received frame; one that backends which join later must be told of is learnt from. */
 function addFrame(state: StationState, turn: Turn, record: FrameRecord): void {
-  if (isTelling(record) && applyRecord(state.durable, record)) turn.isDurableChanged = true;
+  if (isTelling(record) && applyRecord(state.durable, record)) turn.isImageChanged = true;
   turn.records.push(record);
 }
 
