@@ -15,7 +15,6 @@ import type { IdLedger, ObjectKind, RequestRow, TransactionRow } from './ledger.
 import { objectByExt, objectIdOf } from './objects.ts';
 import { requestByMinted, remoteStartFor } from './requests.ts';
 import type { BodySpan } from './rewrite.ts';
-import { hasPlainNumber } from './plain-number.ts';
 import {
   hasNoRowAnyMore,
   isPositiveInt32,
@@ -161,7 +160,6 @@ function meterValuesArrived(
   span: BodySpan,
   { wallMs }: IdContext,
 ): Arrival {
-  if (ledger.plainFor === attendance.primary && hasPlainNumber(text, span)) return nobodys;
   if (!mayName(text, span.bodyStart, span.bodyEnd, 'transactionId')) return nobodys;
   const token = tokenAt(text, span.bodyStart, ['transactionId']);
   if (token === null) return nobodys;

@@ -5,7 +5,9 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { IdsBench, type BenchCall, type BenchCommand } from '../../testkit/ids-bench.ts';
-import { closedRequestMs, mintedFrom } from './ledger.ts';
+import { applyIdChange } from './apply-change.ts';
+import type { IdChange } from './change.ts';
+import { closedRequestMs, emptyLedger, mintedFrom } from './ledger.ts';
 
 const backends = ['a', 'b', 'c'] as const;
 const backend = fc.constantFrom(...backends);
@@ -66,6 +68,13 @@ type V16Event = typeof v16Event extends fc.Arbitrary<infer Event> ? Event : neve
 /** The integer a JSON token is as a backend's number, or null. */
 function numberOf(token: string): string | null {
   return token === '"x"' || token === 'null' ? null : token;
+}
+
+/** Whoever applies the same changes, at restart or elsewhere, has the same ledger. */
+function expectReplayed({ ledger, changes }: IdsBench): void {
+  const replayed = emptyLedger(0);
+  for (const change of JSON.parse(JSON.stringify(changes)) as IdChange[]) applyIdChange(replayed, change);
+  expect(replayed).toEqual(ledger);
 }
 
 class V16Model {
@@ -218,9 +227,10 @@ class V16Model {
 
 test('1.6: numbers of transactions, requests and reservations never reach the wrong backend', () => {
   fc.assert(
-    fc.property(fc.array(v16Event, { maxLength: 60 }), (events) => {
+    fc.property(fc.array(v16Event, { maxLength: 60, size: 'max' }), (events) => {
       const model = new V16Model();
       for (const event of events) model.run(event);
+      expectReplayed(model.bench);
     }),
     { numRuns: 400 },
   );
@@ -393,9 +403,10 @@ class V2Model {
 
 test('2.x: numbers of profiles, requests and remote starts never reach the wrong backend', () => {
   fc.assert(
-    fc.property(fc.array(v2Event, { maxLength: 50 }), (events) => {
+    fc.property(fc.array(v2Event, { maxLength: 50, size: 'max' }), (events) => {
       const model = new V2Model();
       for (const event of events) model.run(event);
+      expectReplayed(model.bench);
     }),
     { numRuns: 400 },
   );

@@ -161,6 +161,7 @@ describe('a remote start', () => {
     expect(bench.call('StartTransaction', start('Y', 0)).arrival.owner).toBe('a');
     expect(bench.call('StartTransaction', start('X', 1)).arrival).toMatchObject({ owner: 'b', issuer: 'b' });
     expect(bench.call('StartTransaction', start('X', 2)).arrival.owner).toBe('a');
+    expect(bench.ledger.requests.map(({ idTag }) => idTag)).toEqual([null]);
     bench.command('b', 'RemoteStartTransaction', '{"idTag":"X"}');
     bench.wallMs += 400_000;
     expect(bench.call('StartTransaction', start('X', 3)).arrival.owner).toBe('a');

@@ -11,7 +11,7 @@ import { integerOf, stringOf } from './id-token.ts';
 import type { IdLedger, ObjectKind, TransactionRow } from './ledger.ts';
 import { isMadeUp, objectByExt, objectIdOf, objectToken, shownAs } from './objects.ts';
 import { isMintedRequest } from './minted.ts';
-import { hasPlainNumber } from './plain-number.ts';
+import { plainNumberAt } from './plain-number.ts';
 import { requestByMinted } from './requests.ts';
 import { rewrite, type BodySpan, type Verdict } from './rewrite.ts';
 import { isAnothersId, transactionByExt, transactionByKey, hasNoRowAnyMore } from './transactions.ts';
@@ -50,7 +50,7 @@ export function toBackend(
   const isV16 = call.version === 'ocpp1.6';
   if (isV16 && call.action === 'MeterValues') {
     const { plainFor } = ledger;
-    if (receiver.isPrimary && plainFor === receiver.backend && hasPlainNumber(text, span)) return text;
+    if (receiver.isPrimary && plainFor === receiver.backend && plainNumberAt(text, span) !== -1) return text;
   }
   if (isV16 && isReportOfOther(ledger, receiver, call.action)) return notRequested;
   const fields = fieldsOf(call.version).stationCalls.get(call.action);

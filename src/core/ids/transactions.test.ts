@@ -177,6 +177,16 @@ describe('a 1.6 transaction on its way to the backends', () => {
     expect(bench.call('StopTransaction', '{"transactionId":99}').arrival.owner).toBe('a');
   });
 
+  test('that began before Busbar is pinned also beside one that began after (M1)', () => {
+    const bench = alone();
+    started(bench, '7');
+    bench.call('MeterValues', '{"connectorId":1,"transactionId":7}');
+    expect(bench.ledger.plainFor).toBe('a');
+    expect(bench.call('MeterValues', '{"connectorId":2,"transactionId":99}').arrival.owner).toBe('a');
+    bench.attendance = { primary: 'b', owners: [], listeners: [] };
+    expect(bench.call('MeterValues', '{"connectorId":2,"transactionId":99}').arrival.owner).toBe('a');
+  });
+
   test('values outside of a transaction go to everyone', () => {
     const bench = new IdsBench('ocpp1.6');
     const meter = bench.call('MeterValues', '{"connectorId":1,"meterValue":[]}');
