@@ -6,7 +6,8 @@
 import { decode, type Frame } from '../protocol/frame.ts';
 import type { OcppVersion } from '../protocol/version.ts';
 import { applyIdChange } from '../core/ids/apply-change.ts';
-import { callArrived, type Arrival, type Attendance } from '../core/ids/call-arrived.ts';
+import type { Arrival, Attendance } from '../core/ids/arrival.ts';
+import { callArrived } from '../core/ids/call-arrived.ts';
 import type { IdChange } from '../core/ids/change.ts';
 import { emptyLedger, type IdLedger } from '../core/ids/ledger.ts';
 import { commandFailed, resultToBackend } from '../core/ids/result-to-backend.ts';

@@ -118,11 +118,7 @@ function transactionByKey(ledger: IdLedger, key: string): TransactionRow | null 
 function openTransaction(ledger: IdLedger, change: Change<'transaction_opened'>): void {
   const known = transactionByKey(ledger, change.key);
   if (known !== null) {
-    for (const backend of change.to) {
-      const id = known.ids[backend];
-      if (id === undefined || id === 'none')
-        known.ids[backend] = change.ids === 'shown' ? 'shown' : 'pending';
-    }
+    for (const backend of change.to) if (known.ids[backend] === 'none') known.ids[backend] = 'pending';
     return;
   }
   const displaced = transactionToDisplace(ledger, change.connectorId);

@@ -8,7 +8,7 @@ import type { IdFamily, ObjectKind } from './ledger.ts';
 
 /** Plain JSON. `atMs` is the wall clock, milliseconds since 1970. */
 export type IdChange =
-  /** A start was received; `to` are the backends that get it. Again for a row that is there: those get it once more. */
+  /** A start was received; `to` are the backends that get it. Again for a row that is there: those that gave no number are asked once more. */
   | {
       readonly type: 'transaction_opened';
       readonly key: string;

@@ -6,7 +6,7 @@
  */
 import { tokenAt } from '../../protocol/splice.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
-import type { IdContext } from './call-arrived.ts';
+import type { IdContext } from './arrival.ts';
 import type { IdChange } from './change.ts';
 import type { IdField } from './field.ts';
 import { fieldsOf } from './field-table.ts';

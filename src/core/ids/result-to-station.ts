@@ -6,7 +6,7 @@
  */
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
 import type { IdChange } from './change.ts';
-import type { IdContext } from './call-arrived.ts';
+import type { IdContext } from './arrival.ts';
 import { fieldsOf } from './field-table.ts';
 import { integerOf, kept, stringOf } from './id-token.ts';
 import type { IdLedger } from './ledger.ts';

@@ -70,6 +70,16 @@ describe('a 2.x transaction', () => {
   });
 });
 
+/** The shortest of some rounds. */
+function fastestMs(work: () => unknown): number {
+  const times = Array.from({ length: 20 }, () => {
+    const startedAt = performance.now();
+    for (let turn = 0; turn < 5_000; turn += 1) work();
+    return performance.now() - startedAt;
+  });
+  return Math.min(...times);
+}
+
 test('when one backend’s numbers are the station’s, a frame goes on as the same text, and quickly', () => {
   const bench = new IdsBench('ocpp1.6');
   bench.attendance = { primary: 'a', owners: [], listeners: [] };
@@ -82,10 +92,8 @@ test('when one backend’s numbers are the station’s, a frame goes on as the s
   const call = { version: 'ocpp1.6', action: 'MeterValues', transaction: null } as const;
   expect(bench.ledger.plainFor).toBe('a');
   expect(toBackend(bench.ledger, receiver, call, text, frame)).toBe(text);
-  const rounds = 200_000;
-  const startedAt = performance.now();
-  for (let round = 0; round < rounds; round += 1) toBackend(bench.ledger, receiver, call, text, frame);
-  const microseconds = ((performance.now() - startedAt) * 1_000) / rounds;
-  // Far under one on an idle machine; the bound leaves room for a busy one.
-  expect(microseconds).toBeLessThan(3);
+  // Measured against reading the frame at all, so that a busy machine does not matter: a fifth of that, and half is allowed.
+  const send = fastestMs(() => toBackend(bench.ledger, receiver, call, text, frame));
+  const read = fastestMs(() => decode(text, 'ocpp1.6'));
+  expect(send).toBeLessThan(read / 2);
 });

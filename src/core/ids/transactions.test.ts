@@ -195,6 +195,20 @@ describe('a 1.6 transaction on its way to the backends', () => {
   });
 });
 
+describe('a start that the station repeats', () => {
+  test('is the same transaction, for those who got it the first time', () => {
+    const bench = new IdsBench('ocpp1.6');
+    bench.attendance = { primary: 'a', owners: [], listeners: ['b'] };
+    bench.fail('a', start(bench));
+    bench.attendance = { primary: 'c', owners: [], listeners: ['a', 'b'] };
+    const again = start(bench);
+    expect(again.arrival.owner).toBe('a');
+    expect(bench.ledger.transactions).toHaveLength(1);
+    expect(bench.ledger.transactions[0]?.ids).toEqual({ a: 'pending', b: 'pending' });
+    expect(bench.sent('c', again)).toBe('not_shown');
+  });
+});
+
 describe('-1 from a station that never learned the number (1.6 errata 3.18)', () => {
   test('in MeterValues means the transaction at that connector', () => {
     const bench = new IdsBench('ocpp1.6');
@@ -233,6 +247,20 @@ describe('-1 from a station that never learned the number (1.6 errata 3.18)', ()
       '{"transactionId":-1,"meterStop":2000,"timestamp":"2026-01-01T10:00:00.000Z"}',
     );
     expect(bench.sent('a', byTime)).toContain('"transactionId":7,');
+  });
+
+  test('never means a start that a later one at the same connector has outlived', () => {
+    const bench = new IdsBench('ocpp1.6');
+    bench.answer(
+      'a',
+      start(bench, { meterStart: 1 }),
+      '{"transactionId":-1,"idTagInfo":{"status":"Invalid"}}',
+    );
+    started(bench, '8', { meterStart: 2 });
+    const meter = bench.call('MeterValues', '{"connectorId":1,"transactionId":-1}');
+    expect(bench.sent('a', meter)).toBe('{"connectorId":1,"transactionId":8}');
+    const stop = bench.call('StopTransaction', '{"transactionId":-1,"idTag":"T","meterStop":5}');
+    expect(bench.sent('a', stop)).toBe('{"transactionId":8,"idTag":"T","meterStop":5}');
   });
 
   test('goes to the primary as it is when it could be several', () => {

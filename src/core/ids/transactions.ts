@@ -65,9 +65,8 @@ export function isPositiveInt32(id: string): boolean {
 export function rowOfMeterValues(ledger: IdLedger, text: string, bodyStart: number): TransactionRow | null {
   const connectorId = numberAt(text, bodyStart, 'connectorId');
   const open = ledger.transactions.filter((row) => row.family === 'v16' && row.state === 'open');
-  const there = open.filter((row) => row.connectorId === connectorId);
   return (
-    there.findLast((row) => !row.isConfirmed) ?? there.at(-1) ?? (connectorId === null ? onlyOne(open) : null)
+    open.findLast((row) => row.connectorId === connectorId) ?? (connectorId === null ? onlyOne(open) : null)
   );
 }
 
@@ -83,7 +82,7 @@ export function rowOfStop(
 ): TransactionRow | null {
   const repeated = newest(ledger, (row) => row.stopKey === stopKey);
   if (repeated !== null) return repeated;
-  const open = ledger.transactions.filter((row) => row.family === 'v16' && row.state === 'open');
+  const open = lastAtEachConnector(ledger);
   const unconfirmed = open.filter((row) => !row.isConfirmed);
   const candidates = unconfirmed.length > 0 ? unconfirmed : open;
   const idTag = textAt(text, bodyStart, 'idTag');
@@ -95,6 +94,14 @@ export function rowOfStop(
   const stoppedAt = textAt(text, bodyStart, 'timestamp');
   const fitting = stillOpen.filter((row) => couldEndAt(row, meterStop, stoppedAt));
   return onlyOne(fitting) ?? onlyOne(open);
+}
+
+/** The open 1.6 transactions; of several at one connector, the newest: the others were refused, or their stop was lost. */
+function lastAtEachConnector(ledger: IdLedger): readonly TransactionRow[] {
+  const last = new Map<number | null, TransactionRow>();
+  for (const row of ledger.transactions)
+    if (row.family === 'v16' && row.state === 'open') last.set(row.connectorId, row);
+  return [...last.values()];
 }
 
 /** The text of a string member of the body, or null. */

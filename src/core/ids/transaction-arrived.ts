@@ -1,0 +1,248 @@
+/**
+ * What the messages of a transaction tell the ledger when they arrive.
+ *
+ * Pure. A transaction belongs to one backend from its start to its end, whatever the routes say later (architecture M1): to the one that asked for it by a remote
+ * start (hazard H33), else to the primary.
+ */
+import { mayName, tokenAt } from '../../protocol/splice.ts';
+import { transactionToDisplace } from './apply-change.ts';
+import { nobodys, type Arrival, type ArrivedCall, type Attendance, type IdContext } from './arrival.ts';
+import type { IdChange } from './change.ts';
+import { integerOf, kept, stringOf } from './id-token.ts';
+import type { IdLedger, RequestRow, TransactionRow } from './ledger.ts';
+import { objectByExt } from './objects.ts';
+import { requestByMinted, remoteStartFor } from './requests.ts';
+import type { BodySpan } from './rewrite.ts';
+import {
+  hasNoRowAnyMore,
+  isPositiveInt32,
+  numberAt,
+  rowOfMeterValues,
+  rowOfStop,
+  textAt,
+  transactionByExt,
+  transactionByKey,
+} from './transactions.ts';
+
+/** 1.6 StartTransaction. */
+export function startArrived(
+  ledger: IdLedger,
+  { key }: ArrivedCall,
+  attendance: Attendance,
+  text: string,
+  span: BodySpan,
+  { wallMs }: IdContext,
+): Arrival {
+  const changes: IdChange[] = [];
+  const known = transactionByKey(ledger, key);
+  const connectorId = numberAt(text, span.bodyStart, 'connectorId');
+  const idTag = keptText(text, span, 'idTag');
+  const asked = known === null ? remoteStartFor(ledger, idTag, connectorId, wallMs) : null;
+  const isKept = known !== null || transactionToDisplace(ledger, connectorId) !== 'full';
+  const owner = known?.owner ?? (isKept ? ownerFor(attendance, asked) : attendance.primary);
+  if (asked !== null) changes.push({ type: 'request_closed', minted: asked.minted, atMs: wallMs });
+  if (isKept) {
+    changes.push({
+      type: 'transaction_opened',
+      key,
+      family: 'v16',
+      ext: null,
+      owner,
+      connectorId,
+      idTag,
+      meterStart: numberAt(text, span.bodyStart, 'meterStart'),
+      startedAt: keptText(text, span, 'timestamp'),
+      // A repeat goes to those who got the start the first time.
+      to: known === null ? recipients(owner, attendance) : Object.keys(known.ids),
+      ids: 'pending',
+      atMs: wallMs,
+    });
+  }
+  useReservation(ledger, text, span, wallMs, changes);
+  return { owner, transaction: isKept ? key : null, issuer: asked?.backend ?? null, changes };
+}
+
+/** 1.6 StopTransaction. */
+export function stopArrived(
+  ledger: IdLedger,
+  call: ArrivedCall,
+  attendance: Attendance,
+  text: string,
+  span: BodySpan,
+  { wallMs }: IdContext,
+): Arrival {
+  const ext = extIn(text, span);
+  const named = ext === null ? null : transactionByExt(ledger, 'v16', ext);
+  const row = named ?? (isUsable(ext) ? null : rowOfStop(ledger, text, span.bodyStart, call.key));
+  const ended: IdChange = {
+    type: 'transaction_ended',
+    key: row?.key ?? call.key,
+    stopKey: call.key,
+    atMs: wallMs,
+  };
+  if (row !== null) {
+    const changes = row.state === 'open' ? [...confirmed(row, ext), ended] : [];
+    return { owner: row.owner, transaction: row.key, issuer: null, changes };
+  }
+  return ext !== null && isUsable(ext)
+    ? adopted(ledger, call.key, ext, attendance, null, wallMs, [ended])
+    : nobodys;
+}
+
+/** 1.6 MeterValues, of a transaction or of none. */
+export function meterValuesArrived(
+  ledger: IdLedger,
+  call: ArrivedCall,
+  attendance: Attendance,
+  text: string,
+  span: BodySpan,
+  { wallMs }: IdContext,
+): Arrival {
+  if (!mayName(text, span.bodyStart, span.bodyEnd, 'transactionId')) return nobodys;
+  const token = tokenAt(text, span.bodyStart, ['transactionId']);
+  if (token === null) return nobodys;
+  const ext = integerOf(token);
+  const named = ext === null ? null : transactionByExt(ledger, 'v16', ext);
+  const row = named ?? (ext === '-1' ? rowOfMeterValues(ledger, text, span.bodyStart) : null);
+  if (row !== null)
+    return { owner: row.owner, transaction: row.key, issuer: null, changes: confirmed(row, ext) };
+  if (ext === null || !isUsable(ext)) return nobodys;
+  const connectorId = numberAt(text, span.bodyStart, 'connectorId');
+  return adopted(ledger, call.key, ext, attendance, connectorId, wallMs, []);
+}
+
+/** A transaction that began before Busbar knew of it: the primary gave it its number, and keeps it. */
+function adopted(
+  ledger: IdLedger,
+  key: string,
+  ext: string,
+  { primary }: Attendance,
+  connectorId: number | null,
+  wallMs: number,
+  then: readonly IdChange[],
+): Arrival {
+  if (hasNoRowAnyMore(ledger, ext) || transactionToDisplace(ledger, connectorId) === 'full') return nobodys;
+  const opened: IdChange = {
+    type: 'transaction_opened',
+    key,
+    family: 'v16',
+    ext,
+    owner: primary,
+    connectorId,
+    idTag: null,
+    meterStart: null,
+    startedAt: null,
+    to: [primary],
+    ids: 'as_station',
+    atMs: wallMs,
+  };
+  return { owner: primary, transaction: key, issuer: null, changes: [opened, ...then] };
+}
+
+/** 2.x TransactionEvent. */
+export function eventArrived(
+  ledger: IdLedger,
+  { key }: ArrivedCall,
+  attendance: Attendance,
+  text: string,
+  span: BodySpan,
+  { wallMs }: IdContext,
+): Arrival {
+  const token = tokenAt(text, span.bodyStart, ['transactionInfo', 'transactionId']);
+  const ext = token === null ? null : stringOf(token);
+  if (ext === null) return nobodys;
+  const changes: IdChange[] = [];
+  const known = transactionByExt(ledger, 'v2', ext);
+  const eventType = tokenAt(text, span.bodyStart, ['eventType']);
+  const isStart = eventType === '"Started"';
+  const asked = remoteStartIn(ledger, text, span);
+  const owner = known?.owner ?? (isStart ? ownerFor(attendance, asked) : attendance.primary);
+  const connectorId = known === null ? evseOf(text, span) : known.connectorId;
+  if (asked?.state === 'open') changes.push({ type: 'request_closed', minted: asked.minted, atMs: wallMs });
+  const row = known?.key ?? key;
+  const isKept = known !== null || transactionToDisplace(ledger, connectorId) !== 'full';
+  if (isKept && known === null) {
+    changes.push({
+      type: 'transaction_opened',
+      key: row,
+      family: 'v2',
+      ext: kept(ext),
+      owner,
+      connectorId,
+      idTag: null,
+      meterStart: null,
+      startedAt: null,
+      // Whoever did not get the start gets none of it (H24), but for the one it was always going to.
+      to: isStart ? recipients(owner, attendance) : [owner],
+      ids: 'shown',
+      atMs: wallMs,
+    });
+  }
+  if (eventType === '"Ended"' && isKept && known?.state !== 'ended')
+    changes.push({ type: 'transaction_ended', key: row, stopKey: null, atMs: wallMs });
+  useReservation(ledger, text, span, wallMs, changes);
+  return { owner, transaction: isKept ? row : null, issuer: asked?.backend ?? null, changes };
+}
+
+function evseOf(text: string, span: BodySpan): number | null {
+  const token = tokenAt(text, span.bodyStart, ['evse', 'id']);
+  const integer = token === null ? null : integerOf(token);
+  return integer === null ? null : Number(integer);
+}
+
+/** A start that names a reservation has used it up. */
+function useReservation(
+  ledger: IdLedger,
+  text: string,
+  span: BodySpan,
+  wallMs: number,
+  changes: IdChange[],
+): void {
+  if (!mayName(text, span.bodyStart, span.bodyEnd, 'reservationId')) return;
+  const token = tokenAt(text, span.bodyStart, ['reservationId']);
+  const ext = token === null ? null : integerOf(token);
+  const row = ext === null ? null : objectByExt(ledger, 'reservation', ext);
+  if (row?.state === 'live')
+    changes.push({
+      type: 'object_ended',
+      kind: 'reservation',
+      backend: row.backend,
+      ext: row.ext,
+      atMs: wallMs,
+    });
+}
+
+function remoteStartIn(ledger: IdLedger, text: string, span: BodySpan): RequestRow | null {
+  if (!mayName(text, span.bodyStart, span.bodyEnd, 'remoteStartId')) return null;
+  const token = tokenAt(text, span.bodyStart, ['transactionInfo', 'remoteStartId']);
+  return token === null ? null : requestByMinted(ledger, 'remote_start', token);
+}
+
+function ownerFor({ primary, owners }: Attendance, asked: RequestRow | null): string {
+  return asked !== null && owners.includes(asked.backend) ? asked.backend : primary;
+}
+
+function recipients(owner: string, { listeners }: Attendance): readonly string[] {
+  return [owner, ...listeners.filter((backend) => backend !== owner)];
+}
+
+function confirmed(row: TransactionRow, ext: string | null): readonly IdChange[] {
+  return row.isConfirmed || ext === null || row.ext !== ext
+    ? []
+    : [{ type: 'transaction_confirmed', key: row.key }];
+}
+
+function extIn(text: string, span: BodySpan): string | null {
+  const token = tokenAt(text, span.bodyStart, ['transactionId']);
+  return token === null ? null : integerOf(token);
+}
+
+/** False for -1, 0 and whatever no backend can have given a station. */
+function isUsable(ext: string | null): boolean {
+  return ext !== null && isPositiveInt32(ext);
+}
+
+function keptText(text: string, span: BodySpan, key: string): string | null {
+  const value = textAt(text, span.bodyStart, key);
+  return value === null ? null : kept(value);
+}
