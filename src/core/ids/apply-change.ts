@@ -211,6 +211,8 @@ function keepRequests(ledger: IdLedger, nowMs: number): void {
 function writeObject(ledger: IdLedger, change: Change<'object_written'>): void {
   const { objects } = ledger;
   const { type: _type, ...written } = change;
+  // One that gets the number back that was made up for it before.
+  const isKnown = objectByExt(ledger, change.kind, change.ext, change.backend) !== null;
   removeWhere(
     objects,
     (row) =>
@@ -223,9 +225,9 @@ function writeObject(ledger: IdLedger, change: Change<'object_written'>): void {
     objects.splice(Math.max(ended === -1 ? unchanged : ended, 0), 1);
   }
   objects.push({ ...written, state: 'live' });
-  if (change.ext !== change.id && change.kind !== 'tariff' && change.kind !== 'control')
-    ledger.nextMinted = nextMintedAfter(Number(change.ext));
-  else if (change.ext !== change.id) ledger.nextMinted = nextMintedAfter(ledger.nextMinted);
+  if (isKnown || change.ext === change.id) return;
+  const isName = change.kind === 'tariff' || change.kind === 'control';
+  ledger.nextMinted = nextMintedAfter(isName ? ledger.nextMinted : Number(change.ext));
 }
 
 function objectByExt(

@@ -48,6 +48,16 @@ describe('a number that a backend gives to something it writes', () => {
     );
   });
 
+  test('is made up once: what is written again gets the same, and numbers never go back', () => {
+    const bench = new IdsBench('ocpp2.0.1');
+    for (const id of [5, 6])
+      for (const name of ['a', 'b']) write(bench, name, 'SetChargingProfile', profile(id));
+    const { nextMinted } = bench.ledger;
+    write(bench, 'b', 'ClearChargingProfile', '{"chargingProfileId":5}');
+    expect(write(bench, 'b', 'SetChargingProfile', profile(5))).toBe(profile(minted));
+    expect(bench.ledger.nextMinted).toBe(nextMinted);
+  });
+
   test('is free for others a day after it was removed', () => {
     const bench = new IdsBench('ocpp2.0.1');
     write(bench, 'a', 'SetChargingProfile', profile(5));
