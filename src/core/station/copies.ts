@@ -7,6 +7,7 @@
 import { billingClasses, classOf } from '../../protocol/message-class.ts';
 import { payloadOf } from '../../protocol/frame.ts';
 import { BoundedQueue } from '../../std/bounded-queue.ts';
+import { startWithheld } from '../ids/result-to-station.ts';
 import type { SkipReason } from '../journal/record.ts';
 import type { Observer } from '../routing/table.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
@@ -21,7 +22,7 @@ import {
   type WaitingCall,
 } from './state.ts';
 import { repeat } from './slot.ts';
-import { linkNameOf, type Received, type Turn } from './turn.ts';
+import { linkNameOf, recordDurably, type Received, type Turn } from './turn.ts';
 
 /** Puts the station's call into the lane of everyone who is to have a copy. `messageId`: of a guaranteed message; others get a fresh one for each. */
 export function copyToListeners(
@@ -109,7 +110,21 @@ export function offerCopy(
   backend.lane ??= new BoundedQueue<WaitingCall>(laneOverrunMax);
   if (backend.lane.length >= copiesMax && backend.lane.takeFirst(isSpare) !== undefined) backend.skipped += 1;
   if (backend.lane.length < copiesMax) backend.lane.push(waiting);
-  else backend.skipped += 1;
+  else {
+    backend.skipped += 1;
+    // All of a transaction or nothing (H24).
+    if (transaction !== null) leaveOut(state, turn, name, transaction);
+  }
+}
+
+function leaveOut(state: StationState, turn: Turn, backend: string, transaction: string): void {
+  for (const change of startWithheld(state.durable.ids, backend, transaction))
+    recordDurably(state, turn, {
+      type: 'changed',
+      at: turn.context.wallMs,
+      station: state.id,
+      change: { what: 'ids', change },
+    });
 }
 
 /** A copy leaves again, or the link ends: how many did not before is put on record. */
