@@ -122,6 +122,8 @@ test('a frame that announces too much is refused before its payload comes', () =
   expect(read([Buffer.from([text, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])])).toEqual([
     'fault frame_too_big',
   ]);
+  // Small but for the upper half of its length.
+  expect(read([Buffer.from([text, 0xff, 0, 0, 0, 1, 0, 0, 0, 5])])).toEqual(['fault frame_too_big']);
   expect(read([frame(fragment, 'x'.repeat(900)), frame(0x80, 'x'.repeat(100))])).toHaveLength(1);
   expect(read([frame(fragment, 'x'.repeat(900)), frame(0x80, 'x'.repeat(101))])).toEqual([
     'fault frame_too_big',
