@@ -117,7 +117,7 @@ export function enqueue(
   return true;
 }
 
-/** Fills the slot from the lane, if it is free and something waits. `words`: the text of what is next, in the callee's own words. */
+/** Fills the slot, which is free, from the lane. `words`: the text of what is next, in the callee's own words. */
 export function pump(
   state: StationState,
   turn: Turn,
@@ -125,7 +125,6 @@ export function pump(
   timeoutMs: number,
   words: string,
 ): void {
-  if (callee.slot !== null) return;
   const waiting = callee.lane?.shift();
   if (waiting === undefined) return;
   if (callee.lane?.length === 0) callee.lane = null;
