@@ -137,11 +137,8 @@ function checkQueues(journal: readonly JournalEntry[], queued: ReadonlyMap<strin
       book.calls -= 1;
       count(book.texts, contentOf(record.text), -1);
     } else if (record.type === 'sent') book.answers -= 1;
-    else if (record.outcome === 'rewritten') {
-      // Its `sent` record holds another text, so it is only counted.
-      if (record.kind === 'call' || record.kind === 'send') book.calls += 1;
-      else book.answers += 1;
-    } else if (record.outcome === 'queued') {
+    else if (record.outcome === 'rewritten' && !isCall) book.answers += 1;
+    else if (record.outcome === 'queued' || record.outcome === 'rewritten') {
       book.calls += 1;
       count(book.texts, contentOf(record.text), 1);
     } else if (record.outcome === 'answered') book.answers += 1;

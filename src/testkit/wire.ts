@@ -55,9 +55,16 @@ const mapped = /("(?:requestId|chargingProfileId)"\s*:\s*)(?:-?\d+|"[^"]*")|("tr
 const leftOut =
   /"(?:remoteStartId|reservationId)"\s*:\s*-?\d+\s*,\s*|\s*,\s*"(?:remoteStartId|reservationId)"\s*:\s*-?\d+/g;
 
+/** Settings that Busbar owns: a backend reads the value it wrote, whatever the station has. */
+const owned = '"(?:HeartbeatInterval|WebSocketPingInterval)"';
+const ownedValues = new RegExp(
+  `("key"\\s*:\\s*${owned}[^}]*?"value"\\s*:\\s*")[^"]*|("attributeValue"\\s*:\\s*")[^"]*(?="\\s*,\\s*"component"[^}]*\\}\\s*,\\s*"variable"\\s*:\\s*\\{\\s*"name"\\s*:\\s*${owned})`,
+  'g',
+);
+
 /**
- * The text without its message id, and with the identifiers blanked that backends and station know by other values: what a relay must leave as it is, to the
- * byte. The whole text where it has no id.
+ * The text without its message id, and with the identifiers and settings blanked that backends and station know by other values: what a relay must leave as
+ * it is, to the byte. The whole text where it has no id.
  */
 export function contentOf(text: string): string {
   const match = head.exec(text);
@@ -66,6 +73,7 @@ export function contentOf(text: string): string {
   const end = match[0].length;
   return (text.slice(0, end - idToken.length) + text.slice(end))
     .replaceAll(leftOut, '')
+    .replaceAll(ownedValues, (_, one: string | undefined, two: string | undefined) => one ?? two ?? '')
     .replaceAll(mapped, (_, one: string | undefined, two: string | undefined) => `${one ?? two}0`);
 }
 

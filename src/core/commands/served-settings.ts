@@ -4,6 +4,7 @@
  * Pure. A backend's own values of the settings that Busbar owns (intercept.ts) stand over what the station has. Secrets are not served, and those that some stations
  * give away are taken out.
  */
+import { eachValue, findValue, splice, valueEnd, withMember, type Edit } from '../../protocol/splice.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import {
   addressOfKey,
@@ -12,7 +13,7 @@ import {
   type Inventory,
   type KnownSetting,
 } from './inventory.ts';
-import { foldName, listOf, membersOf, readPayload, textOf, type Members, type Payload } from './payload.ts';
+import { foldName, listOf, membersOf, textOf, type Members, type Payload } from './payload.ts';
 import { statusInfoOf, type Answer } from './refusal.ts';
 import { addressOf, variableOf, type VariableName } from './variable.ts';
 
@@ -117,15 +118,49 @@ export function overlay(
 ): string {
   const list = lists[action];
   if (list === undefined || (version === 'ocpp1.6') !== (action === 'GetConfiguration')) return resultPayload;
-  const { members } = readPayload(resultPayload);
-  let isChanged = false;
-  const entries = listOf(members, list).map((entry) => {
+  const edits: Edit[] = [];
+  eachValue(resultPayload, 0, [list, '*'], (_, start, end) => {
+    const entry: unknown = JSON.parse(resultPayload.slice(start, end));
     const seen =
       action === 'GetConfiguration' ? keySeen(membersOf(entry), virtual) : variableSeen(entry, virtual);
-    isChanged ||= seen !== null;
-    return seen ?? entry;
+    if (seen === 'as_it_is') return;
+    const edit = editFor(
+      resultPayload,
+      start,
+      end,
+      action === 'GetConfiguration' ? 'value' : 'attributeValue',
+      seen,
+    );
+    if (edit !== null) edits.push(edit);
   });
-  return isChanged ? JSON.stringify({ ...members, [list]: entries }) : resultPayload;
+  return splice(resultPayload, edits);
+}
+
+/** What a backend sees of one entry: another value, none, or another entry. */
+type Seen =
+  | 'as_it_is'
+  | { readonly value: string }
+  | { readonly withoutValue: true }
+  | { readonly instead: object };
+
+/** The change to the entry between these places, whose value is the member `name`. */
+function editFor(
+  text: string,
+  start: number,
+  end: number,
+  name: string,
+  seen: Exclude<Seen, 'as_it_is'>,
+): Edit | null {
+  if ('instead' in seen) return { start, end, text: JSON.stringify(seen.instead) };
+  const at = findValue(text, start, [name]);
+  const token = 'value' in seen ? JSON.stringify(seen.value) : null;
+  if (at !== -1)
+    return {
+      start: token === null ? text.lastIndexOf(`"${name}"`, at) : at,
+      end: valueEnd(text, at),
+      text: token,
+    };
+  return token === null ? null : { start, end, text: withMember(text.slice(start, end), 0, name, token) };
 }
 
 const lists: Readonly<Record<string, string>> = {
@@ -133,23 +168,21 @@ const lists: Readonly<Record<string, string>> = {
   GetVariables: 'getVariableResult',
 };
 
-/** Null: as it is. */
-function keySeen(entry: Members, virtual: VirtualValues): object | null {
+function keySeen(entry: Members, virtual: VirtualValues): Seen {
   const key = textOf(entry, 'key') ?? '';
   const own = valueIn(virtual, key);
-  if (own !== undefined) return { ...entry, value: own };
-  if (!isSecretName(key) || !('value' in entry)) return null;
-  const { value: _, ...rest } = entry;
-  return rest;
+  if (own !== undefined) return { value: own };
+  return isSecretName(key) ? { withoutValue: true } : 'as_it_is';
 }
 
-function variableSeen(entry: unknown, virtual: VirtualValues): object | null {
+function variableSeen(entry: unknown, virtual: VirtualValues): Seen {
   const name = variableOf(entry);
-  const members = membersOf(entry);
-  if (name === null || members['attributeStatus'] !== 'Accepted') return null;
+  if (name === null || membersOf(entry)['attributeStatus'] !== 'Accepted') return 'as_it_is';
   const own =
     (name.attributeType ?? 'Actual') === 'Actual' ? valueIn(virtual, name.variable.name) : undefined;
-  if (own !== undefined) return { ...members, attributeValue: own };
-  if (!isSecretVariable(name)) return null;
-  return { attributeStatus: 'Rejected', attributeStatusInfo: statusInfoOf('protected'), ...name };
+  if (own !== undefined) return { value: own };
+  if (!isSecretVariable(name)) return 'as_it_is';
+  return {
+    instead: { attributeStatus: 'Rejected', attributeStatusInfo: statusInfoOf('protected'), ...name },
+  };
 }
