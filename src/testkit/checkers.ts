@@ -121,29 +121,38 @@ export interface IdentityRules {
 
 /** D6: whatever one side received, the other side sent, to the byte, but for the message id; a backend may also be told again what the station said before. */
 export function checkIdentity(evidence: Evidence, rules: IdentityRules = {}): Violation[] {
+  const found = checkHeard(evidence, rules);
+  for (const [station, ledger] of evidence.stations) {
+    const fromBackends = new Set(backendTexts(evidence, station, 'sent').map(contentOf));
+    for (const { text } of textsOf(ledger, 'received')) {
+      if (!fromBackends.has(contentOf(text)) && !isOwnAnswer(text, rules)) {
+        found.push(violation('D6', station, 'the station received what no backend sent', [text]));
+      }
+    }
+  }
+  return found;
+}
+
+/** The half of D6 that backends can tell: what they received. */
+export function checkHeard(evidence: Evidence, rules: IdentityRules = {}): Violation[] {
   const found: Violation[] = [];
-  const isOwn = (text: string): boolean => {
-    const type = readMessage(text)?.type;
-    return (type === 3 || type === 4) && rules.isOwnError?.(text) === true;
-  };
   for (const station of stationNames(evidence)) {
     const ledger = evidence.stations.get(station);
     const fromStation = new Set(
       ledger === undefined ? [] : textsOf(ledger, 'sent').map(({ text }) => contentOf(text)),
     );
     for (const text of backendTexts(evidence, station, 'received')) {
-      if (!fromStation.has(contentOf(text)) && !isOwn(text) && !isToldAgain(text, ledger)) {
+      if (!fromStation.has(contentOf(text)) && !isOwnAnswer(text, rules) && !isToldAgain(text, ledger)) {
         found.push(violation('D6', station, 'a backend received what the station did not send', [text]));
-      }
-    }
-    const fromBackends = new Set(backendTexts(evidence, station, 'sent').map(contentOf));
-    for (const { text } of ledger === undefined ? [] : textsOf(ledger, 'received')) {
-      if (!fromBackends.has(contentOf(text)) && !isOwn(text)) {
-        found.push(violation('D6', station, 'the station received what no backend sent', [text]));
       }
     }
   }
   return found;
+}
+
+function isOwnAnswer(text: string, { isOwnError }: IdentityRules): boolean {
+  const type = readMessage(text)?.type;
+  return (type === 3 || type === 4) && isOwnError?.(text) === true;
 }
 
 function isToldAgain(text: string, station: Ledger | undefined): boolean {

@@ -152,7 +152,9 @@ function takeOut(root: Tree, path: KeyPath): void {
     delete (parent as Tree)[last];
     return;
   }
-  if (parent.some(isObject)) parent[last as number] = Object.create(null);
+  // A map where none may be is no entry of a list of maps: the list goes.
+  if (parent.some(isObject) && !isObject(parent[last as number]))
+    parent[last as number] = Object.create(null);
   else takeOut(root, path.slice(0, -1));
 }
 

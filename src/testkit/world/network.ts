@@ -10,13 +10,14 @@ import type { StationId } from '../../protocol/station-id.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { Random, Range } from '../random.ts';
 import type { BackendPeer } from './backend-peer.ts';
-import { createLinkPair, cutLink, type LinkPair, type LinkWatch } from './link-pair.ts';
+import { createLinkPair, cutLink, type LinkPair, type LinkWatch, type PairLabel } from './link-pair.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Knock } from './station-peer.ts';
 
 export interface NetworkOptions {
   readonly scheduler: Scheduler;
-  readonly random: Random;
+  /** A stream of randomness for what happens between a station, or the gateway on its behalf, and that peer: what one link draws moves no other. */
+  readonly randomOf: (link: string) => Random;
   readonly latencyMs: Range;
   readonly closeTimeoutMs: number;
   readonly congestedBytes: number;
@@ -44,6 +45,7 @@ export class Network {
   door: FrontDoor = null;
   /** Counts processes: what an old one dialled never reaches a new one. */
   #process = 0;
+  readonly #randoms = new Map<string, Random>();
 
   constructor(options: NetworkOptions) {
     this.#options = options;
@@ -58,8 +60,9 @@ export class Network {
   /** A station's attempt to connect. */
   knock(id: string, offers: readonly string[], knock: Knock): void {
     const { scheduler } = this.#options;
-    scheduler.after(this.#latency(), () => {
-      if (this.door === null) return void scheduler.after(this.#latency(), () => knock.onRefused());
+    const latency = (): number => this.#latency({ station: id, with: '' });
+    scheduler.after(latency(), () => {
+      if (this.door === null) return void scheduler.after(latency(), () => knock.onRefused());
       this.door(this.#arrival(id, offers, knock));
     });
   }
@@ -79,13 +82,17 @@ export class Network {
     this.door = null;
     for (const pair of this.livePairs()) {
       if (!keepsPower)
-        cutLink(pair, { gatewayMs: Infinity, peerMs: this.#options.random.pick([0, 20_000, Infinity]) });
+        cutLink(pair, {
+          gatewayMs: Infinity,
+          peerMs: this.#randomOf(pair.label).pick([0, 20_000, Infinity]),
+        });
       pair.gateway.abandon();
     }
   }
 
   #arrival(id: string, offers: readonly string[], knock: Knock): Arrival {
-    const { scheduler, random } = this.#options;
+    const { scheduler } = this.#options;
+    const label = { station: id, with: '' };
     let isAnswered = false;
     const answer = (): boolean => {
       const isFirst = !isAnswered;
@@ -98,7 +105,7 @@ export class Network {
       knock.onRefused();
     };
     // The listener's deadline, or the station's own patience, whichever ends first.
-    scheduler.after(Math.min(upgradeTimeoutMs, patienceMs * (0.5 + random.next())), leave);
+    scheduler.after(Math.min(upgradeTimeoutMs, patienceMs * (0.5 + this.#randomOf(label).next())), leave);
     const arrival: Arrival = {
       station: id as StationId,
       offered: offers,
@@ -110,11 +117,11 @@ export class Network {
         if (!answer()) return null;
         const pair = this.#open(id, '', version);
         pair.gateway.bind(handler, owner);
-        scheduler.after(this.#latency(), () => knock.onOpened(pair.peer, version));
+        scheduler.after(this.#latency(label), () => knock.onOpened(pair.peer, version));
         return pair.gateway;
       },
       refuse: () => {
-        if (answer()) scheduler.after(this.#latency(), () => knock.onRefused());
+        if (answer()) scheduler.after(this.#latency(label), () => knock.onRefused());
       },
     };
     return arrival;
@@ -129,19 +136,20 @@ export class Network {
   ): () => void {
     const { scheduler } = this.#options;
     const backend = this.#options.backend(request.backend.name);
+    const label = { station: request.station as string, with: request.backend.name };
     let isOver = false;
     const isWanted = (): boolean => !isOver && process === this.#process;
     const refuse = (afterMs: number, fault: 'connect_failed' | 'timed_out'): void => {
       scheduler.after(afterMs, () => isWanted() && outcome.onRefused(owner, fault, 'simulated'));
     };
-    scheduler.after(this.#latency(), () => {
+    scheduler.after(this.#latency(label), () => {
       if (!isWanted()) return;
-      if (backend.reception === 'refuse') return refuse(this.#latency(), 'connect_failed');
+      if (backend.reception === 'refuse') return refuse(this.#latency(label), 'connect_failed');
       if (backend.reception === 'deaf') return refuse(dialTimeoutMs, 'timed_out');
       const pair = this.#open(request.station, request.backend.name, request.version);
       this.#options.served(pair, request.version);
       backend.serve(request.station, pair.peer, request.version);
-      scheduler.after(this.#latency(), () => {
+      scheduler.after(this.#latency(label), () => {
         if (!isWanted()) return pair.gateway.abandon();
         isOver = true;
         pair.gateway.bind(handler, owner);
@@ -155,13 +163,13 @@ export class Network {
   }
 
   #open(station: string, backend: string, version: OcppVersion): LinkPair {
-    const { scheduler, random, latencyMs, closeTimeoutMs, congestedBytes, watch } = this.#options;
+    const { scheduler, latencyMs, closeTimeoutMs, congestedBytes, watch } = this.#options;
     this.#numbers += 1;
     const label = { station, with: backend, number: this.#numbers };
     const pair = createLinkPair({
       label,
       scheduler,
-      random,
+      random: this.#randomOf(label),
       latencyMs,
       closeTimeoutMs,
       congestedBytes,
@@ -172,7 +180,14 @@ export class Network {
     return pair;
   }
 
-  #latency(): number {
-    return this.#options.random.within(this.#options.latencyMs);
+  #latency(label: Pick<PairLabel, 'station' | 'with'>): number {
+    return this.#randomOf(label).within(this.#options.latencyMs);
+  }
+
+  #randomOf({ station, with: peer }: Pick<PairLabel, 'station' | 'with'>): Random {
+    const link = `${station}>${peer}`;
+    const known = this.#randoms.get(link) ?? this.#options.randomOf(link);
+    this.#randoms.set(link, known);
+    return known;
   }
 }

@@ -7,6 +7,7 @@ import { plainAssignment, type Assignment, type RoutingTable } from '../../core/
 import { queueDeadlineMs } from '../../core/commands/idempotence.ts';
 import type { StationSettings } from '../../core/station/events.ts';
 import type { BackendSettings, Settings } from '../../ports/settings.ts';
+import { defaultReceived, messageClasses } from '../../protocol/message-class.ts';
 import { ocppVersions } from '../../protocol/version.ts';
 import { backendDefaults, misbehaviours, type BackendOptions, type Misbehaviour } from '../backend-life.ts';
 import type { LifeSpec } from '../life-state.ts';
@@ -36,7 +37,12 @@ export interface Plan {
   readonly stations: readonly LifeSpec[];
   /** Stations present credentials: then the newest link wins. */
   readonly isAuthenticated: boolean;
+  /** Those that answer stations. */
   readonly backends: readonly BackendOptions[];
+  /** Those that only listen in. */
+  readonly listeners: readonly Listener[];
+  /** All backends number transactions and requests alike, on purpose. */
+  readonly collides: boolean;
   readonly latencyMs: Range;
   readonly commitMs: Range;
   readonly closeTimeoutMs: number;
@@ -48,6 +54,12 @@ export interface Plan {
   readonly routesByVendor: boolean;
   readonly faultEveryMs: number;
   readonly faults: readonly Fault[];
+}
+
+/** A backend that gets copies: of what a backend gets by default, or of everything, where it bills nobody. */
+export interface Listener {
+  readonly options: BackendOptions;
+  readonly getsAll: boolean;
 }
 
 const minuteMs = 60_000;
@@ -94,7 +106,19 @@ export function planOf(seed: number): Plan {
     routesByVendor: backends.length > 1 && random.chance(0.3),
     faultEveryMs: random.pick([minuteMs / 2, 3 * minuteMs, 10 * minuteMs]),
     faults: someOf(faults, random),
+    ...listenersOf(seed),
   };
+}
+
+/** Drawn apart, so that the rest of a seed does not depend on who listens. */
+function listenersOf(seed: number): Pick<Plan, 'listeners' | 'collides'> {
+  const random = createRandom(seed, 'listeners');
+  const count = random.pick([0, 1, 1, 2, 3]);
+  const listeners = Array.from({ length: count }, (_, at) => ({
+    options: backendOf(`ear-${at + 1}`, seed, random),
+    getsAll: random.chance(0.6),
+  }));
+  return { listeners, collides: random.chance(0.5) };
 }
 
 function stationOf(id: string, seed: number, random: Random): LifeSpec {
@@ -164,6 +188,11 @@ export interface Operated {
   readonly revision: number;
 }
 
+/** Every backend there is, those that answer first. */
+export function everyone(plan: Plan): BackendOptions[] {
+  return [...plan.backends, ...plan.listeners.map(({ options }) => options)];
+}
+
 /** The settings of a process, as the plan and the operator have them. */
 export function settingsOf(plan: Plan, operated: Operated): Settings {
   const names = plan.backends.map(({ name }) => name);
@@ -199,7 +228,7 @@ export function settingsOf(plan: Plan, operated: Operated): Settings {
     admin: { host: '127.0.0.1', port: 0, tokens: [] },
     storage: { kind: 'sqlite', file: ':memory:' },
     retention: { framesMs: Infinity, bytesMax: Infinity },
-    backends: new Map(names.map((name) => [name, backendSettings(plan, name)])),
+    backends: new Map(everyone(plan).map(({ name }) => [name, backendSettings(plan, name)])),
     routing: routingOf(plan, primary, other, split, operated.revision),
     station: plan.station,
     links: limits,
@@ -231,8 +260,13 @@ function routingOf(
   revision: number,
 ): RoutingTable {
   const actions = new Map(split.map((action) => [action, other]));
-  const fallback: Assignment = { ...plainAssignment(1, primary), actions };
-  const byVendor: Assignment = { ...plainAssignment(0, other), group: 'simulators' };
+  const observers = plan.listeners.map(({ options, getsAll }) => ({
+    backend: options.name,
+    receives: new Set(getsAll ? messageClasses : defaultReceived),
+    commands: new Set<string>(),
+  }));
+  const fallback: Assignment = { ...plainAssignment(1, primary), actions, observers };
+  const byVendor: Assignment = { ...plainAssignment(0, other), group: 'simulators', observers };
   const group = {
     name: 'simulators',
     stations: null,
@@ -248,14 +282,14 @@ function routingOf(
       { stations: ['*'], group: null, assignment: fallback },
     ],
     backends: new Map(
-      plan.backends.map(({ name }) => [
+      everyone(plan).map(({ name }) => [
         name,
         {
           name,
           versions: ocppVersions,
           callTimeoutMs: plan.callTimeoutMs,
           ...redial,
-          nonBilling: false,
+          nonBilling: plan.listeners.some(({ options, getsAll }) => getsAll && options.name === name),
           revision: `r${revision}`,
         },
       ]),

@@ -8,6 +8,7 @@ import {
   checkBounds,
   checkDelivered,
   checkDuplicates,
+  checkHeard,
   checkIdentity,
   checkLinks,
   checkOneOutstanding,
@@ -16,6 +17,8 @@ import {
   type Evidence,
   type Violation,
 } from '../checkers.ts';
+import { checkForeignIds } from '../id-checkers.ts';
+import { textsOf } from '../ledger.ts';
 import type { Plan } from './plan.ts';
 
 export interface Case {
@@ -31,15 +34,45 @@ export interface Case {
 /** Everything that did not hold; empty when all did. */
 export function judge({ evidence, plan, kills, ownErrors, endMs, bounds }: Case): Violation[] {
   const latencyMs = plan.latencyMs[1];
+  const ears = new Set(plan.listeners.map(({ options }) => options.name));
+  // A copy proves nothing of delivery, and what listeners say must reach no station.
+  const answering = only(evidence, (backend) => !ears.has(backend));
+  const isOwnError = (text: string): boolean => ownErrors.has(text);
   return [
-    ...checkDelivered(evidence),
+    ...checkDelivered(answering),
     // In time is the monitor's to say: the ledgers do not know whether a call reached the gateway.
-    ...checkAnswers(evidence, { answerWithinMs: Infinity, endMs }),
-    ...checkIdentity(evidence, { isOwnError: (text) => ownErrors.has(text) }),
+    ...checkAnswers(answering, { answerWithinMs: Infinity, endMs }),
+    ...checkIdentity(answering, { isOwnError }),
+    ...[...ears].flatMap((ear) =>
+      checkHeard(
+        only(evidence, (backend) => backend === ear),
+        { isOwnError },
+      ),
+    ),
     ...checkOneOutstanding(evidence, { callTimeoutMs: plan.callTimeoutMs - 2 * latencyMs }),
     ...checkLinks(evidence),
     ...checkOrder(evidence),
-    ...checkDuplicates(evidence, { kills }),
+    ...checkForeignIds(evidence),
+    ...checkDuplicates(answering, { kills }),
+    ...[...ears].flatMap((ear) => {
+      const heard = only(evidence, (backend) => backend === ear);
+      return checkDuplicates(heard, { kills: kills + resendsOf(heard) });
+    }),
     ...checkBounds(bounds),
   ];
+}
+
+/** A copy is sent again, as the same bytes, on the next link when its own was lost before the answer, and after a SecurityError once the boot was told. */
+function resendsOf({ backends }: Evidence): number {
+  let most = 0;
+  for (const ledgers of backends.values())
+    for (const ledger of ledgers.values()) {
+      const forgotten = textsOf(ledger, 'sent').filter(({ text }) => text.includes('SecurityError')).length;
+      most = Math.max(most, ledger.links + forgotten);
+    }
+  return most;
+}
+
+function only(evidence: Evidence, claims: (backend: string) => boolean): Evidence {
+  return { ...evidence, backends: new Map([...evidence.backends].filter(([name]) => claims(name))) };
 }

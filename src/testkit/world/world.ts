@@ -17,7 +17,15 @@ import { startProcess, type CreateGateway, type Process } from './gateway.ts';
 import type { LinkPair, LinkWatch } from './link-pair.ts';
 import { Monitor } from './monitor.ts';
 import { Network } from './network.ts';
-import { answerWithinMs, commandWithinMs, planOf, settingsOf, type Operated, type Plan } from './plan.ts';
+import {
+  answerWithinMs,
+  commandWithinMs,
+  everyone,
+  planOf,
+  settingsOf,
+  type Operated,
+  type Plan,
+} from './plan.ts';
 import { Scheduler } from './scheduler.ts';
 import { StationPeer } from './station-peer.ts';
 import { createTrace, type Trace } from './trace.ts';
@@ -30,6 +38,8 @@ export interface WorldOptions {
   readonly durationMs: number;
   /** Lines of trace that are kept. */
   readonly traceMax: number;
+  /** Another plan than the seed's own. */
+  readonly alter?: (plan: Plan) => Plan;
   /** Lives on after something broke, so that every checker has its say; the first break ends the run otherwise. */
   readonly goesOn?: boolean;
 }
@@ -39,6 +49,8 @@ export interface Outcome {
   readonly plan: Plan;
   readonly violations: readonly Violation[];
   readonly trace: readonly string[];
+  /** What every peer sent and received. */
+  readonly evidence: Evidence;
   readonly stats: WorldStats;
 }
 
@@ -103,7 +115,7 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    const plan = planOf(options.seed);
+    const plan = options.alter?.(planOf(options.seed)) ?? planOf(options.seed);
     this.plan = plan;
     const now = (): number => this.scheduler.nowMs;
     this.trace = createTrace(now, options.traceMax);
@@ -116,7 +128,7 @@ export class World {
     this.disk.onCommitted = (record) => this.#monitor.committed(record);
     this.network = new Network({
       scheduler: this.scheduler,
-      random: this.random('network'),
+      randomOf: (link) => this.random(`network ${link}`),
       latencyMs: plan.latencyMs,
       closeTimeoutMs: plan.closeTimeoutMs,
       congestedBytes: 65_536,
@@ -126,10 +138,16 @@ export class World {
       served: (pair, version) => this.#onServed(pair, version),
       opened: (pair, version) => this.#onOpened(pair, version),
     });
-    plan.backends.forEach((backend, index) => {
+    everyone(plan).forEach((backend, index) => {
       this.backends.set(
         backend.name,
-        new BackendPeer(backend, this.scheduler, this.random(backend.name), epochMs, 1 + index * 1_000_000),
+        new BackendPeer(
+          backend,
+          this.scheduler,
+          this.random(backend.name),
+          epochMs,
+          plan.collides ? 1 : 1 + index * 1_000_000,
+        ),
       );
       this.#ledgers.set(backend.name, new Map());
     });
@@ -317,10 +335,7 @@ export class World {
 
   /** Everything that can only be said of a whole run. */
   #finish(holding: readonly StationPeer[]): void {
-    const evidence: Evidence = {
-      stations: new Map(this.stations.map(({ id, ledger }) => [id, ledger])),
-      backends: this.#ledgers,
-    };
+    const evidence = this.#evidence();
     for (const { id, life } of holding) {
       const claim = `${life.queue.length} messages are still held after peace`;
       this.#found.push(violation('liveness', id, claim, []));
@@ -339,6 +354,13 @@ export class World {
     );
   }
 
+  #evidence(): Evidence {
+    return {
+      stations: new Map(this.stations.map(({ id, ledger }) => [id, ledger])),
+      backends: this.#ledgers,
+    };
+  }
+
   #outcome(): Outcome {
     const { stats, plan, trace, stations, disk } = this;
     for (const { life } of stations) {
@@ -351,6 +373,7 @@ export class World {
       plan,
       violations: [...this.#monitor.violations, ...this.#found],
       trace: trace.lines(),
+      evidence: this.#evidence(),
       stats,
     };
   }
