@@ -39,7 +39,7 @@ function checkTransactionIds(backend: string, station: string, ledger: Ledger, s
         violation(
           'S2',
           station,
-          `${backend} was told of transaction ${String(id)}, which it calls ${[...(ids ?? [])].join(' or ') || 'nothing'}`,
+          `${backend} was told of transaction ${JSON.stringify(id)}, which it calls ${[...(ids ?? [])].join(' or ') || 'nothing'}`,
           [text],
         ),
       );
