@@ -15,6 +15,7 @@ import { isPinned } from './rig/rig.ts';
 
 const commands: readonly (readonly [bench: string, ...options: string[]])[] = [
   ['relay'],
+  ['observers'],
   ['latency'],
   ['memory'],
   ['memory', '--tls', '--stations', '4000'],

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthority } from '../../src/testkit/certificates.ts';
+import { messageClasses } from '../../src/protocol/message-class.ts';
 import type { Connected, Driven, LoadAnswer, LoadOrder } from './load-protocol.ts';
 import type { ProbeAnswer, ProbeQuestion, ProbeSample } from './probe.ts';
 
@@ -21,6 +22,8 @@ export interface RigOptions {
   readonly isTls?: boolean;
   /** The backend has a process of its own: it answers even while its stations have their hands full with handshakes. */
   readonly isBackendApart?: boolean;
+  /** Backends that listen in on every station of the gateway; the same load backend takes their links. */
+  readonly observers?: number;
   /** Extra arguments for Node in the process under test, such as `--cpu-prof`. */
   readonly nodeArguments?: readonly string[];
 }
@@ -123,7 +126,7 @@ async function issueCertificate(folder: string): Promise<Certificate> {
 }
 
 async function startSubject(
-  { subject, nodeArguments = [] }: RigOptions,
+  { subject, nodeArguments = [], observers = 0 }: RigOptions,
   folder: string,
   backendPort: number,
   certificate: Certificate | null,
@@ -135,22 +138,30 @@ async function startSubject(
     command = [join(here, 'bare-pipe.ts'), `ws://127.0.0.1:${backendPort}`, ...files];
   } else {
     const file = join(folder, 'busbar.yaml');
-    await writeFile(file, configurationFor(backendPort, certificate));
+    await writeFile(file, configurationFor(backendPort, certificate, observers));
     command = [join(root, 'src/main.ts'), 'serve', '--config', file];
   }
   const child = new Child(subject, subjectCore, [...node, ...command]);
   return { child, port: await child.stationPort() };
 }
 
-function configurationFor(backendPort: number, certificate: Certificate | null): string {
+function configurationFor(backendPort: number, certificate: Certificate | null, observers: number): string {
   const tls = certificate === null ? '' : `\n  tls: { cert: ${certificate.cert}, key: ${certificate.key} }`;
+  const names = Array.from({ length: observers }, (_, at) => `ear-${at + 1}`);
+  const url = `"ws://127.0.0.1:${backendPort}/ocpp/{station}"`;
+  const ears = names.map((name) => `\n  ${name}: { url: ${url}, nonBilling: true }`).join('');
+  const heard = names
+    .map((name) => `{ backend: ${name}, receives: [${messageClasses.join(', ')}] }`)
+    .join(', ');
   return `stations:
   listen: 127.0.0.1:0${tls}
 admin:
   listen: 127.0.0.1:0
 storage: sqlite:./busbar.db
 backends:
-  only: { url: "ws://127.0.0.1:${backendPort}/ocpp/{station}" }
+  only: { url: ${url} }${ears}
+routes:
+  - { stations: "*", primary: only, observers: [${heard}] }
 limits: { callsPerSecond: unlimited, connectsPerHour: unlimited }
 `;
 }
