@@ -7,7 +7,7 @@
 import { isGuaranteed } from '../protocol/actions.ts';
 import { closedAtMs, exchangesOf, textsOf, type Exchange, type Ledger } from './ledger.ts';
 import { isReplay } from './replays.ts';
-import { contentOf, readMessage } from './wire.ts';
+import { contentOf, readMessage } from './read-once.ts';
 
 export interface Evidence {
   /** Station's name (as backends know it) -> the station's ledger. */

@@ -6,7 +6,7 @@
  */
 import { violation, type Evidence, type Violation } from './checkers.ts';
 import { exchangesOf, textsOf, type Exchange, type Ledger } from './ledger.ts';
-import { contentOf, readMessage } from './wire.ts';
+import { contentOf, readMessage } from './read-once.ts';
 
 export function checkForeignIds(evidence: Evidence): Violation[] {
   const found: Violation[] = [];

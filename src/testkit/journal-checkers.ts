@@ -8,7 +8,7 @@ import { framesOf, type JournalFrame } from '../core/journal/frame-view.ts';
 import type { JournalRecord, LinkName } from '../core/journal/record.ts';
 import { Bag, violation, type Evidence, type Violation } from './checkers.ts';
 import { exchangesOf, textsOf, type Ledger } from './ledger.ts';
-import { contentOf } from './wire.ts';
+import { contentOf } from './read-once.ts';
 
 export type JournalEntry = { readonly position: number; readonly record: JournalRecord };
 

@@ -8,7 +8,8 @@ import { stepBackend, type BackendEffect, type BackendEvent, type BackendStation
 import type { OcppVersion } from '../protocol/version.ts';
 import type { LifeClock, LifeEffect, LifeEvent, StationLife } from './life-state.ts';
 import { stepLife } from './station-life.ts';
-import { readMessage, type Message } from './wire.ts';
+import { readMessage } from './read-once.ts';
+import type { Message } from './wire.ts';
 
 type LedgerEntry =
   | { readonly type: 'opened'; readonly link: number; readonly atMs: number; readonly version: OcppVersion }
@@ -117,18 +118,36 @@ export function stepBackendWithLedger(
   return effects;
 }
 
-/** The calls that went one way, each with its answers: `sent` are the ledger owner's own, `received` those of its peer. */
-export function exchangesOf(
-  ledger: Ledger,
-  calls: 'sent' | 'received',
-): { exchanges: Exchange[]; strays: LedgerText[] } {
+/** The calls that went one way, each with its answers. */
+export interface Exchanges {
+  readonly exchanges: readonly Exchange[];
+  /** Answers to nothing that was asked. */
+  readonly strays: readonly LedgerText[];
+}
+
+/** What was found in a ledger of that length; every checker asks for it. */
+const known = {
+  sent: new WeakMap<Ledger, Exchanges & { readonly entries: number }>(),
+  received: new WeakMap<Ledger, Exchanges & { readonly entries: number }>(),
+};
+
+/** `sent`: the calls that are the ledger owner's own; `received`: those of its peer. */
+export function exchangesOf(ledger: Ledger, calls: 'sent' | 'received'): Exchanges {
+  const before = known[calls].get(ledger);
+  if (before?.entries === ledger.entries.length) return before;
+  const found = { ...findExchanges(ledger, calls), entries: ledger.entries.length };
+  known[calls].set(ledger, found);
+  return found;
+}
+
+function findExchanges(ledger: Ledger, calls: 'sent' | 'received'): Exchanges {
   const answers = calls === 'sent' ? 'received' : 'sent';
   const exchanges: Exchange[] = [];
   const strays: LedgerText[] = [];
   const byId = new Map<string, Exchange>();
   for (const [place, entry] of ledger.entries.entries()) {
     if (entry.type !== calls && entry.type !== answers) continue;
-    const message = messageOf(entry);
+    const message = readMessage(entry.text);
     if (message === null) continue;
     const { link, text, atMs } = entry;
     const key = `${link} ${message.id}`;
@@ -146,18 +165,6 @@ export function exchangesOf(
 }
 
 export type LedgerText = Extract<LedgerEntry, { text: string }>;
-
-/** Each text is parsed once, however many checkers read the ledger. */
-const messages = new WeakMap<LedgerText, Message | null>();
-
-function messageOf(entry: LedgerText): Message | null {
-  let message = messages.get(entry);
-  if (message === undefined) {
-    message = readMessage(entry.text);
-    messages.set(entry, message);
-  }
-  return message;
-}
 
 /** The texts of one direction, in order. */
 export function textsOf(ledger: Ledger, type: 'sent' | 'received' | 'discarded'): LedgerText[] {

@@ -244,7 +244,7 @@ class Storm {
   }
 
   #toBackend({ epoch, ...link }: LinkRef, text: string): void {
-    const backend = 'backend' in link ? String(link.backend) : '';
+    const backend = 'backend' in link ? link.backend : '';
     const elements = JSON.parse(text) as [number, string, ...unknown[]];
     const [type, id] = elements;
     if (type === 2) {

@@ -9,7 +9,7 @@ import { laneCallsMax } from '../../core/station/state.ts';
 import { isGuaranteed } from '../../protocol/actions.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { violation, type Bound, type Violation } from '../checkers.ts';
-import { contentOf, readMessage } from '../wire.ts';
+import { contentOf, readMessage } from '../read-once.ts';
 import { pendingRecordsMax } from './disk.ts';
 import { readAheadMax, type Happening, type LinkEnd, type Operation } from './link-pair.ts';
 
