@@ -91,7 +91,8 @@ export interface CommandContext {
   readonly random: Random;
   /** Ids of open transactions, as the wire has them. */
   readonly transactions: readonly (number | string)[];
-  readonly remoteStartId: number;
+  /** Grows with every command; backends count alike. */
+  readonly requestId: number;
   readonly allowsReset: boolean;
 }
 
@@ -133,6 +134,10 @@ const commands16: readonly MakeCommand[] = [
   () => ({ action: 'ClearCache', payload: {} }),
   () => ({ action: 'GetLocalListVersion', payload: {} }),
   () => ({ action: 'GetDiagnostics', payload: { location: 'ftp://files.example/diagnostics' } }),
+  () => ({
+    action: 'GetInstalledCertificateIds',
+    payload: { certificateType: 'CentralSystemRootCertificate' },
+  }),
 ];
 
 const heartbeatInterval = { component: { name: 'OCPPCommCtrlr' }, variable: { name: 'HeartbeatInterval' } };
@@ -152,22 +157,24 @@ const commands2: readonly MakeCommand[] = [
   }),
   () => ({ action: 'UnlockConnector', payload: { evseId: 1, connectorId: 1 } }),
   dataTransfer,
-  ({ random, remoteStartId }) => ({
+  ({ random, requestId }) => ({
     action: 'RequestStartTransaction',
     payload: {
       evseId: 1 + random.below(2),
-      remoteStartId,
+      remoteStartId: requestId,
       idToken: { idToken: remoteToken(random), type: 'ISO14443' },
     },
   }),
   () => ({ action: 'ClearCache', payload: {} }),
   () => ({ action: 'GetLocalListVersion', payload: {} }),
   () => ({ action: 'GetTransactionStatus', payload: {} }),
-  () => ({
+  () => ({ action: 'GetInstalledCertificateIds', payload: {} }),
+  ({ requestId }) => ({ action: 'GetBaseReport', payload: { requestId, reportBase: 'FullInventory' } }),
+  ({ requestId }) => ({
     action: 'GetLog',
     payload: {
       logType: 'DiagnosticsLog',
-      requestId: 1,
+      requestId,
       log: { remoteLocation: 'https://files.example/log' },
     },
   }),

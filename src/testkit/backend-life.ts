@@ -335,7 +335,7 @@ function commandText(peer: BackendStation): { id: string; text: string } {
   const context = {
     random,
     transactions,
-    remoteStartId: peer.stats.commands,
+    requestId: peer.stats.commands,
     allowsReset: options.allowsReset,
   };
   const { action, payload } = randomCommand(version, context);

@@ -83,6 +83,14 @@ const handlers16: Readonly<Record<string, Handler>> = {
   RemoteStopTransaction: (life, payload) => remoteStop(life, payload['transactionId']),
   TriggerMessage: (_life, payload) =>
     trigger(payload['requestedMessage'], Number(payload['connectorId'] ?? 0)),
+  GetDiagnostics: () => ({
+    payload: { fileName: 'diagnostics.txt' },
+    followUp: {
+      type: 'report',
+      action: 'DiagnosticsStatusNotification',
+      payloads: [status('Uploading'), status('Uploaded')],
+    },
+  }),
 };
 
 const handlers2: Readonly<Record<string, Handler>> = {
@@ -93,7 +101,21 @@ const handlers2: Readonly<Record<string, Handler>> = {
     return { payload: status(state.phase === 'charging' ? 'OngoingAuthorizedTransaction' : 'Unlocked') };
   },
   ClearChargingProfile: () => ({ payload: status('Unknown') }),
-  GetBaseReport: () => ({ payload: status('NotSupported') }),
+  GetBaseReport: (_life, { requestId }) => ({
+    payload: status('Accepted'),
+    followUp: { type: 'report', action: 'NotifyReport', payloads: reportParts(requestId) },
+  }),
+  GetLog: (_life, { requestId }) => ({
+    payload: { status: 'Accepted', filename: 'log.txt' },
+    followUp: {
+      type: 'report',
+      action: 'LogStatusNotification',
+      payloads: [
+        { status: 'Uploading', requestId },
+        { status: 'Uploaded', requestId },
+      ],
+    },
+  }),
   GetTransactionStatus: (life, payload) => {
     const asked = payload['transactionId'];
     const isOngoing = openTransactions(life).some(({ wireId }) => wireId === asked);
@@ -121,6 +143,14 @@ const handlers2: Readonly<Record<string, Handler>> = {
   TriggerMessage: (_life, payload) =>
     trigger(payload['requestedMessage'], Number(record(payload['evse'])['id'] ?? 0)),
 };
+
+function reportParts(requestId: unknown): Payload[] {
+  const part = { requestId, generatedAt: '2026-01-01T00:00:00Z' };
+  return [
+    { ...part, seqNo: 0, tbc: true },
+    { ...part, seqNo: 1 },
+  ];
+}
 
 function configuration16(life: StationLife): { key: string; readonly: boolean; value: string }[] {
   return [

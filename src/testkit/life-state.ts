@@ -196,6 +196,12 @@ export type FollowUp =
       readonly remoteStartId: number | null;
     }
   | { readonly type: 'stop'; readonly connector: number }
+  /** Calls that tell the one that asked what came of it, in this order. */
+  | {
+      readonly type: 'report';
+      readonly action: string;
+      readonly payloads: readonly Readonly<Record<string, unknown>>[];
+    }
   | { readonly type: 'boot' | 'heartbeat' | 'status' | 'meter'; readonly connector: number };
 
 interface Answer {

@@ -299,6 +299,9 @@ function follow(life: StationLife, followUp: FollowUp, clock: LifeClock, effects
     case 'stop':
       if (state?.phase === 'charging') scheduleEnd(state.transaction, 'remote', clock.nowMs);
       return;
+    case 'report':
+      for (const payload of followUp.payloads) say(life, followUp.action, payload, 0);
+      return;
     case 'boot':
       if (life.registration === 'accepted')
         say(life, 'BootNotification', bootPayload(life.version, life.options, 'Triggered'), 0);

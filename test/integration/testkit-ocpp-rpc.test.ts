@@ -74,7 +74,7 @@ async function sendCommands(client: RpcPeer, version: OcppVersion, seen: Seen): 
     const { action, payload } = randomCommand(version, {
       random,
       transactions: [],
-      remoteStartId: count,
+      requestId: count,
       allowsReset: false,
     });
     try {

@@ -31,6 +31,7 @@ function calm(version: OcppVersion, listening: number): (plan: Plan) => Plan {
       listeners: Array.from({ length: listening }, (_, at) => ({
         options: listener(primary, at),
         getsAll: at !== 1,
+        mayAsk: false,
       })),
       // A station that is slowed down is read again when the machine looks at its clock.
       station: { ...plan.station, callsPerSecond: Infinity },

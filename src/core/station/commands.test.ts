@@ -35,6 +35,22 @@ describe('a backend that listens in', () => {
     expect(effects).toMatchObject([{ type: 'send', link: { side: 'backend', backend: 'new' } }]);
   });
 
+  test('is told once what the station reports on its request, and keeps nobody waiting for its answer', () => {
+    const bench = withObserver(['GetDiagnostics']);
+    bench.fromStation('[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]');
+    const verdict = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
+    for (const { backend, slot } of bench.state.backends)
+      bench.fromBackend(`[3,"${slot?.sentId}",${verdict}]`, backend);
+    bench.fromBackend('[2,"1","GetDiagnostics",{"location":"ftp://x"}]', 'new');
+    bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{}]`);
+    const effects = bench.fromStation('[2,"d","DiagnosticsStatusNotification",{"status":"Uploaded"}]');
+    expect(sent(effects, 'station')).toEqual(['[3,"d",{}]']);
+    expect(sent(effects, 'backend')).toHaveLength(1);
+    expect(effects).toContainEqual(
+      expect.objectContaining({ link: expect.objectContaining({ backend: 'new' }) }),
+    );
+  });
+
   test('reads what Busbar has learnt from answers to others, and never asks the station', () => {
     const bench = withObserver();
     bench.fromBackend('[2,"1","GetConfiguration",{"key":["A"]}]');

@@ -11,7 +11,7 @@ import { startWithheld } from '../ids/result-to-station.ts';
 import type { SkipReason } from '../journal/record.ts';
 import type { Observer } from '../routing/table.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
-import { listenersOf, roleOf } from './roles.ts';
+import { listenersOf, roleOf, type Belonging } from './roles.ts';
 import {
   copiesMax,
   laneOverrunMax,
@@ -31,7 +31,7 @@ export function copyToListeners(
   link: StationLink,
   received: Received,
   messageId: string | null,
-  transaction: string | null,
+  { owner, transaction }: Belonging,
 ): void {
   const { assignment } = state;
   if (assignment === null) return;
@@ -46,7 +46,9 @@ export function copyToListeners(
     if (
       listener.receives.has(kind) &&
       mayObserve(turn, listener, kind) &&
-      assignment.actions.get(action) !== listener.backend
+      assignment.actions.get(action) !== listener.backend &&
+      // Its own it has been given already.
+      owner !== listener.backend
     )
       offerCopy(state, turn, listener.backend, received, messageId, transaction);
   }

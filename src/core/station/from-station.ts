@@ -14,7 +14,7 @@ import { findBackendLink, factsOf } from './find-backend.ts';
 import { readBootFacts, sameBootFacts } from './boot-facts.ts';
 import { spend } from './bucket.ts';
 import { hearFrom } from './liveness.ts';
-import { answerLocally } from './local-answers.ts';
+import { answerForListener, answerLocally } from './local-answers.ts';
 import { followRoutes, isMisplaced } from './rerouting.ts';
 import {
   callerOf,
@@ -28,13 +28,13 @@ import {
   type Placement,
 } from './slot.ts';
 import { copyToListeners } from './copies.ts';
-import { readCall, wordsFor, type Belonging } from './identifiers.ts';
+import { readCall, wordsFor } from './identifiers.ts';
 import { mayTake, pumpCalls } from './backend-lane.ts';
 import { onCommandReply } from './command-replies.ts';
 import { pumpCommands } from './commands.ts';
 import { registerPrimary, spreadBoot } from './own-calls.ts';
 import { answerRepeated } from './repeats.ts';
-import { authorityFor, roleOf } from './roles.ts';
+import { authorityFor, roleOf, type Belonging } from './roles.ts';
 import { attachListeners, backendGone, closeCode, closeStation } from './station-link.ts';
 import {
   laneCallsMax,
@@ -105,10 +105,13 @@ function onCall(state: StationState, turn: Turn, link: StationLink, received: Re
   const messageId = isKept ? guaranteedId(state, turn, received) : null;
   if (messageId !== null && answerRepeated(state, turn, link, received, messageId)) return;
   const belonging = readCall(state, turn, link, received, messageId ?? '');
-  if (!answerLocally(state, turn, link, received, messageId))
+  if (
+    !answerLocally(state, turn, link, received, messageId) &&
+    !answerForListener(state, turn, link, received, belonging)
+  )
     toAuthority(state, turn, link, received, messageId, belonging);
   if (state.link !== link) return;
-  copyToListeners(state, turn, link, received, messageId, belonging.transaction);
+  copyToListeners(state, turn, link, received, messageId, belonging);
   if (action === 'BootNotification') spreadBoot(state, turn);
   // The boot itself goes to the primary whatever else changes; the others follow what it said.
   if (isNews) followRoutes(state, turn);

@@ -12,17 +12,9 @@ import { callFailed, resultToStation } from '../ids/result-to-station.ts';
 import { toBackend } from '../ids/to-backend.ts';
 import { transactionListeners } from './copies.ts';
 import { factsOf } from './find-backend.ts';
-import { roleOf } from './roles.ts';
+import { roleOf, type Belonging } from './roles.ts';
 import type { BackendLink, OpenCall, StationLink, StationState, WaitingCall } from './state.ts';
 import { recordDurably, type Received, type Turn } from './turn.ts';
-
-/** Whose a station's call is. */
-export interface Belonging {
-  /** The backend that answers it; null: the route decides. */
-  readonly owner: string | null;
-  /** The key of the transaction it is about. */
-  readonly transaction: string | null;
-}
 
 /** Reads a station's call: which transaction it is about, whose it is. `key`: of a guaranteed message, else ''. */
 export function readCall(

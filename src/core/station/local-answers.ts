@@ -1,13 +1,13 @@
 /**
  * What Busbar answers a station itself though its primary is up, and whose time the station sees.
  *
- * Pure. Only where the route says so (`localAnswers`, `clock`), and never depending on who listens in. The primary gets what was answered for it as a copy,
- * and heartbeats at its own interval.
+ * Pure. Where the route says so (`localAnswers`, `clock`), whoever listens in; the primary then gets what was answered for it as a copy, and heartbeats at its own
+ * interval. And what a listener with rights has asked the station to report: that is nobody else's, and nobody waits for listeners.
  */
 import { findValue, valueEnd } from '../../protocol/splice.ts';
 import { isoTime } from '../../std/iso-time.ts';
 import { namesTransaction, offerCopy } from './copies.ts';
-import { authorityFor } from './roles.ts';
+import { authorityFor, roleOf, type Belonging } from './roles.ts';
 import { callerOf } from './slot.ts';
 import type { StationLink, StationState } from './state.ts';
 import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
@@ -30,6 +30,26 @@ export function answerLocally(
   const when = messageId === null ? 'now' : 'afterCommit';
   sendOwn(state, turn, link, `[3,${idToken},${payload}]`, idToken, 'result', action, when);
   if (action !== 'Heartbeat') offerCopy(state, turn, authorityFor(state, action), received, messageId, null);
+  return true;
+}
+
+/**
+ * Answers, in the place of a backend that only listens in, what the station reports on that backend's own request: whoever listens in keeps no station waiting.
+ * All of these calls are answered with nothing.
+ */
+export function answerForListener(
+  state: StationState,
+  turn: Turn,
+  link: StationLink,
+  received: Received,
+  { owner, transaction }: Belonging,
+): boolean {
+  if (owner === null || transaction !== null || roleOf(state, owner) !== 'observer') return false;
+  const { action } = received.frame;
+  const { idToken } = callerOf(link.epoch, received.text, received.frame);
+  recordReceived(state, turn, received, 'answered', action);
+  sendOwn(state, turn, link, `[3,${idToken},{}]`, idToken, 'result', action);
+  offerCopy(state, turn, owner, received, null, null);
   return true;
 }
 

@@ -12,6 +12,14 @@ import type { Turn } from './turn.ts';
 
 export type Role = 'primary' | 'authority' | 'observer' | 'draining';
 
+/** Whose a station's call is. */
+export interface Belonging {
+  /** The backend that answers it; null: the route decides. */
+  readonly owner: string | null;
+  /** The key of the transaction it is about. */
+  readonly transaction: string | null;
+}
+
 /** What this backend is by the station's current route; null: nothing. */
 export function roleOf(state: StationState, backend: string): Role | null {
   const { assignment } = state;

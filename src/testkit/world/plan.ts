@@ -60,7 +60,18 @@ export interface Plan {
 export interface Listener {
   readonly options: BackendOptions;
   readonly getsAll: boolean;
+  /** It may send `grantedCommands`. */
+  readonly mayAsk: boolean;
 }
+
+/** What a listener with rights may send to a station: what reports to the one that asked, and what only it reads. */
+export const grantedCommands: ReadonlySet<string> = new Set([
+  'GetBaseReport',
+  'GetLog',
+  'GetDiagnostics',
+  'DataTransfer',
+  'GetTransactionStatus',
+]);
 
 const minuteMs = 60_000;
 const splittable = [
@@ -117,6 +128,7 @@ function listenersOf(seed: number): Pick<Plan, 'listeners' | 'collides'> {
   const listeners = Array.from({ length: count }, (_, at) => ({
     options: backendOf(`ear-${at + 1}`, seed, random),
     getsAll: random.chance(0.6),
+    mayAsk: random.chance(0.5),
   }));
   return { listeners, collides: random.chance(0.5) };
 }
@@ -260,10 +272,10 @@ function routingOf(
   revision: number,
 ): RoutingTable {
   const actions = new Map(split.map((action) => [action, other]));
-  const observers = plan.listeners.map(({ options, getsAll }) => ({
+  const observers = plan.listeners.map(({ options, getsAll, mayAsk }) => ({
     backend: options.name,
     receives: new Set(getsAll ? messageClasses : defaultReceived),
-    commands: new Set<string>(),
+    commands: mayAsk ? grantedCommands : new Set<string>(),
   }));
   const fallback: Assignment = { ...plainAssignment(1, primary), actions, observers };
   const byVendor: Assignment = { ...plainAssignment(0, other), group: 'simulators', observers };

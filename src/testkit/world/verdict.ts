@@ -18,8 +18,10 @@ import {
   type Violation,
 } from '../checkers.ts';
 import { checkForeignIds } from '../id-checkers.ts';
-import { textsOf } from '../ledger.ts';
-import type { Plan } from './plan.ts';
+import { textsOf, type Ledger } from '../ledger.ts';
+import { readMessage } from '../read-once.ts';
+import { checkRepeats, checkSequences } from '../transaction-checkers.ts';
+import { grantedCommands, type Plan } from './plan.ts';
 
 export interface Case {
   readonly evidence: Evidence;
@@ -42,7 +44,7 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds }: Case)
     ...checkDelivered(answering),
     // In time is the monitor's to say: the ledgers do not know whether a call reached the gateway.
     ...checkAnswers(answering, { answerWithinMs: Infinity, endMs }),
-    ...checkIdentity(answering, { isOwnError }),
+    ...checkIdentity(withAsked(answering, evidence, plan), { isOwnError }),
     ...[...ears].flatMap((ear) =>
       checkHeard(
         only(evidence, (backend) => backend === ear),
@@ -53,6 +55,11 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds }: Case)
     ...checkLinks(evidence),
     ...checkOrder(evidence),
     ...checkForeignIds(evidence),
+    ...checkSequences(evidence),
+    ...checkRepeats(evidence, {
+      kills,
+      callTimeoutMs: plan.callTimeoutMs - 2 * latencyMs,
+    }),
     ...checkDuplicates(answering, { kills }),
     ...[...ears].flatMap((ear) => {
       const heard = only(evidence, (backend) => backend === ear);
@@ -71,6 +78,25 @@ function resendsOf({ backends }: Evidence): number {
       most = Math.max(most, ledger.links + forgotten);
     }
   return most;
+}
+
+/** What a listener may ask of the station reaches it, and nothing else that a listener says. */
+function withAsked(answering: Evidence, { backends }: Evidence, { listeners }: Plan): Evidence {
+  const asked = listeners.flatMap(({ mayAsk, options: { name } }) => {
+    const ledgers = mayAsk ? backends.get(name) : undefined;
+    return ledgers === undefined
+      ? []
+      : [[name, new Map([...ledgers].map(([station, ledger]) => [station, commandsOf(ledger)]))] as const];
+  });
+  return { ...answering, backends: new Map([...answering.backends, ...asked]) };
+}
+
+function commandsOf(ledger: Ledger): Ledger {
+  const entries = ledger.entries.filter((entry) => {
+    const message = entry.type === 'sent' ? readMessage(entry.text) : null;
+    return message?.type === 2 && grantedCommands.has(message.action);
+  });
+  return { ...ledger, entries };
 }
 
 function only(evidence: Evidence, claims: (backend: string) => boolean): Evidence {
