@@ -6,6 +6,7 @@ import {
   checkDelivered,
   checkDiscarded,
   checkDuplicates,
+  checkHeard,
   checkIdentity,
   checkLinks,
   checkOneOutstanding,
@@ -14,9 +15,11 @@ import {
   type Evidence,
   type Violation,
 } from '../testkit/checkers.ts';
+import { checkForeignIds } from '../testkit/id-checkers.ts';
 import { checkAccounts, checkDurable } from '../testkit/journal-checkers.ts';
-import { textsOf } from '../testkit/ledger.ts';
-import { stationLedgers, type DemoWorld } from './demo-world.ts';
+import { exchangesOf, textsOf, type Ledger } from '../testkit/ledger.ts';
+import { checkUnaffected, checkWhole } from '../testkit/observer-checkers.ts';
+import { observerName, stationLedgers, type DemoWorld } from './demo-world.ts';
 
 export interface Verdict {
   readonly lines: readonly string[];
@@ -25,20 +28,28 @@ export interface Verdict {
 
 export async function verifyDemo(world: DemoWorld): Promise<Verdict> {
   const stations = stationLedgers(world);
-  const backends = new Map([...world.backends].map(([name, backend]) => [name, backend.ledgers]));
-  const evidence: Evidence = { stations, backends };
+  const primaries = new Map([...world.backends].map(([name, backend]) => [name, backend.ledgers]));
+  const observers = new Map([[observerName, world.observer.ledgers]]);
+  // A copy proves nothing of delivery, and what an observer says must reach no station.
+  const answering: Evidence = { stations, backends: primaries };
+  const heard: Evidence = { stations, backends: observers };
+  const evidence: Evidence = { stations, backends: new Map([...primaries, ...observers]) };
   const journal = await world.journalEntries();
   const checks: readonly (readonly [claim: string, found: readonly Violation[]])[] = [
     [
       'every call was answered once, or its link was closed',
-      checkAnswers(evidence, { answerWithinMs: 20_000, endMs: performance.now() }),
+      checkAnswers(answering, { answerWithinMs: 20_000, endMs: performance.now() }),
     ],
     [
       'every transaction message reached a backend, and none was thrown away',
-      [...checkDelivered(evidence), ...checkDiscarded(evidence)],
+      [...checkDelivered(answering), ...checkDiscarded(answering)],
     ],
     ['each arrived in the order it was sent', checkOrder(evidence)],
-    ['every byte but the message ids is as it was sent, both ways', checkIdentity(evidence)],
+    [
+      'every byte but the ids is as it was sent, both ways',
+      // Busbar answers the observer's commands itself.
+      [...checkIdentity(answering), ...checkHeard(heard, { isOwnError: () => true })],
+    ],
     [
       'one call was outstanding at a time, on every link, both ways',
       checkOneOutstanding(evidence, { callTimeoutMs: 20_000 }),
@@ -46,7 +57,19 @@ export async function verifyDemo(world: DemoWorld): Promise<Verdict> {
     ['no answer went to another link than the one that asked', checkLinks(evidence)],
     [
       'a repeated message was the same bytes, and only where its link had been lost',
-      checkDuplicates(evidence, { kills: 0 }),
+      [
+        ...checkDuplicates(answering, { kills: 0 }),
+        ...checkDuplicates(heard, { kills: mostLinks(world.observer.ledgers) }),
+      ],
+    ],
+    ['each backend was told of transactions in its own numbers only', checkForeignIds(evidence)],
+    [
+      `"${observerName}" got every transaction that began after it was attached, whole, and of no other a part`,
+      checkWhole(heard, { attachedAtMs: world.attachedAtMs }),
+    ],
+    [
+      `no station and no primary got a frame because of it: ${commandCount(world.observer.ledgers)} commands of "${observerName}" ended at Busbar`,
+      checkUnaffected(answering),
     ],
     ['every answered call is in the journal', checkDurable(evidence, journal, { calls: 'all' })],
     [
@@ -56,7 +79,7 @@ export async function verifyDemo(world: DemoWorld): Promise<Verdict> {
   ];
   const sent = [...stations.values()].reduce((sum, ledger) => sum + textsOf(ledger, 'sent').length, 0);
   let received = 0;
-  for (const ledgers of backends.values()) {
+  for (const ledgers of evidence.backends.values()) {
     for (const ledger of ledgers.values()) received += textsOf(ledger, 'received').length;
   }
   const guaranteed = [...stations.values()].reduce((sum, ledger) => sum + guaranteedCalls(ledger).length, 0);
@@ -70,4 +93,13 @@ export async function verifyDemo(world: DemoWorld): Promise<Verdict> {
     ],
     violations: checks.flatMap(([, found]) => found),
   };
+}
+
+/** A copy is sent again, as the same bytes, when its link was lost before the answer. */
+function mostLinks(ledgers: ReadonlyMap<string, Ledger>): number {
+  return Math.max(0, ...[...ledgers.values()].map(({ links }) => links));
+}
+
+function commandCount(ledgers: ReadonlyMap<string, Ledger>): number {
+  return [...ledgers.values()].reduce((sum, ledger) => sum + exchangesOf(ledger, 'sent').exchanges.length, 0);
 }

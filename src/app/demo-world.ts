@@ -1,10 +1,12 @@
 /**
- * What the demo consists of: a folder with a configuration and certificates, a Busbar on it, two backends, a fleet.
+ * What the demo consists of: a folder with a configuration and certificates, a Busbar on it, two backends and a third that listens in later, a fleet.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { createLog } from '../adapters/pino/log.ts';
+import { createClient, type Client, type ClientFault } from '../api/client.ts';
+import type { Station } from '../api/schemas.ts';
 import { loadConfiguration } from '../control/configuration/load.ts';
 import { formatProblem, type ConfigurationProblem } from '../control/configuration/problem.ts';
 import { ocppVersions, type OcppVersion } from '../protocol/version.ts';
@@ -22,12 +24,19 @@ import { startBusbar, type Busbar } from './busbar.ts';
 const stationsPerVersion = 12;
 /** A minute of station time is this many times shorter: transactions of minutes last seconds. */
 const speed = 100;
+/** How long the API's view may take to show what is waited for. */
+const viewTimeoutMs = 20_000;
 
 export interface DemoWorld {
   readonly busbar: Busbar;
   readonly stationUrl: string;
   readonly stations: readonly SimulatedStation[];
+  /** Those that decide. */
   readonly backends: ReadonlyMap<string, SimulatedBackend>;
+  /** The one that listens in, once it is attached. */
+  readonly observer: SimulatedBackend;
+  /** When every station was known to the observer, by the clock of the ledgers; Infinity before. */
+  readonly attachedAtMs: number;
   /** Makes the fleet and switches it on. */
   connect(): void;
   connectedCount(): number;
@@ -39,6 +48,10 @@ export interface DemoWorld {
   /** Serial number of the certificate that a new handshake gets. */
   servedSerial(): Promise<string>;
   renewCertificates(): Promise<void>;
+  /** Writes the observer into the configuration, has it reloaded and waits until it knows every station. */
+  attachObserver(): Promise<void>;
+  /** A 1.6 transaction that is open and known to the observer, by the API. */
+  openTransaction(): Promise<KnownTransaction>;
   restartBackend(downMs: number): Promise<void>;
   windDown(): Promise<void>;
   drain(): Promise<boolean>;
@@ -47,42 +60,60 @@ export interface DemoWorld {
   close(): Promise<void>;
 }
 
+/** One transaction, and what everyone calls it. */
+export interface KnownTransaction {
+  readonly station: string;
+  readonly stationId: string;
+  readonly backends: readonly { readonly backend: string; readonly role: string; readonly id: string }[];
+}
+
+/** The observer's name in the configuration. */
+export const observerName = 'watch';
+
 export async function openDemoWorld(folder: string): Promise<DemoWorld> {
   const authority = await createAuthority('Busbar demo CA');
   await issueCertificates(folder, authority);
-  const backends = new Map(
-    await Promise.all(
-      ['old', 'new'].map(async (name, index) => {
-        const backend = new SimulatedBackend(
-          { seed: index + 1, versions: ocppVersions, commandEveryMs: 2_000, allowsReset: false },
-          { keepsLedgers: true },
-        );
-        await backend.start();
-        return [name, backend] as const;
-      }),
-    ),
-  );
-  const world = new World(folder, authority, backends);
+  const [old, next, observer] = await Promise.all([startBackend(1), startBackend(2), startBackend(3)]);
+  const backends = new Map([
+    ['old', old],
+    ['new', next],
+  ]);
+  const world = new World(folder, authority, backends, observer);
   await world.reopen();
   return world;
+}
+
+/** All alike, so that they also number transactions alike; the observer commands as the others do, and must not be obeyed. */
+async function startBackend(seed: number): Promise<SimulatedBackend> {
+  const backend = new SimulatedBackend(
+    { seed, versions: ocppVersions, commandEveryMs: 2_000, allowsReset: false },
+    { keepsLedgers: true },
+  );
+  await backend.start();
+  return backend;
 }
 
 class World implements DemoWorld {
   readonly #folder: string;
   readonly #authority: CertificateAuthority;
   readonly backends: ReadonlyMap<string, SimulatedBackend>;
+  readonly observer: SimulatedBackend;
   #busbar: Busbar | null = null;
   #fleets = 0;
+  #isObserved = false;
+  attachedAtMs = Infinity;
   stations: readonly SimulatedStation[] = [];
 
   constructor(
     folder: string,
     authority: CertificateAuthority,
     backends: ReadonlyMap<string, SimulatedBackend>,
+    observer: SimulatedBackend,
   ) {
     this.#folder = folder;
     this.#authority = authority;
     this.backends = backends;
+    this.observer = observer;
   }
 
   get busbar(): Busbar {
@@ -95,8 +126,7 @@ class World implements DemoWorld {
   }
 
   async reopen(): Promise<void> {
-    await writeFile(join(this.#folder, 'busbar.yaml'), configurationText(this.backends));
-    const file = join(this.#folder, 'busbar.yaml');
+    const file = await this.#writeConfiguration();
     const settings = orThrow(await readSettings(file));
     const log = createLog({ level: 'error', destination: process.stderr });
     const started = await startBusbar({ settings, log, readAgain: () => readSettings(file) });
@@ -165,6 +195,23 @@ class World implements DemoWorld {
     orThrow(await this.busbar.reload());
   }
 
+  async attachObserver(): Promise<void> {
+    this.#isObserved = true;
+    await this.#writeConfiguration();
+    answered(await this.#client().reloadConfiguration('a third backend listens in'));
+    await this.#seen('the observer knows every station', (stations) =>
+      stations.length >= this.stations.length && stations.every(isObserverSynced) ? true : null,
+    );
+    this.attachedAtMs = performance.now();
+  }
+
+  async openTransaction(): Promise<KnownTransaction> {
+    return await this.#seen(
+      'the observer knows an open transaction',
+      (stations) => stations.flatMap((station) => knownTransactionOf(station) ?? [])[0] ?? null,
+    );
+  }
+
   async restartBackend(downMs: number): Promise<void> {
     const backend = this.backends.get('old');
     await backend?.stop('cut');
@@ -178,6 +225,10 @@ class World implements DemoWorld {
       'every station has nothing left to say',
       () => this.stations.every(({ life }) => isSettled(life)),
       60_000,
+    );
+    // Copies wait for nobody, and a drain does not wait for copies.
+    await this.#seen('every copy is sent', (stations) =>
+      stations.every(({ backends }) => backends.every(({ laneDepth }) => laneDepth === 0)) ? true : null,
     );
   }
 
@@ -206,8 +257,49 @@ class World implements DemoWorld {
   async close(): Promise<void> {
     await Promise.all(this.stations.map((station) => station.stop()));
     await this.#busbar?.drain(0, 5_000);
-    await Promise.all([...this.backends.values()].map((backend) => backend.stop()));
+    await Promise.all([...this.backends.values(), this.observer].map((backend) => backend.stop()));
   }
+
+  async #writeConfiguration(): Promise<string> {
+    const file = join(this.#folder, 'busbar.yaml');
+    await writeFile(file, configurationText(this.backends, this.#isObserved ? this.observer : null));
+    return file;
+  }
+
+  #client(): Client {
+    return createClient({ url: this.busbar.adminUrl, token: null, timeoutMs: 5_000, reconnectMs: 5_000 });
+  }
+
+  /** What `find` finds in the API's view of all stations, as soon as it is there. */
+  async #seen<Found>(what: string, find: (stations: readonly Station[]) => Found | null): Promise<Found> {
+    const client = this.#client();
+    const deadlineMs = performance.now() + viewTimeoutMs;
+    for (;;) {
+      const found = find(answered(await client.stations({ limit: 100 })).items);
+      if (found !== null) return found;
+      if (performance.now() > deadlineMs) throw new Error(`not so within ${viewTimeoutMs} ms: ${what}`);
+      await this.live(50);
+    }
+  }
+}
+
+function isObserverSynced({ backends }: Station): boolean {
+  return backends.some(({ backend, state }) => backend === observerName && state === 'synced');
+}
+
+/** The first open 1.6 transaction that both the observer and the primary of this station know. */
+function knownTransactionOf({ id, version, primary, backends }: Station): KnownTransaction | null {
+  const observer = backends.find(({ backend }) => backend === observerName);
+  if (version !== 'ocpp1.6' || observer === undefined) return null;
+  for (const { stationId } of observer.transactions) {
+    const names = backends.flatMap(({ backend, role, transactions }) =>
+      transactions
+        .filter((transaction) => transaction.stationId === stationId)
+        .map((transaction) => ({ backend, role, id: transaction.id })),
+    );
+    if (names.some(({ backend }) => backend === primary)) return { station: id, stationId, backends: names };
+  }
+  return null;
 }
 
 async function issueCertificates(folder: string, authority: CertificateAuthority): Promise<void> {
@@ -223,10 +315,15 @@ async function issueCertificates(folder: string, authority: CertificateAuthority
   }
 }
 
-function configurationText(backends: ReadonlyMap<string, SimulatedBackend>): string {
-  const urls = [...backends].map(
-    ([name, backend]) => `  ${name}: { url: "${backend.url}/{station}", redial: { from: 200ms, to: 2s } }`,
-  );
+function configurationText(
+  backends: ReadonlyMap<string, SimulatedBackend>,
+  observer: SimulatedBackend | null,
+): string {
+  const urls = [...backends].map(([name, backend]) => backendLine(name, backend, ''));
+  if (observer !== null) urls.push(backendLine(observerName, observer, ', nonBilling: true'));
+  const receives = '[registration, liveness, state, transactions, meter]';
+  const observers =
+    observer === null ? '' : `, observers: [{ backend: ${observerName}, receives: ${receives} }]`;
   return `stations:
   listen: 127.0.0.1:0
   tls: { cert: [rsa.pem, ecdsa.pem], key: [rsa.key, ecdsa.key] }
@@ -238,10 +335,14 @@ ${urls.join('\n')}
 groups:
   moved: { stations: ["N-*"] }
 routes:
-  - { group: moved, primary: new }
-  - { stations: "*", primary: old }
+  - { group: moved, primary: new${observers} }
+  - { stations: "*", primary: old${observers} }
 limits: { callsPerSecond: 100, connectsPerHour: 600 }
 `;
+}
+
+function backendLine(name: string, backend: SimulatedBackend, more: string): string {
+  return `  ${name}: { url: "${backend.url}/{station}", redial: { from: 200ms, to: 2s }${more} }`;
 }
 
 async function readSettings(file: string): Promise<Result<Settings, readonly ConfigurationProblem[]>> {
@@ -252,6 +353,11 @@ async function readSettings(file: string): Promise<Result<Settings, readonly Con
 function orThrow<Value>(result: Result<Value, readonly ConfigurationProblem[]>): Value {
   if (result.ok) return result.value;
   throw new Error(result.fault.map(formatProblem).join('\n'));
+}
+
+function answered<Value>(result: Result<Value, ClientFault>): Value {
+  if (result.ok) return result.value;
+  throw new Error(result.fault.message);
 }
 
 /** The ledgers of the fleet. */

@@ -1,8 +1,8 @@
 /**
  * `busbar demo`: the main job, live, in under a minute, and proved.
  *
- * A real Busbar with a real configuration file, two simulated backends and a simulated mixed fleet on real sockets. It reloads the certificates under open links, restarts
- * a backend under transactions and drains. What it says was verified comes from the ledgers of stations and backends and from the journal, not from Busbar's own counters.
+ * A real Busbar with a real configuration file, simulated backends and a simulated mixed fleet on real sockets. It reloads the certificates under open links, lets a third
+ * backend listen in, restarts a backend under transactions and drains. What it says was verified comes from the ledgers of stations and backends and from the journal, not from Busbar's own counters.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,11 +12,11 @@ import type { CliIo } from '../cli/io.ts';
 import type { DemoOptions } from '../cli/program.ts';
 import { describeViolations } from '../testkit/checkers.ts';
 import { until } from '../testkit/until.ts';
-import { openDemoWorld, type DemoWorld } from './demo-world.ts';
+import { observerName, openDemoWorld, type DemoWorld, type KnownTransaction } from './demo-world.ts';
 import { verifyDemo } from './demo-verdict.ts';
 
 /** How long the fleet is watched between two things that happen to it. */
-const watchMs = 5_000;
+const watchMs = 4_000;
 
 export async function demo(options: DemoOptions, io: CliIo): Promise<ExitCode> {
   const folder = await mkdtemp(join(tmpdir(), 'busbar-demo-'));
@@ -56,6 +56,16 @@ async function show(world: DemoWorld, say: (line: string) => void): Promise<Exit
       : `The certificates were renewed, but not unnoticed: serial ${serialBefore} then ${serialAfter}, links ${linksBefore} then ${world.linkCount()}.`,
   );
 
+  await world.attachObserver();
+  const isAttachClean = world.linkCount() === linksBefore;
+  say(
+    isAttachClean
+      ? `A third backend, "${observerName}", listens in since a reload: it was told of every station, and no open link was dropped.`
+      : `A third backend, "${observerName}", listens in, but not unnoticed: links ${linksBefore} then ${world.linkCount()}.`,
+  );
+  for (const line of idTable(await world.openTransaction())) say(line);
+  await world.live(watchMs);
+
   say('The backend "old" is restarted, in the middle of transactions.');
   await world.restartBackend(watchMs);
   await until('every station is back', () => world.connectedCount() === stations.length, 60_000);
@@ -78,9 +88,22 @@ async function show(world: DemoWorld, say: (line: string) => void): Promise<Exit
   say('Verified from the ledgers of stations and backends, and from the journal:');
   for (const line of verdict.lines) say(`  ${line}`);
   if (verdict.violations.length > 0) say(describeViolations(verdict.violations));
-  const isGood = verdict.violations.length === 0 && isReloadClean && isDrainClean;
+  const isGood = verdict.violations.length === 0 && isReloadClean && isAttachClean && isDrainClean;
   say(isGood ? 'It held.' : 'It did NOT hold.');
   return isGood ? 0 : 3;
+}
+
+/** Every backend counts from 1 for itself; Busbar says each its own number. */
+function idTable({ station, stationId, backends }: KnownTransaction): string[] {
+  const rows = [
+    ['the station', stationId],
+    ...backends.map(({ backend, role, id }) => [`${backend} (${role})`, id]),
+  ];
+  const width = Math.max(...rows.map(([who = '']) => who.length));
+  return [
+    `One transaction of ${station}, and what each of them calls it:`,
+    ...rows.map(([who = '', id = '']) => `  ${who.padEnd(width)}  ${id}`),
+  ];
 }
 
 /** Starts Busbar again on what the journal knows, and lets the fleet live until the user has seen enough. */

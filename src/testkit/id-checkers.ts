@@ -48,7 +48,7 @@ function checkTransactionIds(backend: string, station: string, ledger: Ledger, s
 }
 
 /** By the content of a message of a transaction: the content of the start it belongs to, as the station knows it. */
-function startsByMessage(source: Ledger): Map<string, string> {
+export function startsByMessage(source: Ledger): Map<string, string> {
   const starts = new Map<number, { readonly content: string; readonly place: number }[]>();
   const { exchanges } = exchangesOf(source, 'sent');
   for (const exchange of exchanges) {

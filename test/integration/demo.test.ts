@@ -8,9 +8,15 @@ test('the demo ends well, and every claim it makes was verified', { timeout: 180
   expect(output).toMatch(
     /certificates were renewed: new handshakes get the new one, and no open link was dropped/,
   );
+  expect(output).toMatch(/"watch", listens in since a reload: it was told of every station/);
+  const numbers = [...output.matchAll(/^ {2}(?:the station|\w+ \((?:primary|observer)\)) +(\d+)$/gm)];
+  const [station, primary, observer] = numbers.map(([, number]) => number);
+  expect(numbers).toHaveLength(3);
+  expect(station).toBe(primary);
+  expect(observer).not.toBe(primary);
   expect(output).toMatch(/Busbar drained/);
   expect(output).not.toContain('NOT ');
-  expect(output.match(/^ {2}ok /gm)).toHaveLength(9);
+  expect(output.match(/^ {2}ok /gm)).toHaveLength(12);
   expect(output.trimEnd().split('\n').at(-1)).toBe('It held.');
   expect(code).toBe(0);
 });
