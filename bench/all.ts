@@ -16,6 +16,8 @@ import { isPinned } from './rig/rig.ts';
 const commands: readonly (readonly [bench: string, ...options: string[]])[] = [
   ['relay'],
   ['observers'],
+  ['observer-harm'],
+  ['observer-memory'],
   ['latency'],
   ['memory'],
   ['memory', '--tls', '--stations', '4000'],

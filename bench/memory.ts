@@ -7,23 +7,23 @@
  * The whole process is told as well, as it stands with all stations before its garbage is collected.
  * With `--tls` the stations' side is TLS.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { measureFootprint } from './rig/footprint.ts';
 import { ratios, readOptions, report } from './rig/report.ts';
-import { requireSockets, startRig, type Rig } from './rig/rig.ts';
+import { requireSockets } from './rig/rig.ts';
 
 const boundKb = 24;
 /** A TLS socket holds its OpenSSL state beside. */
 const tlsBoundKb = 24 + 45;
-const inFlight = 50;
-/** Resident memory has settled when it moved less than this in a second. */
-const settledBytes = 512 * 1_024;
-const settleSecondsMax = 15;
 
 const { stations, rounds, isTls, figures: file } = readOptions({ stations: 8_000, seconds: 1, rounds: 3 });
 await requireSockets(stations);
 const found = { gateway: noFootprints(), pipe: noFootprints() };
 for (let round = 0; round < rounds; round += 1) {
-  for (const subject of ['gateway', 'pipe'] as const) await measure(subject);
+  for (const subject of ['gateway', 'pipe'] as const) {
+    const { kilobytesEach, megabytes } = await measureFootprint({ subject, isTls }, stations);
+    found[subject].kilobytesEach.push(kilobytesEach);
+    found[subject].megabytes.push(megabytes);
+  }
 }
 const bench = isTls ? 'memory, TLS' : 'memory';
 await report(
@@ -62,26 +62,4 @@ interface Footprints {
 
 function noFootprints(): Footprints {
   return { kilobytesEach: [], megabytes: [] };
-}
-
-async function measure(subject: 'gateway' | 'pipe'): Promise<void> {
-  const rig = await startRig({ subject, isTls });
-  const few = Math.ceil(stations / 4);
-  await rig.connect(few, inFlight);
-  const fewBytes = await settledRss(rig);
-  await rig.connect(stations, inFlight);
-  found[subject].megabytes.push((await rig.probe('sample')).rssBytes / 1e6);
-  found[subject].kilobytesEach.push(((await settledRss(rig)) - fewBytes) / (stations - few) / 1_024);
-  await rig.stop();
-}
-
-async function settledRss(rig: Rig): Promise<number> {
-  let before = Infinity;
-  for (let second = 0; second < settleSecondsMax; second += 1) {
-    await sleep(1_000);
-    const { rssBytes } = await rig.probe('settle');
-    if (Math.abs(before - rssBytes) < settledBytes) return rssBytes;
-    before = rssBytes;
-  }
-  return before;
 }

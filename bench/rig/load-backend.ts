@@ -1,5 +1,5 @@
 /**
- * The backend of a bench: takes every link, answers every call at once.
+ * The backend of a bench: takes every link, answers every call at once, unless it was told to be a bad observer.
  *
  * Not pure. It reads of a call what an answer needs: the id, and the first letter of the action.
  */
@@ -7,6 +7,13 @@ import { createHash } from 'node:crypto';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { answerTo } from './messages.ts';
 import { byteAt, copyPlain, opcode, readFrames, serverFrame, type FrameInPlace } from './wire.ts';
+
+/**
+ * `slow` answers what it is told first, so that it is sent copies, and then nothing more. `hostile` answers every call with a text that is no frame, an answer to nothing, the
+ * answer twice, and a burst of commands that it was not granted.
+ */
+export const loadManners = ['healthy', 'slow', 'hostile'] as const;
+export type LoadManner = (typeof loadManners)[number];
 
 export interface LoadBackend {
   readonly port: number;
@@ -16,14 +23,15 @@ export interface LoadBackend {
 
 interface Peer {
   readonly socket: Socket;
+  readonly manner: LoadManner;
   kept: Buffer | null;
   isUpgraded: boolean;
 }
 
-export async function startLoadBackend(): Promise<LoadBackend> {
+export async function startLoadBackend(manner: LoadManner = 'healthy'): Promise<LoadBackend> {
   let links = 0;
   const server = createServer({ noDelay: true }, (socket) => {
-    const peer: Peer = { socket, kept: null, isUpgraded: false };
+    const peer: Peer = { socket, manner, kept: null, isUpgraded: false };
     socket.on('data', (chunk) => {
       if (peer.isUpgraded) peer.kept = readFrames(peer.kept, chunk as Buffer, onFrame, peer);
       else if (upgrade(peer, chunk as Buffer)) links += 1;
@@ -69,7 +77,9 @@ function onFrame(peer: Peer, frame: FrameInPlace): void {
   else if (frame.code === opcode.close) peer.socket.end(serverFrame('', opcode.close));
 }
 
+const call = 0x32;
 const quote = 0x22;
+const initialOf = { boot: 0x42, heartbeat: 0x48 } as const;
 /** Where the id of a call starts: after `[2,"`. */
 const idStart = 4;
 
@@ -77,12 +87,15 @@ const idStart = 4;
 const templates = new Map<number, { readonly frame: Buffer; readonly idAt: number }>();
 
 function answer(peer: Peer, frame: FrameInPlace): void {
+  // An answer to a command of a hostile one.
+  if (byteAt(frame, 1) !== call) return;
   let idEnd = idStart;
   while (byteAt(frame, idEnd) !== quote) {
     idEnd += 1;
     if (idEnd > 300) throw new Error('a call without an id');
   }
   const initial = byteAt(frame, idEnd + 3);
+  if (peer.manner === 'slow' && initial !== initialOf.boot && initial !== initialOf.heartbeat) return;
   const idBytes = idEnd - idStart;
   let template = templates.get(initial * 1_000 + idBytes);
   if (template === undefined) {
@@ -93,5 +106,16 @@ function answer(peer: Peer, frame: FrameInPlace): void {
   }
   const reply = Buffer.from(template.frame);
   copyPlain(frame, idStart, idEnd, reply, template.idAt);
+  if (peer.manner === 'hostile') peer.socket.write(nuisance);
   peer.socket.write(reply);
+  if (peer.manner === 'hostile') peer.socket.write(reply);
 }
+
+const floodCommands = 20;
+const nuisance = Buffer.concat([
+  serverFrame('[3,"nobody asked"'),
+  serverFrame('[3,"nobody-asked",{"transactionId":1}]'),
+  ...Array.from({ length: floodCommands }, (_, at) =>
+    serverFrame(`[2,"flood-${at}","Reset",{"type":"Hard"}]`),
+  ),
+]);

@@ -8,6 +8,8 @@ export type LoadOrder =
       readonly port: number;
       readonly isTls: boolean;
       readonly stations: number;
+      /** Links of each to the backend in the same process: its own, and those of observers. */
+      readonly linksEach: number;
       /** Connections without an answer at a time; Infinity: all at once. */
       readonly inFlight: number | null;
     }

@@ -58,7 +58,10 @@ async function connect(order: Order<'connect'>): Promise<Connected> {
   }
   await Promise.all(connecting);
   if (backend !== null)
-    await until('every backend link is up', () => backend.links >= stations.length - refusals.length);
+    await until(
+      'every backend link is up',
+      () => backend.links >= (stations.length - refusals.length) * order.linksEach,
+    );
   const ms = performance.now() - startMs;
   if (refusals.length === 0) await boot(stations.slice(stations.length - wanted));
   return { order: 'connect', ms, refused: refusals.length, firstRefusal: refusals[0] ?? null };

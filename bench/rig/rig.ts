@@ -5,12 +5,13 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthority } from '../../src/testkit/certificates.ts';
 import { messageClasses } from '../../src/protocol/message-class.ts';
+import type { LoadManner } from './load-backend.ts';
 import type { Connected, Driven, LoadAnswer, LoadOrder } from './load-protocol.ts';
 import type { ProbeAnswer, ProbeQuestion, ProbeSample } from './probe.ts';
 
@@ -24,6 +25,10 @@ export interface RigOptions {
   readonly isBackendApart?: boolean;
   /** Backends that listen in on every station of the gateway; the same load backend takes their links. */
   readonly observers?: number;
+  /** Instead, one that listens in and is like this, in a process of its own that gives way to the load. `dead`: nothing listens at its port. */
+  readonly observer?: LoadManner | 'dead';
+  /** The limits on a station's calls, and on what backends send, are as they are by default. */
+  readonly isLimited?: boolean;
   /** Extra arguments for Node in the process under test, such as `--cpu-prof`. */
   readonly nodeArguments?: readonly string[];
 }
@@ -48,6 +53,7 @@ export interface Rig {
 export const isPinned = availableParallelism() >= 2 && spawnSync('taskset', ['-V']).status === 0;
 const subjectCore = 0;
 const loadCore = 1;
+const leastPriority = 19;
 const startMs = 20_000;
 const answerMs = 180_000;
 const here = import.meta.dirname;
@@ -75,8 +81,11 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     : load;
   if (isBackendApart) await stationLoad.hear<{ backendPort: number }>('backendPort', startMs);
   const certificate = isTls ? await issueCertificate(folder) : null;
-  const tested = subject === 'direct' ? null : await startSubject(options, folder, backendPort, certificate);
+  const ear = await startEar(options.observer);
+  const ports = { backend: backendPort, observer: ear === null ? deadPort : ear.port };
+  const tested = subject === 'direct' ? null : await startSubject(options, folder, ports, certificate);
   const port = tested?.port ?? backendPort;
+  const linksEach = subject === 'gateway' ? 1 + (options.observers ?? 0) : 1;
   const ask = async <Answer extends Connected | Driven>(order: LoadOrder): Promise<Answer> => {
     stationLoad.send(order);
     return await stationLoad.hear<Answer>('order', answerMs);
@@ -89,7 +98,8 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   return {
     subject,
     probe,
-    connect: (stations, inFlight) => ask<Connected>({ order: 'connect', port, isTls, stations, inFlight }),
+    connect: (stations, inFlight) =>
+      ask<Connected>({ order: 'connect', port, isTls, stations, linksEach, inFlight }),
     async drive(order) {
       const before = await probe('sample');
       const driven = await ask<Driven>(order);
@@ -99,10 +109,32 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     async stop() {
       await load.stop('SIGKILL');
       if (stationLoad !== load) await stationLoad.stop('SIGKILL');
+      await ear?.child.stop('SIGKILL');
       await tested?.child.stop(options.nodeArguments === undefined ? 'SIGKILL' : 'SIGTERM');
       await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     },
   };
+}
+
+/** A port of the system's that nothing listens at. */
+const deadPort = 1;
+
+interface Ports {
+  readonly backend: number;
+  readonly observer: number;
+}
+
+interface Started {
+  readonly child: Child;
+  readonly port: number;
+}
+
+/** On the load's core, but after it: what the observer does must not be taken for what it does to others. */
+async function startEar(manner: RigOptions['observer']): Promise<Started | null> {
+  if (manner === undefined || manner === 'dead') return null;
+  const child = new Child('observer', loadCore, [join(here, 'observer.ts'), manner], leastPriority);
+  const { backendPort: port } = await child.hear<{ backendPort: number }>('backendPort', startMs);
+  return { child, port };
 }
 
 interface Certificate {
@@ -126,30 +158,41 @@ async function issueCertificate(folder: string): Promise<Certificate> {
 }
 
 async function startSubject(
-  { subject, nodeArguments = [], observers = 0 }: RigOptions,
+  options: RigOptions,
   folder: string,
-  backendPort: number,
+  ports: Ports,
   certificate: Certificate | null,
-): Promise<{ readonly child: Child; readonly port: number }> {
+): Promise<Started> {
+  const { subject, nodeArguments = [] } = options;
   const node = ['--expose-gc', '--import', join(here, 'probe.ts'), ...nodeArguments];
   let command: string[];
   if (subject === 'pipe') {
     const files = certificate === null ? [] : [certificate.cert, certificate.key];
-    command = [join(here, 'bare-pipe.ts'), `ws://127.0.0.1:${backendPort}`, ...files];
+    command = [join(here, 'bare-pipe.ts'), `ws://127.0.0.1:${ports.backend}`, ...files];
   } else {
     const file = join(folder, 'busbar.yaml');
-    await writeFile(file, configurationFor(backendPort, certificate, observers));
+    await writeFile(file, configurationFor(options, ports, certificate));
     command = [join(root, 'src/main.ts'), 'serve', '--config', file];
   }
   const child = new Child(subject, subjectCore, [...node, ...command]);
   return { child, port: await child.stationPort() };
 }
 
-function configurationFor(backendPort: number, certificate: Certificate | null, observers: number): string {
+function urlOf(port: number): string {
+  return `"ws://127.0.0.1:${port}/ocpp/{station}"`;
+}
+
+function configurationFor(
+  { observers = 0, observer, isLimited = false }: RigOptions,
+  ports: Ports,
+  certificate: Certificate | null,
+): string {
   const tls = certificate === null ? '' : `\n  tls: { cert: ${certificate.cert}, key: ${certificate.key} }`;
-  const names = Array.from({ length: observers }, (_, at) => `ear-${at + 1}`);
-  const url = `"ws://127.0.0.1:${backendPort}/ocpp/{station}"`;
-  const ears = names.map((name) => `\n  ${name}: { url: ${url}, nonBilling: true }`).join('');
+  const count = observer === undefined ? observers : 1;
+  const names = Array.from({ length: count }, (_, at) => `ear-${at + 1}`);
+  const earUrl = urlOf(observer === undefined ? ports.backend : ports.observer);
+  const ears = names.map((name) => `\n  ${name}: { url: ${earUrl}, nonBilling: true }`).join('');
+  const calls = isLimited ? '' : 'callsPerSecond: unlimited, ';
   const heard = names
     .map((name) => `{ backend: ${name}, receives: [${messageClasses.join(', ')}] }`)
     .join(', ');
@@ -159,10 +202,10 @@ admin:
   listen: 127.0.0.1:0
 storage: sqlite:./busbar.db
 backends:
-  only: { url: ${url} }${ears}
+  only: { url: ${urlOf(ports.backend)} }${ears}
 routes:
   - { stations: "*", primary: only, observers: [${heard}] }
-limits: { callsPerSecond: unlimited, connectsPerHour: unlimited }
+limits: { ${calls}connectsPerHour: unlimited }
 `;
 }
 
@@ -182,11 +225,12 @@ class Child {
   #onStarted: ((port: number) => void) | null = null;
   #isStopping = false;
 
-  constructor(name: string, core: number, nodeArguments: readonly string[]) {
+  constructor(name: string, core: number, nodeArguments: readonly string[], niceness = 0) {
     this.#name = name;
     const command = [process.execPath, ...nodeArguments];
     const [file, ...rest] = isPinned ? ['taskset', '-c', String(core), ...command] : command;
     this.#process = spawn(file ?? '', rest, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    if (niceness > 0 && this.#process.pid !== undefined) setPriority(this.#process.pid, niceness);
     this.#process.on('message', (message) => this.#onMessage(message as object));
     this.#process.once('exit', (code, signal) => this.#onExit(`${code ?? signal}`));
     if (this.#process.stderr !== null)
