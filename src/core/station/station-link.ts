@@ -70,8 +70,9 @@ export function attachListeners(state: StationState, turn: Turn): void {
   if (link === null || assignment === null) return;
   for (const backend of state.backends) {
     if (backend.backend === assignment.primary) continue;
-    const isCurrent =
-      backend.phase === 'idle' || backend.revision === factsOf(turn, backend.backend)?.revision;
+    const hasLink = backend.phase === 'dialling' || backend.phase === 'open';
+    // One that is to be dialled again will be dialled as it is configured then.
+    const isCurrent = !hasLink || backend.revision === factsOf(turn, backend.backend)?.revision;
     if (isCurrent && isWanted(state, turn, backend.backend)) continue;
     const calls = callsAt(backend);
     letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');

@@ -261,6 +261,21 @@ describe('a backend for single actions that goes while the station stays', () =>
       expect.objectContaining({ type: 'close', code: 1013, reason: 'authority_lost' }),
     );
   });
+
+  test('one that waits to be dialled again and is configured anew is dialled, and loses no call', () => {
+    const bench = new Bench({ actions: new Map([['SecurityEventNotification', 'vendor']]) });
+    bench.connect();
+    refused(bench);
+    const { routing } = bench.context;
+    const backends = new Map(
+      [...routing.backends].map(([name, facts]) => [name, { ...facts, revision: 'r2' }]),
+    );
+    bench.context.routing = { ...routing, backends };
+    bench.state.backends.forEach((link) => (link.revision = link.backend === 'vendor' ? 'r1' : 'r2'));
+    bench.fromStation('[2,"1","SecurityEventNotification",{}]');
+    expect(kinds(bench.pass(2_000))).toContain('dial');
+    expect(bench.state.link).not.toBeNull();
+  });
 });
 
 describe('commands', () => {
