@@ -9,6 +9,8 @@ export class GatheringBatch implements JournalBatch {
   readonly first: number;
   last: number;
   records = 0;
+  /** Answers that leave once it is on disk. */
+  awaited = 0;
   atFrom = Infinity;
   atTo = -Infinity;
   body = '';

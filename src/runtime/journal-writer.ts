@@ -116,7 +116,10 @@ class JournalWriter implements Journal {
       return;
     }
     this.#waiters.add(position, done, owner, task);
-    if (position >= this.#gathering.first) this.#hasten();
+    if (position >= this.#gathering.first) {
+      this.#gathering.awaited += 1;
+      this.#hasten();
+    }
   }
 
   saveStation(station: StationId, durable: DurableStation): void {
@@ -213,7 +216,7 @@ class JournalWriter implements Journal {
     }
     this.#phase = 'committing';
     this.#commitStartMs = this.#options.clock.nowMs();
-    this.#pace.started(this.#commitStartMs, batch.records);
+    this.#pace.started(this.#commitStartMs, batch.awaited);
     void this.#options.store.commit(batch).then((fault) => {
       this.stats.committed((this.#options.clock.nowMs() - this.#commitStartMs) / 1_000);
       return fault === null ? this.#succeeded(batch) : this.#failed(fault);
