@@ -40,6 +40,7 @@ const callOutcomes = [
   'peer_gone',
   'expired',
   'withheld',
+  'covered',
 ] as const;
 type CallOutcome = (typeof callOutcomes)[number];
 const callOutcomeAt = Object.fromEntries(callOutcomes.map((outcome, at) => [outcome, at])) as Record<
@@ -126,6 +127,9 @@ export function createTrafficMetrics(): TrafficMetrics {
         case 'booted':
         case 'skipped':
         case 'changed':
+        case 'held':
+        case 'delivery':
+        case 'learned':
         case 'gap':
           return;
       }
@@ -309,6 +313,7 @@ function lossesAtZero(): Record<LossReason, number> {
     peer_gone: 0,
     expired: 0,
     withheld: 0,
+    covered: 0,
   };
 }
 

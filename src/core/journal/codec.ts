@@ -15,15 +15,19 @@ import type { StationId } from '../../protocol/station-id.ts';
 import { isOcppVersion } from '../../protocol/version.ts';
 import { unreachable } from '../../std/assert.ts';
 import { fail, ok, type Result } from '../../std/result.ts';
+import type { HeldMessage } from '../hold/held-message.ts';
 import { RecentFields } from './recent-fields.ts';
 import { positionsOf } from './record.ts';
 import type {
   BootFacts,
+  DeliveryRecord,
   DropReason,
   DurableChange,
   FrameRecord,
   GapCause,
+  HeldRecord,
   JournalRecord,
+  LearnedRecord,
   LinkName,
   Outcome,
   SentPurpose,
@@ -110,6 +114,18 @@ function contentOf(record: JournalRecord): string {
       return `K${record.station}\t${timeText(record.at)}\t${linkField(record.link)}\t${record.copies}\t${record.reason}\t`;
     case 'changed':
       return `C${record.station}\t${timeText(record.at)}\t${JSON.stringify(record.change)}`;
+    case 'held': {
+      const { text, ...rest } = record.message;
+      return `H${record.station}\t${timeText(record.at)}\t${JSON.stringify(rest)}\n${text}`;
+    }
+    case 'delivery': {
+      const { backend, number, action, outcome, delivery } = record;
+      return `V${record.station}\t${timeText(record.at)}\t${JSON.stringify({ backend, number, action, outcome, delivery })}`;
+    }
+    case 'learned': {
+      const { backend, token, learned } = record;
+      return `A${record.station}\t${timeText(record.at)}\t${JSON.stringify({ backend, token, learned })}`;
+    }
     case 'link':
       return `L${record.station}\t${timeText(record.at)}\t${linkField(record.link)}\t${record.change}\t${record.version ?? ''}\t${record.code ?? ''}\t${textField(record.reason)}\t`;
     case 'booted': {
@@ -123,7 +139,12 @@ function contentOf(record: JournalRecord): string {
   }
 }
 
-const sentLetters: Readonly<Record<SentPurpose, string>> = { relay: 'S', copy: 'T', own: 'O' };
+const sentLetters: Readonly<Record<SentPurpose, string>> = {
+  relay: 'S',
+  copy: 'T',
+  held: 'E',
+  own: 'O',
+};
 
 const kindLetters: Readonly<Record<FrameKind | 'invalid', string>> = {
   call: 'c',
@@ -155,6 +176,7 @@ const dropReasons: ReadonlySet<string> = new Set<DropReason>([
   'peer_gone',
   'expired',
   'withheld',
+  'covered',
 ]);
 const skipReasons: ReadonlySet<string> = new Set<SkipReason>(['lane_full', 'link_lost']);
 const gapCauses: ReadonlySet<string> = new Set<GapCause>(['not_kept', 'unreadable']);
@@ -208,6 +230,18 @@ function fieldsToRecord(type: string, station: StationId, at: number, fields: Fi
       return frameOf(type === 'R', station, at, fields);
     case 'S':
       return sentOf('relay', station, at, fields);
+    case 'E':
+      return sentOf('held', station, at, fields);
+    case 'H':
+      return heldOf(station, at, fields);
+    case 'V': {
+      const told = fields.json() as Omit<DeliveryRecord, 'type' | 'at' | 'station'> | null;
+      return told === null ? null : { type: 'delivery', at, station, ...told };
+    }
+    case 'A': {
+      const told = fields.json() as Omit<LearnedRecord, 'type' | 'at' | 'station'> | null;
+      return told === null ? null : { type: 'learned', at, station, ...told };
+    }
     case 'T':
       return sentOf('copy', station, at, fields);
     case 'O':
@@ -309,6 +343,17 @@ function sentOf(purpose: SentPurpose, station: StationId, at: number, fields: Fi
   const text = fields.rest();
   if (kind === undefined || kind === 'invalid') return null;
   return { type: 'sent', purpose, at, station, link, kind, action, text, idStart, idEnd };
+}
+
+function heldOf(station: StationId, at: number, fields: Fields): HeldRecord | null {
+  const rest = fields.rest();
+  const end = rest.indexOf('\n');
+  try {
+    const message = JSON.parse(rest.slice(0, end)) as Omit<HeldMessage, 'text'>;
+    return { type: 'held', at, station, message: { ...message, text: rest.slice(end + 1) } };
+  } catch {
+    return null;
+  }
 }
 
 /** Reads a record's fields one after another. What is missing or not of its kind marks the record as broken. */

@@ -9,6 +9,7 @@ import type { FrameKind } from '../../protocol/frame.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { Inventory, InventoryChange } from '../commands/inventory.ts';
 import type { IdChange } from '../ids/change.ts';
+import type { Delivery, HeldMessage, LearnedToken } from '../hold/held-message.ts';
 import type { IdLedger } from '../ids/ledger.ts';
 import type { Verdict } from '../priming/priming.ts';
 import type { StationImage } from '../priming/station-image.ts';
@@ -64,9 +65,9 @@ export interface FrameRecord {
 
 /**
  * Why a frame left. `relay`: it is somebody's, in another step than it came in or with more than its id changed, or Busbar's answer to somebody. `copy`: what
- * the station said, for a backend that listens in. `own`: a call that Busbar makes itself.
+ * the station said, for a backend that listens in. `held`: what the station said while Busbar answered it. `own`: a call that Busbar makes itself.
  */
-export type SentPurpose = 'relay' | 'copy' | 'own';
+export type SentPurpose = 'relay' | 'copy' | 'held' | 'own';
 
 /** A frame that left on a link in another step than it came in, or that Busbar wrote itself. */
 export interface SentRecord {
@@ -93,8 +94,11 @@ export interface DroppedRecord {
   readonly reason: DropReason;
 }
 
-/** Why a queued call was never sent on. `withheld`: the backend may not see what it is about; Busbar answered it. */
-export type DropReason = 'caller_gone' | 'peer_gone' | 'expired' | 'withheld';
+/**
+ * Why a queued call was never sent on. `withheld`: the backend may not see what it is about; Busbar answered it. `covered`: Busbar
+ * answered it, and holds it where it must still arrive.
+ */
+export type DropReason = 'caller_gone' | 'peer_gone' | 'expired' | 'withheld' | 'covered';
 
 /** Copies that a backend which listens in did not get, counted; written when the next one leaves or its link ends. */
 export interface SkippedRecord {
@@ -163,6 +167,41 @@ export type DurableChange =
       readonly values: readonly (readonly [key: string, value: string])[];
     };
 
+/** A message that its station has the answer to and its backend not yet has: see hold/held-message.ts. */
+export interface HeldRecord {
+  readonly type: 'held';
+  readonly at: number;
+  readonly station: StationId;
+  readonly message: HeldMessage;
+}
+
+/** What came of an attempt to deliver a held message, or of an operator's decision about it. */
+export interface DeliveryRecord {
+  readonly type: 'delivery';
+  readonly at: number;
+  readonly station: StationId;
+  readonly backend: string;
+  readonly number: number;
+  readonly action: string;
+  /** `delivered` and `dropped` end it; `refused`: it will be tried again; `retried`: an operator wants it to be. */
+  readonly outcome: DeliveryOutcome;
+  /** How it stands now; null: it is over. */
+  readonly delivery: Delivery | null;
+}
+
+export type DeliveryOutcome = 'delivered' | 'refused' | 'parked' | 'retried' | 'dropped';
+
+/** What a backend said of a token, kept for the time when it cannot be asked. */
+export interface LearnedRecord {
+  readonly type: 'learned';
+  readonly at: number;
+  readonly station: StationId;
+  readonly backend: string;
+  /** A digest: tokens are not kept. */
+  readonly token: string;
+  readonly learned: LearnedToken;
+}
+
 /** What a station was told about a guaranteed message. */
 export interface GivenAnswer {
   /** The message's id on the backend's link: a digest of station, action and content. */
@@ -193,7 +232,10 @@ export type StationRecord =
   | SkippedRecord
   | LinkRecord
   | BootedRecord
-  | ChangedRecord;
+  | ChangedRecord
+  | HeldRecord
+  | DeliveryRecord
+  | LearnedRecord;
 export type JournalRecord = StationRecord | GapRecord;
 
 /** The positions a record takes: two where a frame was received and relayed at once. */

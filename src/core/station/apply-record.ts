@@ -29,6 +29,9 @@ export function applyRecord(durable: DurableStation, record: StationRecord): boo
     case 'sent':
     case 'dropped':
     case 'skipped':
+    case 'held':
+    case 'delivery':
+    case 'learned':
       return false;
   }
 }

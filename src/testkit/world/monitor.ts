@@ -130,6 +130,9 @@ export class Monitor {
       case 'booted':
       case 'skipped':
       case 'changed':
+      case 'held':
+      case 'delivery':
+      case 'learned':
     }
   }
 

@@ -1,0 +1,44 @@
+/**
+ * A message that Busbar answered in its backend's place, and that the backend is still to get.
+ *
+ * Pure, types only. It is on disk before the station has its answer (D1), and stays until the backend has answered it or an operator has dropped it.
+ */
+import type { OcppVersion } from '../../protocol/version.ts';
+
+export interface HeldMessage {
+  /** Grows with every message held for this station, over restarts too: what an operator names it by. */
+  readonly number: number;
+  readonly backend: string;
+  /** The message id it leaves with, every time. */
+  readonly key: string;
+  readonly version: OcppVersion;
+  readonly action: string;
+  /** The key of its transaction; null where it is about none that is known. */
+  readonly transaction: string | null;
+  /** The call as the station sent it. */
+  readonly text: string;
+  /** When it was held: wall clock, milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** How far its delivery has come. */
+export interface Delivery {
+  /** `parked`: given up until an operator decides, with all that follows in its transaction. */
+  readonly state: 'waiting' | 'parked';
+  /** How often the backend refused it. */
+  readonly attempts: number;
+  /** Not before this time: wall clock, milliseconds since 1970; 0: at once. */
+  readonly retryAt: number;
+  readonly lastError: string | null;
+}
+
+/** What a backend last said of a token, for the time when it cannot be asked. */
+export interface LearnedToken {
+  /** The status as the version spells it; only `Accepted` ever opens anything. */
+  readonly status: string;
+  /** 1.6 `parentIdTag` as a JSON string, 2.x `groupIdToken` as JSON, sealed with the token it belongs to; null: none. */
+  readonly group: string | null;
+  /** Wall clock, milliseconds since 1970; null: the backend named no end. */
+  readonly expiresAt: number | null;
+  readonly learnedAt: number;
+}
