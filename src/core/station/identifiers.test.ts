@@ -19,8 +19,8 @@ class Pair extends Bench {
       observers: [
         {
           backend: 'new',
-          receives: new Set(['transactions', 'meter']),
-          commands: new Set(['RemoteStopTransaction']),
+          receives: new Set(['transactions', 'meter', 'state']),
+          commands: new Set(['RemoteStopTransaction', 'GetLog']),
         },
       ],
     });
@@ -153,5 +153,21 @@ test('requests get a number of Busbar’s own, and their reports go to the one t
   pair.fromStation(`[3,"${pair.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
   pair.fromStation(`[2,"l","LogStatusNotification",{"status":"Uploaded","requestId":${minted}}]`);
   expect(pair.to('old')).toEqual(['[2,"LogStatusNotification",{"status":"Uploaded","requestId":7}]']);
+  expect(pair.to('new')).toEqual([]);
+});
+
+test('a listener that asked is told once, though what it is told is of a class that it listens to', () => {
+  const pair = new Pair();
+  pair.fromBackend(
+    '[2,"c","GetLog",{"requestId":7,"logType":"DiagnosticsLog","log":{"remoteLocation":"x"}}]',
+    'new',
+  );
+  const minted = /"requestId":(\d+)/.exec(pair.to('')[0] ?? '')?.[1] ?? '';
+  pair.fromStation(`[3,"${pair.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+  const words = '[2,"LogStatusNotification",{"status":"Uploading","requestId":7}]';
+  pair.fromStation(`[2,"l","LogStatusNotification",{"status":"Uploading","requestId":${minted}}]`);
+  expect(pair.to('new')).toEqual([words]);
+  expect(pair.to('old')).toEqual([]);
+  pair.answer('new', '{}');
   expect(pair.to('new')).toEqual([]);
 });
