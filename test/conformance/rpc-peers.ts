@@ -39,6 +39,8 @@ export interface RpcCsms {
   readonly url: string;
   /** The peer at the other end of the next link, or of one that is open already. */
   peerOf(station: string): Promise<RpcPeer>;
+  /** Told of every link before anything comes through it. */
+  onPeer: (station: string, peer: RpcPeer) => void;
   close(): Promise<void>;
 }
 
@@ -94,6 +96,7 @@ export async function startRpcCsms(
     const identity = String(client.identity);
     const peer = peerFor(client);
     peers.set(identity, peer);
+    csms.onPeer(identity, peer);
     waiting.get(identity)?.(peer);
     waiting.delete(identity);
   });
@@ -103,15 +106,17 @@ export async function startRpcCsms(
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   const { port } = http.address() as AddressInfo;
-  return {
+  const csms: RpcCsms = {
     url: `${tls === null ? 'ws' : 'wss'}://127.0.0.1:${port}/csms/{station}`,
     peerOf: async (station) => peers.get(station) ?? new Promise((resolve) => waiting.set(station, resolve)),
+    onPeer: () => {},
     close: async () => {
       await server.close({ force: true });
       http.closeAllConnections();
       http.close();
     },
   };
+  return csms;
 }
 
 function peerFor(client: RPCClient): RpcPeer {

@@ -1,8 +1,9 @@
 /** One 1.6 station and three backends, all of them `ocpp-rpc`, which nobody here wrote and which checks every message strictly. The backends number alike on purpose. */
 import { afterEach, expect, test } from 'vitest';
 import { until } from '../../src/testkit/until.ts';
-import { connectRpcStation, startRpcCsms, type RpcCsms, type RpcPeer } from '../conformance/rpc-peers.ts';
+import { connectRpcStation } from '../conformance/rpc-peers.ts';
 import { startFixture } from './busbar-fixture.ts';
+import { payloadsOf, startHeardBackend, type HeardBackend, type HeardCall } from './rpc-world.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -10,43 +11,20 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-interface Call {
-  readonly action: string;
-  readonly payload: Record<string, unknown>;
-}
-
-/** A backend's link to CP-1, and the calls it got, answered as backends do; `number` is what it calls every transaction. */
-async function heardBy(
-  csms: RpcCsms,
-  number: number,
-): Promise<{ readonly peer: RpcPeer; readonly calls: Call[] }> {
-  const peer = await csms.peerOf('CP-1');
-  const calls: Call[] = [];
-  peer.answer = (action, payload) => {
-    calls.push({ action, payload: payload as Call['payload'] });
-    if (action === 'BootNotification')
-      return { status: 'Accepted', currentTime: '2026-01-01T00:00:00Z', interval: 300 };
-    if (action === 'Heartbeat') return { currentTime: '2026-01-01T00:00:00Z' };
-    if (action === 'StartTransaction') return { transactionId: number, idTagInfo: { status: 'Accepted' } };
-    return {};
-  };
-  return { peer, calls };
-}
-
-const named = (calls: readonly Call[], action: string): unknown[] =>
-  calls.filter((call) => call.action === action).map(({ payload }) => payload['transactionId']);
+const named = (calls: readonly HeardCall[], action: string): unknown[] =>
+  payloadsOf(calls, action).map(({ transactionId }) => transactionId);
 
 test('each backend sees a station of its own, and only its own numbers', async () => {
-  const servers = await Promise.all([1, 2, 3].map(() => startRpcCsms(['ocpp1.6'])));
-  const [oldCsms, newCsms, watchCsms] = servers as [RpcCsms, RpcCsms, RpcCsms];
-  for (const server of servers) cleanups.push(() => server.close());
+  const backends = await Promise.all([1, 2, 3].map(() => startHeardBackend('ocpp1.6')));
+  for (const backend of backends) cleanups.push(() => backend.close());
+  const [old, next, watch] = backends as [HeardBackend, HeardBackend, HeardBackend];
   const fixture = await startFixture(`stations: { listen: "127.0.0.1:0" }
 admin: { listen: "127.0.0.1:0" }
 storage: sqlite:./busbar.db
 backends:
-  old: { url: "${oldCsms.url}" }
-  new: { url: "${newCsms.url}", nonBilling: true }
-  watch: { url: "${watchCsms.url}" }
+  old: { url: "${old.url}" }
+  new: { url: "${next.url}", nonBilling: true }
+  watch: { url: "${watch.url}" }
 routes:
   - stations: "*"
     primary: old
@@ -66,11 +44,7 @@ routes:
     commanded.push(action);
     return { status: 'Accepted' };
   };
-  const [old, next, watch] = await Promise.all([
-    heardBy(oldCsms, 1),
-    heardBy(newCsms, 1),
-    heardBy(watchCsms, 1),
-  ]);
+  const [oldLink, nextLink, watchLink] = await Promise.all([old.link(), next.link(), watch.link()]);
 
   await station.call('BootNotification', { chargePointVendor: 'V', chargePointModel: 'M' });
   const since = '2025-12-31T23:00:00Z';
@@ -108,10 +82,10 @@ routes:
     expect(calls.find(({ action }) => action === 'StatusNotification')?.payload['timestamp']).toBe(since);
   }
 
-  expect(await next.peer.call('Reset', { type: 'Hard' })).toEqual({ status: 'Rejected' });
+  expect(await nextLink.call('Reset', { type: 'Hard' })).toEqual({ status: 'Rejected' });
   for (const key of ['SecurityProfile', 'AuthorizationKey', 'CentralSystemURL'])
-    expect(await old.peer.call('ChangeConfiguration', { key, value: '1' })).toEqual({ status: 'Rejected' });
-  expect(await old.peer.call('ClearCache', {})).toEqual({ status: 'Accepted' });
+    expect(await oldLink.call('ChangeConfiguration', { key, value: '1' })).toEqual({ status: 'Rejected' });
+  expect(await oldLink.call('ClearCache', {})).toEqual({ status: 'Accepted' });
   expect(commanded).toEqual(['ClearCache']);
-  for (const peer of [station, old.peer, next.peer, watch.peer]) expect(peer.refused).toEqual([]);
+  for (const peer of [station, oldLink, nextLink, watchLink]) expect(peer.refused).toEqual([]);
 });
