@@ -171,3 +171,29 @@ test('a listener that asked is told once, though what it is told is of a class t
   pair.answer('new', '{}');
   expect(pair.to('new')).toEqual([]);
 });
+
+test('the end of a transaction goes once to its owner, though the owner has become a listener', () => {
+  const pair = new Pair();
+  pair.begin(1, '5', '5');
+  const { routing } = pair.context;
+  const [route] = routing.routes;
+  if (route === undefined) throw new Error('there is one route');
+  const listener = {
+    backend: 'old',
+    receives: new Set(['transactions'] as const),
+    commands: new Set<string>(),
+  };
+  const assignment = { ...route.assignment, primary: 'new', observers: [listener] };
+  pair.context.routing = { ...routing, routes: [{ ...route, assignment }] };
+  pair.do({ type: 'routing_changed' });
+  pair.arrive(2);
+  for (const backend of ['new', 'old'])
+    pair.do({ type: 'backend_opened', backend, epoch: pair.backendEpoch(backend) });
+  const stop = '{"transactionId":5,"meterStop":9,"timestamp":"2023-01-01T01:00:00Z"}';
+  pair.fromStation(`[2,"e","StopTransaction",${stop}]`);
+  expect(pair.to('old')).toEqual([`[2,"StopTransaction",${stop}]`]);
+  expect(pair.to('new')).toEqual([]);
+  pair.answer('old', '{}');
+  expect(pair.to('old')).toEqual([]);
+  expect(pair.to('')).toEqual(['[3,{}]']);
+});
