@@ -9,7 +9,7 @@ import { applyIdChange } from '../core/ids/apply-change.ts';
 import type { Arrival, Attendance } from '../core/ids/arrival.ts';
 import { callArrived } from '../core/ids/call-arrived.ts';
 import type { IdChange } from '../core/ids/change.ts';
-import { emptyLedger, type IdLedger } from '../core/ids/ledger.ts';
+import { emptyLedger, resumeLedger, type IdLedger } from '../core/ids/ledger.ts';
 import { commandFailed, resultToBackend } from '../core/ids/result-to-backend.ts';
 import { callFailed, resultToStation, startWithheld, type IdFault } from '../core/ids/result-to-station.ts';
 import { toBackend } from '../core/ids/to-backend.ts';
@@ -123,9 +123,14 @@ export class IdsBench {
     this.#apply(commandFailed(backend, note, this));
   }
 
-  /** The process ends and another reads what it saved. */
+  /** What was saved is all there is, as JSON. */
   restart(): void {
     this.ledger = JSON.parse(JSON.stringify(this.ledger)) as IdLedger;
+  }
+
+  /** The process crashes, and another reads what the last commit held: JSON of an earlier ledger. */
+  crash(saved: string): void {
+    this.ledger = resumeLedger(JSON.parse(saved) as IdLedger);
   }
 
   /** The same for the same bytes, as a digest is. */

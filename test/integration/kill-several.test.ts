@@ -180,6 +180,9 @@ test('the rest of a report reaches only the backend that asked for it, under its
   const tell = async (station: RpcPeer, seqNo: number): Promise<void> => {
     await station.call('NotifyReport', reportPart(idOfOld, seqNo, 'old'));
     await station.call('NotifyReport', reportPart(idOfNew, seqNo, 'new'));
+    // Nobody waits for an observer, so the station's answer does not say that the part has arrived.
+    const parts = seqNo + 1;
+    await until('the observer has it', () => payloadsOf(next.calls, 'NotifyReport').length === parts);
   };
   await tell(first, 0);
   // Its answer leaves once everything before it is on disk.

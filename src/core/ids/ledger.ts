@@ -115,6 +115,27 @@ export interface IdLedger {
   plainFor: string | null;
 }
 
+/** More numbers than can have been made up between a save and a crash: what is open at once is bounded by as many. */
+const unsavedNumbersMax = requestsMax;
+
+/**
+ * A ledger that was read back. Commands leave before the commit that holds their numbers, so the last numbers made up before a crash may be missing: they are
+ * passed over, and count as made up. Otherwise a report on one of them would be taken for the primary's, or get mixed up with the next request's.
+ */
+export function resumeLedger(saved: IdLedger): IdLedger {
+  const { nextMinted, nextRequest } = saved;
+  return {
+    ...saved,
+    nextMinted: passOver(nextMinted, mintedFrom),
+    nextRequest: passOver(nextRequest, 1),
+  };
+}
+
+function passOver(next: number, from: number): number {
+  const passed = next + unsavedNumbersMax;
+  return passed > integerMax ? from + (passed - integerMax) : passed;
+}
+
 /** A ledger with nothing in it. `random`: an integer from 0 on, so that numbers differ from those of an earlier ledger of this station. */
 export function emptyLedger(random: number): IdLedger {
   const firstMinted = mintedFrom + (random % (integerMax - mintedFrom));

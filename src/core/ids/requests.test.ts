@@ -24,6 +24,16 @@ function start(idTag: string, meterStart: number): string {
 }
 
 describe('a request', () => {
+  test('that was made just before a crash and is not on disk: its report is nobody’s, and its number is not given again', () => {
+    const bench = new IdsBench('ocpp2.0.1');
+    const saved = JSON.stringify(bench.ledger);
+    const { minted } = ask(bench, 'b', 'GetBaseReport', '{"requestId":1,"reportBase":"FullInventory"}');
+    bench.crash(saved);
+    const report = bench.call('NotifyReport', `{"requestId":${minted},"seqNo":0}`);
+    expect(bench.sent('a', report)).toBe('not_requested');
+    expect(ask(bench, 'a', 'GetReport', '{"requestId":1}').minted).not.toBe(minted);
+  });
+
   test('gets a number of its own at the station, and its reports go to who asked, with that backend’s', () => {
     const bench = new IdsBench('ocpp2.0.1');
     const first = ask(bench, 'a', 'GetBaseReport', '{"requestId":1,"reportBase":"FullInventory"}');

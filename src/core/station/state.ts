@@ -10,7 +10,7 @@ import type { DurableStation, GivenAnswer } from '../journal/record.ts';
 import type { CommandQueue, Queued } from '../commands/command-queue.ts';
 import { emptyInventory } from '../commands/inventory.ts';
 import type { OwnElement, VirtualValue } from '../commands/settings.ts';
-import { emptyLedger } from '../ids/ledger.ts';
+import { emptyLedger, resumeLedger } from '../ids/ledger.ts';
 import type { CommandNote } from '../ids/to-station.ts';
 import { emptyImage } from '../priming/station-image.ts';
 import type { OwnCall, Priming } from '../priming/priming.ts';
@@ -280,7 +280,7 @@ export function durableStation(saved: Partial<DurableStation>, random = ''): Dur
     lastSeenAt: saved.lastSeenAt ?? null,
     image: saved.image ?? emptyImage(),
     verdicts: saved.verdicts ?? {},
-    ids: saved.ids ?? emptyLedger(numberOf(random)),
+    ids: saved.ids === undefined ? emptyLedger(numberOf(random)) : resumeLedger(saved.ids),
     inventory: saved.inventory ?? emptyInventory(),
     virtual: saved.virtual ?? {},
     answers: saved.answers ?? [],
