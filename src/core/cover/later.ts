@@ -1,0 +1,19 @@
+/**
+ * What the backend still gets of a call that was answered in its place, once it is back.
+ *
+ * Pure. Reads the table of cover-table.ts. The station has its answer and forgets: what matters and is not held here is lost.
+ */
+import type { OcppVersion } from '../../protocol/version.ts';
+import { coverTable, type Later } from './cover-table.ts';
+
+export type { Later } from './cover-table.ts';
+
+/** What becomes of it; `none` for actions that are not known, since those were answered with an error. */
+export function laterOf(version: OcppVersion, action: string): Later {
+  return coverTable[version].get(action)?.later ?? 'none';
+}
+
+/** How long a held message is worth delivering, in milliseconds; null: until it is delivered. What is older is dropped. */
+export function keptMsOf(version: OcppVersion, action: string): number | null {
+  return coverTable[version].get(action)?.keptMs ?? null;
+}
