@@ -7,9 +7,9 @@
 import type { OcppVersion } from '../../protocol/version.ts';
 
 /**
- * `empty` `{}` · `time` the time · `boot` what the primary last said of the same station · `authorize` the verdict on a token, in 2.x with that on a certificate ·
- * `start` the same with a transaction's number · `event` the same where the event has a token · `rejected`, `failed`, `accepted` that status and nothing else ·
- * `certificate` no contract certificate · `chain` every certificate asked of failed to be checked · `needs` no charging schedule · `vat` the number is not
+ * `empty` `{}` · `time` the time · `boot` what the primary last said of the same station · `authorize` the verdict on a token, in 2.x with that on a
+ * certificate · `start` the verdict with a transaction's number · `event` the verdict where there is a token · `rejected`, `failed`, `accepted` that status
+ * and nothing else · `certificate` no contract certificate · `chain` every certificate asked of failed to be checked · `needs` no charging schedule · `vat` the number is not
  * confirmed.
  */
 export type CoverShape =
@@ -28,7 +28,8 @@ export type CoverShape =
   | 'vat';
 
 /**
- * `held` it must be delivered later, in order · `latest` only the newest state matters, and that is told from the station's image · `none` it is of no use later.
+ * `held` it must be delivered later, in order · `latest` only the newest state matters, and that is told from the station's image · `none` it is of no use
+ * later.
  */
 export type Later = 'held' | 'latest' | 'none';
 

@@ -1,8 +1,8 @@
 /**
  * What a backend's answers teach of tokens, and how that is kept so that a stolen disk tells nobody who may charge.
  *
- * Pure. The newest answer counts, whatever it says: a refusal unlearns an acceptance, as in a station's own cache (C10.FR.01, C10.FR.05). At rest a token is only
- * a digest, and its group is sealed with the token itself: whoever presents the token can have its group read again, nobody else can.
+ * Pure. The newest answer counts, whatever it says: a refusal unlearns an acceptance, as in a station's own cache (C10.FR.01, C10.FR.05). At rest a token is
+ * only a digest, and its group is sealed with the token itself: whoever presents the token can have its group read again, nobody else can.
  */
 import { assert } from '../../std/assert.ts';
 import { parseIsoTime } from '../../std/iso-time.ts';
