@@ -17,6 +17,8 @@ export async function openApiDocument(): Promise<Readonly<Record<string, unknown
         frames: () => Promise.resolve([]),
         records: () => Promise.resolve({ records: [], next: null }),
         stations: () => Promise.resolve(new Map()),
+        held: () => Promise.resolve(new Map()),
+        tokens: () => Promise.resolve(new Map()),
         close: () => Promise.resolve(),
       },
       feed: { subscribe: () => silent },

@@ -19,7 +19,38 @@ export interface JournalBatch {
   readonly stations: ReadonlySet<StationId>;
   /** What outlives the process of these stations, as JSON. */
   readonly saved: ReadonlyMap<StationId, string>;
+  /** What the records change of held messages and learned tokens, in order. It is there when the records are, and outlives their deletion. */
+  readonly kept: readonly KeptChange[];
 }
+
+/**
+ * What is to be read back at a start, of held messages and learned tokens. A hold replaces what is there of its number, and its delivery starts anew; a
+ * mark or a release of a message that is not there changes nothing. A token's newest word replaces the one before.
+ */
+export type KeptChange =
+  | {
+      readonly do: 'hold';
+      readonly station: StationId;
+      readonly number: number;
+      /** JSON of a `HeldMessage`. */
+      readonly message: string;
+    }
+  | {
+      readonly do: 'mark';
+      readonly station: StationId;
+      readonly number: number;
+      /** JSON of a `Delivery`. */
+      readonly delivery: string;
+    }
+  | { readonly do: 'release'; readonly station: StationId; readonly number: number }
+  | {
+      readonly do: 'learn';
+      readonly backend: string;
+      /** Its digest. */
+      readonly token: string;
+      /** JSON of a `LearnedToken`. */
+      readonly learned: string;
+    };
 
 export interface CommitFault {
   /** `store_stopped`: the store's own thread ended. */

@@ -1,6 +1,7 @@
 /**
  * The journal as the data plane writes it and everyone else reads it.
  */
+import type { Delivery, HeldMessage, LearnedToken } from '../core/hold/held-message.ts';
 import type { JournalFrame } from '../core/journal/frame-view.ts';
 import type { DurableStation, JournalRecord, StationRecord } from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
@@ -73,6 +74,12 @@ export interface FrameQuery {
   readonly limit: number;
 }
 
+/** A held message and how far its delivery has come. */
+export interface HeldEntry {
+  readonly message: HeldMessage;
+  readonly delivery: Delivery;
+}
+
 /** Reads what was committed, on a thread of its own. A read that cannot be done rejects with an error whose `code` is `storage_unavailable`. Batches that cannot be trusted are logged, and given by `records` as a gap. */
 export interface JournalReader {
   /** Up to `limit` frames in the query's order; fewer before the end only where their texts are beyond 8 MiB, and then at least one. */
@@ -87,5 +94,9 @@ export interface JournalReader {
   }>;
   /** What outlived the last process, of every station. */
   stations(): Promise<ReadonlyMap<StationId, DurableStation>>;
+  /** The messages that are still to be delivered, of every station that has some, by number. One that cannot be trusted is logged and left out. */
+  held(): Promise<ReadonlyMap<StationId, readonly HeldEntry[]>>;
+  /** The last word on each token, by the token's digest. One that cannot be trusted is logged and left out. */
+  tokens(): Promise<ReadonlyMap<string, LearnedToken>>;
   close(): Promise<void>;
 }

@@ -2,8 +2,9 @@
  * The batch being gathered. Once it is sealed nothing is added, and a store gets it as the `JournalBatch` it is.
  */
 import { positionsOf, type DurableStation, type JournalRecord } from '../core/journal/record.ts';
-import type { JournalBatch } from '../ports/journal-store.ts';
+import type { JournalBatch, KeptChange } from '../ports/journal-store.ts';
 import type { StationId } from '../protocol/station-id.ts';
+import { KeptChanges } from './kept-changes.ts';
 
 export class GatheringBatch implements JournalBatch {
   readonly first: number;
@@ -16,6 +17,7 @@ export class GatheringBatch implements JournalBatch {
   body = '';
   readonly stations = new Set<StationId>();
   readonly saved = new Map<StationId, string>();
+  readonly #kept = new KeptChanges();
 
   constructor(first: number) {
     this.first = first;
@@ -26,6 +28,10 @@ export class GatheringBatch implements JournalBatch {
     return this.records === 0 && this.saved.size === 0;
   }
 
+  get kept(): readonly KeptChange[] {
+    return this.#kept.list();
+  }
+
   /** Takes a record in its encoded form; returns its first position. */
   add(record: JournalRecord, encoded: string): number {
     const position = this.last + 1;
@@ -34,7 +40,23 @@ export class GatheringBatch implements JournalBatch {
     this.body += encoded;
     if (record.at < this.atFrom) this.atFrom = Math.floor(record.at);
     if (record.at > this.atTo) this.atTo = Math.ceil(record.at);
-    if (record.type !== 'gap') this.stations.add(record.station);
+    switch (record.type) {
+      // First, since nearly all are one of these.
+      case 'frame':
+      case 'sent':
+        this.stations.add(record.station);
+        break;
+      case 'held':
+      case 'delivery':
+      case 'learned':
+        this.stations.add(record.station);
+        this.#kept.add(record);
+        break;
+      case 'gap':
+        break;
+      default:
+        this.stations.add(record.station);
+    }
     return position;
   }
 

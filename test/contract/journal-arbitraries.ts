@@ -5,6 +5,9 @@ import fc from 'fast-check';
 import type {
   BootedRecord,
   ChangedRecord,
+  DeliveryRecord,
+  HeldRecord,
+  LearnedRecord,
   SkippedRecord,
   FrameRecord,
   JournalRecord,
@@ -120,11 +123,64 @@ const anyChanged: fc.Arbitrary<ChangedRecord> = fc.record({
   }),
 });
 
+const version = fc.constantFrom('ocpp1.6' as const, 'ocpp2.0.1' as const, 'ocpp2.1' as const);
+
+const anyHeld: fc.Arbitrary<HeldRecord> = fc.record({
+  type: fc.constant('held' as const),
+  at,
+  station,
+  message: fc.record({
+    number: fc.nat(),
+    backend: wellFormed,
+    key: wellFormed,
+    version,
+    action: fc.string(),
+    transaction: maybeText,
+    text: wellFormed,
+    since: at,
+  }),
+});
+
+const anyDelivery: fc.Arbitrary<DeliveryRecord> = fc.record({
+  type: fc.constant('delivery' as const),
+  at,
+  station,
+  backend: wellFormed,
+  number: fc.nat(),
+  action: fc.string(),
+  outcome: fc.constantFrom('delivered', 'refused', 'parked', 'retried', 'dropped'),
+  delivery: fc.option(
+    fc.record({
+      state: fc.constantFrom('waiting' as const, 'parked' as const),
+      attempts: fc.nat(),
+      retryAt: fc.nat(),
+      lastError: maybeText,
+    }),
+  ),
+});
+
+const anyLearned: fc.Arbitrary<LearnedRecord> = fc.record({
+  type: fc.constant('learned' as const),
+  at,
+  station,
+  backend: wellFormed,
+  token: wellFormed,
+  learned: fc.record({
+    status: wellFormed,
+    group: maybeText,
+    expiresAt: fc.option(fc.nat()),
+    learnedAt: fc.nat(),
+  }),
+});
+
 /** Any record, with times from 0 to 60 and few stations, so that filters meet something. */
 export const anyRecord: fc.Arbitrary<JournalRecord> = fc.oneof(
   anyFrame,
   anySkipped,
   anyChanged,
+  anyHeld,
+  anyDelivery,
+  anyLearned,
   fc
     .record({
       type: fc.constant('sent' as const),

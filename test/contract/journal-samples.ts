@@ -4,7 +4,15 @@
 import { encodeRecord } from '../../src/core/journal/codec.ts';
 import { positionsOf } from '../../src/core/journal/record.ts';
 import type { JournalBatch } from '../../src/ports/journal-store.ts';
-import type { FrameRecord, JournalRecord, SentRecord } from '../../src/core/journal/record.ts';
+import type {
+  DeliveryRecord,
+  FrameRecord,
+  HeldRecord,
+  JournalRecord,
+  LearnedRecord,
+  SentRecord,
+} from '../../src/core/journal/record.ts';
+import { KeptChanges } from '../../src/runtime/kept-changes.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 
 /** A relayed call of 400 characters or so, which takes two positions. */
@@ -44,6 +52,55 @@ export function sentRecord(change: Partial<SentRecord> = {}): SentRecord {
   };
 }
 
+/** A message that Busbar answered in its backend's place. */
+export function heldRecord(number: number, station = 'CP-1' as StationId): HeldRecord {
+  return {
+    type: 'held',
+    at: 1_764_000_000_000,
+    station,
+    message: {
+      number,
+      backend: 'old',
+      key: `k${number}`,
+      version: 'ocpp1.6',
+      action: 'StopTransaction',
+      transaction: null,
+      text: `[2,"${number}","StopTransaction",{"transactionId":${number},"meterStop":7,"idTag":"\u00e4\\n"}]`,
+      since: 1_764_000_000_000,
+    },
+  };
+}
+
+/** What came of an attempt to deliver it; without a delivery it is over. */
+export function deliveryRecord(
+  number: number,
+  delivery: DeliveryRecord['delivery'] = null,
+  station = 'CP-1' as StationId,
+): DeliveryRecord {
+  return {
+    type: 'delivery',
+    at: 1_764_000_000_000,
+    station,
+    backend: 'old',
+    number,
+    action: 'StopTransaction',
+    outcome: delivery === null ? 'delivered' : 'refused',
+    delivery,
+  };
+}
+
+/** A backend's word on a token. */
+export function learnedRecord(token: string, status: string): LearnedRecord {
+  return {
+    type: 'learned',
+    at: 1_764_000_000_000,
+    station: 'CP-1' as StationId,
+    backend: 'old',
+    token,
+    learned: { status, group: null, expiresAt: null, learnedAt: 1_764_000_000_000 },
+  };
+}
+
 const meterValuesText = `[2,"${'a'.repeat(36)}","MeterValues",{"connectorId":1,"transactionId":1073741824,"meterValue":[{"timestamp":"2026-11-24T02:00:00Z","sampledValue":[${Array.from({ length: 4 }, () => '{"value":"1.10","unit":"kWh","measurand":"Power"}').join(',')}]}]}]`;
 
 /** The batch that a journal would make of these records. */
@@ -54,6 +111,10 @@ export function batchOf(
 ): JournalBatch {
   const taken = records.reduce((sum, record) => sum + positionsOf(record), 0);
   const times = records.map((record) => record.at);
+  const kept = new KeptChanges();
+  for (const record of records) {
+    if (record.type === 'held' || record.type === 'delivery' || record.type === 'learned') kept.add(record);
+  }
   return {
     first,
     last: first + taken - 1,
@@ -63,5 +124,6 @@ export function batchOf(
     body: records.map(encodeRecord).join(''),
     stations: new Set(records.flatMap((record) => (record.type === 'gap' ? [] : [record.station]))),
     saved,
+    kept: kept.list(),
   };
 }

@@ -2,11 +2,19 @@
  * The journal in memory: for `:memory:`, where it ends with the process, and for simulations, where its disk outlives a store and fails when told to.
  */
 import { decodeRecords, type PlacedRecord } from '../../core/journal/codec.ts';
+import { freshDelivery } from '../../core/hold/fresh-delivery.ts';
+import type { Delivery, HeldMessage, LearnedToken } from '../../core/hold/held-message.ts';
 import type { JournalFrame } from '../../core/journal/frame-view.ts';
 import type { DurableStation } from '../../core/journal/record.ts';
 import { selectFrames } from '../../core/journal/selection.ts';
-import type { FrameQuery, JournalReader } from '../../ports/journal.ts';
-import type { CommitFault, JournalBatch, JournalStore, Retention } from '../../ports/journal-store.ts';
+import type { FrameQuery, HeldEntry, JournalReader } from '../../ports/journal.ts';
+import type {
+  CommitFault,
+  JournalBatch,
+  JournalStore,
+  KeptChange,
+  Retention,
+} from '../../ports/journal-store.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import { assert } from '../../std/assert.ts';
 
@@ -14,6 +22,10 @@ import { assert } from '../../std/assert.ts';
 export interface MemoryDisk {
   readonly batches: JournalBatch[];
   readonly stations: Map<StationId, string>;
+  /** Held messages by station and number, as JSON. */
+  readonly held: Map<StationId, Map<number, { readonly message: string; readonly delivery: string }>>;
+  /** What was learned of tokens, by digest, as JSON. */
+  readonly tokens: Map<string, string>;
   /** Characters of the batches' bodies. */
   size: number;
   /** Asked for every commit: the fault it ends with, or null. */
@@ -27,6 +39,8 @@ export function createMemoryDisk(): MemoryDisk {
   return {
     batches: [],
     stations: new Map(),
+    held: new Map(),
+    tokens: new Map(),
     size: 0,
     faultOf: () => null,
     finish: (end) => setImmediate(end),
@@ -81,6 +95,7 @@ export function openMemoryJournal(
 
 function write(disk: MemoryDisk, batch: JournalBatch): void {
   for (const [station, state] of batch.saved) disk.stations.set(station, state);
+  for (const change of batch.kept) keep(disk, change);
   if (batch.records === 0) return;
   const newest = disk.batches.at(-1);
   if (newest?.first === batch.first) {
@@ -90,6 +105,28 @@ function write(disk: MemoryDisk, batch: JournalBatch): void {
   assert(batch.first > (disk.batches.at(-1)?.last ?? 0), 'positions grow');
   disk.batches.push(batch);
   disk.size += batch.body.length;
+}
+
+function keep(disk: MemoryDisk, change: KeptChange): void {
+  if (change.do === 'learn') {
+    disk.tokens.set(change.token, change.learned);
+    return;
+  }
+  const { station, number } = change;
+  const messages = disk.held.get(station) ?? new Map<number, { message: string; delivery: string }>();
+  const there = messages.get(number);
+  switch (change.do) {
+    case 'hold':
+      messages.set(number, { message: change.message, delivery: JSON.stringify(freshDelivery) });
+      break;
+    case 'mark':
+      if (there !== undefined) messages.set(number, { message: there.message, delivery: change.delivery });
+      break;
+    case 'release':
+      messages.delete(number);
+  }
+  if (messages.size > 0) disk.held.set(station, messages);
+  else disk.held.delete(station);
 }
 
 /** The newest batch stays, since the next position is counted from it. */
@@ -125,8 +162,23 @@ function readerOf(disk: MemoryDisk): JournalReader {
       Promise.resolve(
         new Map([...disk.stations].map(([id, state]) => [id, JSON.parse(state) as DurableStation])),
       ),
+    held: () =>
+      Promise.resolve(new Map([...disk.held].map(([station, messages]) => [station, entriesOf(messages)]))),
+    tokens: () =>
+      Promise.resolve(
+        new Map([...disk.tokens].map(([token, learned]) => [token, JSON.parse(learned) as LearnedToken])),
+      ),
     close: () => Promise.resolve(),
   };
+}
+
+function entriesOf(messages: ReadonlyMap<number, { message: string; delivery: string }>): HeldEntry[] {
+  return [...messages]
+    .sort(([one], [other]) => one - other)
+    .map(([, { message, delivery }]) => ({
+      message: JSON.parse(message) as HeldMessage,
+      delivery: JSON.parse(delivery) as Delivery,
+    }));
 }
 
 function framesOn(disk: MemoryDisk, query: FrameQuery): JournalFrame[] {

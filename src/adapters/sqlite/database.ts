@@ -54,6 +54,17 @@ const migrations: readonly string[] = [
   CREATE TABLE station (id TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
   `CREATE TABLE audit (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, intent TEXT NOT NULL, outcome TEXT) STRICT;`,
+  `
+  CREATE TABLE held (
+    station TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    delivery TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (station, number)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE token (token TEXT PRIMARY KEY, backend TEXT NOT NULL, learned TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Opens the journal for its one writer, makes or migrates it, and brings everything in its WAL into the file. */

@@ -1,11 +1,13 @@
 /**
  * The reader's end in the main thread: requests out, answers in, matched by number.
  */
+import type { Delivery, HeldMessage, LearnedToken } from '../../core/hold/held-message.ts';
 import type { DurableStation } from '../../core/journal/record.ts';
-import type { JournalReader } from '../../ports/journal.ts';
+import type { HeldEntry, JournalReader } from '../../ports/journal.ts';
 import type { Log } from '../../ports/log.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import { assert } from '../../std/assert.ts';
+import type { HeldRow } from './kept-rows.ts';
 import { startThread, type Thread } from './thread.ts';
 import type { FromReader, ReadAnswer, ReaderThreadData, ReadRequest, ToReader } from './thread-messages.ts';
 
@@ -30,9 +32,7 @@ export function startReader(file: string, log: Log): JournalReader {
       request.reject(unavailable(message.detail));
       return;
     }
-    for (const { first, last, records } of message.unreadable) {
-      log.error('journal_corrupt', { file, first, last, records });
-    }
+    for (const place of message.unreadable) log.error('journal_corrupt', { file, ...place });
     request.resolve(message.answer);
   };
   const ended = (detail: string): void => {
@@ -76,6 +76,16 @@ export function startReader(file: string, log: Log): JournalReader {
         answer.stations.map(([id, state]) => [id as StationId, JSON.parse(state) as DurableStation]),
       );
     },
+    async held() {
+      const answer = await ask({ type: 'held' });
+      assert(answer.type === 'held', "an answer is of its request's type");
+      return entriesOf(answer.rows);
+    },
+    async tokens() {
+      const answer = await ask({ type: 'tokens' });
+      assert(answer.type === 'tokens', "an answer is of its request's type");
+      return new Map(answer.rows.map(({ token, learned }) => [token, JSON.parse(learned) as LearnedToken]));
+    },
     async close() {
       isClosed = true;
       const closing = thread;
@@ -83,6 +93,17 @@ export function startReader(file: string, log: Log): JournalReader {
       await closing?.ended;
     },
   };
+}
+
+function entriesOf(rows: readonly HeldRow[]): Map<StationId, HeldEntry[]> {
+  const held = new Map<StationId, HeldEntry[]>();
+  for (const { station, message, delivery } of rows) {
+    const entry = { message: JSON.parse(message) as HeldMessage, delivery: JSON.parse(delivery) as Delivery };
+    const entries = held.get(station as StationId);
+    if (entries === undefined) held.set(station as StationId, [entry]);
+    else entries.push(entry);
+  }
+  return held;
 }
 
 function unavailable(detail: string): Error {

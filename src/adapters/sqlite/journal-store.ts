@@ -91,7 +91,8 @@ function startWriter(data: WriterThreadData): Promise<Result<WriterThread, OpenF
       assert(committed === null, 'one commit runs at a time');
       const bytes = writeBody(batch.body);
       const indexed = pageStations.tell(batch);
-      thread.send({ type: 'commit', head: headOf(batch), saved: [...batch.saved], indexed, bytes });
+      const { saved, kept } = batch;
+      thread.send({ type: 'commit', head: headOf(batch), saved: [...saved], kept, indexed, bytes });
       return new Promise((resolve) => {
         committed = resolve;
       });

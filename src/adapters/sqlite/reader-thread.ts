@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../std/assert.ts';
 import { fail, ok, type Result } from '../../std/result.ts';
 import { messageOf, openForReading } from './database.ts';
+import type { UnreadableRow } from './kept-rows.ts';
 import { createReader, type Reader } from './reader.ts';
 import type {
   FromReader,
@@ -34,7 +35,7 @@ port.on('message', (message: ToReader) => {
 
 /** Never rejects: what goes wrong is the answer. */
 async function serve(id: number, request: ReadRequest): Promise<void> {
-  const unreadable: UnreadableBatch[] = [];
+  const unreadable: (UnreadableBatch | UnreadableRow)[] = [];
   const used = connected();
   const answer = used.ok ? await answerOver(used.value, request, unreadable) : used;
   const message: FromReader = answer.ok
@@ -47,7 +48,7 @@ async function serve(id: number, request: ReadRequest): Promise<void> {
 async function answerOver(
   used: Connection,
   request: ReadRequest,
-  unreadable: UnreadableBatch[],
+  unreadable: (UnreadableBatch | UnreadableRow)[],
 ): Promise<Result<ReadAnswer, string>> {
   try {
     return ok(await answerOf(used.reader, request, unreadable));
@@ -71,10 +72,10 @@ function connected(): Result<Connection, string> {
 async function answerOf(
   reader: Reader,
   request: ReadRequest,
-  unreadable: UnreadableBatch[],
+  unreadable: (UnreadableBatch | UnreadableRow)[],
 ): Promise<ReadAnswer> {
-  const note = (batch: UnreadableBatch): void => {
-    unreadable.push(batch);
+  const note = (place: UnreadableBatch | UnreadableRow): void => {
+    unreadable.push(place);
   };
   switch (request.type) {
     case 'frames':
@@ -83,5 +84,9 @@ async function answerOf(
       return { type: 'records', page: await reader.records(request.after, request.limit, note) };
     case 'stations':
       return { type: 'stations', stations: reader.stations() };
+    case 'held':
+      return { type: 'held', rows: reader.held(note) };
+    case 'tokens':
+      return { type: 'tokens', rows: reader.tokens(note) };
   }
 }

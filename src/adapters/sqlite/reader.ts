@@ -13,10 +13,11 @@ import { selectFrames } from '../../core/journal/selection.ts';
 import type { FrameQuery } from '../../ports/journal.ts';
 import type { Result } from '../../std/result.ts';
 import { firstPositionOf, pageOf } from './database.ts';
+import { prepareKeptReader, type KeptReader } from './kept-rows.ts';
 import { unpackBody, type BatchHead } from './stored-batch.ts';
 import type { RecordsPage, UnreadableBatch } from './thread-messages.ts';
 
-export interface Reader {
+export interface Reader extends KeptReader {
   /** `unreadable` is told of every batch met whose checksum does not hold. */
   frames(query: FrameQuery, unreadable: (batch: UnreadableBatch) => void): Promise<JournalFrame[]>;
   records(after: number, limit: number, unreadable: (batch: UnreadableBatch) => void): Promise<RecordsPage>;
@@ -31,6 +32,7 @@ const turnMs = 10;
 
 export function createReader(database: DatabaseSync): Reader {
   const find = prepareFinders(database);
+  const kept = prepareKeptReader(database);
   let turnEndMs = 0;
 
   async function pause(): Promise<void> {
@@ -99,6 +101,7 @@ export function createReader(database: DatabaseSync): Reader {
       return { records, next: null };
     },
     stations: () => find.stations(),
+    ...kept,
   };
 }
 

@@ -6,6 +6,7 @@ import type { PlacedRecord } from '../../core/journal/codec.ts';
 import type { FrameQuery } from '../../ports/journal.ts';
 import type { CommitFault, Retention } from '../../ports/journal-store.ts';
 import type { OpenFault } from './database.ts';
+import type { HeldRow, TokenRow, UnreadableRow } from './kept-rows.ts';
 import type { BatchHead } from './stored-batch.ts';
 import type { WrittenBatch } from './writer.ts';
 
@@ -27,6 +28,7 @@ export type ToWriter =
       readonly type: 'commit';
       readonly head: BatchHead;
       readonly saved: WrittenBatch['saved'];
+      readonly kept: WrittenBatch['kept'];
       readonly indexed: WrittenBatch['indexed'];
       readonly bytes: number;
     }
@@ -42,7 +44,9 @@ export type FromWriter =
 export type ReadRequest =
   | { readonly type: 'frames'; readonly query: FrameQuery }
   | { readonly type: 'records'; readonly after: number; readonly limit: number }
-  | { readonly type: 'stations' };
+  | { readonly type: 'stations' }
+  | { readonly type: 'held' }
+  | { readonly type: 'tokens' };
 
 export type ToReader =
   | { readonly type: 'read'; readonly id: number; readonly request: ReadRequest }
@@ -65,11 +69,13 @@ export type FromReader =
       readonly type: 'answer';
       readonly id: number;
       readonly answer: ReadAnswer;
-      readonly unreadable: readonly UnreadableBatch[];
+      readonly unreadable: readonly (UnreadableBatch | UnreadableRow)[];
     }
   | { readonly type: 'failed'; readonly id: number; readonly detail: string };
 
 export type ReadAnswer =
   | { readonly type: 'frames'; readonly frames: readonly JournalFrame[] }
   | { readonly type: 'records'; readonly page: RecordsPage }
-  | { readonly type: 'stations'; readonly stations: readonly (readonly [id: string, state: string])[] };
+  | { readonly type: 'stations'; readonly stations: readonly (readonly [id: string, state: string])[] }
+  | { readonly type: 'held'; readonly rows: readonly HeldRow[] }
+  | { readonly type: 'tokens'; readonly rows: readonly TokenRow[] };

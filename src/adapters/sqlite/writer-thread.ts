@@ -49,8 +49,8 @@ function receive(message: ToWriter): void {
   }
 }
 
-function batchOf({ head, saved, indexed, bytes }: Extract<ToWriter, { type: 'commit' }>): WrittenBatch {
-  return { ...head, saved, indexed, body: memory.subarray(0, bytes) };
+function batchOf({ head, saved, kept, indexed, bytes }: Extract<ToWriter, { type: 'commit' }>): WrittenBatch {
+  return { ...head, saved, kept, indexed, body: memory.subarray(0, bytes) };
 }
 
 function sweepAfter(pauseMs: number): void {

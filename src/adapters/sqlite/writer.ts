@@ -5,7 +5,7 @@
  * a disk that failed once is not evidence (a second fsync after a failed one succeeds without writing).
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { CommitFault, Retention } from '../../ports/journal-store.ts';
+import type { CommitFault, KeptChange, Retention } from '../../ports/journal-store.ts';
 import { ok, type Result } from '../../std/result.ts';
 import {
   checkpoint,
@@ -17,6 +17,7 @@ import {
   resultCodeOf,
   type OpenFault,
 } from './database.ts';
+import { prepareKeeping } from './kept-rows.ts';
 import { createSweeper, type Sweeper } from './retention.ts';
 import { checksumOf, packBody, type BatchHead } from './stored-batch.ts';
 
@@ -24,6 +25,7 @@ import { checksumOf, packBody, type BatchHead } from './stored-batch.ts';
 export interface WrittenBatch extends BatchHead {
   readonly body: Uint8Array;
   readonly saved: readonly (readonly [station: string, state: string])[];
+  readonly kept: readonly KeptChange[];
   /** Its stations that the index of its page has not got yet, or may not have. */
   readonly indexed: readonly string[];
 }
@@ -126,6 +128,7 @@ interface CurrentPage {
 
 function openJournalOf(database: DatabaseSync): OpenJournal {
   const statements = prepareStatements(database);
+  const keep = prepareKeeping(database);
   const lastPosition = Number(
     database.prepare('SELECT last FROM batch ORDER BY first DESC LIMIT 1').get()?.['last'] ?? 0,
   );
@@ -168,6 +171,7 @@ function openJournalOf(database: DatabaseSync): OpenJournal {
         index(batch);
       }
       for (const [station, state] of batch.saved) statements.station.run(station, state);
+      for (const change of batch.kept) walBytes += keep(change);
       statements.commit.run();
       walBytes += commitOverheadBytes;
     },

@@ -1,0 +1,141 @@
+/**
+ * Held messages and learned tokens as rows: written in the transaction of the batch that tells of them, read back whole at a start.
+ *
+ * Each row is under a checksum of all it says. One that does not hold is told of and left as it is: it is never given, marked or deleted for it, so that
+ * an operator can still look at what is there.
+ */
+import { crc32 } from 'node:zlib';
+import type { DatabaseSync } from 'node:sqlite';
+import { freshDelivery } from '../../core/hold/fresh-delivery.ts';
+import type { KeptChange } from '../../ports/journal-store.ts';
+
+export interface HeldRow {
+  readonly station: string;
+  readonly number: number;
+  /** JSON of a `HeldMessage`. */
+  readonly message: string;
+  /** JSON of a `Delivery`. */
+  readonly delivery: string;
+}
+
+export interface TokenRow {
+  /** Its digest. */
+  readonly token: string;
+  readonly backend: string;
+  /** JSON of a `LearnedToken`. */
+  readonly learned: string;
+}
+
+/** A row whose checksum does not hold, so that what is told of it may be wrong too. A token's digest is not told: it could be guessed from. */
+export type UnreadableRow =
+  | { readonly row: 'held'; readonly station: string; readonly number: number }
+  | { readonly row: 'token'; readonly backend: string };
+
+/** Returns what makes one change, inside the transaction that is open, and tells about how many bytes it wrote. Doing it again changes nothing. */
+export function prepareKeeping(database: DatabaseSync): (change: KeptChange) => number {
+  const hold = database.prepare('INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?)');
+  const find = database.prepare(`${heldRows} WHERE station = ? AND number = ?`);
+  find.setReadBigInts(true);
+  const mark = database.prepare(
+    'UPDATE held SET delivery = ?, checksum = ? WHERE station = ? AND number = ?',
+  );
+  const release = database.prepare('DELETE FROM held WHERE station = ? AND number = ?');
+  const learn = database.prepare('INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?)');
+  const fresh = JSON.stringify(freshDelivery);
+
+  return (change) => {
+    switch (change.do) {
+      case 'hold': {
+        const { station, number, message } = change;
+        const checksum = heldChecksum({ station, number, message, delivery: fresh });
+        hold.run(station, number, message, fresh, checksum);
+        return message.length;
+      }
+      case 'mark': {
+        const { station, number, delivery } = change;
+        const found = find.get(station, number);
+        const row = found === undefined ? null : heldRowOf(found);
+        if (row === null) return 0;
+        mark.run(delivery, heldChecksum({ ...row, delivery }), station, number);
+        return row.message.length;
+      }
+      case 'release':
+        release.run(change.station, change.number);
+        return 0;
+      case 'learn': {
+        const { token, backend, learned } = change;
+        learn.run(token, backend, learned, tokenChecksum({ token, backend, learned }));
+        return learned.length;
+      }
+    }
+  };
+}
+
+/** What a start reads. `unreadable` is told of every row that cannot be trusted. */
+export interface KeptReader {
+  /** By station, and for each by number. */
+  held(unreadable: (row: UnreadableRow) => void): HeldRow[];
+  tokens(unreadable: (row: UnreadableRow) => void): TokenRow[];
+}
+
+export function prepareKeptReader(database: DatabaseSync): KeptReader {
+  const held = database.prepare(`${heldRows} ORDER BY station, number`);
+  const tokens = database.prepare('SELECT token, backend, learned, checksum FROM token');
+  // A damaged integer may be beyond what a number holds; read as a number it would throw.
+  held.setReadBigInts(true);
+  tokens.setReadBigInts(true);
+
+  return {
+    held(unreadable) {
+      const rows: HeldRow[] = [];
+      for (const found of held.iterate()) {
+        const row = heldRowOf(found);
+        if (row === null)
+          unreadable({ row: 'held', station: String(found['station']), number: Number(found['number']) });
+        else rows.push(row);
+      }
+      return rows;
+    },
+    tokens(unreadable) {
+      const rows: TokenRow[] = [];
+      for (const found of tokens.iterate()) {
+        const row = tokenRowOf(found);
+        if (row === null) unreadable({ row: 'token', backend: String(found['backend']) });
+        else rows.push(row);
+      }
+      return rows;
+    },
+  };
+}
+
+const heldRows = 'SELECT station, number, message, delivery, checksum FROM held';
+
+/** null: its checksum does not hold. */
+function heldRowOf(found: Record<string, unknown>): HeldRow | null {
+  const row = {
+    station: String(found['station']),
+    number: Number(found['number']),
+    message: String(found['message']),
+    delivery: String(found['delivery']),
+  };
+  return heldChecksum(row) === Number(found['checksum']) ? row : null;
+}
+
+/** null: its checksum does not hold. */
+function tokenRowOf(found: Record<string, unknown>): TokenRow | null {
+  const row = {
+    token: String(found['token']),
+    backend: String(found['backend']),
+    learned: String(found['learned']),
+  };
+  return tokenChecksum(row) === Number(found['checksum']) ? row : null;
+}
+
+/** CRC-32 over all columns; part of the format. JSON holds no line feed, and neither do names. */
+function heldChecksum({ station, number, message, delivery }: HeldRow): number {
+  return crc32(`${station}\n${number}\n${message}\n${delivery}`);
+}
+
+function tokenChecksum({ token, backend, learned }: TokenRow): number {
+  return crc32(`${token}\n${backend}\n${learned}`);
+}
