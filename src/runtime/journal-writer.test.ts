@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { frameRecord, sentRecord } from '../../test/contract/journal-samples.ts';
+import {
+  deliveryRecord,
+  frameRecord,
+  heldRecord,
+  learnedRecord,
+  sentRecord,
+} from '../../test/contract/journal-samples.ts';
 import { createMemoryDisk, openMemoryJournal, type MemoryDisk } from '../adapters/memory/journal-store.ts';
 import type { JournalRecord } from '../core/journal/record.ts';
 import { durableStation } from '../core/station/state.ts';
@@ -104,6 +110,20 @@ test('a record that nobody waits for is on disk after 50 ms', async () => {
   expect(disk.batches).toHaveLength(0);
   await pass(4);
   expect(disk.batches).toHaveLength(1);
+});
+
+test('what is held, over or learned is there for a start once its record is on disk, also after commits that failed', async () => {
+  let failures = 2;
+  open({ faultOf: () => (failures-- > 0 ? diskFull : null) });
+  const records = [heldRecord(1), heldRecord(2), learnedRecord('t', 'Accepted'), deliveryRecord(1)];
+  for (const record of records) journal.append(record);
+  await pass(100);
+  expect([disk.held.size, disk.tokens.size]).toEqual([0, 0]);
+  journal.append(heldRecord(3));
+  await pass(3_000);
+  const { reader } = openMemoryJournal(disk, retention, Date.now);
+  expect((await reader.held()).get(station)?.map(({ message }) => message.number)).toEqual([2, 3]);
+  expect([...(await reader.tokens()).keys()]).toEqual(['t']);
 });
 
 test('records of one turn share a commit; at a high rate commits are 15 ms apart', async () => {

@@ -14,6 +14,8 @@ export interface WritingProcess {
   readonly child: ChildProcess;
   /** Positions it was told are on disk, so far. */
   confirmed(): number[];
+  /** Numbers of the messages it was told are held on disk, and of those that are over there, so far. */
+  told(what: 'held' | 'over'): number[];
   /** Names of the log lines it printed, so far. */
   events(): string[];
   /** Its exit code, null when it was killed. */
@@ -34,6 +36,10 @@ export function startWriting(file: string, records: number, under: readonly stri
       lines()
         .filter((line) => /^\d+$/.test(line))
         .map(Number),
+    told: (what) =>
+      lines()
+        .filter((line) => line.startsWith(`${what} `))
+        .map((line) => Number(line.slice(what.length))),
     events: () => lines().filter((line) => /^[a-z_]+$/.test(line)),
     ended: new Promise((resolve) => child.once('exit', resolve)),
   };
@@ -51,6 +57,14 @@ export async function positionsIn(file: string): Promise<number[]> {
   }
   await store.close();
   return positions;
+}
+
+/** The numbers of all messages that a journal file holds. */
+export async function heldIn(file: string): Promise<number[]> {
+  const store = await openFile(file);
+  const held = await store.reader.held();
+  await store.close();
+  return [...held.values()].flat().map(({ message }) => message.number);
 }
 
 /** SQLite's own verdict on the file: 'ok', or what is wrong. */
