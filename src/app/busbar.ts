@@ -16,7 +16,6 @@ import { listen } from '../adapters/websocket/listener.ts';
 import { startApi, type Api, type ApiOptions } from '../api/api.ts';
 import type { ReloadMade } from '../api/config-routes.ts';
 import type { ConfigurationProblem } from '../control/configuration/problem.ts';
-import type { DurableStation } from '../core/journal/record.ts';
 import type { AuditLog } from '../ports/audit.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Journal } from '../ports/journal.ts';
@@ -27,12 +26,11 @@ import type { JournalFeed } from '../ports/registry.ts';
 import type { Settings } from '../ports/settings.ts';
 import { createDialPacer, type DialPacer } from '../runtime/dial-pacer.ts';
 import { createGatekeeper } from '../runtime/gatekeeper.ts';
-import { createGateway, type Gateway } from '../runtime/gateway.ts';
+import { createGateway, type Gateway, type GatewayPorts } from '../runtime/gateway.ts';
 import { createJournalFeed } from '../runtime/journal-feed.ts';
 import { createJournal } from '../runtime/journal-writer.ts';
 import { createTrafficMetrics, type TrafficMetrics } from '../runtime/metrics-from-records.ts';
 import { gatewayMetrics } from '../runtime/metrics-of-gateway.ts';
-import type { StationId } from '../protocol/station-id.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { createObserver } from './observer.ts';
 import { busbarVersion } from './version.ts';
@@ -79,7 +77,7 @@ export async function startBusbar(options: BusbarOptions): Promise<Result<Busbar
   const { settings, log } = options;
   const opened = await openStore(settings, log);
   if (!opened.ok) return opened;
-  const restored = await readStations(opened.value);
+  const restored = await readBack(opened.value);
   if (!restored.ok) {
     await opened.value.close();
     return restored;
@@ -114,15 +112,20 @@ interface Plane {
   readonly door: Door;
 }
 
-type Restored = ReadonlyMap<StationId, DurableStation>;
+type Restored = Pick<GatewayPorts, 'restored' | 'held' | 'tokens'>;
 
 /** What outlived the last process. A reader rejects where its storage is broken: then Busbar does not start on half of it. */
-async function readStations(store: JournalStore): Promise<Result<Restored, StartFault>> {
+async function readBack({ reader }: JournalStore): Promise<Result<Restored, StartFault>> {
   try {
-    return ok(await store.reader.stations());
+    return ok({
+      restored: await reader.stations(),
+      held: await reader.held(),
+      tokens: await reader.tokens(),
+    });
   } catch (error) {
     const { message } = error as Error;
-    return fail({ where: 'storage', reason: `the stations in the journal cannot be read: ${message}` });
+    const reason = `what the last process left in the journal cannot be read: ${message}`;
+    return fail({ where: 'storage', reason });
   }
 }
 
@@ -141,7 +144,7 @@ function startPlane(settings: Settings, store: JournalStore, restored: Restored,
     random: Math.random,
     digest: (text) => hash('sha256', text).slice(0, 32),
     randomPrefix: () => randomBytes(8).readBigUInt64BE().toString(36).slice(0, 12),
-    restored,
+    ...restored,
   });
   const gatekeeper = createGatekeeper(settings.listener, clock);
   const door: Door = {

@@ -1,7 +1,8 @@
 /**
  * The journal as the data plane writes it and everyone else reads it.
  */
-import type { Delivery, HeldMessage, LearnedToken } from '../core/hold/held-message.ts';
+import type { HeldEntry } from '../core/hold/held-lane.ts';
+import type { LearnedToken } from '../core/hold/held-message.ts';
 import type { JournalFrame } from '../core/journal/frame-view.ts';
 import type { DurableStation, JournalRecord, StationRecord } from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
@@ -72,12 +73,6 @@ export interface FrameQuery {
   readonly order?: 'asc' | 'desc';
   /** 1 to 1,000. */
   readonly limit: number;
-}
-
-/** A held message and how far its delivery has come. */
-export interface HeldEntry {
-  readonly message: HeldMessage;
-  readonly delivery: Delivery;
 }
 
 /** Reads what was committed, on a thread of its own. A read that cannot be done rejects with an error whose `code` is `storage_unavailable`. Batches that cannot be trusted are logged, and given by `records` as a gap. */

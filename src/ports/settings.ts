@@ -72,6 +72,8 @@ export interface BackendSettings {
   readonly redialToMs: number;
   /** Dials a second; Infinity: no pace. */
   readonly connectsPerSecond: number;
+  /** Held messages a second at most; Infinity: no pace. */
+  readonly deliveriesPerSecond: number;
 }
 
 /** Bounds of one link, on by default. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { DurableStation } from '../core/journal/record.ts';
 import { createStation, durableStation } from '../core/station/state.ts';
 import { checkStationId, type StationId } from '../protocol/station-id.ts';
+import type { HeldEntry } from '../core/hold/held-lane.ts';
 import { forgetDriver, rememberedMax, type Driver } from './data-plane.ts';
 
 function idOf(text: string): StationId {
@@ -27,8 +28,13 @@ function driverOf(text: string, lastSeenAt: number | null): Driver {
 function planeWith(...drivers: Driver[]): {
   drivers: Map<StationId, Driver>;
   remembered: Map<StationId, DurableStation>;
+  held: Map<StationId, readonly HeldEntry[]>;
 } {
-  return { drivers: new Map(drivers.map((driver) => [driver.state.id, driver])), remembered: new Map() };
+  return {
+    drivers: new Map(drivers.map((driver) => [driver.state.id, driver])),
+    remembered: new Map(),
+    held: new Map(),
+  };
 }
 
 describe('a driver that is let go of', () => {

@@ -4,7 +4,9 @@
  * Not pure. One object of it exists in a process; a driver holds a reference and nothing else of the shell.
  */
 import type { Notice, StationContext, StationEvent } from '../core/station/events.ts';
-import type { DurableStation, StationRecord } from '../core/journal/record.ts';
+import type { HeldEntry } from '../core/hold/held-lane.ts';
+import type { LearnedToken } from '../core/hold/held-message.ts';
+import type { DurableStation, LearnedRecord, StationRecord } from '../core/journal/record.ts';
 import type { StationState } from '../core/station/state.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -13,6 +15,7 @@ import type { Journal } from '../ports/journal.ts';
 import type { Arrival } from '../ports/listener.ts';
 import type { Log } from '../ports/log.ts';
 import type { BackendSettings, KnownStation, Settings } from '../ports/settings.ts';
+import type { DeliveryPacer } from './delivery-pacer.ts';
 import type { OperatorCommands } from './operator-commands.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
@@ -58,18 +61,46 @@ export interface DataPlane {
   readonly drivers: Map<StationId, Driver>;
   /** What is known of stations that have no driver: what outlived the last process, and what forgotten drivers left. */
   readonly remembered: Map<StationId, DurableStation>;
+  /** What is held for stations that have no driver. */
+  readonly held: Map<StationId, readonly HeldEntry[]>;
+  /** What backends said of tokens, by digest; the oldest of `tokensMax` makes room. */
+  readonly tokens: Map<string, LearnedToken>;
+  readonly deliveries: DeliveryPacer;
+}
+
+/** Tokens that are known at once. */
+const tokensMax = 500_000;
+
+/** Keeps what a backend has just said of a token. */
+export function learnToken({ tokens }: Pick<DataPlane, 'tokens'>, { token, learned }: LearnedRecord): void {
+  tokens.delete(token);
+  if (tokens.size >= tokensMax) {
+    const oldest = tokens.keys().next();
+    if (oldest.done !== true) tokens.delete(oldest.value);
+  }
+  tokens.set(token, learned);
 }
 
 /** Stations without a driver that are remembered; where the journal brought more, so many. The oldest makes room, and says what it is at its next boot. */
 export const rememberedMax = 100_000;
 
 /** Lets go of a station's driver, and keeps what it knew of the station if that was ever seen. */
-export function forgetDriver(plane: Pick<DataPlane, 'drivers' | 'remembered'>, driver: Driver): void {
+export function forgetDriver(
+  plane: Pick<DataPlane, 'drivers' | 'remembered' | 'held'>,
+  driver: Driver,
+): void {
   const { drivers, remembered } = plane;
-  const { id, durable } = driver.state;
+  const { id, durable, held } = driver.state;
   // One that was forgotten before may have a successor, who stays.
   if (drivers.get(id) !== driver) return;
   drivers.delete(id);
+  if (held.length > 0)
+    plane.held.set(
+      id,
+      held
+        .flatMap((lane) => Array.from(lane))
+        .toSorted((one, other) => one.message.number - other.message.number),
+    );
   if (durable.lastSeenAt === null) return;
   if (!remembered.has(id) && remembered.size >= rememberedMax) {
     const oldest = remembered.keys().next();

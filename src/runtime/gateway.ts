@@ -4,6 +4,8 @@
  * Not pure. It routes an arrival to its driver and otherwise keeps out of a frame's way.
  */
 import { createStation } from '../core/station/state.ts';
+import type { HeldEntry } from '../core/hold/held-lane.ts';
+import type { LearnedToken } from '../core/hold/held-message.ts';
 import type { DurableStation } from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -14,6 +16,7 @@ import type { Log } from '../ports/log.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Settings } from '../ports/settings.ts';
 import type { StationCommander } from '../ports/station-commander.ts';
+import { DeliveryPacer } from './delivery-pacer.ts';
 import { forgetDriver, type DataPlane, type Driver, type Observer } from './data-plane.ts';
 import { createOperatorCommands, type CommandRequested } from './operator-commands.ts';
 import { createRegistry } from './snapshots.ts';
@@ -37,6 +40,10 @@ export interface GatewayPorts {
   readonly randomPrefix: () => string;
   /** What outlived the last process. */
   readonly restored: ReadonlyMap<StationId, DurableStation>;
+  /** What the last process held, by number. */
+  readonly held: ReadonlyMap<StationId, readonly HeldEntry[]>;
+  /** What it had learnt of tokens, by digest. */
+  readonly tokens: ReadonlyMap<string, LearnedToken>;
   /** What wakes stations; one on the process's own timer when left out. */
   readonly wheel?: TimerWheel;
 }
@@ -68,6 +75,8 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
       random: ports.random,
       digest: ports.digest,
       nextEpoch: () => (epoch += 1),
+      learned: (token) => plane.tokens.get(token) ?? null,
+      deliveryWaitMs: (backend) => plane.deliveries.waitMs(backend, plane.context.nowMs),
     },
     clock,
     journal,
@@ -82,6 +91,12 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     settings,
     drivers: new Map(),
     remembered: new Map(ports.restored),
+    held: new Map(ports.held),
+    tokens: new Map(ports.tokens),
+    deliveries: new DeliveryPacer(
+      (backend) => plane.settings.backends.get(backend)?.deliveriesPerSecond ?? Infinity,
+      ports.random,
+    ),
   };
 
   journal.onWritableChange((isWritable) => {
@@ -97,9 +112,15 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     if (known !== undefined) return known;
     if (plane.drivers.size >= stationsMax && !forgetOne(plane)) return null;
     const driver = new StationDriver(
-      createStation(station, plane.remembered.get(station) ?? null, ports.randomPrefix()),
+      createStation(
+        station,
+        plane.remembered.get(station) ?? null,
+        ports.randomPrefix(),
+        plane.held.get(station),
+      ),
       plane,
     );
+    plane.held.delete(station);
     plane.drivers.set(station, driver);
     return driver;
   }

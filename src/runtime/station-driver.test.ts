@@ -229,6 +229,7 @@ function backendNamed(name: string): BackendSettings {
     redialFromMs: 1_000,
     redialToMs: 60_000,
     connectsPerSecond: Infinity,
+    deliveriesPerSecond: Infinity,
   };
 }
 
@@ -252,6 +253,8 @@ function settingsWith(assignment: Partial<Assignment>): Settings {
     backends: new Map(['old', 'new', 'vendor'].map((name) => [name, backendNamed(name)])),
     routing: table,
     station: {
+      answerWithinMs: 8_000,
+      heldMax: 100,
       callTimeoutMs: 30_000,
       pingIntervalMs: 60_000,
       pongTimeoutMs: 20_000,
@@ -290,6 +293,8 @@ class Hands {
       digest: (text) => text.length.toString(16).padStart(32, '0'),
       randomPrefix: () => 'p',
       restored: new Map(),
+      held: new Map(),
+      tokens: new Map(),
       wheel: { schedule: (sleeper) => void this.sleepers.add(sleeper), stop: () => {} },
     });
   }

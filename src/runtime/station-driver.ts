@@ -17,6 +17,7 @@ import {
   backendSettingsOf,
   forgetDriver,
   knownStationOf,
+  learnToken,
   type DataPlane,
   type Driver,
 } from './data-plane.ts';
@@ -237,6 +238,8 @@ export class StationDriver implements Sleeper, Driver {
     for (const record of records) {
       position = journal.append(record);
       observer.onRecord(record);
+      if (record.type === 'learned') learnToken(this.#plane, record);
+      else if (record.type === 'delivery') this.#plane.deliveries.observe(record);
     }
     if (isDurableChanged) this.#save();
     else if (isImageChanged && this.#saveAtMs === Infinity)

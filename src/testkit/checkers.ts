@@ -8,6 +8,7 @@ import { isGuaranteed } from '../protocol/actions.ts';
 import { closedAtMs, exchangesOf, textsOf, type Exchange, type Ledger } from './ledger.ts';
 import { isReplay } from './replays.ts';
 import { contentOf, readMessage } from './read-once.ts';
+import { record } from './wire.ts';
 
 export interface Evidence {
   /** Station's name (as backends know it) -> the station's ledger. */
@@ -92,14 +93,15 @@ export function checkAnswers(evidence: Evidence, rules: AnswerRules): Violation[
   return found;
 }
 
-/** D2, the part a ledger can tell: what a station was told is taken has reached a backend. */
-export function checkDelivered(evidence: Evidence): Violation[] {
+/** D2, the part a ledger can tell: what a station was told is taken has reached a backend. `parked`: what an operator is asked about instead, as contents. */
+export function checkDelivered(evidence: Evidence, parked: ReadonlySet<string> = new Set()): Violation[] {
   const found: Violation[] = [];
   for (const [station, ledger] of evidence.stations) {
     const arrived = new Set(backendTexts(evidence, station, 'received').map(contentOf));
     for (const exchange of guaranteedCalls(ledger)) {
       const isTaken = exchange.answers.some(({ message }) => message.type === 3);
-      if (isTaken && !arrived.has(contentOf(exchange.text))) {
+      const content = contentOf(exchange.text);
+      if (isTaken && !arrived.has(content) && !parked.has(content)) {
         found.push(
           violation(
             'D2',
@@ -206,32 +208,61 @@ export function checkLinks(evidence: Evidence): Violation[] {
   );
 }
 
+export interface OrderRules {
+  /** A message that a backend refused holds up its own transaction alone: others may pass it. */
+  readonly perTransaction: boolean;
+}
+
 /** Order: each backend gets a station's transaction messages in the order in which the station first sent them. */
-export function checkOrder(evidence: Evidence): Violation[] {
+export function checkOrder(
+  evidence: Evidence,
+  { perTransaction }: OrderRules = { perTransaction: false },
+): Violation[] {
   const found: Violation[] = [];
   for (const [backend, ledgers] of evidence.backends) {
     for (const [station, ledger] of ledgers) {
       const source = evidence.stations.get(station);
       if (source === undefined) continue;
-      const places = new Map(distinct(guaranteedCalls(source)).map((content, place) => [content, place]));
-      let last = -1;
-      let lastContent = '';
+      const places = placesOf(guaranteedCalls(source));
+      const last = new Map<string, { readonly place: number; readonly content: string }>();
       for (const content of distinct(guaranteedCalls(ledger, 'received'))) {
-        const place = places.get(content);
-        if (place === undefined) continue;
-        if (place < last)
+        const sent = places.get(content);
+        if (sent === undefined) continue;
+        const line = perTransaction ? sent.transaction : '';
+        const before = last.get(line);
+        if (before !== undefined && sent.place < before.place)
           found.push(
             violation('order', station, `${backend} got a transaction message after a later one`, [
-              lastContent,
+              before.content,
               content,
             ]),
           );
-        last = place;
-        lastContent = content;
+        last.set(line, { place: sent.place, content });
       }
     }
   }
   return found;
+}
+
+/** By content: where a message stood when it was first sent, and what the station calls its transaction. */
+function placesOf(
+  calls: readonly Exchange[],
+): Map<string, { readonly place: number; readonly transaction: string }> {
+  const places = new Map<string, { readonly place: number; readonly transaction: string }>();
+  for (const [place, { message, text, answers }] of calls.entries()) {
+    const { payload } = message;
+    const named =
+      record(payload['transactionInfo'])['transactionId'] ??
+      payload['transactionId'] ??
+      answers[0]?.message.payload['transactionId'];
+    const content = contentOf(text);
+    // What belongs to no transaction stands alone.
+    const transaction = named === undefined ? content : JSON.stringify(named);
+    const before = places.get(content);
+    if (before === undefined) places.set(content, { place, transaction });
+    else if (before.transaction === content) places.set(content, { ...before, transaction });
+  }
+  return places;
 }
 
 export interface DuplicateRules {

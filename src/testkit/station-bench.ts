@@ -37,6 +37,8 @@ export class Bench {
       routing: routing([{ ...plainAssignment(0, 'old'), ...primary }], versions),
       settings: {
         callTimeoutMs: 30_000,
+        answerWithinMs: 8_000,
+        heldMax: 100_000,
         pingIntervalMs: 60_000,
         pongTimeoutMs: 20_000,
         callsPerSecond: 20,
@@ -47,6 +49,8 @@ export class Bench {
       random: () => 0.5,
       digest: (text) => text.length.toString(16).padStart(32, '0'),
       nextEpoch: () => (this.#epoch += 1),
+      learned: () => null,
+      deliveryWaitMs: () => 0,
     };
   }
 
@@ -98,6 +102,7 @@ export function routing(assignments: readonly Assignment[], versions: readonly O
           redialFromMs: 1_000,
           redialToMs: 60_000,
           nonBilling: false,
+          holdDownMs: 30_000,
           revision: 'r1',
         },
       ]),

@@ -52,8 +52,9 @@ const head = /^\s*\[\s*\d+\s*,\s*("(?:[^"\\]|\\.)*")/s;
 const mapped = /("(?:requestId|chargingProfileId)"\s*:\s*)(?:-?\d+|"[^"]*")|("transactionId"\s*:\s*)-?\d+/g;
 
 /** Those of somebody else are left out of what the others get. */
+/** And what a backend hears of a call that was answered in its place. */
 const leftOut =
-  /"(?:remoteStartId|reservationId)"\s*:\s*-?\d+\s*,\s*|\s*,\s*"(?:remoteStartId|reservationId)"\s*:\s*-?\d+/g;
+  /"offline"\s*:\s*(?:true|false)\s*,|\s*,\s*"offline"\s*:\s*(?:true|false)|"(?:remoteStartId|reservationId)"\s*:\s*-?\d+\s*,\s*|\s*,\s*"(?:remoteStartId|reservationId)"\s*:\s*-?\d+/g;
 
 /** Settings that Busbar owns: a backend reads the value it wrote, whatever the station has. */
 const owned = '"(?:HeartbeatInterval|WebSocketPingInterval)"';

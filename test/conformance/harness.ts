@@ -105,6 +105,7 @@ function settingsFor(options: GatewayOptions, file: string): Settings {
     headers: new Map(),
     tls: { ca: backendCa === undefined ? null : [backendCa], cert: null, key: null },
     connectsPerSecond: Infinity,
+    deliveriesPerSecond: Infinity,
     ...pace,
   } as const;
   return {
@@ -140,11 +141,16 @@ function settingsFor(options: GatewayOptions, file: string): Settings {
         },
       ],
       backends: new Map([
-        ['main', { name: 'main', versions: ocppVersions, nonBilling: false, revision: '1', ...pace }],
+        [
+          'main',
+          { name: 'main', versions: ocppVersions, nonBilling: false, holdDownMs: 0, revision: '1', ...pace },
+        ],
       ]),
     },
     station: {
       callTimeoutMs: 20_000,
+      answerWithinMs: 8_000,
+      heldMax: 1_000,
       pingIntervalMs: 60_000,
       pongTimeoutMs: 20_000,
       callsPerSecond: Infinity,

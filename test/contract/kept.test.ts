@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { freshDelivery } from '../../src/core/hold/fresh-delivery.ts';
 import type { Delivery } from '../../src/core/hold/held-message.ts';
 import type { JournalRecord } from '../../src/core/journal/record.ts';
-import type { HeldEntry } from '../../src/ports/journal.ts';
+import type { HeldEntry } from '../../src/core/hold/held-lane.ts';
 import type { JournalStore } from '../../src/ports/journal-store.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 import { batchOf, deliveryRecord, heldRecord, learnedRecord, sentRecord } from './journal-samples.ts';

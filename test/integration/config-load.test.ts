@@ -99,6 +99,8 @@ privacy: { tokensInLogs: masked }
     expect(retention).toEqual({ framesMs: 604_800_000, bytesMax: 1_073_741_824 });
     expect(station).toEqual({
       callTimeoutMs: 10_000,
+      answerWithinMs: 8_000,
+      heldMax: 100_000,
       pingIntervalMs: 120_000,
       pongTimeoutMs: 5_000,
       callsPerSecond: Infinity,
@@ -261,6 +263,8 @@ routes:
       ],
       localAnswers: new Set(['Heartbeat', 'MeterValues']),
       clock: 'own',
+      whenDown: { covers: false, untilMs: 0, untilMessages: 0 },
+      authorizeWhenDown: 'known',
     });
     expect(second).toEqual(plainAssignment(1, 'old'));
     const billing = [...settings.routing.backends.values()].map(({ name, nonBilling }) => [name, nonBilling]);

@@ -34,7 +34,7 @@ test('all problems of a file are reported at once, in its order', async () => {
     'backends:',
     '  old: { url: https://old.example, callTimeout: 1m }',
     'routes:',
-    '  - { stations: "*", primary: odl, whenDown: cover }',
+    '  - { stations: "*", primary: odl, whenDown: covers }',
     'sinks: []',
   ].join('\n');
   const loaded = await withFolder({ 'busbar.yaml': text }, (folder) => folder.load());

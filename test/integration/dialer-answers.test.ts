@@ -63,6 +63,7 @@ async function dial(answer: (socket: Socket, good: string) => void): Promise<Att
         redialFromMs: 1_000,
         redialToMs: 60_000,
         connectsPerSecond: Infinity,
+        deliveriesPerSecond: Infinity,
       },
     },
     storyHandler,

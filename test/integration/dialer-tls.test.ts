@@ -82,6 +82,7 @@ async function dial(port: number, tls: BackendSettings['tls']): Promise<Attempt>
     redialFromMs: 1_000,
     redialToMs: 60_000,
     connectsPerSecond: Infinity,
+    deliveriesPerSecond: Infinity,
   };
   const request = {
     station: stationId('CP-1'),

@@ -62,6 +62,7 @@ function backendAt(url: string, changes: Partial<BackendSettings> = {}): Backend
     redialFromMs: 1_000,
     redialToMs: 60_000,
     connectsPerSecond: Infinity,
+    deliveriesPerSecond: Infinity,
     ...changes,
   };
 }

@@ -107,6 +107,7 @@ async function backendPair(isTls: boolean, limits: Partial<LinkLimits>): Promise
     redialFromMs: 1_000,
     redialToMs: 60_000,
     connectsPerSecond: Infinity,
+    deliveriesPerSecond: Infinity,
   } as const;
   dialer.dial(
     { station: stationId('CP-1'), known: null, backend, version: 'ocpp1.6', forwarded: null },

@@ -40,6 +40,7 @@ function calm(version: OcppVersion, listening: number): (plan: Plan) => Plan {
       commitMs: [0, 0],
       split: [],
       routesByVendor: false,
+      covers: false,
       faults: [],
     };
   };

@@ -7,7 +7,8 @@ import type { Delivery, HeldMessage, LearnedToken } from '../../core/hold/held-m
 import type { JournalFrame } from '../../core/journal/frame-view.ts';
 import type { DurableStation } from '../../core/journal/record.ts';
 import { selectFrames } from '../../core/journal/selection.ts';
-import type { FrameQuery, HeldEntry, JournalReader } from '../../ports/journal.ts';
+import type { HeldEntry } from '../../core/hold/held-lane.ts';
+import type { FrameQuery, JournalReader } from '../../ports/journal.ts';
 import type {
   CommitFault,
   JournalBatch,

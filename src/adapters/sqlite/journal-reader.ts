@@ -3,7 +3,8 @@
  */
 import type { Delivery, HeldMessage, LearnedToken } from '../../core/hold/held-message.ts';
 import type { DurableStation } from '../../core/journal/record.ts';
-import type { HeldEntry, JournalReader } from '../../ports/journal.ts';
+import type { HeldEntry } from '../../core/hold/held-lane.ts';
+import type { JournalReader } from '../../ports/journal.ts';
 import type { Log } from '../../ports/log.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import { assert } from '../../std/assert.ts';

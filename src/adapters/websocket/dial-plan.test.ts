@@ -20,6 +20,7 @@ function plan(url: string, changes: Partial<BackendSettings> = {}): DialPlan {
     redialFromMs: 1_000,
     redialToMs: 60_000,
     connectsPerSecond: Infinity,
+    deliveriesPerSecond: Infinity,
     ...changes,
   };
   const request: DialRequest = {

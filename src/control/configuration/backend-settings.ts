@@ -91,6 +91,7 @@ async function readBackend(
     redialFromMs,
     redialToMs,
     connectsPerSecond: rateOf(entry.connectRate),
+    deliveriesPerSecond: rateOf(entry.drainRate),
   };
   return { settings, revision: revisionOf(settings, credentials.marks) };
 }

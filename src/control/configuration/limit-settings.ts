@@ -38,6 +38,8 @@ export function readLinkLimits({ limits }: Configuration, report: Report): LinkL
 export function readStationSettings({ stationSettings, limits }: Configuration): Settings['station'] {
   return {
     callTimeoutMs: durationOf(stationSettings.callTimeout),
+    answerWithinMs: durationOf(stationSettings.answerWithin),
+    heldMax: limits.heldPerStation,
     pingIntervalMs: durationOf(stationSettings.ping),
     pongTimeoutMs: durationOf(stationSettings.pong),
     callsPerSecond: numberOf(limits.callsPerSecond),

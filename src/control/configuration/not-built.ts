@@ -40,17 +40,6 @@ export const refusals: readonly Refusal[] = [
     'write sqlite: and a path',
   ),
   later('retention.events', 'events, and how long they are kept'),
-  later('backends.*.holdDown', 'delivery of what was held for a backend that was down'),
-  later('backends.*.drainRate', 'delivery of what was held for a backend that was down'),
-  later(
-    'routes.*.whenDown',
-    'covering for a primary that is down',
-    (value) => value === 'cover' || (typeof value === 'object' && value !== null),
-    'remove the key, or write disconnect',
-  ),
-  later('routes.*.authorizeWhenDown', 'covering for a primary that is down'),
-  later('stationSettings.answerWithin', 'answers of Busbar’s own to stations'),
-  later('limits.heldPerStation', 'holding messages for a backend that is down'),
   later('quirks', 'rules that mend what stations and backends say'),
   later(
     'privacy.tokensInLogs',

@@ -8,12 +8,14 @@ import { matchesPattern } from '../../core/routing/pattern.ts';
 import type { Group, Route, RoutingTable } from '../../core/routing/table.ts';
 import { primaryOnlyActions } from '../../protocol/actions.ts';
 import { unknownBackend } from './known-stations.ts';
+import { durationOf } from './limit-settings.ts';
 import { readKeyOwners } from './key-owner-settings.ts';
 import { nearestName } from './nearest.ts';
 import { readObservers } from './observer-settings.ts';
 import type { KeyPath, Report } from './problem.ts';
 import { explainNoVersion, isActionName, type RoutingSources } from './routing-sources.ts';
 import type { Configuration, GroupEntry, RouteEntry } from './schema.ts';
+import { readWhenDown } from './when-down-settings.ts';
 
 export function readRouting(
   groupEntries: Configuration['groups'],
@@ -31,8 +33,12 @@ export function readRouting(
     backends: new Map(
       [...sources.backends].map(([name, { settings, revision }]) => {
         const { versions, callTimeoutMs, redialFromMs, redialToMs } = settings;
-        const nonBilling = sources.entries[name]?.nonBilling === true;
-        return [name, { name, versions, callTimeoutMs, redialFromMs, redialToMs, nonBilling, revision }];
+        const { nonBilling = false, holdDown = '0s' } = sources.entries[name] ?? {};
+        const holdDownMs = durationOf(holdDown);
+        return [
+          name,
+          { name, versions, callTimeoutMs, redialFromMs, redialToMs, nonBilling, holdDownMs, revision },
+        ];
       }),
     ),
   };
@@ -56,6 +62,7 @@ export function routesOf(configuration: Configuration, report: Report): readonly
         observers: [],
         configurationKeys: {},
         whenDown: 'disconnect',
+        authorizeWhenDown: 'known',
         localAnswers: 'none',
         clock: 'relay',
       },
@@ -125,6 +132,7 @@ function readRoute(
   const observers = readObservers(entry, path, sources);
   const keys = readKeyOwners(entry, path, sources);
   checkOwnAnswers(entry, path, report);
+  const whenDown = readWhenDown(entry, path, report);
   if (primary === undefined) return null;
   return {
     stations: patternsOf(entry.stations),
@@ -138,6 +146,8 @@ function readRoute(
       keys,
       localAnswers: new Set(ownAnswersOf(entry)),
       clock: entry.clock,
+      whenDown,
+      authorizeWhenDown: entry.authorizeWhenDown,
     },
   };
 }

@@ -216,6 +216,16 @@ const backends = byName(
       connectRate: quantity('rate', 'Pace of attaching stations: n/s, n/min, n/h, or unlimited.', {
         default: 'unlimited',
       }),
+      holdDown: quantity(
+        'duration',
+        'A backend that has come and gone three times in a row must have been there for so long before it is sent what was held for it.',
+        { default: '30s', least: '0s', most: '1h' },
+      ),
+      drainRate: quantity(
+        'rate',
+        'The fastest that it is sent what was held for it, over all stations: n/s, n/min, n/h, or unlimited. Delivery starts at a tenth of it.',
+        { default: '50/s' },
+      ),
     },
     { needs: ['url'] },
   ),
@@ -299,10 +309,36 @@ const routes = Type.Optional(
             examples: [{ 'Price*': 'tariffs', 'TariffCostCtrlr.*': 'tariffs' }],
           },
         ),
-        whenDown: choice(
-          'What a station sees while its primary cannot be reached. disconnect: its link is closed and refused with 503, so that it queues its messages.',
-          ['disconnect'],
-          { default: 'disconnect' },
+        whenDown: Type.Union(
+          [
+            Type.Literal('disconnect'),
+            Type.Literal('cover'),
+            section(
+              'Covers for so long, or until so many messages of one station are held; then as `disconnect`.',
+              {
+                cover: Type.Union([Type.String({ minLength: 1 }), Type.Integer({ minimum: 1 })], {
+                  description: 'A duration, or a number of held messages.',
+                  expects: 'a duration such as 2h, or a number of held messages such as 5000',
+                }),
+                // oxlint-disable-next-line unicorn/no-thenable -- a key of the file, never awaited
+                then: choice('What comes after.', ['disconnect'], { default: 'disconnect' }),
+              },
+              { needs: ['cover'] },
+            ),
+          ],
+          {
+            description:
+              'What a station sees while its primary cannot be reached. disconnect: its link is closed and refused with 503, so that it queues its messages. cover: Busbar answers it, holds what the primary must still get, and delivers it in order once the primary is back.',
+            default: 'disconnect',
+            expects: 'disconnect, cover, or a map such as { cover: 2h, then: disconnect }',
+            // oxlint-disable-next-line unicorn/no-thenable -- as above
+            examples: ['cover', { cover: '2h', then: 'disconnect' }],
+          },
+        ),
+        authorizeWhenDown: choice(
+          'Whom Busbar lets charge while it covers. deny: nobody new. known: those whom the primary last accepted, until that runs out. all: everybody.',
+          ['deny', 'known', 'all'],
+          { default: 'known' },
         ),
         localAnswers: wordOrNames(
           'What Busbar answers itself while the primary is up. none: the primary answers everything. Heartbeat needs `clock: own`; MeterValues are those outside of a transaction.',
@@ -333,6 +369,11 @@ const routes = Type.Optional(
 const stationSettings = section(
   'Times of stations’ links.',
   {
+    answerWithin: quantity(
+      'duration',
+      'Where Busbar covers for a primary: how long a station’s call waits for the primary’s own answer.',
+      { default: '8s', least: '1s', most: '10min' },
+    ),
     callTimeout: quantity('duration', 'How long a station’s answer to a command is waited for.', {
       default: '30s',
       least: '1s',
@@ -374,6 +415,12 @@ const limits = section(
       'Connections of a station; above it they are refused with 429.',
       60,
       1_000_000,
+    ),
+    heldPerStation: count(
+      'Messages that may be held for one station while Busbar covers. At the bound Busbar answers no more for it: its link is closed, and it keeps its messages itself.',
+      100_000,
+      1,
+      10_000_000,
     ),
     fragments: count('Fragments of one message.', 64, 1, 100_000),
     messageTimeout: quantity('duration', 'Time for a message to be whole once its first byte came.', {

@@ -177,7 +177,9 @@ function explain(error: ErrorObject, path: KeyPath): readonly [string, string] {
     case 'anyOf': {
       const wrong = wrongName(schema, value);
       if (wrong !== null) return explainChoice(...wrong);
-      return [`must be ${schema.expects ?? 'something else'}, not ${typeName(value)}`, 'write it so'];
+      // It may be a map or list of another kind, so that its type alone says nothing.
+      const given = typeof value === 'object' && value !== null ? JSON.stringify(value) : typeName(value);
+      return [`must be ${schema.expects ?? 'something else'}, not ${given}`, 'write it so'];
     }
     case 'minimum':
     case 'maximum':

@@ -15,7 +15,13 @@ export interface HeldMessage {
   readonly action: string;
   /** The key of its transaction; null where it is about none that is known. */
   readonly transaction: string | null;
-  /** The call as the station sent it. */
+  /** It had left for the backend before it was held: it leaves again as the same bytes. Others say that the station was answered without the backend (2.x `offline`). */
+  readonly hasLeft: boolean;
+  /** The payload of the answer that the station got, for when it repeats itself. */
+  readonly answer: string;
+  /** The text is in the backend's words: what its identifiers mean may be forgotten by the time it leaves. Otherwise the backend has yet to name the transaction. */
+  readonly isWorded: boolean;
+  /** The call as the station sent it, but for identifiers where it is worded. */
   readonly text: string;
   /** When it was held: wall clock, milliseconds since 1970. */
   readonly since: number;

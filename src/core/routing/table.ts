@@ -53,7 +53,26 @@ export interface Assignment {
   readonly localAnswers: ReadonlySet<string>;
   /** Whose `currentTime` the station sees: its primary's, or Busbar's. */
   readonly clock: 'relay' | 'own';
+  /** What happens while the primary is down. */
+  readonly whenDown: WhenDown;
+  /** Whom Busbar lets charge meanwhile: nobody, those whom the primary let charge before, everybody. */
+  readonly authorizeWhenDown: AuthorizePolicy;
 }
+
+/**
+ * `covers`: Busbar answers the station and holds what the primary must still get; otherwise the station's link is closed, and it keeps its messages itself. Covering
+ * ends after so long, or with so many messages held for one station; then the link is closed.
+ */
+export interface WhenDown {
+  readonly covers: boolean;
+  /** Infinity: no end. */
+  readonly untilMs: number;
+  readonly untilMessages: number;
+}
+
+export type AuthorizePolicy = 'deny' | 'known' | 'all';
+
+export const disconnects: WhenDown = { covers: false, untilMs: 0, untilMessages: 0 };
 
 /** One primary that has and answers everything: what a route gives that says no more. */
 export function plainAssignment(route: number, primary: string): Assignment {
@@ -66,6 +85,8 @@ export function plainAssignment(route: number, primary: string): Assignment {
     keys: [],
     localAnswers: new Set(),
     clock: 'relay',
+    whenDown: disconnects,
+    authorizeWhenDown: 'known',
   };
 }
 
@@ -92,6 +113,8 @@ export interface BackendFacts {
   readonly redialToMs: number;
   /** It bills nobody: it may be given transactions and tokens as an observer. */
   readonly nonBilling: boolean;
+  /** How long it must have been reachable before it is sent what was held for it, once it has come and gone a few times. */
+  readonly holdDownMs: number;
   readonly revision: string;
 }
 

@@ -7,6 +7,7 @@
  */
 import { negotiateVersion } from '../../protocol/version.ts';
 import { assign } from '../routing/table.ts';
+import { coversFor, dialPatienceMs } from './covering.ts';
 import { backendLinkOf, dial, letGo, retryAfterS } from './backend-link.ts';
 import { factsOf } from './find-backend.ts';
 import { hasToken, takeToken, tokenInMs } from './bucket.ts';
@@ -112,11 +113,23 @@ function reachPrimary(state: StationState, turn: Turn, arrival: PendingArrival):
   if (facts === null) return refusePending(state, turn, 503, 'The backend is not configured.', 10);
   const fits = backend.version === arrival.version && backend.revision === facts.revision;
   if (fits && backend.phase === 'open') return admit(state, turn, arrival);
-  if (fits && backend.phase === 'dialling') return;
+  // A station that is answered in its primary's place is here already, while that is dialled.
+  if (fits && backend.phase === 'dialling')
+    return state.link === null ? undefined : admit(state, turn, arrival);
   if (state.link !== null) displace(state, turn);
   for (const other of state.backends) letGo(state, turn, other, closeCode.goingAway, 'station_reconnects');
   if (backend.phase === 'waiting' && backend.redialAtMs > turn.context.nowMs) {
+    if (coversFor(state, turn, backend, arrival.assignment)) return admit(state, turn, arrival);
     return refusePending(state, turn, 503, 'The backend cannot be reached.', retryAfterS(turn, backend));
   }
   dial(turn, backend, facts, arrival.version);
+}
+
+/** Lets the station in whose primary does not answer its dial, where its route has Busbar answer meanwhile. */
+export function admitCovered(state: StationState, turn: Turn): void {
+  const { arrival } = state;
+  if (arrival?.phase.name !== 'dialling') return;
+  const backend = backendLinkOf(state, arrival.assignment.primary);
+  const isSlow = turn.context.nowMs - backend.dialledAtMs >= dialPatienceMs;
+  if (isSlow && coversFor(state, turn, backend, arrival.assignment)) admit(state, turn, arrival);
 }

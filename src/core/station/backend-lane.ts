@@ -4,6 +4,7 @@
  * Pure.
  */
 import { recordSkipped } from './copies.ts';
+import { deliverHeld } from './delivering.ts';
 import { factsOf } from './find-backend.ts';
 import { noteFailed, wordsFor } from './identifiers.ts';
 import { sendOwnCall } from './own-calls.ts';
@@ -28,6 +29,7 @@ export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink)
     noteFailed(state, turn, backend, next);
     if (next.purpose === 'relay') withhold(state, turn, next);
   }
+  if (state.held.length > 0) deliverHeld(state, turn, backend);
 }
 
 /** A call that its backend may not see is answered all the same: the station did nothing wrong. */

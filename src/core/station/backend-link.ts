@@ -34,6 +34,11 @@ export function backendLinkOf(state: StationState, backend: string): BackendLink
     attempts: 0,
     redialAtMs: 0,
     lastError: null,
+    dialledAtMs: 0,
+    downSinceMs: null,
+    silences: 0,
+    hasMissed: false,
+    deliverAtMs: 0,
     priming: idlePriming(),
     skipped: 0,
     skippedInAll: 0,
@@ -52,6 +57,7 @@ export function backendLinkOf(state: StationState, backend: string): BackendLink
 export function dial(turn: Turn, link: BackendLink, facts: BackendFacts, version: OcppVersion): void {
   assert(link.phase === 'idle' || link.phase === 'waiting', 'a link is dialled only when it is down');
   link.phase = 'dialling';
+  link.dialledAtMs = turn.context.nowMs;
   link.epoch = turn.context.nextEpoch();
   link.version = version;
   link.revision = facts.revision;
@@ -61,6 +67,8 @@ export function dial(turn: Turn, link: BackendLink, facts: BackendFacts, version
 export function markOpened(state: StationState, turn: Turn, link: BackendLink): void {
   const { nowMs, wallMs } = turn.context;
   link.phase = 'open';
+  link.downSinceMs = null;
+  link.silences = 0;
   link.openedAtMs = nowMs;
   link.heard.heardAtMs = nowMs;
   link.heard.pings = 0;
@@ -94,6 +102,7 @@ export function markDown(
     recordClosed(state, turn, link, code, error);
   }
   link.attempts += 1;
+  link.downSinceMs ??= nowMs;
   link.redialAtMs = nowMs + random() * redialCeilingMs(link, factsOf(turn, link.backend));
   link.phase = 'waiting';
   link.lastError = error;

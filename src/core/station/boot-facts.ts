@@ -33,6 +33,11 @@ export function readBootFacts(version: OcppVersion, payload: string): BootFacts 
   };
 }
 
+/** True when both may be the same machine: firmware comes and goes. */
+export function isSameStation(left: BootFacts, right: BootFacts): boolean {
+  return left.vendor === right.vendor && left.model === right.model && left.serial === right.serial;
+}
+
 export function sameBootFacts(left: BootFacts, right: BootFacts | null): boolean {
   return (
     right !== null &&

@@ -75,6 +75,7 @@ export function onCommand(state: StationState, turn: Turn, backend: BackendLink,
         idEnd: frame.idEnd,
         bodyStart: frame.bodyStart,
         bodyEnd: frame.bodyEnd + words.length - text.length,
+        answerByMs: Infinity,
         deadlineMs: turn.context.nowMs + queueDeadlineMs,
         commandClass: classOfCommand(version, action, asker.role),
         command: {
@@ -136,6 +137,7 @@ export function onOperatorCommand(
     idEnd: 3 + idToken.length,
     bodyStart: text.length - 1 - payload.length,
     bodyEnd: text.length - 1,
+    answerByMs: Infinity,
     deadlineMs: turn.context.nowMs + queueDeadlineMs,
     commandClass: classOfCommand(version, action, 'operator'),
     command: {
@@ -215,7 +217,9 @@ function openSlot(turn: Turn, link: StationLink, command: WaitingCommand): void 
     bodyStart,
     bodyEnd,
     sentAtMs: nowMs,
+    answerByMs: Infinity,
     deadlineMs: nowMs + command.command.timeoutMs,
+    held: 0,
     command: command.command,
   };
 }

@@ -107,6 +107,7 @@ export function offerCopy(
     idEnd: frame.idEnd,
     bodyStart: frame.bodyStart,
     bodyEnd: frame.bodyEnd,
+    answerByMs: Infinity,
     deadlineMs: Infinity,
   };
   backend.lane ??= new BoundedQueue<WaitingCall>(laneOverrunMax);

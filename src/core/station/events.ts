@@ -5,6 +5,7 @@
  * (invariant S7).
  */
 import type { StationRecord } from '../journal/record.ts';
+import type { LearnedToken } from '../hold/held-message.ts';
 import type { RoutingTable } from '../routing/table.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 
@@ -166,6 +167,10 @@ export interface Step {
 export interface StationSettings {
   /** For calls to the station. */
   readonly callTimeoutMs: number;
+  /** Where Busbar covers for a backend: how long a station's call waits for the backend's own answer. */
+  readonly answerWithinMs: number;
+  /** Messages that may be held for one station. */
+  readonly heldMax: number;
   readonly pingIntervalMs: number;
   /** Silence after a ping before the link counts as dead. */
   readonly pongTimeoutMs: number;
@@ -189,6 +194,10 @@ export interface StationContext {
   readonly random: () => number;
   /** A 128-bit digest of the text as 32 hexadecimal digits. */
   readonly digest: (text: string) => string;
+  /** What a backend last said of the token with this digest; null: nothing that is kept. */
+  readonly learned: (token: string) => LearnedToken | null;
+  /** Milliseconds until a held message may leave for this backend; 0: it may now, and is counted as having left. */
+  readonly deliveryWaitMs: (backend: string) => number;
   /** A fresh link epoch, unique in the process. */
   readonly nextEpoch: () => number;
 }

@@ -9,12 +9,14 @@ import { spend, tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
 import { maySend, onCommand } from './commands.ts';
+import { onHeldReply, onLateHeldReply } from './delivering.ts';
 import { readAnswer, readLate } from './identifiers.ts';
+import { learnToken } from './learning.ts';
 import { hearFrom } from './liveness.ts';
 import { withClock } from './local-answers.ts';
 import { isForgetful, measureSkew, onOwnReply, onPrimaryVerdict } from './own-calls.ts';
 import { rememberAnswer } from './repeats.ts';
-import { deliverReply, isBusbars, repeat, takeReply } from './slot.ts';
+import { deliverReply, repeat, takeReply } from './slot.ts';
 import { nextMessageId, type BackendLink, type StationState } from './state.ts';
 import { closeCode, closeStation } from './station-link.ts';
 import { backendLinkName, notice, recordReceived, refOf, relay, type Received, type Turn } from './turn.ts';
@@ -79,16 +81,27 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   if (match.what !== 'open') {
     // The name of a transaction is good to know also when its start was given up (H6).
     if (match.what === 'late') readLate(state, turn, backend, received);
+    if (match.what === 'late' && received.frame.kind === 'result')
+      onLateHeldReply(state, turn, backend, backend.expiredId ?? '');
     return recordReceived(state, turn, received, match.what, null);
   }
   const { call } = match;
+  backend.silences = 0;
   if (isForgetful(state, turn, backend, received, call.action) && call.purpose !== 'boot') {
     // It is told the boot first, and then this call again.
     recordReceived(state, turn, received, 'consumed', call.action);
-    if (!isBusbars(call.purpose)) repeat(backend, call);
+    if (call.purpose === 'relay' || call.purpose === 'copy') repeat(backend, call);
     return pumpCalls(state, turn, backend);
   }
-  const named = readAnswer(state, turn, backend, received, call);
+  const named =
+    call.purpose === 'held' && received.frame.kind !== 'result'
+      ? received.text
+      : readAnswer(state, turn, backend, received, call);
+  learnToken(state, turn, backend, received, call);
+  if (call.purpose === 'held') {
+    onHeldReply(state, turn, backend, call, received);
+    return pumpCalls(state, turn, backend);
+  }
   if (call.purpose !== 'relay') {
     onOwnReply(state, turn, backend, call, received);
     return pumpCalls(state, turn, backend);

@@ -11,7 +11,7 @@ import { answerMalformed } from '../../protocol/malformed.ts';
 import { refuseWhileProbing } from './arrival.ts';
 import { backendLinkOf } from './backend-link.ts';
 import { findBackendLink, factsOf } from './find-backend.ts';
-import { readBootFacts, sameBootFacts } from './boot-facts.ts';
+import { isSameStation, readBootFacts, sameBootFacts } from './boot-facts.ts';
 import { spend } from './bucket.ts';
 import { hearFrom } from './liveness.ts';
 import { answerForListener, answerLocally } from './local-answers.ts';
@@ -27,12 +27,13 @@ import {
   takeReply,
   type Placement,
 } from './slot.ts';
+import { answerByMs, coverCall, coversFor, hasBacklog, isDown } from './covering.ts';
 import { copyToListeners } from './copies.ts';
 import { readCall, wordsFor } from './identifiers.ts';
 import { mayTake, pumpCalls } from './backend-lane.ts';
 import { onCommandReply } from './command-replies.ts';
 import { pumpCommands } from './commands.ts';
-import { registerPrimary, spreadBoot } from './own-calls.ts';
+import { forgetVerdicts, registerPrimary, spreadBoot } from './own-calls.ts';
 import { answerRepeated } from './repeats.ts';
 import { authorityFor, roleOf, type Belonging } from './roles.ts';
 import { attachListeners, backendGone, closeCode, closeStation } from './station-link.ts';
@@ -138,6 +139,13 @@ function toAuthority(
   const backend = backendLinkOf(state, owner ?? authorityFor(state, action));
   const facts = factsOf(turn, backend.backend);
   const caller = callerOf(link.epoch, text, frame);
+  if (facts !== null && coversFor(state, turn, backend)) {
+    const isBehind = isKept && hasBacklog(state, turn, backend.backend, transaction);
+    if (isBehind || isDown(turn, backend)) {
+      coverCall(state, turn, link, received, backend, guaranteed, transaction);
+      return attachListeners(state, turn);
+    }
+  }
   if (facts === null || (backend.phase !== 'open' && backend.phase !== 'dialling' && !isKept)) {
     if (isKept) return refuseAndClose(state, turn, received, closeCode.restart, 'backend_not_configured');
     recordReceived(state, turn, received, 'answered', action);
@@ -157,6 +165,7 @@ function toAuthority(
     messageId,
     isGuaranteed: isKept,
     transaction,
+    answerByMs: answerByMs(state, turn, backend),
     timeoutMs: facts.callTimeoutMs,
   };
   if (backend.phase === 'open' && isFree(backend) && mayTake(state, turn, backend)) {
@@ -217,7 +226,10 @@ function guaranteedId(state: StationState, turn: Turn, received: Received): stri
 /** Notes what the station says of itself. True when that is news. */
 function learnBoot(state: StationState, turn: Turn, link: StationLink, received: Received): boolean {
   const boot = readBootFacts(link.version, payloadOf(received.text, received.frame));
-  if (boot === null || sameBootFacts(boot, state.durable.boot)) return false;
+  const before = state.durable.boot;
+  if (boot === null || sameBootFacts(boot, before)) return false;
+  // What backends said of another station that had this name is not said of this one.
+  if (before !== null && !isSameStation(boot, before)) forgetVerdicts(state, turn);
   recordDurably(state, turn, { type: 'booted', at: turn.context.wallMs, station: state.id, boot });
   return true;
 }

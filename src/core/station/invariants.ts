@@ -23,7 +23,10 @@ export function assertConsistent(state: StationState): void {
 /** Connected means connected through. */
 function assertConnected({ assignment, backends }: StationState, link: StationLink): void {
   assert(assignment !== null, 'a connected station is assigned');
-  assert(hasOpen(backends, assignment.primary), 'a connected station has its primary');
+  assert(
+    assignment.whenDown.covers || hasOpen(backends, assignment.primary),
+    'a connected station has its primary, or Busbar in its place',
+  );
   assert(link.slot !== null || laneDepth(link) === 0, 'no command waits for a free station');
 }
 

@@ -33,6 +33,11 @@ export function beginPriming(state: StationState, turn: Turn, backend: BackendLi
   Object.assign(backend.priming, idlePriming());
   if (roleOf(state, backend.backend) !== 'primary' && state.arrival?.assignment.primary !== backend.backend)
     return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
+  // It was down while Busbar answered: it is told how the station is now, as one that joins.
+  if (backend.hasMissed) {
+    backend.hasMissed = false;
+    return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
+  }
   if (verdict !== null) awaitBeat(state, turn, backend, verdict);
 }
 
@@ -61,7 +66,9 @@ export function sendOwnCall(state: StationState, turn: Turn, backend: BackendLin
     bodyStart: text.length - 1 - call.payload.length,
     bodyEnd: text.length - 1,
     sentAtMs: nowMs,
+    answerByMs: Infinity,
     deadlineMs: nowMs + (factsOf(turn, backend.backend)?.callTimeoutMs ?? 30_000),
+    held: 0,
     command: null,
   };
   sendOwn(state, turn, backend, text, idToken, 'call', call.action, 'now', 'own');
@@ -170,7 +177,19 @@ function verdictOf(state: StationState, { backend }: BackendLink): Verdict | nul
   return Object.hasOwn(verdicts, backend) ? (verdicts[backend] ?? null) : null;
 }
 
-function keepVerdict(state: StationState, turn: Turn, { backend }: BackendLink, verdict: Verdict): void {
+/** Nobody has said anything of the station that is here now. */
+export function forgetVerdicts(state: StationState, turn: Turn): void {
+  const boot = state.durable.image.boot?.number ?? 0;
+  for (const backend of Object.keys(state.durable.verdicts))
+    keepVerdict(state, turn, { backend }, { status: 'Unknown', intervalS: 0, boot });
+}
+
+function keepVerdict(
+  state: StationState,
+  turn: Turn,
+  { backend }: Pick<BackendLink, 'backend'>,
+  verdict: Verdict,
+): void {
   const change = { what: 'verdict', backend, verdict } as const;
   recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
 }

@@ -7,6 +7,7 @@
  */
 import { ownText } from '../../std/own-text.ts';
 import type { GivenAnswer } from '../journal/record.ts';
+import { holdAgain } from './holding.ts';
 import { callerOf } from './slot.ts';
 import type { OpenCall, StationLink, StationState } from './state.ts';
 import { recordDurably, recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
@@ -24,12 +25,15 @@ export function answerRepeated(
   received: Received,
   key: string,
 ): boolean {
-  const given = findAnswer(state.answers, key) ?? findAnswer(state.durable.answers, key);
-  if (given === null) return false;
+  const payload =
+    holdAgain(state, turn, key)?.answer ??
+    findAnswer(state.answers, key)?.payload ??
+    findAnswer(state.durable.answers, key)?.payload;
+  if (payload === undefined) return false;
   const { action } = received.frame;
   const { idToken } = callerOf(link.epoch, received.text, received.frame);
   recordReceived(state, turn, received, 'answered', action);
-  sendOwn(state, turn, link, `[3,${idToken},${given.payload}]`, idToken, 'result', action, 'afterCommit');
+  sendOwn(state, turn, link, `[3,${idToken},${payload}]`, idToken, 'result', action, 'afterCommit');
   return true;
 }
 
@@ -47,8 +51,12 @@ export function rememberAnswer(
   // Whatever was changed stands in the payload, the last element.
   const bodyEnd = frame.bodyEnd + text.length - received.text.length;
   const payload = bodyEnd - frame.bodyStart <= 2 ? '{}' : ownText(text.slice(frame.bodyStart, bodyEnd));
-  const given: GivenAnswer = { key: call.sentId, payload };
-  if (call.action === 'MeterValues') {
+  rememberGiven(state, turn, call.action, { key: call.sentId, payload });
+}
+
+/** Remembers what a guaranteed message was answered with, by whomever. */
+export function rememberGiven(state: StationState, turn: Turn, action: string, given: GivenAnswer): void {
+  if (action === 'MeterValues') {
     if (state.answers.length >= answersMax) state.answers.shift();
     state.answers.push(given);
     return;

@@ -29,6 +29,8 @@ export function isMisplaced(state: StationState, turn: Turn): boolean {
   const wanted = assign(turn.context.routing, stationFacts(state, turn));
   if (wanted === null || wanted.primary !== assignment.primary) return true;
   const primary = findBackendLink(state, wanted.primary);
+  // Nobody would answer it any more.
+  if (!wanted.whenDown.covers && primary?.phase !== 'open') return true;
   return (
     primary !== null &&
     primary.phase === 'open' &&

@@ -54,7 +54,13 @@ export function isWanted(state: StationState, turn: Turn, backend: string): bool
   const { link, assignment } = state;
   if (link === null || assignment === null) return false;
   if (factsOf(turn, backend)?.versions.includes(link.version) !== true) return false;
-  return isCalled(state, backend) || roleOf(state, backend) !== null;
+  return isCalled(state, backend) || isOwed(state, backend) || roleOf(state, backend) !== null;
+}
+
+/** Something is held for it. */
+function isOwed({ held }: StationState, name: string): boolean {
+  for (const { backend } of held) if (backend === name) return true;
+  return false;
 }
 
 /** Calls of the station wait for it or are out to it. */
@@ -73,6 +79,7 @@ export function othersOf(state: StationState): string[] {
   const names = new Set(listenersOf(assignment).map(({ backend }) => backend));
   for (const row of durable.ids.transactions) if (row.state === 'open') names.add(row.owner);
   for (const { backend } of backends) if (isCalled(state, backend)) names.add(backend);
+  for (const { backend } of state.held) names.add(backend);
   names.delete(assignment.primary);
   return [...names];
 }

@@ -34,6 +34,8 @@ export interface Placement {
   readonly isGuaranteed: boolean;
   /** The key of the transaction it is about. */
   readonly transaction: string | null;
+  /** Infinity: Busbar does not answer it in the backend's place. */
+  readonly answerByMs: number;
   readonly timeoutMs: number;
 }
 
@@ -56,7 +58,7 @@ export function place(
   words: string = received.text,
 ): void {
   assert(callee.slot === null, 'one call is outstanding per direction and link');
-  const { caller, from, messageId, isGuaranteed, transaction, timeoutMs } = placement;
+  const { caller, from, messageId, isGuaranteed, transaction, answerByMs, timeoutMs } = placement;
   const nowMs = turn.context.nowMs;
   const { action } = received.frame;
   const { text, frame } = received;
@@ -75,7 +77,9 @@ export function place(
     bodyStart: frame.bodyStart,
     bodyEnd: frame.bodyEnd,
     sentAtMs: nowMs,
+    answerByMs,
     deadlineMs: nowMs + timeoutMs,
+    held: 0,
     command: null,
   };
   const idToken = `"${messageId}"`;
@@ -92,7 +96,7 @@ export function enqueue(
   placement: Placement,
 ): boolean {
   callee.lane ??= new BoundedQueue<WaitingCall>(laneOverrunMax);
-  const { caller, from, messageId, isGuaranteed, transaction, timeoutMs } = placement;
+  const { caller, from, messageId, isGuaranteed, transaction, answerByMs, timeoutMs } = placement;
   const { text, frame } = received;
   const { action, idStart, idEnd, bodyStart, bodyEnd } = frame;
   const deadlineMs = turn.context.nowMs + timeoutMs;
@@ -110,6 +114,7 @@ export function enqueue(
     idEnd,
     bodyStart,
     bodyEnd,
+    answerByMs,
     deadlineMs,
   };
   if (!callee.lane.push(waiting)) return false;
@@ -142,6 +147,7 @@ export function pump(
     idEnd,
     bodyStart,
     bodyEnd,
+    answerByMs,
   } = waiting;
   const nowMs = turn.context.nowMs;
   callee.slot = {
@@ -159,7 +165,9 @@ export function pump(
     bodyStart,
     bodyEnd,
     sentAtMs: nowMs,
+    answerByMs,
     deadlineMs: nowMs + timeoutMs,
+    held: 0,
     command: null,
   };
   const idToken = `"${messageId}"`;
@@ -183,6 +191,7 @@ export function repeat(callee: BackendLink, call: OpenCall): void {
     idEnd,
     bodyStart,
     bodyEnd,
+    answerByMs,
   } = call;
   assert(purpose === 'relay' || purpose === 'copy', 'what Busbar says of its own accord is made anew');
   const deadlineMs = purpose === 'copy' ? Infinity : call.deadlineMs;
@@ -201,6 +210,7 @@ export function repeat(callee: BackendLink, call: OpenCall): void {
     idEnd,
     bodyStart,
     bodyEnd,
+    answerByMs,
     deadlineMs,
   });
 }
@@ -228,7 +238,13 @@ export function join(call: OpenCall | WaitingCall, caller: Caller): boolean {
 
 /** True for a call that Busbar makes of its own accord: nobody else waits for its answer. */
 export function isBusbars(purpose: CallPurpose): purpose is OwnCall['what'] {
-  return purpose !== 'relay' && purpose !== 'copy' && purpose !== 'operator';
+  return (
+    purpose !== 'relay' &&
+    purpose !== 'copy' &&
+    purpose !== 'operator' &&
+    purpose !== 'held' &&
+    purpose !== 'covered'
+  );
 }
 
 /** What a reply on a link belongs to. */

@@ -13,6 +13,7 @@ import type { OwnElement, VirtualValue } from '../commands/settings.ts';
 import { emptyLedger, resumeLedger } from '../ids/ledger.ts';
 import type { CommandNote } from '../ids/to-station.ts';
 import { emptyImage } from '../priming/station-image.ts';
+import { HeldLane, type HeldEntry } from '../hold/held-lane.ts';
 import type { OwnCall, Priming } from '../priming/priming.ts';
 import type { Assignment } from '../routing/table.ts';
 
@@ -28,6 +29,10 @@ export interface StationState {
   readonly answers: GivenAnswer[];
   /** Guaranteed messages that listeners were given, oldest first. */
   readonly copied: string[];
+  /** What Busbar answered and a backend has yet to get: a lane for each backend that has something to come. */
+  readonly held: HeldLane[];
+  /** The number of the newest message that was ever held. */
+  lastHeld: number;
   /** Commands that are over, oldest first. */
   readonly recentCommands: RecentCommand[];
   /** The open link to the station. */
@@ -97,6 +102,15 @@ export interface BackendLink {
   /** In phase `waiting`: not before this time. */
   redialAtMs: number;
   lastError: string | null;
+  dialledAtMs: number;
+  /** Since when it cannot be reached; null while it can, and before the first dial. */
+  downSinceMs: number | null;
+  /** Calls in a row that it left unanswered. */
+  silences: number;
+  /** Busbar has answered calls in its place: it is told how the station is once it is back. */
+  hasMissed: boolean;
+  /** Held messages leave again then: monotonic. */
+  deliverAtMs: number;
   /** How far it was brought to know the station. */
   readonly priming: Priming;
   /** Copies it did not get since the last that it got, and in all. */
@@ -131,8 +145,11 @@ export interface Caller {
   readonly idToken: string;
 }
 
-/** Why a call is made: somebody's, a copy for a backend that listens in, or one that Busbar makes of its own accord. */
-export type CallPurpose = 'relay' | 'copy' | 'operator' | OwnCall['what'];
+/**
+ * Why a call is made: somebody's, a copy for a backend that listens in, or one that Busbar makes of its own accord. `held`: the station has its answer, and the backend
+ * must still take it. `covered`: the station has its answer, and what the backend says no longer matters.
+ */
+export type CallPurpose = 'relay' | 'copy' | 'operator' | 'held' | 'covered' | OwnCall['what'];
 
 /** The asker of an operator's command; no backend can be called so. */
 export const fromOperator = '@operator';
@@ -185,7 +202,11 @@ export interface OpenCall {
   readonly bodyStart: number;
   readonly bodyEnd: number;
   readonly sentAtMs: number;
+  /** When Busbar answers it in the backend's place; Infinity: never. */
+  readonly answerByMs: number;
   readonly deadlineMs: number;
+  /** The number of the held message; 0: it is none. */
+  readonly held: number;
   /** null for a call to a backend. */
   readonly command: Command | null;
 }
@@ -207,6 +228,7 @@ export interface WaitingCall {
   readonly idEnd: number;
   readonly bodyStart: number;
   readonly bodyEnd: number;
+  readonly answerByMs: number;
   readonly deadlineMs: number;
 }
 
@@ -233,7 +255,12 @@ export const laneOverrunMax = 1_024;
 export const copiesMax = 256;
 
 /** A station nobody has heard of in this process. `durable` is what outlived the last one. */
-export function createStation(id: StationId, durable: DurableStation | null, idPrefix: string): StationState {
+export function createStation(
+  id: StationId,
+  durable: DurableStation | null,
+  idPrefix: string,
+  held: readonly HeldEntry[] = [],
+): StationState {
   return {
     id,
     durable: durableStation(durable ?? {}, idPrefix),
@@ -242,6 +269,8 @@ export function createStation(id: StationId, durable: DurableStation | null, idP
     ownCount: 0,
     answers: [],
     copied: [],
+    held: lanesOf(held),
+    lastHeld: held.at(-1)?.message.number ?? 0,
     recentCommands: [],
     link: null,
     arrival: null,
@@ -251,6 +280,22 @@ export function createStation(id: StationId, durable: DurableStation | null, idP
     displacements: { tokens: Number.NaN, atMs: 0 },
     drain: null,
   };
+}
+
+/** The lanes as the last process left them, from its messages in order. */
+function lanesOf(held: readonly HeldEntry[]): HeldLane[] {
+  const lanes: HeldLane[] = [];
+  for (const entry of held) laneFor(lanes, entry.message.backend).push(entry);
+  return lanes;
+}
+
+/** The lane of that backend, made where there is none. */
+export function laneFor(lanes: HeldLane[], backend: string): HeldLane {
+  const known = lanes.find((lane) => lane.backend === backend);
+  if (known !== undefined) return known;
+  const made = new HeldLane(backend);
+  lanes.push(made);
+  return made;
 }
 
 /** A fresh id for a hop: short, since some firmware mishandles more than 20 characters, and never used before under this identity. */

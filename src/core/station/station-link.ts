@@ -80,14 +80,18 @@ export function attachListeners(state: StationState, turn: Turn): void {
     if (state.link === null) return;
     if (!isWanted(state, turn, backend.backend)) dropCopies(state, turn, backend);
   }
-  for (const name of othersOf(state)) {
-    const facts = factsOf(turn, name);
-    if (facts === null || !isWanted(state, turn, name)) continue;
-    const backend = backendLinkOf(state, name);
-    const isDue =
-      backend.phase === 'idle' || (backend.phase === 'waiting' && backend.redialAtMs <= turn.context.nowMs);
-    if (isDue) dial(turn, backend, facts, link.version);
-  }
+  for (const name of othersOf(state)) if (isWanted(state, turn, name)) dialIfDue(state, turn, link, name);
+  // Without it the station would not be here, unless Busbar answers in its place.
+  if (assignment.whenDown.covers) dialIfDue(state, turn, link, assignment.primary);
+}
+
+function dialIfDue(state: StationState, turn: Turn, link: StationLink, name: string): void {
+  const facts = factsOf(turn, name);
+  if (facts === null) return;
+  const backend = backendLinkOf(state, name);
+  const isDue =
+    backend.phase === 'idle' || (backend.phase === 'waiting' && backend.redialAtMs <= turn.context.nowMs);
+  if (isDue) dial(turn, backend, facts, link.version);
 }
 
 /** The station's calls that a backend has or that wait for it; to be asked before its link is given up. */

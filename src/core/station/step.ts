@@ -9,6 +9,7 @@ import { dropUnconfigured, letGo, markDown, markOpened, retryAfterS } from './ba
 import { liveBackendLink } from './find-backend.ts';
 import type { StationContext, StationEvent, Step } from './events.ts';
 import { pumpCalls } from './backend-lane.ts';
+import { coverAll, coversFor } from './covering.ts';
 import { onBackendText } from './from-backend.ts';
 import { onStationText } from './from-station.ts';
 import { assertConsistent } from './invariants.ts';
@@ -117,11 +118,13 @@ function onBackendOpened(state: StationState, turn: Turn, backend: BackendLink |
 
 function onBackendRefused(state: StationState, turn: Turn, backend: BackendLink | null, error: string): void {
   if (backend === null) return;
-  const calls = callsAt(backend);
+  coverAll(state, turn, backend);
+  const calls = callsAt(backend).filter(({ purpose }) => purpose === 'relay');
   markDown(state, turn, backend, null, error);
   forsake(state, turn, calls);
   const { arrival } = state;
   if (arrival?.phase.name === 'dialling' && arrival.assignment.primary === backend.backend) {
+    if (coversFor(state, turn, backend, arrival.assignment)) return admit(state, turn, arrival);
     refusePending(state, turn, 503, 'The backend cannot be reached.', retryAfterS(turn, backend));
   }
 }

@@ -4,7 +4,7 @@
  * Pure. Deadlines of calls and commands, pings, redials, the rate limit, the probe of an old link, and the drain.
  */
 import { callErrorText } from '../../protocol/error-code.ts';
-import { proceedAfterProbe, refusePending } from './arrival.ts';
+import { admitCovered, proceedAfterProbe, refusePending } from './arrival.ts';
 import { letGo, markDown } from './backend-link.ts';
 import { tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
@@ -13,6 +13,8 @@ import { floodingMaxMs, resumeStation } from './from-station.ts';
 import { pulseAtMs, takePulse } from './liveness.ts';
 import { finishCommand } from './command-outcome.ts';
 import { pumpCommands } from './commands.ts';
+import { coverAll, coverOpen, coversFor, coverWaiting, dialPatienceMs } from './covering.ts';
+import { heldDueMs, onHeldSilence } from './delivering.ts';
 import { noteFailed } from './identifiers.ts';
 import { onOwnReply } from './own-calls.ts';
 import { isWanted, roleOf } from './roles.ts';
@@ -45,8 +47,13 @@ export function onTick(state: StationState, turn: Turn): void {
   if (probe?.name === 'probing' && probe.deadlineMs <= nowMs) proceedAfterProbe(state, turn);
   for (const backend of state.backends) {
     if (backend.phase === 'open') tendBackend(state, turn, backend);
-    else expireWaitingCalls(state, turn, backend);
+    else {
+      coverWaitingCalls(state, turn, backend);
+      expireWaitingCalls(state, turn, backend);
+    }
   }
+  admitCovered(state, turn);
+  endCover(state, turn);
   if (state.link !== null) tendStation(state, turn, state.link);
   if (state.link !== null) attachListeners(state, turn);
 }
@@ -56,16 +63,20 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
   const { link, arrival, drain } = state;
   const { settings } = turn.context;
   let wakeAtMs = arrival?.phase.name === 'probing' ? arrival.phase.deadlineMs : Infinity;
+  if (arrival?.phase.name === 'dialling' && arrival.assignment.whenDown.covers)
+    wakeAtMs = dialledAtMs(state, arrival.assignment.primary) + dialPatienceMs;
   for (const backend of state.backends) {
     if (backend.phase === 'open') {
       wakeAtMs = Math.min(wakeAtMs, pulseAtMs(backend.heard, backendPingIntervalMs, backendPongTimeoutMs));
       if (backend.slot === null) wakeAtMs = Math.min(wakeAtMs, backend.priming.dueAtMs);
+      if (state.held.length > 0) wakeAtMs = Math.min(wakeAtMs, heldDueMs(state, turn, backend));
       if (backend.isPausedForRate) wakeAtMs = Math.min(wakeAtMs, backendResumeAtMs(turn, backend));
     } else if (backend.phase === 'waiting' && isWanted(state, turn, backend.backend)) {
       wakeAtMs = Math.min(wakeAtMs, backend.redialAtMs);
     }
-    wakeAtMs = Math.min(wakeAtMs, callsDueMs(backend));
+    wakeAtMs = Math.min(wakeAtMs, callsDueMs(backend), coverDueMs(turn, backend));
   }
+  wakeAtMs = Math.min(wakeAtMs, coverEndMs(state, turn));
   if (link === null) return wakeAtMs;
   wakeAtMs = Math.min(wakeAtMs, callsDueMs(link));
   if (link.pausedFor === 0)
@@ -97,6 +108,33 @@ function isBusy(state: StationState): boolean {
   return state.backends.some((backend) => callsAt(backend).some(({ purpose }) => purpose === 'relay'));
 }
 
+function dialledAtMs({ backends }: StationState, primary: string): number {
+  return backends.find(({ backend }) => backend === primary)?.dialledAtMs ?? -Infinity;
+}
+
+/** When Busbar is to answer what this backend does not. A time that has passed was used, or cannot be as long as the journal fails. */
+function coverDueMs({ context }: Turn, { slot, lane }: BackendLink): number {
+  const dueMs = Math.min(slot?.answerByMs ?? Infinity, lane?.peek()?.answerByMs ?? Infinity);
+  return dueMs > context.nowMs ? dueMs : Infinity;
+}
+
+/** When the route no longer has Busbar answer for the primary. */
+function coverEndMs({ link, assignment, backends }: StationState, { context }: Turn): number {
+  if (link === null || assignment?.whenDown.covers !== true) return Infinity;
+  const primary = backends.find(({ backend }) => backend === assignment.primary);
+  const endMs = (primary?.downSinceMs ?? Infinity) + assignment.whenDown.untilMs;
+  return endMs > context.nowMs ? endMs : Infinity;
+}
+
+/** The station's link is closed when nobody answers for its primary any more: it keeps its messages itself from then on. */
+function endCover(state: StationState, turn: Turn): void {
+  const { link, assignment } = state;
+  if (link === null || assignment?.whenDown.covers !== true || !turn.context.isJournalWritable) return;
+  const primary = state.backends.find(({ backend }) => backend === assignment.primary);
+  if (primary === undefined || primary.downSinceMs === null || coversFor(state, turn, primary)) return;
+  closeStation(state, turn, closeCode.restart, 'cover_over');
+}
+
 function callsDueMs(callee: StationLink | BackendLink): number {
   const laneMs = callee.side === 'station' ? (callee.lane?.nextDeadlineMs() ?? Infinity) : laneDueMs(callee);
   return Math.min(callee.slot?.deadlineMs ?? Infinity, laneMs);
@@ -113,6 +151,8 @@ function laneDueMs({ lane }: BackendLink): number {
 
 function tendBackend(state: StationState, turn: Turn, backend: BackendLink): void {
   const { nowMs } = turn.context;
+  if (backend.slot !== null && backend.slot.answerByMs <= nowMs) coverOpenCall(state, turn, backend);
+  coverWaitingCalls(state, turn, backend);
   if (backend.slot !== null && backend.slot.deadlineMs <= nowMs) expireCall(state, turn, backend);
   if (backend.phase !== 'open') return;
   expireWaitingCalls(state, turn, backend);
@@ -141,8 +181,10 @@ export function onBackendDown(
   error: string,
 ): void {
   const isPrimary = roleOf(state, backend.backend) === 'primary';
-  const calls = callsAt(backend);
+  coverAll(state, turn, backend);
+  const calls = callsAt(backend).filter(({ purpose }) => purpose === 'relay');
   markDown(state, turn, backend, code, error);
+  if (isPrimary && coversFor(state, turn, backend)) return;
   if (isPrimary) closeStation(state, turn, closeCode.restart, 'primary_lost');
   else forsake(state, turn, calls);
 }
@@ -154,6 +196,11 @@ function expireCall(state: StationState, turn: Turn, backend: BackendLink): void
   if (call === null) return;
   backend.slot = null;
   backend.expiredId = call.sentId;
+  backend.silences += 1;
+  if (call.purpose === 'held') {
+    onHeldSilence(state, turn, backend, call);
+    return pumpCalls(state, turn, backend);
+  }
   noteFailed(state, turn, backend, call);
   if (call.purpose !== 'relay') {
     onOwnReply(state, turn, backend, call, null);
@@ -165,6 +212,22 @@ function expireCall(state: StationState, turn: Turn, backend: BackendLink): void
     answerExpired(state, turn, link, call.caller.idToken, call.action);
   }
   pumpCalls(state, turn, backend);
+}
+
+/** The backend takes longer than the station is to wait. */
+function coverOpenCall(state: StationState, turn: Turn, backend: BackendLink): void {
+  const call = backend.slot;
+  if (call === null || !coversFor(state, turn, backend)) return;
+  coverOpen(state, turn, backend, call);
+}
+
+/** Calls that have waited for their turn as long as a station is to wait. */
+function coverWaitingCalls(state: StationState, turn: Turn, backend: BackendLink): void {
+  const { nowMs } = turn.context;
+  if ((backend.lane?.peek()?.answerByMs ?? Infinity) > nowMs || !coversFor(state, turn, backend)) return;
+  for (const waiting of backend.lane?.takeWhere(({ answerByMs }) => answerByMs <= nowMs) ?? [])
+    coverWaiting(state, turn, backend, waiting);
+  if (backend.lane?.length === 0) backend.lane = null;
 }
 
 function expireWaitingCalls(state: StationState, turn: Turn, backend: BackendLink): void {

@@ -4,6 +4,9 @@
  * Pure. The disk outlives processes, the journal is one process's way to it: group commit with a delay, failing while the disk fails, and
  * forgetting what was not committed when its process is killed. It keeps the promises of the journal port, no more.
  */
+import { freshDelivery } from '../../core/hold/fresh-delivery.ts';
+import type { HeldEntry } from '../../core/hold/held-lane.ts';
+import type { LearnedToken } from '../../core/hold/held-message.ts';
 import type { DurableStation, JournalRecord, StationRecord } from '../../core/journal/record.ts';
 import { positionsOf } from '../../core/journal/record.ts';
 import type { Journal, JournalPressure, JournalStats } from '../../ports/journal.ts';
@@ -14,6 +17,9 @@ import type { Scheduler } from './scheduler.ts';
 export interface Disk {
   readonly records: JournalRecord[];
   readonly stations: Map<StationId, DurableStation>;
+  /** By station and number. */
+  readonly held: Map<StationId, Map<number, HeldEntry>>;
+  readonly tokens: Map<string, LearnedToken>;
   /** Positions given to everything above. */
   position: number;
   isFailing: boolean;
@@ -22,7 +28,15 @@ export interface Disk {
 }
 
 export function createDisk(): Disk {
-  return { records: [], stations: new Map(), position: 0, isFailing: false, onCommitted: () => undefined };
+  return {
+    records: [],
+    stations: new Map(),
+    held: new Map(),
+    tokens: new Map(),
+    position: 0,
+    isFailing: false,
+    onCommitted: () => undefined,
+  };
 }
 
 export interface SimulatedJournal extends Journal {
@@ -203,6 +217,7 @@ class DiskJournal implements SimulatedJournal {
     for (const { position, record, save } of batch) {
       if (record !== null) {
         this.#disk.records.push(record);
+        keep(this.#disk, record);
         this.#disk.onCommitted(record);
       }
       if (save !== null) this.#disk.stations.set(save.station, save.durable);
@@ -245,4 +260,21 @@ class DiskJournal implements SimulatedJournal {
     this.#weigh();
     for (const listener of this.#listeners) listener(isWritable);
   }
+}
+
+/** What is read back at a start, beside the stations. */
+function keep({ held, tokens }: Disk, record: StationRecord): void {
+  if (record.type === 'learned') tokens.set(record.token, record.learned);
+  if (record.type === 'held') {
+    const messages = held.get(record.station) ?? new Map<number, HeldEntry>();
+    held.set(
+      record.station,
+      messages.set(record.message.number, { message: record.message, delivery: freshDelivery }),
+    );
+  }
+  if (record.type !== 'delivery') return;
+  const messages = held.get(record.station);
+  const entry = messages?.get(record.number);
+  if (record.delivery === null) messages?.delete(record.number);
+  else if (entry !== undefined) messages?.set(record.number, { ...entry, delivery: record.delivery });
 }

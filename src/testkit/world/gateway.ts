@@ -4,6 +4,8 @@
  * Nothing here decides anything. A killed process is one that nothing reaches any more: no timer, no link, no commit.
  */
 import { createHash } from 'node:crypto';
+import type { HeldEntry } from '../../core/hold/held-lane.ts';
+import type { LearnedToken } from '../../core/hold/held-message.ts';
 import type { DurableStation } from '../../core/journal/record.ts';
 import type { Dialer } from '../../ports/dialer.ts';
 import type { Log } from '../../ports/log.ts';
@@ -28,6 +30,8 @@ export interface ProcessPorts {
   readonly observer: Observer;
   /** What outlived the last process. */
   readonly restored: ReadonlyMap<StationId, DurableStation>;
+  readonly held: ReadonlyMap<StationId, readonly HeldEntry[]>;
+  readonly tokens: ReadonlyMap<string, LearnedToken>;
   /** Wall clock when the world began. */
   readonly epochMs: number;
 }
@@ -43,7 +47,7 @@ const slotMs = 50;
 
 /** Starts a process. */
 export function startProcess(ports: ProcessPorts, settings: Settings): Process {
-  const { scheduler, random, journal, dialer, observer, restored, epochMs } = ports;
+  const { scheduler, random, journal, dialer, observer, restored, held, tokens, epochMs } = ports;
   const wheel = new VirtualWheel(scheduler);
   let isDead = false;
   const gateway = ports.createGateway(settings, {
@@ -56,6 +60,8 @@ export function startProcess(ports: ProcessPorts, settings: Settings): Process {
     digest: (text) => createHash('md5').update(text).digest('hex'),
     randomPrefix: () => `${random.below(0x7fff_ffff).toString(36)}-`,
     restored,
+    held,
+    tokens,
     wheel,
   });
   return {

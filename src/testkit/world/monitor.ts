@@ -45,6 +45,8 @@ export interface MonitorOptions {
   /** Within which a station's call that came in is answered, or its link closed; and a backend's. */
   readonly answerWithinMs: number;
   readonly commandWithinMs: number;
+  /** Busbar may answer stations in its backends' place. */
+  readonly covers: boolean;
 }
 
 export class Monitor {
@@ -117,7 +119,10 @@ export class Monitor {
         }
         return;
       case 'sent':
-        if (record.kind === 'error' || (record.kind === 'result' && record.link !== 'station'))
+        if (
+          record.kind === 'error' ||
+          (record.kind === 'result' && (this.#options.covers || record.link !== 'station'))
+        )
           this.ownErrors.add(record.text);
         count(this.#mayLeave, `${station}|${record.link}|${record.text}`, 1);
         if (record.kind === 'call' && record.purpose === 'relay')

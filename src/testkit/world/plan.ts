@@ -50,6 +50,8 @@ export interface Plan {
   readonly callTimeoutMs: number;
   /** Actions that a backend other than the primary answers. */
   readonly split: readonly string[];
+  /** Busbar answers for a primary that is down. */
+  readonly covers: boolean;
   /** A route by vendor, which moves a station once it has said who it is. */
   readonly routesByVendor: boolean;
   readonly faultEveryMs: number;
@@ -106,6 +108,8 @@ export function planOf(seed: number): Plan {
     closeTimeoutMs: 5_000,
     station: {
       callTimeoutMs: 15_000,
+      answerWithinMs: 8_000,
+      heldMax: 10_000,
       pingIntervalMs: minuteMs,
       pongTimeoutMs: 20_000,
       callsPerSecond: random.pick([5, 20, Infinity]),
@@ -117,6 +121,7 @@ export function planOf(seed: number): Plan {
     routesByVendor: backends.length > 1 && random.chance(0.3),
     faultEveryMs: random.pick([minuteMs / 2, 3 * minuteMs, 10 * minuteMs]),
     faults: someOf(faults, random),
+    covers: createRandom(seed, 'cover').chance(0.5),
     ...listenersOf(seed),
   };
 }
@@ -261,6 +266,7 @@ function backendSettings(plan: Plan, name: string): BackendSettings {
     callTimeoutMs: plan.callTimeoutMs,
     ...redial,
     connectsPerSecond: Infinity,
+    deliveriesPerSecond: 50,
   };
 }
 
@@ -277,8 +283,22 @@ function routingOf(
     receives: new Set(getsAll ? messageClasses : defaultReceived),
     commands: mayAsk ? grantedCommands : new Set<string>(),
   }));
-  const fallback: Assignment = { ...plainAssignment(1, primary), actions, observers };
-  const byVendor: Assignment = { ...plainAssignment(0, other), group: 'simulators', observers };
+  const whenDown = { covers: plan.covers, untilMs: Infinity, untilMessages: Infinity };
+  const authorizeWhenDown = 'all' as const;
+  const fallback: Assignment = {
+    ...plainAssignment(1, primary),
+    actions,
+    observers,
+    whenDown,
+    authorizeWhenDown,
+  };
+  const byVendor: Assignment = {
+    ...plainAssignment(0, other),
+    group: 'simulators',
+    observers,
+    whenDown,
+    authorizeWhenDown,
+  };
   const group = {
     name: 'simulators',
     stations: null,
@@ -301,6 +321,7 @@ function routingOf(
           versions: ocppVersions,
           callTimeoutMs: plan.callTimeoutMs,
           ...redial,
+          holdDownMs: 5_000,
           nonBilling: plan.listeners.some(({ options, getsAll }) => getsAll && options.name === name),
           revision: `r${revision}`,
         },

@@ -31,17 +31,19 @@ export interface Case {
   readonly ownErrors: ReadonlySet<string>;
   readonly endMs: number;
   readonly bounds: readonly Bound[];
+  /** What the gateway holds at the end and says it cannot deliver: contents. */
+  readonly parked: ReadonlySet<string>;
 }
 
 /** Everything that did not hold; empty when all did. */
-export function judge({ evidence, plan, kills, ownErrors, endMs, bounds }: Case): Violation[] {
+export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked }: Case): Violation[] {
   const latencyMs = plan.latencyMs[1];
   const ears = new Set(plan.listeners.map(({ options }) => options.name));
   // A copy proves nothing of delivery, and what listeners say must reach no station.
   const answering = only(evidence, (backend) => !ears.has(backend));
   const isOwnError = (text: string): boolean => ownErrors.has(text);
   return [
-    ...checkDelivered(answering),
+    ...checkDelivered(answering, parked),
     // In time is the monitor's to say: the ledgers do not know whether a call reached the gateway.
     ...checkAnswers(answering, { answerWithinMs: Infinity, endMs }),
     ...checkIdentity(withAsked(answering, evidence, plan), { isOwnError }),
@@ -53,14 +55,15 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds }: Case)
     ),
     ...checkOneOutstanding(evidence, { callTimeoutMs: plan.callTimeoutMs - 2 * latencyMs }),
     ...checkLinks(evidence),
-    ...checkOrder(evidence),
+    ...checkOrder(evidence, { perTransaction: plan.covers }),
     ...checkForeignIds(evidence),
     ...checkSequences(evidence),
     ...checkRepeats(evidence, {
       kills,
       callTimeoutMs: plan.callTimeoutMs - 2 * latencyMs,
     }),
-    ...checkDuplicates(answering, { kills }),
+    // What Busbar answered is sent until the backend has taken it, as the same bytes; that it is not sent after that is for the rule of repeats to say.
+    ...checkDuplicates(answering, { kills: plan.covers ? Infinity : kills }),
     ...[...ears].flatMap((ear) => {
       const heard = only(evidence, (backend) => backend === ear);
       return checkDuplicates(heard, { kills: kills + resendsOf(heard) });

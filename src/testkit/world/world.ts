@@ -7,8 +7,11 @@ import { checkStationId } from '../../protocol/station-id.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { assert } from '../../std/assert.ts';
 import { violation, type Evidence, type Violation } from '../checkers.ts';
+import type { HeldEntry } from '../../core/hold/held-lane.ts';
+import type { HeldMessage } from '../../core/hold/held-message.ts';
 import { createLedger, noteClosed, noteOpened, noteText, type Ledger } from '../ledger.ts';
 import { createLife } from '../life-state.ts';
+import { contentOf } from '../read-once.ts';
 import { createRandom, type Random } from '../random.ts';
 import { BackendPeer } from './backend-peer.ts';
 import { startChaos } from './chaos.ts';
@@ -123,6 +126,7 @@ export class World {
       now,
       callTimeoutMs: Math.min(plan.callTimeoutMs, plan.station.callTimeoutMs),
       answerWithinMs: answerWithinMs(plan),
+      covers: plan.covers,
       commandWithinMs: commandWithinMs(plan),
     });
     this.disk.onCommitted = (record) => this.#monitor.committed(record);
@@ -191,6 +195,8 @@ export class World {
         journal: this.#journal,
         dialer: this.network.dialer(),
         restored: new Map([...disk.stations].map(([id, durable]) => [id, { ...durable }])),
+        held: new Map([...disk.held].map(([id, held]) => [id, Array.from(held.values(), copyOf)])),
+        tokens: new Map(disk.tokens),
         epochMs,
         observer: {
           onRecord: (record) => this.#monitor.recordMade(record),
@@ -257,7 +263,7 @@ export class World {
   }
 
   #isSettled(): boolean {
-    return this.#isOver() || this.stations.every(({ isSettled }) => isSettled);
+    return this.#isOver() || (this.stations.every(({ isSettled }) => isSettled) && !this.#isDelivering);
   }
 
   /** Nothing more is to be learned: something broke, or so much that it does not matter what else does. */
@@ -333,6 +339,23 @@ export class World {
     if (ledger !== null) noteText(ledger, type, this.scheduler.nowMs, text);
   }
 
+  *#heldMessages(): Generator<HeldMessage> {
+    for (const messages of this.disk.held.values())
+      for (const { message } of messages.values()) yield message;
+  }
+
+  /** Something is held that could be delivered, and is not given up. */
+  get #isDelivering(): boolean {
+    for (const messages of this.disk.held.values()) {
+      const behind = new Set<string | null>();
+      for (const { message, delivery } of messages.values()) {
+        if (delivery.state === 'parked') behind.add(message.transaction);
+        else if (message.transaction === null || !behind.has(message.transaction)) return true;
+      }
+    }
+    return false;
+  }
+
   /** Everything that can only be said of a whole run. */
   #finish(holding: readonly StationPeer[]): void {
     const evidence = this.#evidence();
@@ -340,6 +363,8 @@ export class World {
       const claim = `${life.queue.length} messages are still held after peace`;
       this.#found.push(violation('liveness', id, claim, []));
     }
+    if (this.#isDelivering)
+      this.#found.push(violation('liveness', '', 'a held message is not delivered after peace', []));
     this.#monitor.finished();
     const { plan, stats } = this;
     this.#found.push(
@@ -350,6 +375,7 @@ export class World {
         ownErrors: this.#monitor.ownErrors,
         endMs: this.scheduler.nowMs,
         bounds: this.#monitor.bounds(plan.backends.length),
+        parked: new Set([...this.#heldMessages()].map(({ text }) => contentOf(text))),
       }),
     );
   }
@@ -377,4 +403,9 @@ export class World {
       stats,
     };
   }
+}
+
+/** The process changes its entries in place; the disk keeps its own. */
+function copyOf({ message, delivery }: HeldEntry): HeldEntry {
+  return { message, delivery };
 }

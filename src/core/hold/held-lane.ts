@@ -1,0 +1,121 @@
+/**
+ * The held messages of one station for one backend: which leaves next, and what stands behind what.
+ *
+ * Pure. Messages leave in the order in which they were held. One that its backend refused waits, and with it all that follows in its transaction: a stop before its
+ * start is worth nothing. The other transactions go on, so that one poisoned message holds up nobody else (OCPP 1.6 §3.7.1 has the station do the same).
+ */
+import { assert } from '../../std/assert.ts';
+import type { Delivery, HeldMessage } from './held-message.ts';
+
+export interface HeldEntry {
+  readonly message: HeldMessage;
+  delivery: Delivery;
+}
+
+export class HeldLane {
+  readonly backend: string;
+  /** Oldest first; those before `#from` are gone. */
+  #entries: HeldEntry[] = [];
+  #from = 0;
+  /** How many of them were refused before, or are parked. */
+  #blocked = 0;
+  #characters = 0;
+
+  constructor(backend: string) {
+    this.backend = backend;
+  }
+
+  get length(): number {
+    return this.#entries.length - this.#from;
+  }
+
+  /** Of the texts: what they weigh in memory, roughly. */
+  get characters(): number {
+    return this.#characters;
+  }
+
+  push(entry: HeldEntry): void {
+    assert(
+      entry.message.number > (this.#entries.at(-1)?.message.number ?? 0),
+      'held messages are numbered in order',
+    );
+    this.#entries.push(entry);
+    this.#characters += entry.message.text.length;
+    if (isBlocked(entry.delivery)) this.#blocked += 1;
+  }
+
+  /** The next message that may leave at this wall-clock time. */
+  next(wallMs: number): HeldEntry | null {
+    if (this.#blocked === 0) return this.#entries[this.#from] ?? null;
+    const behind = new Set<string>();
+    for (const entry of this) {
+      const { transaction } = entry.message;
+      if (transaction !== null && behind.has(transaction)) continue;
+      if (isDue(entry.delivery, wallMs)) return entry;
+      if (transaction !== null) behind.add(transaction);
+    }
+    return null;
+  }
+
+  /** When the next one that was refused may leave again: wall clock; Infinity when none is to. */
+  nextRetryAt(): number {
+    let earliest = Infinity;
+    if (this.#blocked === 0) return earliest;
+    for (const { delivery } of this)
+      if (delivery.state === 'waiting' && delivery.retryAt > 0)
+        earliest = Math.min(earliest, delivery.retryAt);
+    return earliest;
+  }
+
+  /** True when a message of this transaction, said now, has to stand behind one of these: behind all that may leave, and behind what its own transaction waits for. */
+  isAhead(transaction: string | null, wallMs: number): boolean {
+    if (this.length === 0) return false;
+    if (this.#blocked === 0 || this.next(wallMs) !== null) return true;
+    if (transaction === null) return false;
+    for (const { message } of this) if (message.transaction === transaction) return true;
+    return false;
+  }
+
+  find(number: number): HeldEntry | null {
+    for (const entry of this) if (entry.message.number === number) return entry;
+    return null;
+  }
+
+  findKey(key: string): HeldEntry | null {
+    for (const entry of this) if (entry.message.key === key) return entry;
+    return null;
+  }
+
+  mark(entry: HeldEntry, delivery: Delivery): void {
+    this.#blocked += Number(isBlocked(delivery)) - Number(isBlocked(entry.delivery));
+    entry.delivery = delivery;
+  }
+
+  remove(entry: HeldEntry): void {
+    const at = this.#entries.indexOf(entry, this.#from);
+    assert(at !== -1, 'what is removed is in the lane');
+    if (isBlocked(entry.delivery)) this.#blocked -= 1;
+    this.#characters -= entry.message.text.length;
+    if (at !== this.#from) {
+      this.#entries.splice(at, 1);
+      return;
+    }
+    this.#from += 1;
+    // Copied now and then instead of each time: a lane may be long.
+    if (this.#from < 64 && this.#from < this.#entries.length) return;
+    this.#entries = this.#entries.slice(this.#from);
+    this.#from = 0;
+  }
+
+  *[Symbol.iterator](): Iterator<HeldEntry> {
+    for (let at = this.#from; at < this.#entries.length; at += 1) yield this.#entries[at] as HeldEntry;
+  }
+}
+
+function isBlocked({ state, retryAt }: Delivery): boolean {
+  return state === 'parked' || retryAt > 0;
+}
+
+function isDue({ state, retryAt }: Delivery, wallMs: number): boolean {
+  return state === 'waiting' && retryAt <= wallMs;
+}

@@ -1,0 +1,239 @@
+/**
+ * Answering the station in the place of a backend that is down or too slow.
+ *
+ * Pure. What is answered is core/cover; here is when, and that the backend gets later what it must. The station is never made to wait for longer than
+ * `answerWithinMs`, whatever its backends do (D4); what it is told a backend never takes back, but by a command.
+ */
+import { coverAnswer, type CoverAnswer } from '../cover/cover-answer.ts';
+import { laterOf } from '../cover/later.ts';
+import { openGroup, tokenKey } from '../cover/learned-tokens.ts';
+import type { LearnedToken } from '../hold/held-message.ts';
+import { extFor, transactionByKey } from '../ids/transactions.ts';
+import type { Assignment } from '../routing/table.ts';
+import { callErrorText } from '../../protocol/error-code.ts';
+import { decode, payloadOf } from '../../protocol/frame.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
+import { hold, heldLaneOf } from './holding.ts';
+import { note, wordsFor } from './identifiers.ts';
+import { callerOf } from './slot.ts';
+import {
+  nextMessageId,
+  type BackendLink,
+  type OpenCall,
+  type StationLink,
+  type StationState,
+  type WaitingCall,
+} from './state.ts';
+import { recordDropped, recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
+
+/** Calls in a row that a backend may leave unanswered before it counts as down. */
+const silencesMax = 5;
+/** How long a dial may take before nobody waits for it any more. */
+export const dialPatienceMs = 5_000;
+
+/** True where the station's route has Busbar answer for a backend that is down, and it still may. */
+export function coversFor(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  assignment: Assignment | null = state.assignment,
+): boolean {
+  if (assignment?.whenDown.covers !== true || !turn.context.isJournalWritable) return false;
+  const { untilMs, untilMessages } = assignment.whenDown;
+  const downMs = backend.downSinceMs === null ? 0 : turn.context.nowMs - backend.downSinceMs;
+  const count = heldLaneOf(state, backend.backend)?.length ?? 0;
+  return downMs < untilMs && count < Math.min(untilMessages, turn.context.settings.heldMax);
+}
+
+/** True when a call to this backend would wait for nothing. */
+export function isDown(turn: Turn, { phase, silences, downSinceMs, dialledAtMs }: BackendLink): boolean {
+  if (phase === 'open') return silences >= silencesMax;
+  if (phase !== 'dialling') return true;
+  return downSinceMs !== null || turn.context.nowMs - dialledAtMs >= dialPatienceMs;
+}
+
+/** True when this message has to stand behind others that the backend has not got yet. */
+export function hasBacklog(
+  state: StationState,
+  turn: Turn,
+  backend: string,
+  transaction: string | null,
+): boolean {
+  return heldLaneOf(state, backend)?.isAhead(transaction, turn.context.wallMs) === true;
+}
+
+/** Until when a call that is sent now waits for the backend's own answer. */
+export function answerByMs(state: StationState, turn: Turn, backend: BackendLink): number {
+  return coversFor(state, turn, backend)
+    ? turn.context.nowMs + turn.context.settings.answerWithinMs
+    : Infinity;
+}
+
+/** Answers a call that has just come. `key`: of a guaranteed message. */
+export function coverCall(
+  state: StationState,
+  turn: Turn,
+  link: StationLink,
+  received: Received,
+  backend: BackendLink,
+  key: string | null,
+  transaction: string | null,
+): void {
+  const { text, frame } = received;
+  const { action } = frame;
+  recordReceived(state, turn, received, 'answered', action);
+  const said = { action, payload: payloadOf(text, frame), transaction, text, key, hasLeft: false };
+  cover(state, turn, link, backend, said, [callerOf(link.epoch, text, frame)]);
+}
+
+/** Answers a call that a backend has and leaves unanswered, or that was out to one which is gone; its backend still has it. */
+export function coverOpen(state: StationState, turn: Turn, backend: BackendLink, call: OpenCall): void {
+  const { link } = state;
+  if (link === null || call.caller.epoch !== link.epoch) return;
+  const { text, sentId } = call;
+  const payload = text.slice(call.bodyStart, call.bodyEnd);
+  const { action, transaction, caller, joined } = call;
+  const said = { action, payload, transaction, text, key: sentId, hasLeft: true };
+  const held = cover(state, turn, link, backend, said, [caller, ...(joined ?? [])]);
+  const purpose = held === 0 ? 'covered' : 'held';
+  backend.slot = { ...call, purpose, held, answerByMs: Infinity, joined: null };
+}
+
+/** Answers a call that waits for its turn at a backend, and is out of its lane. */
+export function coverWaiting(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  waiting: WaitingCall,
+): void {
+  recordDropped(state, turn, waiting, 'covered');
+  const { link } = state;
+  if (link === null || waiting.caller.epoch !== link.epoch) return;
+  const { text, messageId, action, transaction, caller, joined } = waiting;
+  const payload = text.slice(waiting.bodyStart, waiting.bodyEnd);
+  const said = { action, payload, transaction, text, key: messageId, hasLeft: false };
+  cover(state, turn, link, backend, said, [caller, ...(joined ?? [])]);
+}
+
+/** The backend is gone: whoever waits for it is answered at once, where the route says so. */
+export function coverAll(state: StationState, turn: Turn, backend: BackendLink): void {
+  if (!coversFor(state, turn, backend)) return;
+  if (backend.slot?.purpose === 'relay') coverOpen(state, turn, backend, backend.slot);
+  for (const waiting of backend.lane?.takeWhere(({ purpose }) => purpose === 'relay') ?? [])
+    coverWaiting(state, turn, backend, waiting);
+  if (backend.lane?.length === 0) backend.lane = null;
+}
+
+/** A call of the station. */
+interface Said {
+  readonly action: string;
+  readonly payload: string;
+  readonly transaction: string | null;
+  /** As the station sent it. */
+  readonly text: string;
+  /** The id it has on the backend's link; null: none yet. */
+  readonly key: string | null;
+  readonly hasLeft: boolean;
+}
+
+/** Answers everyone who waits, and holds what the backend must still get. Returns the number of the held message, 0 when it is not held. */
+function cover(
+  state: StationState,
+  turn: Turn,
+  link: StationLink,
+  backend: BackendLink,
+  said: Said,
+  callers: readonly { readonly idToken: string }[],
+): number {
+  const { action } = said;
+  const { version } = link;
+  const answer = answerTo(state, turn, version, backend, said);
+  const isKept = laterOf(version, action) === 'held';
+  for (const { idToken } of callers) {
+    const text =
+      answer.kind === 'result'
+        ? `[3,${idToken},${answer.payload}]`
+        : callErrorText(version, idToken, answer.meaning, answer.description);
+    sendOwn(state, turn, link, text, idToken, answer.kind, action, isKept ? 'afterCommit' : 'now');
+  }
+  if (!isKept) return 0;
+  const { transaction, text, key, hasLeft } = said;
+  const frame = decode(text, version);
+  const words =
+    frame.kind === 'call'
+      ? wordsFor(state, backend, {
+          action,
+          transaction,
+          text,
+          bodyStart: frame.bodyStart,
+          bodyEnd: frame.bodyEnd,
+        })
+      : null;
+  return hold(state, turn, {
+    backend: backend.backend,
+    key: key ?? nextMessageId(state),
+    version,
+    action,
+    transaction,
+    hasLeft,
+    answer: answer.kind === 'result' ? answer.payload : '{}',
+    isWorded: words !== null,
+    text: words ?? text,
+  }).message.number;
+}
+
+function answerTo(
+  state: StationState,
+  turn: Turn,
+  version: OcppVersion,
+  backend: BackendLink,
+  { action, payload, transaction }: Said,
+): CoverAnswer {
+  backend.hasMissed = true;
+  const { wallMs, digest, learned } = turn.context;
+  return coverAnswer({
+    version,
+    action,
+    payload,
+    wallMs,
+    policy: state.assignment?.authorizeWhenDown ?? 'deny',
+    boot: bootVerdict(state, backend.backend, action),
+    transactionId:
+      action === 'StartTransaction' ? numberFor(state, turn, backend.backend, transaction) : null,
+    learned: (token) => opened(learned(tokenKey(backend.backend, token, digest)), token, digest),
+    isTokenInUse: () => false,
+  });
+}
+
+/** What is learnt is kept sealed. */
+function opened(
+  token: LearnedToken | null,
+  text: string,
+  digest: (text: string) => string,
+): LearnedToken | null {
+  if (token === null || token.group === null) return token;
+  return { ...token, group: openGroup(token.group, text, digest) };
+}
+
+/** What the primary said of the station's last boot. Another station under its name is another matter: see from-station.ts. */
+function bootVerdict(
+  { durable }: StationState,
+  backend: string,
+  action: string,
+): { status: 'Accepted' | 'Pending' | 'Rejected'; intervalS: number } | null {
+  if (action !== 'BootNotification') return null;
+  const verdict = Object.hasOwn(durable.verdicts, backend) ? durable.verdicts[backend] : undefined;
+  if (verdict === undefined || verdict.status === 'Unknown') return null;
+  return { status: verdict.status, intervalS: verdict.intervalS };
+}
+
+/** The number a 1.6 station gets for its transaction: the one it has, or one that Busbar makes up; the owner names its own when it is told. */
+function numberFor(state: StationState, turn: Turn, backend: string, transaction: string | null): string {
+  const { ids } = state.durable;
+  const row = transaction === null ? null : transactionByKey(ids, transaction);
+  if (row?.ext != null) return row.ext;
+  const ext = extFor(ids, 'none', turn.context.wallMs);
+  if (row !== null)
+    note(state, turn, { type: 'transaction_answered', key: row.key, backend, id: 'pending', ext });
+  return ext;
+}

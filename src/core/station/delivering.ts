@@ -1,0 +1,169 @@
+/**
+ * Delivering what was held, once its backend can be reached again.
+ *
+ * Pure. One message at a time and in order, as the station would have sent them; live calls go first, and the pace is the backend's. A message has the same id and
+ * bytes every time it leaves, so that a backend which knows it already can say so. One that is refused is tried again as the station would have tried, and then parked.
+ */
+import { isGuaranteed } from '../../protocol/actions.ts';
+import { decode } from '../../protocol/frame.ts';
+import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
+import type { HeldEntry } from '../hold/held-lane.ts';
+import { factsOf } from './find-backend.ts';
+import { heldLaneOf, mark, release } from './holding.ts';
+import { wordsFor } from './identifiers.ts';
+import { errorCodeOf } from './own-calls.ts';
+import { rememberGiven } from './repeats.ts';
+import type { BackendLink, OpenCall, StationState } from './state.ts';
+import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
+
+/** How long after a refusal a message is sent again; after the last one it is parked. */
+const retriesMs = [10_000, 60_000, 300_000] as const;
+/** Nobody knows whether a message that was not answered has arrived: its answer may still come. */
+const unansweredMs = 60_000;
+/** Links that were lost lately before a backend counts as coming and going. */
+const flapsMin = 3;
+
+/** Sends what is next of what was held for this backend. The slot must be free. True when it is taken. */
+export function deliverHeld(state: StationState, turn: Turn, backend: BackendLink): boolean {
+  const lane = heldLaneOf(state, backend.backend);
+  const facts = factsOf(turn, backend.backend);
+  const { nowMs, wallMs, deliveryWaitMs } = turn.context;
+  if (lane === null || facts === null || backend.deliverAtMs > nowMs) return false;
+  const entry = lane.next(wallMs);
+  if (entry === null) return false;
+  const steadyMs = backend.attempts >= flapsMin ? backend.openedAtMs + facts.holdDownMs - nowMs : 0;
+  if (steadyMs > 0) return later(backend, nowMs + steadyMs);
+  const waitMs = deliveryWaitMs(backend.backend);
+  if (waitMs > 0) return later(backend, nowMs + waitMs);
+  return send(state, turn, backend, entry, nowMs + facts.callTimeoutMs);
+}
+
+/** When the next held message may leave for this backend, which is open; Infinity when there is none or its slot is taken. */
+export function heldDueMs(state: StationState, turn: Turn, backend: BackendLink): number {
+  const lane = heldLaneOf(state, backend.backend);
+  if (lane === null || backend.slot !== null) return Infinity;
+  const { nowMs, wallMs } = turn.context;
+  const readyMs = lane.next(wallMs) === null ? nowMs + lane.nextRetryAt() - wallMs : nowMs;
+  // It was ready in this step and did not leave: something else is to come first, and is woken for itself.
+  const dueMs = Math.max(readyMs, backend.deliverAtMs);
+  return dueMs > nowMs ? dueMs : nowMs + idleMs;
+}
+
+/** How often a lane that could leave and does not is looked at. */
+const idleMs = 1_000;
+
+function later(backend: BackendLink, atMs: number): false {
+  backend.deliverAtMs = atMs;
+  return false;
+}
+
+function send(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  { message }: HeldEntry,
+  deadlineMs: number,
+): boolean {
+  const { number, key, version, action, transaction, hasLeft, isWorded } = message;
+  const received = decode(message.text, version);
+  if (received.kind !== 'call') return false;
+  const { bodyStart, bodyEnd } = received;
+  const words = isWorded
+    ? message.text
+    : wordsFor(state, backend, { action, transaction, text: message.text, bodyStart, bodyEnd });
+  if (words === null) {
+    park(state, turn, backend.backend, number, 'it is about what this backend was never told of');
+    return deliverHeld(state, turn, backend);
+  }
+  const text =
+    version !== 'ocpp1.6' && action === 'TransactionEvent' && !hasLeft ? asOffline(words, bodyStart) : words;
+  const idToken = `"${key}"`;
+  backend.slot = {
+    purpose: 'held',
+    caller: nobody,
+    joined: null,
+    from: '',
+    sentId: key,
+    action,
+    isGuaranteed: true,
+    transaction,
+    text: message.text,
+    idStart: received.idStart,
+    idEnd: received.idEnd,
+    bodyStart,
+    bodyEnd,
+    sentAtMs: turn.context.nowMs,
+    answerByMs: Infinity,
+    deadlineMs,
+    held: number,
+    command: null,
+  };
+  const sentText = text.slice(0, received.idStart) + idToken + text.slice(received.idEnd);
+  sendOwn(state, turn, backend, sentText, idToken, 'call', action, 'now', 'held');
+  return true;
+}
+
+/** The backend hears that the station was answered without it (2.x E04): `offline` is true. */
+function asOffline(text: string, bodyStart: number): string {
+  const at = findValue(text, bodyStart, ['offline']);
+  if (at === -1) return withMember(text, bodyStart, 'offline', 'true');
+  return `${text.slice(0, at)}true${text.slice(valueEnd(text, at))}`;
+}
+
+/** The answer to a held message. */
+export function onHeldReply(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  call: OpenCall,
+  reply: Received,
+): void {
+  recordReceived(state, turn, reply, 'consumed', call.action, Math.round(turn.context.nowMs - call.sentAtMs));
+  if (reply.frame.kind === 'result') return takeOut(state, turn, backend.backend, call.held);
+  const lane = heldLaneOf(state, backend.backend);
+  const entry = lane?.find(call.held) ?? null;
+  if (lane === null || entry === null) return;
+  const attempts = entry.delivery.attempts + 1;
+  const lastError = errorCodeOf(reply.text, reply.frame);
+  const retryMs = retriesMs[attempts - 1];
+  if (retryMs === undefined)
+    return mark(state, turn, lane, entry, 'parked', { state: 'parked', attempts, retryAt: 0, lastError });
+  const retryAt = turn.context.wallMs + retryMs;
+  mark(state, turn, lane, entry, 'refused', { state: 'waiting', attempts, retryAt, lastError });
+}
+
+/** A held message was not answered in time. It is sent again as the same bytes, once its answer has had time to come. */
+export function onHeldSilence(state: StationState, turn: Turn, backend: BackendLink, call: OpenCall): void {
+  const lane = heldLaneOf(state, backend.backend);
+  const entry = lane?.find(call.held) ?? null;
+  if (lane === null || entry === null) return;
+  const { attempts } = entry.delivery;
+  const retryAt = turn.context.wallMs + unansweredMs;
+  mark(state, turn, lane, entry, 'refused', { state: 'waiting', attempts, retryAt, lastError: 'no answer' });
+}
+
+/** The answer to a held message that was given up comes after all. */
+export function onLateHeldReply(state: StationState, turn: Turn, backend: BackendLink, key: string): void {
+  const entry = heldLaneOf(state, backend.backend)?.findKey(key) ?? null;
+  if (entry !== null) takeOut(state, turn, backend.backend, entry.message.number);
+}
+
+function takeOut(state: StationState, turn: Turn, backend: string, number: number): void {
+  const lane = heldLaneOf(state, backend);
+  const entry = lane?.find(number) ?? null;
+  if (lane === null || entry === null) return;
+  release(state, turn, lane, entry, 'delivered');
+  const { version, action, key, answer } = entry.message;
+  // The station may still repeat it: until now the lane knew what it was told.
+  if (isGuaranteed(version, action)) rememberGiven(state, turn, action, { key, payload: answer });
+}
+
+function park(state: StationState, turn: Turn, backend: string, number: number, lastError: string): void {
+  const lane = heldLaneOf(state, backend);
+  const entry = lane?.find(number) ?? null;
+  if (lane === null || entry === null) return;
+  const { attempts } = entry.delivery;
+  mark(state, turn, lane, entry, 'parked', { state: 'parked', attempts, retryAt: 0, lastError });
+}
+
+const nobody = { epoch: 0, idToken: '' } as const;

@@ -1,0 +1,102 @@
+/**
+ * What Busbar holds for a backend: taking a message into the books, and out of them.
+ *
+ * Pure. A message is in the lane from the step that answers it, and on disk before that answer leaves.
+ */
+import type { HeldEntry, HeldLane } from '../hold/held-lane.ts';
+import { freshDelivery } from '../hold/fresh-delivery.ts';
+import type { Delivery, HeldMessage } from '../hold/held-message.ts';
+import type { DeliveryOutcome } from '../journal/record.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
+import { laneFor, type StationState } from './state.ts';
+import type { Turn } from './turn.ts';
+
+/** What is to be held: see HeldMessage. */
+export interface Holding {
+  readonly backend: string;
+  readonly key: string;
+  readonly version: OcppVersion;
+  readonly action: string;
+  readonly transaction: string | null;
+  readonly hasLeft: boolean;
+  readonly answer: string;
+  readonly isWorded: boolean;
+  readonly text: string;
+}
+
+/** Takes a message into the books. */
+export function hold(state: StationState, turn: Turn, holding: Holding): HeldEntry {
+  const { wallMs } = turn.context;
+  // From the clock, so that a number is not given twice though all were delivered before a restart.
+  const number = Math.max(state.lastHeld + 1, Math.floor(wallMs));
+  state.lastHeld = number;
+  const message = { number, ...holding, since: wallMs };
+  const entry = { message, delivery: freshDelivery };
+  laneFor(state.held, holding.backend).push(entry);
+  turn.records.push({ type: 'held', at: wallMs, station: state.id, message });
+  return entry;
+}
+
+/**
+ * The held message that a station repeats; null: it is not held. The journal is told of it once more, with the answer that is given again: the first time it may have been
+ * left out, because the disk failed.
+ */
+export function holdAgain(state: StationState, turn: Turn, key: string): HeldMessage | null {
+  for (const lane of state.held) {
+    const message = lane.findKey(key)?.message;
+    if (message === undefined) continue;
+    turn.records.push({ type: 'held', at: turn.context.wallMs, station: state.id, message });
+    return message;
+  }
+  return null;
+}
+
+export function heldLaneOf({ held }: StationState, backend: string): HeldLane | null {
+  for (const lane of held) if (lane.backend === backend) return lane;
+  return null;
+}
+
+/** The message is over: its backend took it, or an operator dropped it. */
+export function release(
+  state: StationState,
+  turn: Turn,
+  lane: HeldLane,
+  entry: HeldEntry,
+  outcome: Extract<DeliveryOutcome, 'delivered' | 'dropped'>,
+): void {
+  lane.remove(entry);
+  if (lane.length === 0) state.held.splice(state.held.indexOf(lane), 1);
+  record(state, turn, entry, outcome, null);
+}
+
+/** The message stays, and stands otherwise than before. */
+export function mark(
+  state: StationState,
+  turn: Turn,
+  lane: HeldLane,
+  entry: HeldEntry,
+  outcome: Extract<DeliveryOutcome, 'refused' | 'parked' | 'retried'>,
+  delivery: Delivery,
+): void {
+  lane.mark(entry, delivery);
+  record(state, turn, entry, outcome, delivery);
+}
+
+function record(
+  state: StationState,
+  turn: Turn,
+  { message: { backend, number, action } }: HeldEntry,
+  outcome: DeliveryOutcome,
+  delivery: Delivery | null,
+): void {
+  turn.records.push({
+    type: 'delivery',
+    at: turn.context.wallMs,
+    station: state.id,
+    backend,
+    number,
+    action,
+    outcome,
+    delivery,
+  });
+}
