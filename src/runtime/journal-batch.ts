@@ -17,7 +17,8 @@ export class GatheringBatch implements JournalBatch {
   body = '';
   readonly stations = new Set<StationId>();
   readonly saved = new Map<StationId, string>();
-  readonly #kept = new KeptChanges();
+  /** Made for the first record that needs it: few batches do. */
+  #kept: KeptChanges | null = null;
 
   constructor(first: number) {
     this.first = first;
@@ -29,7 +30,7 @@ export class GatheringBatch implements JournalBatch {
   }
 
   get kept(): readonly KeptChange[] {
-    return this.#kept.list();
+    return this.#kept?.list() ?? none;
   }
 
   /** Takes a record in its encoded form; returns its first position. */
@@ -50,6 +51,7 @@ export class GatheringBatch implements JournalBatch {
       case 'delivery':
       case 'learned':
         this.stations.add(record.station);
+        this.#kept ??= new KeptChanges();
         this.#kept.add(record);
         break;
       case 'gap':
@@ -64,3 +66,5 @@ export class GatheringBatch implements JournalBatch {
     this.saved.set(station, JSON.stringify(durable));
   }
 }
+
+const none: readonly KeptChange[] = [];

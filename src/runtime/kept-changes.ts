@@ -56,8 +56,6 @@ export class KeptChanges {
 
   /** In an order in which they can be applied. */
   list(): readonly KeptChange[] {
-    return this.#changes.size === 0 ? none : [...this.#changes.values()];
+    return [...this.#changes.values()];
   }
 }
-
-const none: readonly KeptChange[] = [];
