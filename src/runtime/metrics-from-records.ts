@@ -330,6 +330,7 @@ function noticesAtZero(): Record<Notice, number> {
     command_forbidden: 0,
     command_protected: 0,
     moved_by_route: 0,
+    late_refusal: 0,
     stale_event: 0,
     journal_failing: 0,
   };

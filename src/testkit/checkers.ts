@@ -117,7 +117,7 @@ export function checkDelivered(evidence: Evidence, parked: ReadonlySet<string> =
 }
 
 export interface IdentityRules {
-  /** CALLERRORs that the gateway may write itself (for a malformed call, a command that got no answer), and its answers to commands; by default none. */
+  /** What the gateway may write itself: CALLERRORs (for a malformed call, a command that got no answer), its answers, its own commands; by default nothing. */
   readonly isOwnError?: (text: string) => boolean;
 }
 
@@ -153,8 +153,7 @@ export function checkHeard(evidence: Evidence, rules: IdentityRules = {}): Viola
 }
 
 function isOwnAnswer(text: string, { isOwnError }: IdentityRules): boolean {
-  const type = readMessage(text)?.type;
-  return (type === 3 || type === 4) && isOwnError?.(text) === true;
+  return readMessage(text) !== null && isOwnError?.(text) === true;
 }
 
 function isToldAgain(text: string, station: Ledger | undefined): boolean {

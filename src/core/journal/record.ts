@@ -160,6 +160,8 @@ export type DurableChange =
   | { readonly what: 'ids'; readonly change: IdChange }
   /** What an answer told of the station's settings. */
   | { readonly what: 'inventory'; readonly change: InventoryChange }
+  /** A driver is refused whom Busbar has let charge; `info` null: the station knows. */
+  | { readonly what: 'refusal'; readonly transaction: string; readonly info: string | null }
   /** Values of settings that a backend wrote and only it sees. */
   | {
       readonly what: 'virtual';
@@ -200,6 +202,16 @@ export interface LearnedRecord {
   /** A digest: tokens are not kept. */
   readonly token: string;
   readonly learned: LearnedToken;
+}
+
+/** A driver that a backend refused too late, and whose station does not know yet. */
+export interface Refusal {
+  /** The key of the transaction. */
+  readonly transaction: string;
+  /** 2.x: the `idTokenInfo` as the backend wrote it, JSON; 1.6: ''. */
+  readonly info: string;
+  /** Wall clock, milliseconds since 1970. */
+  readonly since: number;
 }
 
 /** What a station was told about a guaranteed message. */
@@ -254,6 +266,8 @@ export interface DurableStation {
   readonly image: StationImage;
   /** The last answers to guaranteed messages but meter values, oldest first. */
   readonly answers: GivenAnswer[];
+  /** Oldest first; a few at most. */
+  readonly refusals: Refusal[];
   /** What is known of its settings, from answers that passed. */
   readonly inventory: Inventory;
   /** By backend: the values that it wrote and only it sees. */

@@ -21,7 +21,7 @@ export function applyRecord(durable: DurableStation, record: StationRecord): boo
       durable.lastSeenAt = record.at;
       return true;
     case 'changed':
-      return applyChange(durable, record.change);
+      return applyChange(durable, record.change, record.at);
     case 'frame':
       return isTelling(record) && durable.version !== null
         ? learn(durable.image, durable.version, record.action ?? '', payloadIn(record), record.at)
@@ -46,7 +46,7 @@ function payloadIn(record: FrameRecord): string {
   return frame.kind === 'call' ? payloadOf(record.text, frame) : 'null';
 }
 
-function applyChange(durable: DurableStation, change: DurableChange): boolean {
+function applyChange(durable: DurableStation, change: DurableChange, at: number): boolean {
   switch (change.what) {
     case 'verdict':
       durable.verdicts[change.backend] = change.verdict;
@@ -57,6 +57,9 @@ function applyChange(durable: DurableStation, change: DurableChange): boolean {
       return true;
     case 'ids':
       applyIdChange(durable.ids, change.change);
+      return true;
+    case 'refusal':
+      applyRefusal(durable, change.transaction, change.info, at);
       return true;
     case 'inventory':
       applyInventoryChange(durable.inventory, change.change);
@@ -69,6 +72,22 @@ function applyChange(durable: DurableStation, change: DurableChange): boolean {
       return true;
   }
 }
+
+function applyRefusal(
+  { refusals }: DurableStation,
+  transaction: string,
+  info: string | null,
+  at: number,
+): void {
+  const known = refusals.findIndex((refusal) => refusal.transaction === transaction);
+  if (known !== -1) refusals.splice(known, 1);
+  if (info === null) return;
+  if (refusals.length >= refusalsKept) refusals.shift();
+  refusals.push({ transaction, info, since: at });
+}
+
+/** A station has few transactions open at a time. */
+const refusalsKept = 32;
 
 /** Answers to guaranteed messages that outlive the process: a station has one outstanding, and retries its last. */
 const answersKept = 8;

@@ -13,6 +13,7 @@ import { note } from './identifiers.ts';
 import { findBackendLink } from './find-backend.ts';
 import { errorCodeOf } from './own-calls.ts';
 import {
+  fromBusbar,
   fromOperator,
   recentCommandsMax,
   type OpenCall,
@@ -101,7 +102,7 @@ function noteEnding(
   if (command === null) return;
   const entry: RecentCommand = {
     at: command.askedAt,
-    from: from === fromOperator ? 'operator' : from,
+    from: askerNames[from] ?? from,
     action,
     outcome: endings[ending] ?? 'refused',
     tookMs: Math.round(turn.context.nowMs - command.askedAtMs),
@@ -109,6 +110,9 @@ function noteEnding(
   if (recentCommands.length >= recentCommandsMax) recentCommands.shift();
   recentCommands.push(entry);
 }
+
+/** How people know those who are no backends. */
+const askerNames: Readonly<Record<string, string>> = { [fromOperator]: 'operator', [fromBusbar]: 'busbar' };
 
 const endings: Readonly<Partial<Record<Ending, RecentCommand['outcome']>>> = {
   result: 'result',

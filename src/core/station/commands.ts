@@ -21,6 +21,7 @@ import { note } from './identifiers.ts';
 import { viewOf } from './own-calls.ts';
 import { callerOf, isFree } from './slot.ts';
 import {
+  fromBusbar,
   fromOperator,
   nextMessageId,
   nextOwnId,
@@ -118,16 +119,37 @@ export function onOperatorCommand(
   action: string,
   payload: string,
 ): void {
-  const { link } = state;
+  const command = ownCommand(state, turn, fromOperator, String(requestId), action, payload);
+  if (state.link === null) return finishCommand(state, turn, command, 'not_connected');
+  if (!takeCommand(state, turn, state.link, command)) finishCommand(state, turn, command, 'queue_full');
+}
+
+/** A command that Busbar gives of its own accord to a connected station; where the queue is full it is not given. */
+export function sendOwnCommand(state: StationState, turn: Turn, action: string, payload: string): void {
+  if (state.link === null) return;
+  const command = ownCommand(state, turn, fromBusbar, '0', action, payload);
+  if (!takeCommand(state, turn, state.link, command)) finishCommand(state, turn, command, 'queue_full');
+}
+
+/** A command that came in on no link. */
+function ownCommand(
+  state: StationState,
+  turn: Turn,
+  from: string,
+  caller: string,
+  action: string,
+  payload: string,
+): WaitingCommand {
   const messageId = nextOwnId(state);
   const idToken = `"${messageId}"`;
-  const version = link?.version ?? 'ocpp1.6';
+  const version = state.link?.version ?? 'ocpp1.6';
   const text = `[2,${idToken},${JSON.stringify(action)},${payload}]`;
-  const command: WaitingCommand = {
+  const { nowMs, wallMs, settings } = turn.context;
+  return {
     purpose: 'operator',
-    caller: { epoch: 0, idToken: String(requestId) },
+    caller: { epoch: 0, idToken: caller },
     joined: null,
-    from: fromOperator,
+    from,
     messageId,
     action,
     isGuaranteed: false,
@@ -138,26 +160,27 @@ export function onOperatorCommand(
     bodyStart: text.length - 1 - payload.length,
     bodyEnd: text.length - 1,
     answerByMs: Infinity,
-    deadlineMs: turn.context.nowMs + queueDeadlineMs,
+    deadlineMs: nowMs + queueDeadlineMs,
     commandClass: classOfCommand(version, action, 'operator'),
     command: {
-      askedAt: turn.context.wallMs,
-      askedAtMs: turn.context.nowMs,
-      timeoutMs: commandTimeoutMs(
-        version,
-        action,
-        turn.context.settings.callTimeoutMs,
-        payloadReader(payload),
-      ),
+      askedAt: wallMs,
+      askedAtMs: nowMs,
+      timeoutMs: commandTimeoutMs(version, action, settings.callTimeoutMs, payloadReader(payload)),
       own: [],
       onceAccepted: [],
       note: null,
     },
   };
-  if (link === null) return finishCommand(state, turn, command, 'not_connected');
-  if (link.slot === null && link.lane === null) return sendCommand(state, turn, link, command);
+}
+
+/** Sends it, or puts it in line. False where there is no room. */
+function takeCommand(state: StationState, turn: Turn, link: StationLink, command: WaitingCommand): boolean {
+  if (link.slot === null && link.lane === null) {
+    sendCommand(state, turn, link, command);
+    return true;
+  }
   link.lane ??= new CommandQueue<WaitingCommand>();
-  if (!link.lane.push(command)) finishCommand(state, turn, command, 'queue_full');
+  return link.lane.push(command);
 }
 
 /** Sends the next waiting command, if the station is free. */

@@ -15,6 +15,7 @@ import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { hold, heldLaneOf } from './holding.ts';
 import { note, wordsFor } from './identifiers.ts';
+import { withRefusal } from './late-verdicts.ts';
 import { callerOf } from './slot.ts';
 import {
   nextMessageId,
@@ -147,7 +148,11 @@ function cover(
 ): number {
   const { action } = said;
   const { version } = link;
-  const answer = answerTo(state, turn, version, backend, said);
+  const covered = answerTo(state, turn, version, backend, said);
+  const answer =
+    covered.kind === 'result' && action === 'TransactionEvent'
+      ? { ...covered, payload: withRefusal(state, turn, said.transaction, covered.payload) }
+      : covered;
   const isKept = laterOf(version, action) === 'held';
   for (const { idToken } of callers) {
     const text =

@@ -11,6 +11,7 @@ import type { HeldEntry } from '../hold/held-lane.ts';
 import { factsOf } from './find-backend.ts';
 import { heldLaneOf, mark, release } from './holding.ts';
 import { wordsFor } from './identifiers.ts';
+import { readVerdict } from './late-verdicts.ts';
 import { errorCodeOf } from './own-calls.ts';
 import { rememberGiven } from './repeats.ts';
 import type { BackendLink, OpenCall, StationState } from './state.ts';
@@ -119,10 +120,13 @@ export function onHeldReply(
   reply: Received,
 ): void {
   recordReceived(state, turn, reply, 'consumed', call.action, Math.round(turn.context.nowMs - call.sentAtMs));
-  if (reply.frame.kind === 'result') return takeOut(state, turn, backend.backend, call.held);
   const lane = heldLaneOf(state, backend.backend);
   const entry = lane?.find(call.held) ?? null;
   if (lane === null || entry === null) return;
+  if (reply.frame.kind === 'result') {
+    takeOut(state, turn, backend.backend, call.held);
+    return readVerdict(state, turn, entry.message, reply);
+  }
   const attempts = entry.delivery.attempts + 1;
   const lastError = errorCodeOf(reply.text, reply.frame);
   const retryMs = retriesMs[attempts - 1];

@@ -96,6 +96,8 @@ export type Notice =
   /** It would have changed how the station is connected. */
   | 'command_protected'
   | 'moved_by_route'
+  /** A backend refused a driver whom Busbar had let charge. */
+  | 'late_refusal'
   | 'stale_event'
   | 'journal_failing';
 

@@ -12,6 +12,7 @@ import { maySend, onCommand } from './commands.ts';
 import { onHeldReply, onLateHeldReply } from './delivering.ts';
 import { readAnswer, readLate } from './identifiers.ts';
 import { learnToken } from './learning.ts';
+import { resultWithRefusal } from './late-verdicts.ts';
 import { hearFrom } from './liveness.ts';
 import { withClock } from './local-answers.ts';
 import { isForgetful, measureSkew, onOwnReply, onPrimaryVerdict } from './own-calls.ts';
@@ -114,7 +115,8 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
     return closeStation(state, turn, closeCode.tryAgainLater, 'journal_failing');
   }
   if (received.frame.kind === 'result') learnFromPrimary(state, turn, backend, received, call.action);
-  const text = named === received.text ? withClock(state, turn, received, call.action) : named;
+  const timed = named === received.text ? withClock(state, turn, received, call.action) : named;
+  const text = resultWithRefusal(state, turn, call.transaction, received, timed);
   rememberAnswer(state, turn, call, received, text);
   deliverReply(state, turn, received, call, state.link, text);
   pumpCalls(state, turn, backend);

@@ -154,6 +154,9 @@ export type CallPurpose = 'relay' | 'copy' | 'operator' | 'held' | 'covered' | O
 /** The asker of an operator's command; no backend can be called so. */
 export const fromOperator = '@operator';
 
+/** The asker of a command that Busbar gives itself: nobody waits for its answer. */
+export const fromBusbar = '@busbar';
+
 /** What is to be known of a command until it ends. */
 export interface Command {
   /** When it was asked for, by both clocks. */
@@ -326,6 +329,7 @@ export function durableStation(saved: Partial<DurableStation>, random = ''): Dur
     image: saved.image ?? emptyImage(),
     verdicts: saved.verdicts ?? {},
     ids: saved.ids === undefined ? emptyLedger(numberOf(random)) : resumeLedger(saved.ids),
+    refusals: saved.refusals ?? [],
     inventory: saved.inventory ?? emptyInventory(),
     virtual: saved.virtual ?? {},
     answers: saved.answers ?? [],

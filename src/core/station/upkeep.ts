@@ -16,6 +16,7 @@ import { pumpCommands } from './commands.ts';
 import { coverAll, coverOpen, coversFor, coverWaiting, dialPatienceMs } from './covering.ts';
 import { heldDueMs, onHeldSilence } from './delivering.ts';
 import { noteFailed } from './identifiers.ts';
+import { refusalsDueMs, tendRefusals } from './late-verdicts.ts';
 import { onOwnReply } from './own-calls.ts';
 import { isWanted, roleOf } from './roles.ts';
 import { laneDepth } from './slot.ts';
@@ -54,6 +55,7 @@ export function onTick(state: StationState, turn: Turn): void {
   }
   admitCovered(state, turn);
   endCover(state, turn);
+  if (state.durable.refusals.length > 0) tendRefusals(state, turn);
   if (state.link !== null) tendStation(state, turn, state.link);
   if (state.link !== null) attachListeners(state, turn);
 }
@@ -76,7 +78,7 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
     }
     wakeAtMs = Math.min(wakeAtMs, callsDueMs(backend), coverDueMs(turn, backend));
   }
-  wakeAtMs = Math.min(wakeAtMs, coverEndMs(state, turn));
+  wakeAtMs = Math.min(wakeAtMs, coverEndMs(state, turn), refusalsDueMs(state, turn));
   if (link === null) return wakeAtMs;
   wakeAtMs = Math.min(wakeAtMs, callsDueMs(link));
   if (link.pausedFor === 0)

@@ -51,7 +51,7 @@ export interface MonitorOptions {
 
 export class Monitor {
   readonly violations: Violation[] = [];
-  /** Errors that the gateway wrote itself, by its own record, and its answers to commands. */
+  /** Errors that the gateway wrote itself, by its own record, its answers to commands, and its own commands. */
   readonly ownErrors = new Set<string>();
   readonly #options: MonitorOptions;
   readonly #ends = new Map<LinkEnd, EndFacts>();
@@ -121,6 +121,7 @@ export class Monitor {
       case 'sent':
         if (
           record.kind === 'error' ||
+          (record.kind === 'call' && record.purpose === 'own' && record.link === 'station') ||
           (record.kind === 'result' && (this.#options.covers || record.link !== 'station'))
         )
           this.ownErrors.add(record.text);

@@ -1,0 +1,111 @@
+/** A driver whom Busbar let charge is refused by the backend hours later. */
+import { expect, test } from 'vitest';
+import { Bench, sent } from '../../testkit/station-bench.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
+import type { Effect } from './events.ts';
+
+const hourMs = 3_600_000;
+
+/** A station whose primary has gone, answered by Busbar. */
+function covered(version: OcppVersion): Bench {
+  const bench = new Bench({
+    whenDown: { covers: true, untilMs: Infinity, untilMessages: Infinity },
+    authorizeWhenDown: 'all',
+  });
+  bench.connect(1, true, version);
+  const epoch = bench.backendEpoch('old');
+  bench.do({ type: 'backend_lost', backend: 'old', epoch, code: null, reason: 'gone' });
+  return bench;
+}
+
+/** The primary is back after an hour; what it is sent first. */
+function back(bench: Bench): readonly Effect[] {
+  bench.context.wallMs += hourMs;
+  bench.pass(hourMs);
+  return bench.do({ type: 'backend_opened', backend: 'old', epoch: bench.backendEpoch('old') });
+}
+
+/** Answers what the primary was sent last. */
+function answer(bench: Bench, payload: string): readonly Effect[] {
+  const id = bench.state.backends.find(({ backend }) => backend === 'old')?.slot?.sentId ?? '';
+  return bench.fromBackend(`[3,"${id}",${payload}]`);
+}
+
+const start16 =
+  '[2,"s","StartTransaction",{"connectorId":1,"idTag":"T","meterStart":0,"timestamp":"2026-01-01T00:00:00Z"}]';
+
+function given(effects: readonly Effect[]): Record<string, unknown> {
+  return (
+    JSON.parse(sent(effects, 'station')[0] ?? '[3,"",{}]') as [number, string, Record<string, unknown>]
+  )[2];
+}
+
+test('1.6: the station is told to stop that transaction, by the number it has', () => {
+  const bench = covered('ocpp1.6');
+  const { transactionId } = given(bench.fromStation(start16));
+  back(bench);
+  const effects = answer(bench, '{"transactionId":7,"idTagInfo":{"status":"Blocked"}}');
+  expect(sent(effects, 'station').map((text) => JSON.parse(text) as unknown)).toEqual([
+    [2, expect.any(String), 'RemoteStopTransaction', { transactionId }],
+  ]);
+  expect(effects).toContainEqual({ type: 'notice', notice: 'late_refusal', backend: 'old' });
+});
+
+test('1.6: a transaction that is over by then is left alone', () => {
+  const bench = covered('ocpp1.6');
+  const { transactionId } = given(bench.fromStation(start16));
+  bench.fromStation(
+    `[2,"e","StopTransaction",{"transactionId":${String(transactionId)},"meterStop":9,"timestamp":"2026-01-01T00:30:00Z"}]`,
+  );
+  back(bench);
+  const effects = answer(bench, '{"transactionId":7,"idTagInfo":{"status":"Blocked"}}');
+  expect(sent(effects, 'station')).toEqual([]);
+  // And its stop goes on, in the backend's own number.
+  expect(sent(effects, 'backend')[0]).toContain('"transactionId":7');
+});
+
+test('1.6: a station that is away is told when it is back', () => {
+  const bench = covered('ocpp1.6');
+  const { transactionId } = given(bench.fromStation(start16));
+  back(bench);
+  bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+  expect(bench.state.durable.refusals).toEqual([]);
+  bench.connect(2);
+  const effects = answer(bench, '{"transactionId":7,"idTagInfo":{"status":"Blocked"}}');
+  expect(sent(effects, 'station')[0]).toContain(`"transactionId":${String(transactionId)}`);
+});
+
+const event = (type: string, seqNo: number, more = ''): string =>
+  `[2,"${type}${seqNo}","TransactionEvent",{"eventType":"${type}","seqNo":${seqNo},"transactionInfo":{"transactionId":"TX"}${more}}]`;
+const token = ',"idToken":{"idToken":"T","type":"ISO14443"}';
+
+test('2.x: the verdict goes into the answer to the next event of that transaction, once', () => {
+  const bench = covered('ocpp2.0.1');
+  bench.fromStation(event('Started', 0, token));
+  back(bench);
+  expect(sent(answer(bench, '{"idTokenInfo":{"status":"Invalid"}}'), 'station')).toEqual([]);
+  bench.fromStation(event('Updated', 1));
+  expect(given(answer(bench, '{}'))).toEqual({ idTokenInfo: { status: 'Invalid' } });
+  bench.fromStation(event('Updated', 22));
+  expect(given(answer(bench, '{}'))).toEqual({});
+});
+
+test('2.x: so does the answer that Busbar gives while the backend is gone again', () => {
+  const bench = covered('ocpp2.0.1');
+  bench.fromStation(event('Started', 0, token));
+  back(bench);
+  answer(bench, '{"idTokenInfo":{"status":"Invalid"}}');
+  const epoch = bench.backendEpoch('old');
+  bench.do({ type: 'backend_lost', backend: 'old', epoch, code: null, reason: 'gone' });
+  expect(given(bench.fromStation(event('Updated', 1)))).toEqual({ idTokenInfo: { status: 'Invalid' } });
+});
+
+test('2.x: a station that says nothing for a minute is told to stop', () => {
+  const bench = covered('ocpp2.0.1');
+  bench.fromStation(event('Started', 0, token));
+  back(bench);
+  answer(bench, '{"idTokenInfo":{"status":"Invalid"}}');
+  bench.context.wallMs += 61_000;
+  const commands = sent(bench.pass(61_000), 'station').filter((text) => text.includes('RequestStop'));
+  expect(commands.map((text) => (JSON.parse(text) as unknown[])[3])).toEqual([{ transactionId: 'TX' }]);
+});

@@ -1,0 +1,114 @@
+/**
+ * A backend that refuses a driver hours after Busbar has let that driver charge.
+ *
+ * Pure. What is acted on is the transaction, never whoever is at the connector by now. 2.x: the verdict goes into the answer to the transaction's next event, as the
+ * backend would have put it there, and the station ends it by itself with the right reason (E05.FR.02, E06.FR.04); a station that says nothing for a minute is told to
+ * stop. 1.6 has no such answer but to the start, which is long over: it is told to stop at once. A transaction that is over is left alone.
+ */
+import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
+import { transactionByKey } from '../ids/transactions.ts';
+import type { HeldMessage } from '../hold/held-message.ts';
+import type { Refusal } from '../journal/record.ts';
+import { sendOwnCommand } from './commands.ts';
+import type { StationState } from './state.ts';
+import { notice, recordDurably, type Received, type Turn } from './turn.ts';
+
+/** How long a 2.x station may be silent about the transaction before it is told to stop it. */
+const patienceMs = 60_000;
+
+/** The backend has answered a held message: does it refuse the driver? */
+export function readVerdict(
+  state: StationState,
+  turn: Turn,
+  message: HeldMessage,
+  { text, frame }: Received,
+): void {
+  const { version, action, transaction, hasLeft } = message;
+  const is16 = version === 'ocpp1.6';
+  if (transaction === null || action !== (is16 ? 'StartTransaction' : 'TransactionEvent')) return;
+  const at = findValue(text, frame.bodyStart, [is16 ? 'idTagInfo' : 'idTokenInfo']);
+  if (at === -1) return;
+  const info = text.slice(at, valueEnd(text, at));
+  const status = statusOf(info);
+  // One that was there before under another answer takes its own session for a second one (H2).
+  if (status === null || status === 'Accepted' || (status === 'ConcurrentTx' && hasLeft)) return;
+  notice(turn, 'late_refusal', message.backend);
+  if (transactionByKey(state.durable.ids, transaction)?.state !== 'open') return;
+  change(state, turn, transaction, is16 ? '' : info);
+  tendRefusals(state, turn);
+}
+
+/** The answer to a transaction's event with the refusal in it, where there is one to tell. `payload` and the result are JSON. */
+export function withRefusal(
+  state: StationState,
+  turn: Turn,
+  transaction: string | null,
+  payload: string,
+): string {
+  const { refusals } = state.durable;
+  if (refusals.length === 0 || transaction === null) return payload;
+  const refusal = refusals.find((one) => one.transaction === transaction);
+  if (refusal === undefined || refusal.info === '') return payload;
+  const at = findValue(payload, 0, ['idTokenInfo']);
+  change(state, turn, transaction, null);
+  // What the backend says now is newer.
+  return at === -1 ? withMember(payload, 0, 'idTokenInfo', refusal.info) : payload;
+}
+
+/** The same for a whole CALLRESULT. */
+export function resultWithRefusal(
+  state: StationState,
+  turn: Turn,
+  transaction: string | null,
+  received: Received,
+  text: string,
+): string {
+  if (state.durable.refusals.length === 0 || received.frame.kind !== 'result') return text;
+  const { bodyStart } = received.frame;
+  const bodyEnd = received.frame.bodyEnd + text.length - received.text.length;
+  const payload = withRefusal(state, turn, transaction, text.slice(bodyStart, bodyEnd));
+  return text.slice(0, bodyStart) + payload + text.slice(bodyEnd);
+}
+
+/** Tells a connected station to stop what was refused, when it is time. */
+export function tendRefusals(state: StationState, turn: Turn): void {
+  const { link, durable } = state;
+  if (link === null) return;
+  const due = durable.refusals.filter((refusal) => dueAt(refusal) <= turn.context.wallMs);
+  for (const refusal of due) {
+    change(state, turn, refusal.transaction, null);
+    const row = transactionByKey(durable.ids, refusal.transaction);
+    if (row?.state !== 'open' || row.ext === null) continue;
+    if (row.family === 'v16')
+      sendOwnCommand(state, turn, 'RemoteStopTransaction', `{"transactionId":${row.ext}}`);
+    else
+      sendOwnCommand(state, turn, 'RequestStopTransaction', `{"transactionId":${JSON.stringify(row.ext)}}`);
+  }
+}
+
+/** When the next of them is due, by the monotonic clock; Infinity while the station is away. */
+export function refusalsDueMs({ link, durable }: StationState, { context }: Turn): number {
+  if (link === null || durable.refusals.length === 0) return Infinity;
+  return Math.min(
+    ...durable.refusals.map((refusal) => context.nowMs + Math.max(1, dueAt(refusal) - context.wallMs)),
+  );
+}
+
+/** Wall clock. */
+function dueAt({ info, since }: Refusal): number {
+  return info === '' ? since : since + patienceMs;
+}
+
+function change(state: StationState, turn: Turn, transaction: string, info: string | null): void {
+  recordDurably(state, turn, {
+    type: 'changed',
+    at: turn.context.wallMs,
+    station: state.id,
+    change: { what: 'refusal', transaction, info },
+  });
+}
+
+function statusOf(info: string): string | null {
+  const at = findValue(info, 0, ['status']);
+  return at === -1 ? null : info.slice(at + 1, valueEnd(info, at) - 1);
+}
