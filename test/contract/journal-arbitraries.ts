@@ -137,7 +137,7 @@ const anyHeld: fc.Arbitrary<HeldRecord> = fc.record({
     action: fc.string(),
     transaction: maybeText,
     hasLeft: fc.boolean(),
-    answer: wellFormed,
+    answer: fc.option(wellFormed),
     isWorded: fc.boolean(),
     text: wellFormed,
     since: at,

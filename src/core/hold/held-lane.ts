@@ -20,6 +20,7 @@ export class HeldLane {
   /** How many of them were refused before, or are parked. */
   #blocked = 0;
   #characters = 0;
+  #owed = 0;
 
   constructor(backend: string) {
     this.backend = backend;
@@ -34,6 +35,11 @@ export class HeldLane {
     return this.#characters;
   }
 
+  /** How many of them were answered in the backend's place: the others are copies, which nobody counts on. */
+  get owed(): number {
+    return this.#owed;
+  }
+
   push(entry: HeldEntry): void {
     assert(
       entry.message.number > (this.#entries.at(-1)?.message.number ?? 0),
@@ -41,6 +47,7 @@ export class HeldLane {
     );
     this.#entries.push(entry);
     this.#characters += entry.message.text.length;
+    if (entry.message.answer !== null) this.#owed += 1;
     if (isBlocked(entry.delivery)) this.#blocked += 1;
   }
 
@@ -94,6 +101,7 @@ export class HeldLane {
   remove(entry: HeldEntry): void {
     const at = this.#entries.indexOf(entry, this.#from);
     assert(at !== -1, 'what is removed is in the lane');
+    if (entry.message.answer !== null) this.#owed -= 1;
     if (isBlocked(entry.delivery)) this.#blocked -= 1;
     this.#characters -= entry.message.text.length;
     if (at !== this.#from) {

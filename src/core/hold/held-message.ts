@@ -1,5 +1,5 @@
 /**
- * A message that Busbar answered in its backend's place, and that the backend is still to get.
+ * A message that a backend is still to get: one that Busbar answered in its place, or a copy of what bills for a backend that listens in.
  *
  * Pure, types only. It is on disk before the station has its answer (D1), and stays until the backend has answered it or an operator has dropped it.
  */
@@ -17,8 +17,8 @@ export interface HeldMessage {
   readonly transaction: string | null;
   /** It had left for the backend before it was held: it leaves again as the same bytes. Others say that the station was answered without the backend (2.x `offline`). */
   readonly hasLeft: boolean;
-  /** The payload of the answer that the station got, for when it repeats itself. */
-  readonly answer: string;
+  /** The payload of the answer that the station got from Busbar, for when it repeats itself; null: it is a copy, and the station's answer was another backend's to give. */
+  readonly answer: string | null;
   /** The text is in the backend's words: what its identifiers mean may be forgotten by the time it leaves. Otherwise the backend has yet to name the transaction. */
   readonly isWorded: boolean;
   /** The call as the station sent it, but for identifiers where it is worded. */

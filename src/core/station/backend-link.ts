@@ -10,7 +10,7 @@ import { idlePriming } from '../priming/priming.ts';
 import type { BackendFacts } from '../routing/table.ts';
 import type { BackendLink, StationState } from './state.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
-import { keepGuaranteedCopies } from './copies.ts';
+import { forgetCopies } from './copies.ts';
 import { recordDropped, recordDurably, refOf, type Turn } from './turn.ts';
 
 /** How long a link must have been open for its failures to be forgotten. */
@@ -173,7 +173,7 @@ function recordClosed(
  * have arrived, and nobody can know.
  */
 function forget(state: StationState, turn: Turn, link: BackendLink): void {
-  keepGuaranteedCopies(state, turn, link);
+  forgetCopies(state, turn, link);
   const lost = link.lane?.takeWhere(({ purpose }) => purpose === 'relay') ?? [];
   for (const waiting of lost) recordDropped(state, turn, waiting, 'peer_gone');
   const commands = state.link?.lane?.takeWhere(({ from }) => from === link.backend) ?? [];

@@ -1,16 +1,19 @@
 /**
  * Copies of what a station says, for the backends that listen in.
  *
- * Pure. Nobody waits for them: a listener has a lane of its own, its answers go on record and no further, and what it is too slow for is left out
- * and counted, oldest first, but nothing guaranteed as long as there is anything else.
+ * Pure. Nobody waits for them: a listener has a lane of its own, its answers go on record and no further. What bills is held for it until it answers; of the rest, what it
+ * is too slow for is left out and counted, oldest first.
  */
-import { billingClasses, classOf } from '../../protocol/message-class.ts';
+import { classOf } from '../../protocol/message-class.ts';
 import { payloadOf } from '../../protocol/frame.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
 import { BoundedQueue } from '../../std/bounded-queue.ts';
 import { startWithheld } from '../ids/result-to-station.ts';
 import type { SkipReason } from '../journal/record.ts';
-import type { Observer } from '../routing/table.ts';
-import { factsOf, findBackendLink } from './find-backend.ts';
+import { findBackendLink } from './find-backend.ts';
+import { heldLaneOf, hold, release } from './holding.ts';
+import { mayObserve } from './listening.ts';
+import { wordsFor } from './identifiers.ts';
 import { listenersOf, roleOf, type Belonging } from './roles.ts';
 import {
   copiesMax,
@@ -21,7 +24,6 @@ import {
   type StationState,
   type WaitingCall,
 } from './state.ts';
-import { repeat } from './slot.ts';
 import { linkNameOf, recordDurably, type Received, type Turn } from './turn.ts';
 
 /** Puts the station's call into the lane of everyone who is to have a copy. `messageId`: of a guaranteed message; others get a fresh one for each. */
@@ -50,21 +52,8 @@ export function copyToListeners(
       // Its own it has been given already.
       owner !== listener.backend
     )
-      offerCopy(state, turn, listener.backend, received, messageId, transaction);
+      offerCopy(state, turn, listener.backend, link.version, received, messageId, transaction);
   }
-}
-
-/** Who else is shown all of a transaction that begins now. */
-export function transactionListeners(state: StationState, turn: Turn): string[] {
-  const { assignment } = state;
-  if (assignment === null) return [];
-  return listenersOf(assignment).flatMap((listener) => {
-    const backend = findBackendLink(state, listener.backend);
-    const isAttached = backend !== null && backend.phase !== 'idle';
-    return isAttached && listener.receives.has('transactions') && mayObserve(turn, listener, 'transactions')
-      ? [listener.backend]
-      : [];
-  });
 }
 
 /** A guaranteed message that was copied before: a repetition reaches nobody twice (D5). */
@@ -78,18 +67,20 @@ function isRepeated({ copied }: StationState, messageId: string): boolean {
 /** Guaranteed messages whose copies are remembered: a station repeats its last ones. */
 const copiedMax = 32;
 
-/** Puts a copy into the backend's lane; makes room where there is none. */
+/** Gives the backend a copy: what bills is held for it, and the rest waits in its lane as long as there is room. */
 export function offerCopy(
   state: StationState,
   turn: Turn,
   name: string,
+  version: OcppVersion,
   received: Received,
   messageId: string | null,
   transaction: string | null,
 ): void {
   const backend = findBackendLink(state, name);
   if (backend === null || backend.phase === 'idle') return;
-  // What it missed while it is not registered it is told as the last status; only what bills must not be missed.
+  if (messageId !== null) return holdCopy(state, turn, backend, version, received, messageId, transaction);
+  // What it missed while it is not registered it is told as the last status.
   const isTold = roleOf(state, name) === 'primary' || backend.priming.isRegistered;
   if (received.frame.action === 'StatusNotification' && !isTold) return;
   const { text, frame } = received;
@@ -98,9 +89,9 @@ export function offerCopy(
     caller: nobody,
     joined: null,
     from: '',
-    messageId: messageId ?? nextOwnId(state),
+    messageId: nextOwnId(state),
     action: frame.action,
-    isGuaranteed: messageId !== null,
+    isGuaranteed: false,
     transaction,
     text,
     idStart: frame.idStart,
@@ -111,13 +102,43 @@ export function offerCopy(
     deadlineMs: Infinity,
   };
   backend.lane ??= new BoundedQueue<WaitingCall>(laneOverrunMax);
-  if (backend.lane.length >= copiesMax && backend.lane.takeFirst(isSpare) !== undefined) backend.skipped += 1;
+  if (backend.lane.length >= copiesMax && backend.lane.takeFirst(isCopy) !== undefined) backend.skipped += 1;
   if (backend.lane.length < copiesMax) backend.lane.push(waiting);
-  else {
+  else backend.skipped += 1;
+}
+
+/** What bills is on disk before the station has its answer: a crash or a long absence of the listener loses nothing of it. */
+function holdCopy(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  version: OcppVersion,
+  { text, frame }: Received,
+  key: string,
+  transaction: string | null,
+): void {
+  const { action, bodyStart, bodyEnd } = frame;
+  const name = backend.backend;
+  const lane = heldLaneOf(state, name);
+  if (lane !== null && lane.findKey(key) !== null) return;
+  if (lane !== null && lane.length >= turn.context.settings.heldMax) {
     backend.skipped += 1;
     // All of a transaction or nothing (H24).
     if (transaction !== null) leaveOut(state, turn, name, transaction);
+    return;
   }
+  const words = wordsFor(state, backend, { action, transaction, text, bodyStart, bodyEnd });
+  hold(state, turn, {
+    backend: name,
+    key,
+    version,
+    action,
+    transaction,
+    hasLeft: false,
+    answer: null,
+    isWorded: words !== null,
+    text: words ?? text,
+  });
 }
 
 function leaveOut(state: StationState, turn: Turn, backend: string, transaction: string): void {
@@ -151,29 +172,23 @@ export function recordSkipped(
   backend.skipped = 0;
 }
 
-/** The link is gone: what bills waits for the next one, the rest would be stale by then. */
-export function keepGuaranteedCopies(state: StationState, turn: Turn, backend: BackendLink): void {
-  const { slot, lane } = backend;
-  if (slot?.purpose === 'copy' && slot.isGuaranteed) repeat(backend, slot);
-  backend.skipped += lane?.takeWhere(isSpare).length ?? 0;
-  recordSkipped(state, turn, backend, 'link_lost');
-}
-
-/** Nobody listens here any more: what waits is left out. */
-export function dropCopies(state: StationState, turn: Turn, backend: BackendLink): void {
-  backend.skipped += backend.lane?.takeWhere(({ purpose }) => purpose === 'copy').length ?? 0;
+/** The link is gone: copies that wait for it would be stale by the next one. */
+export function forgetCopies(state: StationState, turn: Turn, backend: BackendLink): void {
+  backend.skipped += backend.lane?.takeWhere(isCopy).length ?? 0;
   if (backend.lane?.length === 0) backend.lane = null;
   recordSkipped(state, turn, backend, 'link_lost');
 }
 
-/** A copy that may be left out. */
-function isSpare({ purpose, isGuaranteed }: WaitingCall): boolean {
-  return purpose === 'copy' && !isGuaranteed;
+/** Nobody listens here any more: what was held for it is given up. */
+export function dropCopies(state: StationState, turn: Turn, backend: BackendLink): void {
+  const lane = heldLaneOf(state, backend.backend);
+  if (lane === null) return;
+  const copies = [...lane].filter(({ message }) => message.answer === null);
+  for (const entry of copies) release(state, turn, lane, entry, 'dropped');
 }
 
-/** What carries tokens or bills goes only where it is not billed; the configuration says so too, and a reload may have changed it. */
-function mayObserve(turn: Turn, { backend }: Observer, kind: ReturnType<typeof classOf>): boolean {
-  return !billingClasses.has(kind) || factsOf(turn, backend)?.nonBilling === true;
+function isCopy({ purpose }: WaitingCall): boolean {
+  return purpose === 'copy';
 }
 
 /** True where the payload has a `transactionId`, at whatever depth. */

@@ -21,6 +21,8 @@ import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 const retriesMs = [10_000, 60_000, 300_000] as const;
 /** Nobody knows whether a message that was not answered has arrived: its answer may still come. */
 const unansweredMs = 60_000;
+/** Messages younger than this leave at once. */
+const freshMs = 10_000;
 /** Links that were lost lately before a backend counts as coming and going. */
 const flapsMin = 3;
 
@@ -34,7 +36,8 @@ export function deliverHeld(state: StationState, turn: Turn, backend: BackendLin
   if (entry === null) return false;
   const steadyMs = backend.attempts >= flapsMin ? backend.openedAtMs + facts.holdDownMs - nowMs : 0;
   if (steadyMs > 0) return later(backend, nowMs + steadyMs);
-  const waitMs = deliveryWaitMs(backend.backend);
+  // What has just been said is no backlog.
+  const waitMs = wallMs - entry.message.since < freshMs ? 0 : deliveryWaitMs(backend.backend);
   if (waitMs > 0) return later(backend, nowMs + waitMs);
   return send(state, turn, backend, entry, nowMs + facts.callTimeoutMs);
 }
@@ -72,12 +75,19 @@ function send(
   const words = isWorded
     ? message.text
     : wordsFor(state, backend, { action, transaction, text: message.text, bodyStart, bodyEnd });
+  // A listener that may not see it misses nothing.
+  if (words === null && message.answer === null) {
+    takeOut(state, turn, backend.backend, number, 'dropped');
+    return deliverHeld(state, turn, backend);
+  }
   if (words === null) {
     park(state, turn, backend.backend, number, 'it is about what this backend was never told of');
     return deliverHeld(state, turn, backend);
   }
   const text =
-    version !== 'ocpp1.6' && action === 'TransactionEvent' && !hasLeft ? asOffline(words, bodyStart) : words;
+    version !== 'ocpp1.6' && action === 'TransactionEvent' && !hasLeft && message.answer !== null
+      ? asOffline(words, bodyStart)
+      : words;
   const idToken = `"${key}"`;
   backend.slot = {
     purpose: 'held',
@@ -100,7 +110,17 @@ function send(
     command: null,
   };
   const sentText = text.slice(0, received.idStart) + idToken + text.slice(received.idEnd);
-  sendOwn(state, turn, backend, sentText, idToken, 'call', action, 'now', 'held');
+  sendOwn(
+    state,
+    turn,
+    backend,
+    sentText,
+    idToken,
+    'call',
+    action,
+    'now',
+    message.answer === null ? 'copy' : 'held',
+  );
   return true;
 }
 
@@ -123,7 +143,8 @@ export function onHeldReply(
   const lane = heldLaneOf(state, backend.backend);
   const entry = lane?.find(call.held) ?? null;
   if (lane === null || entry === null) return;
-  if (reply.frame.kind === 'result') {
+  // What a listener thinks of a copy is nobody's affair.
+  if (entry.message.answer === null || reply.frame.kind === 'result') {
     takeOut(state, turn, backend.backend, call.held);
     return readVerdict(state, turn, entry.message, reply);
   }
@@ -141,7 +162,10 @@ export function onHeldSilence(state: StationState, turn: Turn, backend: BackendL
   const lane = heldLaneOf(state, backend.backend);
   const entry = lane?.find(call.held) ?? null;
   if (lane === null || entry === null) return;
-  const { attempts } = entry.delivery;
+  const isCopy = entry.message.answer === null;
+  const attempts = entry.delivery.attempts + (isCopy ? 1 : 0);
+  if (isCopy && attempts > retriesMs.length)
+    return takeOut(state, turn, backend.backend, call.held, 'dropped');
   const retryAt = turn.context.wallMs + unansweredMs;
   mark(state, turn, lane, entry, 'refused', { state: 'waiting', attempts, retryAt, lastError: 'no answer' });
 }
@@ -152,14 +176,21 @@ export function onLateHeldReply(state: StationState, turn: Turn, backend: Backen
   if (entry !== null) takeOut(state, turn, backend.backend, entry.message.number);
 }
 
-function takeOut(state: StationState, turn: Turn, backend: string, number: number): void {
+function takeOut(
+  state: StationState,
+  turn: Turn,
+  backend: string,
+  number: number,
+  outcome: 'delivered' | 'dropped' = 'delivered',
+): void {
   const lane = heldLaneOf(state, backend);
   const entry = lane?.find(number) ?? null;
   if (lane === null || entry === null) return;
-  release(state, turn, lane, entry, 'delivered');
+  release(state, turn, lane, entry, outcome);
   const { version, action, key, answer } = entry.message;
   // The station may still repeat it: until now the lane knew what it was told.
-  if (isGuaranteed(version, action)) rememberGiven(state, turn, action, { key, payload: answer });
+  if (answer !== null && isGuaranteed(version, action))
+    rememberGiven(state, turn, action, { key, payload: answer });
 }
 
 function park(state: StationState, turn: Turn, backend: string, number: number, lastError: string): void {

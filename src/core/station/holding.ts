@@ -19,7 +19,7 @@ export interface Holding {
   readonly action: string;
   readonly transaction: string | null;
   readonly hasLeft: boolean;
-  readonly answer: string;
+  readonly answer: string | null;
   readonly isWorded: boolean;
   readonly text: string;
 }
@@ -44,7 +44,7 @@ export function hold(state: StationState, turn: Turn, holding: Holding): HeldEnt
 export function holdAgain(state: StationState, turn: Turn, key: string): HeldMessage | null {
   for (const lane of state.held) {
     const message = lane.findKey(key)?.message;
-    if (message === undefined) continue;
+    if (message === undefined || message.answer === null) continue;
     turn.records.push({ type: 'held', at: turn.context.wallMs, station: state.id, message });
     return message;
   }

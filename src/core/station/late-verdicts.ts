@@ -23,9 +23,10 @@ export function readVerdict(
   message: HeldMessage,
   { text, frame }: Received,
 ): void {
-  const { version, action, transaction, hasLeft } = message;
+  const { version, action, transaction, hasLeft, answer } = message;
   const is16 = version === 'ocpp1.6';
-  if (transaction === null || action !== (is16 ? 'StartTransaction' : 'TransactionEvent')) return;
+  if (answer === null || transaction === null || action !== (is16 ? 'StartTransaction' : 'TransactionEvent'))
+    return;
   const at = findValue(text, frame.bodyStart, [is16 ? 'idTagInfo' : 'idTokenInfo']);
   if (at === -1) return;
   const info = text.slice(at, valueEnd(text, at));

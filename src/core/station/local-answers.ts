@@ -6,10 +6,13 @@
  */
 import { findValue, valueEnd } from '../../protocol/splice.ts';
 import { isoTime } from '../../std/iso-time.ts';
+import { backendLinkOf } from './backend-link.ts';
 import { namesTransaction, offerCopy } from './copies.ts';
+import { hold } from './holding.ts';
+import { wordsFor } from './identifiers.ts';
 import { authorityFor, roleOf, type Belonging } from './roles.ts';
 import { callerOf } from './slot.ts';
-import type { StationLink, StationState } from './state.ts';
+import { nextMessageId, type StationLink, type StationState } from './state.ts';
 import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 
 /** Answers the station's call if the route leaves that to Busbar. `messageId`: of a guaranteed message, whose answer leaves once it is on disk. */
@@ -29,7 +32,11 @@ export function answerLocally(
   recordReceived(state, turn, received, 'answered', action);
   const when = messageId === null ? 'now' : 'afterCommit';
   sendOwn(state, turn, link, `[3,${idToken},${payload}]`, idToken, 'result', action, when);
-  if (action !== 'Heartbeat') offerCopy(state, turn, authorityFor(state, action), received, messageId, null);
+  if (action === 'Heartbeat') return true;
+  const owner = authorityFor(state, action);
+  // The station forgets what it was answered: its primary must get it whatever happens.
+  if (messageId !== null) holdFor(state, turn, link, received, owner, messageId, payload);
+  else offerCopy(state, turn, owner, link.version, received, null, null);
   return true;
 }
 
@@ -49,8 +56,34 @@ export function answerForListener(
   const { idToken } = callerOf(link.epoch, received.text, received.frame);
   recordReceived(state, turn, received, 'answered', action);
   sendOwn(state, turn, link, `[3,${idToken},{}]`, idToken, 'result', action);
-  offerCopy(state, turn, owner, received, null, null);
+  holdFor(state, turn, link, received, owner, nextMessageId(state), null);
   return true;
+}
+
+/** `answer`: what the station was told in that backend's place; null: the backend only asked to hear of it. */
+function holdFor(
+  state: StationState,
+  turn: Turn,
+  { version }: StationLink,
+  { text, frame }: Received,
+  owner: string,
+  key: string,
+  answer: string | null,
+): void {
+  const { action, bodyStart, bodyEnd } = frame;
+  const backend = backendLinkOf(state, owner);
+  const words = wordsFor(state, backend, { action, transaction: null, text, bodyStart, bodyEnd });
+  hold(state, turn, {
+    backend: owner,
+    key,
+    version,
+    action,
+    transaction: null,
+    hasLeft: false,
+    answer,
+    isWorded: words !== null,
+    text: words ?? text,
+  });
 }
 
 /** The answer as the station is to see it: with Busbar's time where the route says so, else as received. */

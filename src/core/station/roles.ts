@@ -57,9 +57,9 @@ export function isWanted(state: StationState, turn: Turn, backend: string): bool
   return isCalled(state, backend) || isOwed(state, backend) || roleOf(state, backend) !== null;
 }
 
-/** Something is held for it. */
+/** It must still get what Busbar answered in its place. */
 function isOwed({ held }: StationState, name: string): boolean {
-  for (const { backend } of held) if (backend === name) return true;
+  for (const { backend, owed } of held) if (backend === name && owed > 0) return true;
   return false;
 }
 
@@ -79,7 +79,7 @@ export function othersOf(state: StationState): string[] {
   const names = new Set(listenersOf(assignment).map(({ backend }) => backend));
   for (const row of durable.ids.transactions) if (row.state === 'open') names.add(row.owner);
   for (const { backend } of backends) if (isCalled(state, backend)) names.add(backend);
-  for (const { backend } of state.held) names.add(backend);
+  for (const { backend, owed } of state.held) if (owed > 0) names.add(backend);
   names.delete(assignment.primary);
   return [...names];
 }

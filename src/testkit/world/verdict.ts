@@ -18,7 +18,7 @@ import {
   type Violation,
 } from '../checkers.ts';
 import { checkForeignIds } from '../id-checkers.ts';
-import { textsOf, type Ledger } from '../ledger.ts';
+import type { Ledger } from '../ledger.ts';
 import { readMessage } from '../read-once.ts';
 import { checkRepeats, checkSequences } from '../transaction-checkers.ts';
 import { grantedCommands, type Plan } from './plan.ts';
@@ -41,6 +41,7 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked 
   const ears = new Set(plan.listeners.map(({ options }) => options.name));
   // A copy proves nothing of delivery, and what listeners say must reach no station.
   const answering = only(evidence, (backend) => !ears.has(backend));
+  const listening = only(evidence, (backend) => ears.has(backend));
   const isOwnError = (text: string): boolean => ownErrors.has(text);
   return [
     ...checkDelivered(answering, parked),
@@ -55,7 +56,9 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked 
     ),
     ...checkOneOutstanding(evidence, { callTimeoutMs: plan.callTimeoutMs - 2 * latencyMs }),
     ...checkLinks(evidence),
-    ...checkOrder(evidence, { perTransaction: plan.covers }),
+    ...checkOrder(answering, { perTransaction: plan.covers }),
+    // A copy that was not answered holds up its own transaction.
+    ...checkOrder(listening, { perTransaction: true }),
     ...checkForeignIds(evidence),
     ...checkSequences(evidence),
     ...checkRepeats(evidence, {
@@ -64,23 +67,14 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked 
     }),
     // What Busbar answered is sent until the backend has taken it, as the same bytes; that it is not sent after that is for the rule of repeats to say.
     ...checkDuplicates(answering, { kills: plan.covers ? Infinity : kills }),
-    ...[...ears].flatMap((ear) => {
-      const heard = only(evidence, (backend) => backend === ear);
-      return checkDuplicates(heard, { kills: kills + resendsOf(heard) });
-    }),
+    ...[...ears].flatMap((ear) =>
+      checkDuplicates(
+        only(evidence, (backend) => backend === ear),
+        { kills: Infinity },
+      ),
+    ),
     ...checkBounds(bounds),
   ];
-}
-
-/** A copy is sent again, as the same bytes, on the next link when its own was lost before the answer, and after a SecurityError once the boot was told. */
-function resendsOf({ backends }: Evidence): number {
-  let most = 0;
-  for (const ledgers of backends.values())
-    for (const ledger of ledgers.values()) {
-      const forgotten = textsOf(ledger, 'sent').filter(({ text }) => text.includes('SecurityError')).length;
-      most = Math.max(most, ledger.links + forgotten);
-    }
-  return most;
 }
 
 /** What a listener may ask of the station reaches it, and nothing else that a listener says. */
