@@ -94,6 +94,10 @@ function expectNothingRefused({ old, next }: World, stations: readonly RpcPeer[]
   for (const peer of [...stations, ...old.links, ...next.links]) expect(peer.refused).toEqual([]);
 }
 
+function withoutResends(told: readonly (readonly unknown[])[]): unknown[] {
+  return told.filter((one, at) => JSON.stringify(one) !== JSON.stringify(told[at - 1]));
+}
+
 test('transactions of OCPP 1.6 keep the number that each backend gave them', async () => {
   const world = await startWorld('ocpp1.6', []);
   const { old, next } = world;
@@ -137,7 +141,8 @@ test('transactions of OCPP 1.6 keep the number that each backend gave them', asy
     [7, 22],
     [7, 11],
   ]);
-  expect(seen(next, 'StopTransaction', 'meterStop')).toEqual([
+  // A crash may cost one re-send of a copy, as the same bytes.
+  expect(withoutResends(seen(next, 'StopTransaction', 'meterStop'))).toEqual([
     [7, 22],
     [100, 11],
   ]);

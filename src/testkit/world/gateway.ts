@@ -32,6 +32,8 @@ export interface ProcessPorts {
   readonly restored: ReadonlyMap<StationId, DurableStation>;
   readonly held: ReadonlyMap<StationId, readonly HeldEntry[]>;
   readonly tokens: ReadonlyMap<string, LearnedToken>;
+  /** A sleeper is woken that late at the earliest, as by the real wheel. */
+  readonly wheelSlotMs: number;
   /** Wall clock when the world began. */
   readonly epochMs: number;
 }
@@ -42,13 +44,10 @@ export interface Process {
   kill(): void;
 }
 
-/** A sleeper is woken that late at the earliest, as by the real wheel. */
-const slotMs = 50;
-
 /** Starts a process. */
 export function startProcess(ports: ProcessPorts, settings: Settings): Process {
   const { scheduler, random, journal, dialer, observer, restored, held, tokens, epochMs } = ports;
-  const wheel = new VirtualWheel(scheduler);
+  const wheel = new VirtualWheel(scheduler, ports.wheelSlotMs);
   let isDead = false;
   const gateway = ports.createGateway(settings, {
     clock: { wallMs: () => epochMs + scheduler.nowMs, nowMs: () => (isDead ? Infinity : scheduler.nowMs) },
@@ -78,15 +77,17 @@ export function startProcess(ports: ProcessPorts, settings: Settings): Process {
 /** The real wheel's promise on virtual time. */
 class VirtualWheel implements TimerWheel {
   readonly #scheduler: Scheduler;
+  readonly #slotMs: number;
   #isStopped = false;
 
-  constructor(scheduler: Scheduler) {
+  constructor(scheduler: Scheduler, slotMs: number) {
     this.#scheduler = scheduler;
+    this.#slotMs = slotMs;
   }
 
   schedule(sleeper: Sleeper): void {
     if (sleeper.wakeAtMs >= sleeper.scheduledAtMs) return;
-    const atMs = Math.max(sleeper.wakeAtMs, this.#scheduler.nowMs + slotMs);
+    const atMs = Math.max(sleeper.wakeAtMs, this.#scheduler.nowMs + this.#slotMs);
     sleeper.scheduledAtMs = atMs;
     this.#scheduler.at(atMs, () => this.#wake(sleeper, atMs));
   }

@@ -46,6 +46,8 @@ export interface Plan {
   readonly latencyMs: Range;
   readonly commitMs: Range;
   readonly closeTimeoutMs: number;
+  /** How exactly the gateway is woken. */
+  readonly wheelSlotMs: number;
   readonly station: StationSettings;
   readonly callTimeoutMs: number;
   /** Actions that a backend other than the primary answers. */
@@ -106,6 +108,7 @@ export function planOf(seed: number): Plan {
       [10, 300],
     ] as const),
     closeTimeoutMs: 5_000,
+    wheelSlotMs: 50,
     station: {
       callTimeoutMs: 15_000,
       answerWithinMs: 8_000,

@@ -197,6 +197,7 @@ export class World {
         restored: new Map([...disk.stations].map(([id, durable]) => [id, { ...durable }])),
         held: new Map([...disk.held].map(([id, held]) => [id, Array.from(held.values(), copyOf)])),
         tokens: new Map(disk.tokens),
+        wheelSlotMs: plan.wheelSlotMs,
         epochMs,
         observer: {
           onRecord: (record) => this.#monitor.recordMade(record),
