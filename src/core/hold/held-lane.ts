@@ -21,6 +21,8 @@ export class HeldLane {
   #blocked = 0;
   #characters = 0;
   #owed = 0;
+  /** How many of them each transaction has. */
+  readonly #ofTransaction = new Map<string, number>();
 
   constructor(backend: string) {
     this.backend = backend;
@@ -49,6 +51,19 @@ export class HeldLane {
     this.#characters += entry.message.text.length;
     if (entry.message.answer !== null) this.#owed += 1;
     if (isBlocked(entry.delivery)) this.#blocked += 1;
+    this.#count(entry, 1);
+  }
+
+  /** True when there are messages of this transaction. */
+  holds(transaction: string | null): boolean {
+    return transaction !== null && this.#ofTransaction.has(transaction);
+  }
+
+  #count({ message: { transaction } }: HeldEntry, change: 1 | -1): void {
+    if (transaction === null) return;
+    const count = (this.#ofTransaction.get(transaction) ?? 0) + change;
+    if (count === 0) this.#ofTransaction.delete(transaction);
+    else this.#ofTransaction.set(transaction, count);
   }
 
   /** The next message that may leave at this wall-clock time. */
@@ -78,9 +93,7 @@ export class HeldLane {
   isAhead(transaction: string | null, wallMs: number): boolean {
     if (this.length === 0) return false;
     if (this.#blocked === 0 || this.next(wallMs) !== null) return true;
-    if (transaction === null) return false;
-    for (const { message } of this) if (message.transaction === transaction) return true;
-    return false;
+    return this.holds(transaction);
   }
 
   find(number: number): HeldEntry | null {
@@ -104,6 +117,7 @@ export class HeldLane {
     if (entry.message.answer !== null) this.#owed -= 1;
     if (isBlocked(entry.delivery)) this.#blocked -= 1;
     this.#characters -= entry.message.text.length;
+    this.#count(entry, -1);
     if (at !== this.#from) {
       this.#entries.splice(at, 1);
       return;

@@ -47,6 +47,13 @@ export function applyIdChange(ledger: IdLedger, change: IdChange): void {
       if (row !== null) row.isConfirmed = true;
       break;
     }
+    case 'transaction_held': {
+      const row = transactionByKey(ledger, change.key);
+      if (row === null) return;
+      row.isHeld = change.isHeld;
+      keepTransactions(ledger, change.atMs);
+      break;
+    }
     case 'transaction_ended':
       endTransaction(ledger, change);
       break;
@@ -173,7 +180,7 @@ function close(row: TransactionRow, atMs: number): void {
 /** Ended transactions beyond the bound leave their number behind, which is not given out again for a while. */
 function keepTransactions(ledger: IdLedger, nowMs: number): void {
   let ended = 0;
-  for (const { state } of ledger.transactions) if (state === 'ended') ended += 1;
+  for (const row of ledger.transactions) if (isOver(row)) ended += 1;
   while (ended > endedTransactionsMax) {
     const at = oldestEnded(ledger.transactions);
     const [row] = ledger.transactions.splice(at, 1);
@@ -189,10 +196,14 @@ function keepTransactions(ledger: IdLedger, nowMs: number): void {
 function oldestEnded(rows: readonly TransactionRow[]): number {
   let oldest = -1;
   for (const [at, row] of rows.entries()) {
-    if (row.state === 'ended' && (oldest === -1 || (row.endedAtMs ?? 0) < (rows[oldest]?.endedAtMs ?? 0)))
-      oldest = at;
+    if (isOver(row) && (oldest === -1 || (row.endedAtMs ?? 0) < (rows[oldest]?.endedAtMs ?? 0))) oldest = at;
   }
   return oldest;
+}
+
+/** It has ended, and nobody is still to be told of it. */
+function isOver({ state, isHeld }: TransactionRow): boolean {
+  return state === 'ended' && isHeld !== true;
 }
 
 function keepRequests(ledger: IdLedger, nowMs: number): void {

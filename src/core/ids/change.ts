@@ -36,6 +36,13 @@ export type IdChange =
   | { readonly type: 'transaction_unanswered'; readonly key: string; readonly backend: string }
   /** The station has used the number it was given. */
   | { readonly type: 'transaction_confirmed'; readonly key: string }
+  /** Messages of it are held, or are no more: it keeps its row for so long, since what a backend calls it is written into them when they leave. */
+  | {
+      readonly type: 'transaction_held';
+      readonly key: string;
+      readonly isHeld: boolean;
+      readonly atMs: number;
+    }
   | {
       readonly type: 'transaction_ended';
       readonly key: string;

@@ -8,7 +8,7 @@
 
 /** Transactions that may be open at once. One more takes the place of the oldest that its connector has outlived; where there is none it is not kept. */
 export const openTransactionsMax = 64;
-/** Transactions kept after their end, so that late messages and answers find them. */
+/** Transactions kept after their end, so that late messages and answers find them; beside those of which something is held. */
 export const endedTransactionsMax = 16;
 /** Numbers of 1.6 transactions that ended and are not given out again; beyond it the oldest becomes free before its time. */
 export const usedNumbersMax = 128;
@@ -60,6 +60,8 @@ export interface TransactionRow {
   endedAtMs: number | null;
   /** The content key of its 1.6 stop, so that a repeat without an id finds it again. */
   stopKey: string | null;
+  /** Messages of it are held for a backend that has yet to name it. */
+  isHeld?: boolean;
 }
 
 /** A number of a 1.6 transaction that is over and has no row any more, and the day it ended (days since 1970): short, since there are many. */

@@ -6,10 +6,11 @@
 import type { HeldEntry, HeldLane } from '../hold/held-lane.ts';
 import { freshDelivery } from '../hold/fresh-delivery.ts';
 import type { Delivery, HeldMessage } from '../hold/held-message.ts';
+import { transactionByKey } from '../ids/transactions.ts';
 import type { DeliveryOutcome } from '../journal/record.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { laneFor, type StationState } from './state.ts';
-import type { Turn } from './turn.ts';
+import { recordDurably, type Turn } from './turn.ts';
 
 /** What is to be held: see HeldMessage. */
 export interface Holding {
@@ -34,7 +35,18 @@ export function hold(state: StationState, turn: Turn, holding: Holding): HeldEnt
   const entry = { message, delivery: freshDelivery };
   laneFor(state.held, holding.backend).push(entry);
   turn.records.push({ type: 'held', at: wallMs, station: state.id, message });
+  if (!message.isWorded) keepRow(state, turn, message.transaction, true);
   return entry;
+}
+
+/** What a backend calls a transaction must be known until the last message of it has left, however many others begin and end meanwhile. */
+function keepRow(state: StationState, turn: Turn, transaction: string | null, isHeld: boolean): void {
+  if (transaction === null) return;
+  const row = transactionByKey(state.durable.ids, transaction);
+  if (row === null || (row.isHeld ?? false) === isHeld) return;
+  const at = turn.context.wallMs;
+  const change = { type: 'transaction_held', key: row.key, isHeld, atMs: at } as const;
+  recordDurably(state, turn, { type: 'changed', at, station: state.id, change: { what: 'ids', change } });
 }
 
 /**
@@ -67,6 +79,8 @@ export function release(
   lane.remove(entry);
   if (lane.length === 0) state.held.splice(state.held.indexOf(lane), 1);
   record(state, turn, entry, outcome, null);
+  const { transaction } = entry.message;
+  if (!state.held.some((other) => other.holds(transaction))) keepRow(state, turn, transaction, false);
 }
 
 /** The message stays, and stands otherwise than before. */

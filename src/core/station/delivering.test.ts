@@ -1,0 +1,339 @@
+/** What was held for a backend that was down, on its way to it: in virtual time, against a backend that answers as a test tells it. */
+import { describe, expect, test } from 'vitest';
+import {
+  eventOf,
+  minuteOf,
+  ofTransactions,
+  Outage,
+  refusal,
+  result,
+  silence,
+  startOf,
+  type Heard,
+} from '../../testkit/outage-bench.ts';
+import type { HeldEntry } from '../hold/held-lane.ts';
+import { createStation } from './state.ts';
+
+/** Two transactions that ran during an outage, one inside the other. */
+function twoTransactions(outage: Outage): [number, number] {
+  const one = outage.start(1);
+  outage.meter(1, one, 1);
+  const two = outage.start(2, 2);
+  outage.stop(one, 3);
+  outage.stop(two, 4);
+  return [one, two];
+}
+
+/** Action and the transaction's number as the backend heard them. */
+function story(heard: readonly Heard[]): string[] {
+  return heard.map(({ action, payload }) => {
+    const number = payload['transactionId'];
+    return typeof number === 'number' ? `${action} ${number}` : action;
+  });
+}
+
+describe('what was held', () => {
+  test('is delivered after the current statuses, one at a time and in order, in the backend’s own numbers', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    const status = { connectorId: 1, errorCode: 'NoError', status: 'Preparing' };
+    outage.say('StatusNotification', status);
+    outage.say('StatusNotification', { ...status, status: 'Charging' });
+    twoTransactions(outage);
+    outage.comeBack();
+    expect(outage.heard.map(({ action }) => action).slice(0, 1)).toEqual(['StatusNotification']);
+    expect(outage.heard[0]?.payload['status']).toBe('Charging');
+    expect(story(outage.delivered)).toEqual([
+      'StartTransaction',
+      'MeterValues 101',
+      'StartTransaction',
+      'StopTransaction 101',
+      'StopTransaction 102',
+    ]);
+    expect(outage.delivered.map(({ payload }) => payload['timestamp'])).toEqual(
+      [0, undefined, 2, 3, 4].map((minute) => (minute === undefined ? undefined : minuteOf(minute))),
+    );
+    expect(outage.held).toEqual([]);
+  });
+
+  test('waits for the answer before the next one leaves', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    twoTransactions(outage);
+    outage.answer = (call) => (ofTransactions.has(call.action) ? silence : outage.usual(call));
+    outage.comeBack();
+    expect(outage.delivered).toHaveLength(1);
+    outage.pass(29_000);
+    expect(outage.delivered).toHaveLength(1);
+  });
+
+  test('leaves at the backend’s pace', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    twoTransactions(outage);
+    let freeAtMs = 0;
+    outage.context.deliveryWaitMs = () => {
+      const waitMs = Math.max(0, freeAtMs - outage.context.nowMs);
+      if (waitMs === 0) freeAtMs = outage.context.nowMs + 2_000;
+      return waitMs;
+    };
+    outage.comeBack();
+    outage.pass(20_000);
+    expect(outage.delivered.map(({ atMs }) => Math.round(atMs / 1_000))).toEqual([0, 2, 4, 6, 8]);
+  });
+
+  test('says `offline` in 2.x, except for what had left before the backend was gone', () => {
+    const outage = new Outage('ocpp2.0.1');
+    outage.begin();
+    outage.answer = (call) => (call.action === 'TransactionEvent' ? silence : outage.usual(call));
+    outage.say('TransactionEvent', eventOf('A', 0, 'Started'));
+    const before = outage.heard.at(-1)?.text;
+    outage.goDown();
+    outage.say('TransactionEvent', { ...eventOf('A', 1, 'Updated'), offline: false });
+    outage.say('TransactionEvent', eventOf('A', 2, 'Ended'));
+    outage.answer = (call) => outage.usual(call);
+    outage.comeBack();
+    expect(outage.delivered.map(({ payload }) => [payload['seqNo'], payload['offline']])).toEqual([
+      [0, undefined],
+      [1, true],
+      [2, true],
+    ]);
+    expect(outage.delivered[0]?.text).toBe(before);
+    expect(outage.delivered.map(({ payload }) => payload['timestamp'])).toEqual([
+      minuteOf(0),
+      minuteOf(1),
+      minuteOf(2),
+    ]);
+  });
+
+  test('outlives the process: the next one delivers the same messages under the same ids', () => {
+    const outage = new Outage('ocpp2.1');
+    outage.begin();
+    outage.goDown();
+    for (const [seqNo, type] of ['Started', 'Updated', 'Ended'].entries())
+      outage.say('TransactionEvent', eventOf('A', seqNo, type));
+    const saved = JSON.parse(JSON.stringify(outage.held)) as HeldEntry[];
+    const next = new Outage('ocpp2.1', saved);
+    next.begin();
+    expect(next.delivered.map(({ id }) => id)).toEqual(saved.map(({ message }) => message.key));
+    expect(next.delivered.map(({ payload }) => payload['seqNo'])).toEqual([0, 1, 2]);
+    expect(next.held).toEqual([]);
+  });
+
+  test('and a new message of the next process stands behind it, under a higher number', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    twoTransactions(outage);
+    const saved = JSON.parse(JSON.stringify(outage.held)) as HeldEntry[];
+    const next = new Outage('ocpp1.6', saved);
+    next.isUp = false;
+    next.begin();
+    next.start(3, 9);
+    const numbers = next.held.map(({ message }) => message.number);
+    expect(numbers).toEqual(numbers.toSorted((one, other) => one - other));
+    expect(new Set(numbers).size).toBe(6);
+  });
+});
+
+describe('a refused message', () => {
+  test('is sent again as the same bytes after 10, 60 and 300 s, and then parked', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    outage.start(1);
+    outage.answer = (call) => (call.action === 'StartTransaction' ? refusal : outage.usual(call));
+    outage.comeBack();
+    outage.pass(86_400_000);
+    expect(outage.delivered.map(({ atMs }) => atMs)).toEqual([0, 10_000, 70_000, 370_000]);
+    expect(new Set(outage.delivered.map(({ text }) => text)).size).toBe(1);
+    expect(outage.held).toMatchObject([
+      { delivery: { state: 'parked', attempts: 4, lastError: 'InternalError' } },
+    ]);
+  });
+
+  test('holds up what follows in its transaction and nothing else', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    twoTransactions(outage);
+    outage.answer = (call) =>
+      call.action === 'StartTransaction' && call.payload['connectorId'] === 1 && call.atMs < 70_000
+        ? refusal
+        : outage.usual(call);
+    outage.comeBack();
+    expect(story(outage.delivered)).toEqual(['StartTransaction', 'StartTransaction', 'StopTransaction 101']);
+    outage.pass(69_000);
+    expect(outage.delivered).toHaveLength(4);
+    outage.pass(2_000);
+    expect(story(outage.delivered.slice(4))).toEqual([
+      'StartTransaction',
+      'MeterValues 102',
+      'StopTransaction 102',
+    ]);
+    expect(outage.held).toEqual([]);
+  });
+
+  test('lets the other transactions of the station go straight to the backend meanwhile', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    const [one] = [outage.start(1)];
+    outage.answer = (call) => (call.payload['connectorId'] === 1 ? refusal : outage.usual(call));
+    outage.comeBack();
+    const two = outage.start(2, 5);
+    outage.stop(two, 6);
+    outage.stop(one, 7);
+    expect(story(outage.delivered)).toEqual([
+      'StartTransaction',
+      'StartTransaction',
+      `StopTransaction ${two}`,
+    ]);
+    expect(outage.held.map(({ message }) => message.action)).toEqual(['StartTransaction', 'StopTransaction']);
+  });
+
+  test('among 1,000 is parked after its retries, and delays none of the others', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    let poisoned = 0;
+    for (let n = 0; n < 250; n += 1) {
+      const number = outage.start(1, 4 * n);
+      if (n === 20) poisoned = 4 * n + 3;
+      outage.meter(1, number, 4 * n + 1);
+      outage.meter(1, number, 4 * n + 2);
+      outage.stop(number, 4 * n + 3);
+    }
+    expect(outage.held).toHaveLength(1_000);
+    const isPoisoned = ({ action, payload }: Heard): boolean =>
+      action === 'StopTransaction' && payload['meterStop'] === poisoned;
+    outage.answer = (call) => (isPoisoned(call) ? refusal : outage.usual(call));
+    outage.comeBack();
+    const first = outage.delivered;
+    expect(first).toHaveLength(1_000);
+    expect(Math.max(...first.map(({ atMs }) => atMs))).toBe(0);
+    expect(outage.held).toHaveLength(1);
+    outage.pass(86_400_000);
+    expect(outage.delivered.slice(1_000).map(({ atMs }) => atMs)).toEqual([10_000, 70_000, 370_000]);
+    expect(outage.delivered.slice(1_000).every(isPoisoned)).toBe(true);
+    expect(outage.held.map(({ delivery }) => delivery.state)).toEqual(['parked']);
+    // What it is about stays known for as long; of the others only the last few do.
+    const { transactions } = outage.state.durable.ids;
+    expect(transactions.filter(({ isHeld }) => isHeld === true)).toHaveLength(1);
+    expect(transactions).toHaveLength(17);
+    const numbers = first.map(({ action, payload }) =>
+      action === 'StartTransaction' ? null : payload['transactionId'],
+    );
+    expect(numbers).toEqual(
+      Array.from({ length: 1_000 }, (_, n) => (n % 4 === 0 ? null : 101 + Math.floor(n / 4))),
+    );
+  });
+});
+
+describe('a message that is not answered', () => {
+  test('leaves again after a minute, as the same bytes, on the same link', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    outage.start(1);
+    outage.answer = (call) =>
+      call.action === 'StartTransaction' && call.atMs < 60_000 ? silence : outage.usual(call);
+    outage.comeBack();
+    outage.pass(91_000);
+    expect(outage.delivered.map(({ atMs }) => atMs)).toEqual([0, 90_000]);
+    expect(new Set(outage.delivered.map(({ text }) => text)).size).toBe(1);
+    expect(outage.held).toEqual([]);
+  });
+
+  test('is over when its answer comes late', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    const number = outage.start(1);
+    outage.answer = (call) => (call.action === 'StartTransaction' ? silence : outage.usual(call));
+    outage.comeBack();
+    outage.pass(45_000);
+    expect(outage.held).toHaveLength(1);
+    const late = result({ transactionId: 77, idTagInfo: { status: 'Accepted' } }).slice(2);
+    outage.fromBackend(`[3,"${outage.delivered[0]?.id}",${late}]`);
+    expect(outage.held).toEqual([]);
+    outage.stop(number, 5);
+    outage.pass(600_000);
+    expect(story(outage.delivered)).toEqual(['StartTransaction', 'StopTransaction 77']);
+  });
+
+  test('because the link went leaves again on the next one, as the same bytes', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    outage.start(1);
+    outage.answer = (call) => (call.action === 'StartTransaction' ? silence : outage.usual(call));
+    outage.comeBack();
+    const before = outage.delivered.map(({ text }) => text);
+    outage.goDown();
+    outage.answer = (call) => outage.usual(call);
+    outage.comeBack();
+    expect(outage.delivered.map(({ text }) => text)).toEqual(before);
+    expect(outage.held).toEqual([]);
+  });
+});
+
+test('a backend that has come and gone three times must have been there for its hold-down before it gets anything', () => {
+  const outage = new Outage();
+  outage.begin();
+  outage.goDown();
+  outage.start(1);
+  // The dials that were refused meanwhile count as well.
+  outage.pass(20_000);
+  outage.comeBack();
+  outage.pass(29_000);
+  expect(outage.delivered).toEqual([]);
+  outage.pass(2_000);
+  expect(outage.delivered.map(({ atMs }) => atMs)).toEqual([30_000]);
+});
+
+describe('a station that repeats itself', () => {
+  test('is answered alike while the message is held, and it is held once', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    const start = startOf(1, 0);
+    const first = outage.say('StartTransaction', start);
+    expect(outage.say('StartTransaction', start)).toEqual(first);
+    expect(outage.held).toHaveLength(1);
+  });
+
+  test('is answered alike after it was delivered, and after a restart then, and the backend hears nothing', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    const start = startOf(1, 0);
+    const first = outage.say('StartTransaction', start);
+    outage.comeBack();
+    expect(outage.delivered).toHaveLength(1);
+    expect(outage.say('StartTransaction', start)).toEqual(first);
+    const durable = JSON.parse(JSON.stringify(outage.state.durable)) as typeof outage.state.durable;
+    const next = new Outage();
+    Object.assign(next.state, createStation(outage.state.id, durable, 'q'));
+    next.begin();
+    expect(next.say('StartTransaction', start)).toEqual(first);
+    expect(next.delivered).toEqual([]);
+    expect(outage.delivered).toHaveLength(1);
+  });
+
+  test('while its message is out to a backend that keeps silent is answered alike, and it is not sent twice', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.answer = (call) => (call.action === 'StartTransaction' ? silence : outage.usual(call));
+    const start = startOf(1, 0);
+    expect(outage.say('StartTransaction', start)).toBeNull();
+    outage.pass(9_000);
+    const number = outage.held[0]?.message.answer ?? '';
+    expect(number).toContain('transactionId');
+    expect(outage.say('StartTransaction', start)).toEqual(JSON.parse(number));
+    expect(outage.delivered).toHaveLength(1);
+  });
+});
