@@ -29,6 +29,8 @@ import { recordDropped, recordReceived, sendOwn, type Received, type Turn } from
 
 /** Calls in a row that a backend may leave unanswered before it counts as down. */
 const silencesMax = 5;
+/** How long such a backend is left alone before it is asked again, by a heartbeat of Busbar's own. */
+const askAgainMs = 30_000;
 /** How long a dial may take before nobody waits for it any more. */
 export const dialPatienceMs = 5_000;
 
@@ -48,9 +50,23 @@ export function coversFor(
 
 /** True when a call to this backend would wait for nothing. */
 export function isDown(turn: Turn, { phase, silences, downSinceMs, dialledAtMs }: BackendLink): boolean {
-  if (phase === 'open') return silences >= silencesMax;
+  if (phase === 'open') return isGivenUp({ silences });
   if (phase !== 'dialling') return true;
   return downSinceMs !== null || turn.context.nowMs - dialledAtMs >= dialPatienceMs;
+}
+
+/** True for an open link on which nothing is answered. */
+export function isGivenUp({ silences }: Pick<BackendLink, 'silences'>): boolean {
+  return silences >= silencesMax;
+}
+
+/** Nothing of the station's goes to a backend that is given up: whether it answers again is found out by a heartbeat. */
+export function askAgain(state: StationState, turn: Turn, backend: BackendLink): void {
+  const { priming } = backend;
+  const mayBeat = priming.phase === 'idle' || priming.phase === 'synced' || priming.phase === 'failed';
+  if (!isGivenUp(backend) || !mayBeat || state.assignment?.primary !== backend.backend) return;
+  if (!state.assignment.whenDown.covers) return;
+  priming.dueAtMs = Math.min(priming.dueAtMs, turn.context.nowMs + askAgainMs);
 }
 
 /** True when this message has to stand behind others that the backend has not got yet. */
@@ -194,7 +210,8 @@ function answerTo(
   backend: BackendLink,
   { action, payload, transaction }: Said,
 ): CoverAnswer {
-  backend.hasMissed = true;
+  // What an open link did not carry is held, but for what only the newest matters of.
+  if (backend.phase !== 'open' || laterOf(version, action) === 'latest') backend.hasMissed = true;
   const { wallMs, digest, learned } = turn.context;
   return coverAnswer({
     version,

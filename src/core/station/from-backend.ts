@@ -15,7 +15,7 @@ import { learnToken } from './learning.ts';
 import { resultWithRefusal } from './late-verdicts.ts';
 import { hearFrom } from './liveness.ts';
 import { withClock } from './local-answers.ts';
-import { isForgetful, measureSkew, onOwnReply, onPrimaryVerdict } from './own-calls.ts';
+import { catchUp, isForgetful, measureSkew, onOwnReply, onPrimaryVerdict } from './own-calls.ts';
 import { rememberAnswer } from './repeats.ts';
 import { deliverReply, repeat, takeReply } from './slot.ts';
 import { nextMessageId, type BackendLink, type StationState } from './state.ts';
@@ -101,10 +101,12 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   learnToken(state, turn, backend, received, call);
   if (call.purpose === 'held') {
     onHeldReply(state, turn, backend, call, received);
+    catchUp(state, turn, backend, call);
     return pumpCalls(state, turn, backend);
   }
   if (call.purpose !== 'relay') {
     onOwnReply(state, turn, backend, call, received);
+    catchUp(state, turn, backend, call);
     return pumpCalls(state, turn, backend);
   }
   const isAwaited = state.link?.epoch === call.caller.epoch;
@@ -119,6 +121,7 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   const text = resultWithRefusal(state, turn, call.transaction, received, timed);
   rememberAnswer(state, turn, call, received, text);
   deliverReply(state, turn, received, call, state.link, text);
+  catchUp(state, turn, backend, call);
   pumpCalls(state, turn, backend);
 }
 

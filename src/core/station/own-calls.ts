@@ -18,6 +18,8 @@ import {
   type Verdict,
 } from '../priming/priming.ts';
 import { payloadOf, type Frame } from '../../protocol/frame.ts';
+import type { MessageClass } from '../../protocol/message-class.ts';
+import { isGivenUp } from './covering.ts';
 import { factsOf } from './find-backend.ts';
 import { isBusbars } from './slot.ts';
 import { receivesOf, roleOf } from './roles.ts';
@@ -39,6 +41,16 @@ export function beginPriming(state: StationState, turn: Turn, backend: BackendLi
     return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
   }
   if (verdict !== null) awaitBeat(state, turn, backend, verdict);
+}
+
+/** A backend that left the station waiting answers in time again, on a link that never went: it is told what did not wait for it. */
+export function catchUp(state: StationState, turn: Turn, backend: BackendLink, call: OpenCall): void {
+  const { priming } = backend;
+  if (!backend.hasMissed || turn.context.nowMs - call.sentAtMs >= turn.context.settings.answerWithinMs)
+    return;
+  if (priming.phase !== 'idle' && priming.phase !== 'priming' && priming.phase !== 'synced') return;
+  backend.hasMissed = false;
+  startPriming(priming, viewOf(state, turn, backend), verdictOf(state, backend));
 }
 
 /** Sends Busbar's own call if one is due. The slot must be free. True when it is taken. */
@@ -155,15 +167,19 @@ export function measureSkew(turn: Turn, backend: BackendLink, result: string): v
 export function viewOf(state: StationState, turn: Turn, backend: BackendLink): PrimingView {
   const { nowMs, random, settings } = turn.context;
   const { link } = state;
+  const isSilentPrimary = isGivenUp(backend) && roleOf(state, backend.backend) === 'primary';
   return {
     image: state.durable.image,
-    receives: receivesOf(state, backend.backend),
+    receives: isSilentPrimary ? allIsHeard : receivesOf(state, backend.backend),
     isStationAlive:
       link !== null && nowMs - link.heard.heardAtMs <= settings.pingIntervalMs + settings.pongTimeoutMs,
     nowMs,
     random,
   };
 }
+
+/** A primary hears the station's own heartbeats, but none while it is given up. */
+const allIsHeard: ReadonlySet<MessageClass> = new Set(['registration', 'liveness', 'state']);
 
 function awaitBeat(state: StationState, turn: Turn, backend: BackendLink, verdict: Verdict): void {
   const assignment = state.assignment ?? state.arrival?.assignment;

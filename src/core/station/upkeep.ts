@@ -13,7 +13,7 @@ import { floodingMaxMs, resumeStation } from './from-station.ts';
 import { pulseAtMs, takePulse } from './liveness.ts';
 import { finishCommand } from './command-outcome.ts';
 import { pumpCommands } from './commands.ts';
-import { coverAll, coverOpen, coversFor, coverWaiting, dialPatienceMs } from './covering.ts';
+import { askAgain, coverAll, coverOpen, coversFor, coverWaiting, dialPatienceMs } from './covering.ts';
 import { heldDueMs, onHeldSilence } from './delivering.ts';
 import { noteFailed } from './identifiers.ts';
 import { refusalsDueMs, tendRefusals } from './late-verdicts.ts';
@@ -206,9 +206,11 @@ function expireCall(state: StationState, turn: Turn, backend: BackendLink): void
   noteFailed(state, turn, backend, call);
   if (call.purpose !== 'relay') {
     onOwnReply(state, turn, backend, call, null);
+    askAgain(state, turn, backend);
     return pumpCalls(state, turn, backend);
   }
   notice(turn, 'backend_silent', backend.backend);
+  askAgain(state, turn, backend);
   if (link !== null && call.caller.epoch === link.epoch) {
     if (call.isGuaranteed) return closeStation(state, turn, closeCode.tryAgainLater, 'backend_silent');
     answerExpired(state, turn, link, call.caller.idToken, call.action);
