@@ -32,6 +32,7 @@ export function backendLinkOf(state: StationState, backend: string): BackendLink
     frames: { tokens: Number.NaN, atMs: 0 },
     isPausedForRate: false,
     attempts: 0,
+    flaps: 0,
     redialAtMs: 0,
     lastError: null,
     dialledAtMs: 0,
@@ -98,7 +99,8 @@ export function markDown(
   const { nowMs, random } = turn.context;
   const wasOpen = link.phase === 'open';
   if (wasOpen) {
-    if (nowMs - link.openedAtMs >= stableAfterMs) link.attempts = 0;
+    if (nowMs - link.openedAtMs >= stableAfterMs) markStable(link);
+    link.flaps += 1;
     recordClosed(state, turn, link, code, error);
   }
   link.attempts += 1;
@@ -107,6 +109,11 @@ export function markDown(
   link.phase = 'waiting';
   link.lastError = error;
   forget(state, turn, link);
+}
+
+function markStable(link: BackendLink): void {
+  link.attempts = 0;
+  link.flaps = 0;
 }
 
 /** Closes a link that is not wanted any more; that is no failure of the backend. */
@@ -121,7 +128,7 @@ export function letGo(
     turn.effects.push({ type: 'close', link: refOf(link), code, reason, when: 'now' });
   }
   if (link.phase === 'open') {
-    if (turn.context.nowMs - link.openedAtMs >= stableAfterMs) link.attempts = 0;
+    if (turn.context.nowMs - link.openedAtMs >= stableAfterMs) markStable(link);
     recordClosed(state, turn, link, code, reason);
   }
   if (link.phase !== 'waiting') link.phase = 'idle';

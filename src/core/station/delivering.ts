@@ -34,7 +34,7 @@ export function deliverHeld(state: StationState, turn: Turn, backend: BackendLin
   if (lane === null || facts === null || backend.deliverAtMs > nowMs) return false;
   const entry = lane.next(wallMs);
   if (entry === null) return false;
-  const steadyMs = backend.attempts >= flapsMin ? backend.openedAtMs + facts.holdDownMs - nowMs : 0;
+  const steadyMs = backend.flaps >= flapsMin ? backend.openedAtMs + facts.holdDownMs - nowMs : 0;
   if (steadyMs > 0) return later(backend, nowMs + steadyMs);
   // What has just been said is no backlog.
   const waitMs = wallMs - entry.message.since < freshMs ? 0 : deliveryWaitMs(backend.backend);

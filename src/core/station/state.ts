@@ -99,6 +99,8 @@ export interface BackendLink {
   isPausedForRate: boolean;
   /** Failures since the link was last stable. */
   attempts: number;
+  /** How often in a row an open link was lost soon after it opened; a dial that fails is none. */
+  flaps: number;
   /** In phase `waiting`: not before this time. */
   redialAtMs: number;
   lastError: string | null;
