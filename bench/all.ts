@@ -24,6 +24,7 @@ const commands: readonly (readonly [bench: string, ...options: string[]])[] = [
   ['storm'],
   ['storm', '--tls'],
   ['growth'],
+  ['cover'],
 ];
 
 const { values: options } = parseArgs({ options: { publish: { type: 'boolean', default: false } } });

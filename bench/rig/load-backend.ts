@@ -19,37 +19,62 @@ export interface LoadBackend {
   readonly port: number;
   /** Links that are open. */
   readonly links: number;
+  /** Calls with meter values that it has got, since it was born. */
+  readonly readings: number;
+  /** Cuts every link, and listens no more. */
+  goDown(): Promise<void>;
+  /** Listens again, at the same port. */
+  comeUp(): Promise<void>;
 }
 
 interface Peer {
   readonly socket: Socket;
   readonly manner: LoadManner;
+  readonly counts: { readings: number };
   kept: Buffer | null;
   isUpgraded: boolean;
 }
 
 export async function startLoadBackend(manner: LoadManner = 'healthy'): Promise<LoadBackend> {
   let links = 0;
+  const counts = { readings: 0 };
+  const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
-    const peer: Peer = { socket, manner, kept: null, isUpgraded: false };
+    const peer: Peer = { socket, manner, counts, kept: null, isUpgraded: false };
+    sockets.add(socket);
     socket.on('data', (chunk) => {
       if (peer.isUpgraded) peer.kept = readFrames(peer.kept, chunk as Buffer, onFrame, peer);
       else if (upgrade(peer, chunk as Buffer)) links += 1;
     });
     socket.on('close', () => {
+      sockets.delete(socket);
       if (peer.isUpgraded) links -= 1;
     });
     // The close that follows is enough.
     socket.on('error', () => {});
   });
-  await new Promise<void>((resolve) => {
-    server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 }, resolve);
-  });
+  const listenAt = (at: number): Promise<void> =>
+    new Promise((resolve) => {
+      server.listen({ port: at, host: '127.0.0.1', backlog: 4_096 }, resolve);
+    });
+  await listenAt(0);
+  const { port } = server.address() as AddressInfo;
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     get links() {
       return links;
     },
+    get readings() {
+      return counts.readings;
+    },
+    async goDown() {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+    comeUp: () => listenAt(port),
   };
 }
 
@@ -79,7 +104,7 @@ function onFrame(peer: Peer, frame: FrameInPlace): void {
 
 const call = 0x32;
 const quote = 0x22;
-const initialOf = { boot: 0x42, heartbeat: 0x48 } as const;
+const initialOf = { boot: 0x42, heartbeat: 0x48, meterValues: 0x4d } as const;
 /** Where the id of a call starts: after `[2,"`. */
 const idStart = 4;
 
@@ -95,6 +120,7 @@ function answer(peer: Peer, frame: FrameInPlace): void {
     if (idEnd > 300) throw new Error('a call without an id');
   }
   const initial = byteAt(frame, idEnd + 3);
+  if (initial === initialOf.meterValues) peer.counts.readings += 1;
   if (peer.manner === 'slow' && initial !== initialOf.boot && initial !== initialOf.heartbeat) return;
   const idBytes = idEnd - idStart;
   let template = templates.get(initial * 1_000 + idBytes);

@@ -22,7 +22,9 @@ export type LoadOrder =
       readonly mixes: readonly Mix[];
       readonly perSecond: number;
       readonly ms: number;
-    };
+    }
+  /** The backend goes away, with all its links, or comes back at its port; without `is` it only tells what it has got. */
+  | { readonly order: 'backend'; readonly is?: 'down' | 'up' };
 
 export interface Connected {
   readonly order: 'connect';
@@ -44,4 +46,17 @@ export interface Driven {
   readonly skipped: number;
 }
 
-export type LoadAnswer = { readonly backendPort: number } | Connected | Driven | { readonly failure: string };
+export interface BackendTold {
+  readonly order: 'backend';
+  /** Calls with meter values that it has got, since it was born. */
+  readonly readings: number;
+  /** Links that are open. */
+  readonly links: number;
+}
+
+export type LoadAnswer =
+  | { readonly backendPort: number }
+  | Connected
+  | Driven
+  | BackendTold
+  | { readonly failure: string };

@@ -9,7 +9,7 @@
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { startLoadBackend } from './load-backend.ts';
-import type { Connected, Driven, LoadAnswer, LoadOrder } from './load-protocol.ts';
+import type { BackendTold, Connected, Driven, LoadAnswer, LoadOrder } from './load-protocol.ts';
 import { LoadStation, type Listener } from './load-stations.ts';
 
 type Order<Name extends LoadOrder['order']> = Extract<LoadOrder, { order: Name }>;
@@ -33,6 +33,8 @@ async function obey(order: LoadOrder): Promise<void> {
       return say(await saturate(order));
     case 'pace':
       return say(await pace(order));
+    case 'backend':
+      return say(await tell(order));
   }
 }
 
@@ -65,6 +67,12 @@ async function connect(order: Order<'connect'>): Promise<Connected> {
   const ms = performance.now() - startMs;
   if (refusals.length === 0) await boot(stations.slice(stations.length - wanted));
   return { order: 'connect', ms, refused: refusals.length, firstRefusal: refusals[0] ?? null };
+}
+
+async function tell({ is }: Order<'backend'>): Promise<BackendTold> {
+  if (is === 'down') await backend?.goDown();
+  else if (is === 'up') await backend?.comeUp();
+  return { order: 'backend', readings: backend?.readings ?? 0, links: backend?.links ?? 0 };
 }
 
 async function boot(booting: readonly LoadStation[]): Promise<void> {

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthority } from '../../src/testkit/certificates.ts';
 import { messageClasses } from '../../src/protocol/message-class.ts';
 import type { LoadManner } from './load-backend.ts';
-import type { Connected, Driven, LoadAnswer, LoadOrder } from './load-protocol.ts';
+import type { BackendTold, Connected, Driven, LoadAnswer, LoadOrder } from './load-protocol.ts';
 import type { ProbeAnswer, ProbeQuestion, ProbeSample } from './probe.ts';
 
 /** `pipe` is A. `direct`: nothing between, the stations' sockets end at the backend. */
@@ -29,6 +29,8 @@ export interface RigOptions {
   readonly observer?: LoadManner | 'dead';
   /** The limits on a station's calls, and on what backends send, are as they are by default. */
   readonly isLimited?: boolean;
+  /** Where the backend is down, Busbar answers for it, and later delivers at this rate. */
+  readonly drainRate?: string;
   /** Extra arguments for Node in the process under test, such as `--cpu-prof`. */
   readonly nodeArguments?: readonly string[];
 }
@@ -45,6 +47,8 @@ export interface Rig {
   /** Connects until so many stations are up; `inFlight` of them at a time, null for all at once. Throws when one is refused. */
   connect(stations: number, inFlight: number | null): Promise<Connected>;
   drive(order: Extract<LoadOrder, { order: 'saturate' | 'pace' }>): Promise<Measured>;
+  /** Has the backend go away or come back, or tell what it has got. */
+  backend(is?: 'down' | 'up'): Promise<BackendTold>;
   probe(question: ProbeQuestion): Promise<ProbeSample>;
   stop(): Promise<void>;
 }
@@ -86,9 +90,12 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   const tested = subject === 'direct' ? null : await startSubject(options, folder, ports, certificate);
   const port = tested?.port ?? backendPort;
   const linksEach = subject === 'gateway' ? 1 + (options.observers ?? 0) : 1;
-  const ask = async <Answer extends Connected | Driven>(order: LoadOrder): Promise<Answer> => {
-    stationLoad.send(order);
-    return await stationLoad.hear<Answer>('order', answerMs);
+  const ask = async <Answer extends Connected | Driven | BackendTold>(
+    order: LoadOrder,
+    of: Child = stationLoad,
+  ): Promise<Answer> => {
+    of.send(order);
+    return await of.hear<Answer>('order', answerMs);
   };
   const probe = async (question: ProbeQuestion): Promise<ProbeSample> => {
     if (tested === null) return { cpuMs: 0, rssBytes: 0, stallMs: 0 };
@@ -100,6 +107,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     probe,
     connect: (stations, inFlight) =>
       ask<Connected>({ order: 'connect', port, isTls, stations, linksEach, inFlight }),
+    backend: (is) => ask<BackendTold>({ order: 'backend', ...(is === undefined ? {} : { is }) }, load),
     async drive(order) {
       const before = await probe('sample');
       const driven = await ask<Driven>(order);
@@ -183,7 +191,7 @@ function urlOf(port: number): string {
 }
 
 function configurationFor(
-  { observers = 0, observer, isLimited = false }: RigOptions,
+  { observers = 0, observer, isLimited = false, drainRate }: RigOptions,
   ports: Ports,
   certificate: Certificate | null,
 ): string {
@@ -196,15 +204,17 @@ function configurationFor(
   const heard = names
     .map((name) => `{ backend: ${name}, receives: [${messageClasses.join(', ')}] }`)
     .join(', ');
+  const pace = drainRate === undefined ? '' : `, redial: { from: 100ms, to: 2s }, drainRate: ${drainRate}`;
+  const covers = drainRate === undefined ? '' : ', whenDown: cover';
   return `stations:
   listen: 127.0.0.1:0${tls}
 admin:
   listen: 127.0.0.1:0
 storage: sqlite:./busbar.db
 backends:
-  only: { url: ${urlOf(ports.backend)} }${ears}
+  only: { url: ${urlOf(ports.backend)}${pace} }${ears}
 routes:
-  - { stations: "*", primary: only, observers: [${heard}] }
+  - { stations: "*", primary: only, observers: [${heard}]${covers} }
 limits: { ${calls}connectsPerHour: unlimited }
 `;
 }
