@@ -25,6 +25,7 @@ const commands: readonly (readonly [bench: string, ...options: string[]])[] = [
   ['storm', '--tls'],
   ['growth'],
   ['cover'],
+  ['restart'],
 ];
 
 const { values: options } = parseArgs({ options: { publish: { type: 'boolean', default: false } } });

@@ -10,11 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { openSqliteJournal } from '../src/adapters/sqlite/journal-store.ts';
-import type { FrameRecord } from '../src/core/journal/record.ts';
 import type { Journal } from '../src/ports/journal.ts';
-import type { StationId } from '../src/protocol/station-id.ts';
 import { createJournalFeed } from '../src/runtime/journal-feed.ts';
 import { createJournal } from '../src/runtime/journal-writer.ts';
+import { frameRecord } from './rig/records.ts';
 
 const stations = Number(process.argv[2] ?? 250);
 const folder = await mkdtemp(join(tmpdir(), 'busbar-bench-'));
@@ -26,7 +25,7 @@ if (!opened.ok) throw new Error(opened.fault.detail);
 const journal = createJournal({ store: opened.value, feed: createJournalFeed(log), clock, log });
 let count = 0;
 /** Made beforehand, so that making them is not measured. */
-const pool = Array.from({ length: 2_000 }, (_, number) => recordOf(number));
+const pool = Array.from({ length: 2_000 }, (_, number) => frameRecord(number, stations));
 
 line('', [
   'records/s',
@@ -106,32 +105,6 @@ function append(to: Journal, latencies: number[], isWaitedFor: boolean): void {
 
 function noteLatency(latencies: number[], fromMs: number): void {
   latencies.push(performance.now() - fromMs);
-}
-
-function recordOf(number: number): FrameRecord {
-  const isCall = number % 2 === 0;
-  const id = `"${(number * 7_919_777).toString(36).padStart(36, 'x')}"`;
-  return {
-    type: 'frame',
-    at: Date.now(),
-    station: `CP-${10_000 + (((number >> 1) * 7_919) % stations)}` as StationId,
-    link: isCall ? 'station' : 'backend:old',
-    kind: isCall ? 'call' : 'result',
-    action: 'MeterValues',
-    text: isCall ? `[2,${id},"MeterValues",${payloadOf(number)}]` : `[3,${id},{}]`,
-    idStart: 3,
-    idEnd: 3 + id.length,
-    outcome: 'relayed',
-    relayedTo: isCall ? 'backend:old' : 'station',
-    relayedIdToken: `"k3f9-${number}"`,
-    latencyMs: isCall ? null : number % 40,
-  };
-}
-
-function payloadOf(number: number): string {
-  const sample = (at: number, measurand: string, unit: string): string =>
-    `{"value":"${((number * at * 31) % 1_000_003) / 100}","measurand":"${measurand}","unit":"${unit}","context":"Sample.Periodic"}`;
-  return `{"connectorId":${1 + (number % 2)},"transactionId":${1_073_741_824 + (number % 5_000)},"meterValue":[{"timestamp":"2026-11-24T02:${10 + (number % 50)}:00.000Z","sampledValue":[${sample(3, 'Energy.Active.Import.Register', 'Wh')},${sample(7, 'Power.Active.Import', 'kW')}]}]}`;
 }
 
 function microseconds(usage: NodeJS.CpuUsage): number {

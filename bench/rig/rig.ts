@@ -124,6 +124,21 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   };
 }
 
+/** Milliseconds from the start of the gateway's process until it listens; the process is killed then. */
+export async function timeStart(configuration: string): Promise<number> {
+  const beganMs = performance.now();
+  const child = new Child('gateway', subjectCore, [
+    join(root, 'src/main.ts'),
+    'serve',
+    '--config',
+    configuration,
+  ]);
+  await child.stationPort();
+  const ms = performance.now() - beganMs;
+  await child.stop('SIGKILL');
+  return ms;
+}
+
 /** A port of the system's that nothing listens at. */
 const deadPort = 1;
 
