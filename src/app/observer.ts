@@ -3,7 +3,7 @@
  *
  * Not pure only in that it counts and logs. It stands on a frame's path, so it does nothing for a frame but count.
  */
-import type { LinkRecord } from '../core/journal/record.ts';
+import type { DeliveryRecord, LinkRecord } from '../core/journal/record.ts';
 import type { Notice } from '../core/station/events.ts';
 import type { Log } from '../ports/log.ts';
 import type { TrafficMeter } from '../ports/metrics.ts';
@@ -18,6 +18,7 @@ const warnings: ReadonlySet<Notice> = new Set([
   'backend_flooding',
   'command_forbidden',
   'journal_failing',
+  'held_near_bound',
 ]);
 
 export function createObserver(meter: TrafficMeter, log: Log): Observer {
@@ -25,6 +26,7 @@ export function createObserver(meter: TrafficMeter, log: Log): Observer {
     onRecord: (record) => {
       meter.observe(record);
       if (record.type === 'link') logLink(log, record);
+      else if (record.type === 'delivery' && record.outcome === 'parked') logParked(log, record);
     },
     onSent: (seconds) => meter.relayed(seconds),
     onNotice: (station, notice, backend) => {
@@ -53,4 +55,9 @@ function logLink(log: Log, { station, link, change, version, code, reason }: Lin
     code: code ?? undefined,
     reason: reason ?? undefined,
   });
+}
+
+/** Somebody has to decide about it. What the message says is not told: it holds tokens. */
+function logParked(log: Log, { station, backend, action, number, delivery }: DeliveryRecord): void {
+  log.warn('delivery_parked', { station, backend, action, number, lastError: delivery?.lastError ?? null });
 }

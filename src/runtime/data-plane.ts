@@ -17,6 +17,7 @@ import type { Log } from '../ports/log.ts';
 import type { BackendSettings, KnownStation, Settings } from '../ports/settings.ts';
 import type { DeliveryPacer } from './delivery-pacer.ts';
 import type { OperatorCommands } from './operator-commands.ts';
+import type { OperatorDecisions } from './operator-decisions.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
 /** The step's context, whose clocks the driver sets before each step. */
@@ -56,6 +57,7 @@ export interface DataPlane {
   readonly log: Log;
   readonly observer: Observer;
   readonly commands: OperatorCommands;
+  readonly decisions: OperatorDecisions;
   settings: Settings;
   /** Drivers by identity; made when a station first arrives. */
   readonly drivers: Map<StationId, Driver>;

@@ -9,6 +9,7 @@ import type { LearnedToken } from '../core/hold/held-message.ts';
 import type { DurableStation } from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Deliveries } from '../ports/deliveries.ts';
 import type { Dialer } from '../ports/dialer.ts';
 import type { Journal } from '../ports/journal.ts';
 import type { Arrival } from '../ports/listener.ts';
@@ -16,9 +17,11 @@ import type { Log } from '../ports/log.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Settings } from '../ports/settings.ts';
 import type { StationCommander } from '../ports/station-commander.ts';
+import { createDeliveries } from './deliveries.ts';
 import { DeliveryPacer } from './delivery-pacer.ts';
 import { forgetDriver, type DataPlane, type Driver, type Observer } from './data-plane.ts';
 import { createOperatorCommands, type CommandRequested } from './operator-commands.ts';
+import { createOperatorDecisions } from './operator-decisions.ts';
 import { createRegistry } from './snapshots.ts';
 import { StationDriver } from './station-driver.ts';
 import { startTimerWheel, type TimerWheel } from './timer-wheel.ts';
@@ -53,6 +56,7 @@ export interface Gateway {
   onArrival(arrival: Arrival): void;
   readonly registry: Registry;
   readonly commander: StationCommander;
+  readonly deliveries: Deliveries;
   /** Replaces the settings as a whole and re-evaluates every station; links that need not move stay. */
   reload(settings: Settings): void;
   /** Refuses newcomers, closes station links spread over `spreadMs`, each after its calls in flight. True when all closed before the deadline. */
@@ -88,6 +92,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
       deliver: (station, event) => deliverCommand(plane, station, event),
       deadlineMs: () => 2 * plane.settings.station.callTimeoutMs + commandGraceMs,
     }),
+    decisions: createOperatorDecisions(),
     settings,
     drivers: new Map(),
     remembered: new Map(ports.restored),
@@ -128,6 +133,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
   return {
     registry: createRegistry(plane),
     commander: plane.commands,
+    deliveries: createDeliveries(plane, driverOf),
     onArrival: (arrival) => {
       if (isDraining) return arrival.refuse(503, 'Busbar is shutting down.', 10);
       const driver = driverOf(arrival.station);

@@ -333,5 +333,6 @@ function noticesAtZero(): Record<Notice, number> {
     late_refusal: 0,
     stale_event: 0,
     journal_failing: 0,
+    held_near_bound: 0,
   };
 }

@@ -97,6 +97,7 @@ const dialOutcome: DialOutcome<LinkEnd> = {
 type SendEffect = Extract<Effect, { type: 'send' }>;
 type CloseEffect = Extract<Effect, { type: 'close' }>;
 type LateEffect = SendEffect | CloseEffect;
+type DecisionEffect = Extract<Effect, { type: 'decision_settled' }>;
 type DialEffect = Extract<Effect, { type: 'dial' }>;
 
 export class StationDriver implements Sleeper, Driver {
@@ -279,6 +280,9 @@ export class StationDriver implements Sleeper, Driver {
         return this.#pause(effect.link, false);
       case 'command_settled':
         return this.#plane.commands.settle(effect.requestId, effect.outcome);
+      case 'decision_settled':
+        if (effect.outcome.kind === 'refused') return settleDecision(this.#plane, effect);
+        return this.#plane.journal.afterCommit(position, settleDecision, this.#plane, effect);
       case 'notice':
         return this.#plane.observer.onNotice(this.state.id, effect.notice, effect.backend);
     }
@@ -447,6 +451,11 @@ const stoppedRetryAfterS = 60;
 
 /** WebSocket close code 1013 (IANA registry). */
 const tryAgainLater = 1013;
+
+/** An operator's decision counts once it is on disk. */
+function settleDecision({ decisions }: DataPlane, { requestId, outcome }: DecisionEffect): void {
+  decisions.settle(requestId, outcome);
+}
 
 function performLate(driver: StationDriver, effect: LateEffect): void {
   driver.performLate(effect);

@@ -12,6 +12,20 @@ export interface HeldEntry {
   delivery: Delivery;
 }
 
+/** A message, and the parked one of its transaction that it waits behind; null: behind none. */
+export interface Standing {
+  readonly entry: HeldEntry;
+  readonly behind: HeldEntry | null;
+}
+
+/** What a lane holds, counted: `held` will leave by themselves, `parked` not before an operator decides. */
+export interface LaneDepth {
+  readonly held: number;
+  readonly parked: number;
+  /** Of transactions, and parked or held since before the time asked for. */
+  readonly atRisk: number;
+}
+
 export class HeldLane {
   readonly backend: string;
   /** Oldest first; those before `#from` are gone. */
@@ -94,6 +108,32 @@ export class HeldLane {
     if (this.length === 0) return false;
     if (this.#blocked === 0 || this.next(wallMs) !== null) return true;
     return this.holds(transaction);
+  }
+
+  /** Oldest first. */
+  *standings(): Generator<Standing, void, undefined> {
+    const parked = new Map<string, HeldEntry>();
+    for (const entry of this) {
+      const { transaction } = entry.message;
+      yield { entry, behind: transaction === null ? null : (parked.get(transaction) ?? null) };
+      if (transaction !== null && entry.delivery.state === 'parked' && !parked.has(transaction))
+        parked.set(transaction, entry);
+    }
+  }
+
+  /** `before`: wall clock. */
+  depth(before: number): LaneDepth {
+    let parked = 0;
+    let atRisk = 0;
+    // Most lanes have nothing that is old or was refused, and are not gone through.
+    if (this.#blocked === 0 && (this.#entries[this.#from]?.message.since ?? Infinity) >= before)
+      return { held: this.length, parked, atRisk };
+    for (const { entry, behind } of this.standings()) {
+      const isParked = entry.delivery.state === 'parked' || behind !== null;
+      if (isParked) parked += 1;
+      if (entry.message.transaction !== null && (isParked || entry.message.since < before)) atRisk += 1;
+    }
+    return { held: this.length - parked, parked, atRisk };
   }
 
   find(number: number): HeldEntry | null {

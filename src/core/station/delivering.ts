@@ -7,7 +7,7 @@
 import { isGuaranteed } from '../../protocol/actions.ts';
 import { decode } from '../../protocol/frame.ts';
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
-import type { HeldEntry } from '../hold/held-lane.ts';
+import type { HeldEntry, HeldLane } from '../hold/held-lane.ts';
 import { factsOf } from './find-backend.ts';
 import { heldLaneOf, mark, release } from './holding.ts';
 import { wordsFor } from './identifiers.ts';
@@ -186,9 +186,19 @@ function takeOut(
   const lane = heldLaneOf(state, backend);
   const entry = lane?.find(number) ?? null;
   if (lane === null || entry === null) return;
+  finish(state, turn, lane, entry, outcome);
+}
+
+/** The message is over. The station may still repeat it: until now the lane knew what it was told. */
+export function finish(
+  state: StationState,
+  turn: Turn,
+  lane: HeldLane,
+  entry: HeldEntry,
+  outcome: 'delivered' | 'dropped',
+): void {
   release(state, turn, lane, entry, outcome);
   const { version, action, key, answer } = entry.message;
-  // The station may still repeat it: until now the lane knew what it was told.
   if (answer !== null && isGuaranteed(version, action))
     rememberGiven(state, turn, action, { key, payload: answer });
 }

@@ -72,10 +72,33 @@ export type StationEvent =
       readonly action: string;
       readonly payload: string;
     }
+  /** What an operator wants of a held message. Settled by a `decision_settled` of the same number. */
+  | {
+      readonly type: 'delivery_decided';
+      readonly requestId: number;
+      /** The held message's. */
+      readonly number: number;
+      readonly decision: DeliveryDecision;
+    }
   /** The routing table or the settings in the context are new. */
   | { readonly type: 'routing_changed' }
   /** Busbar is going down: refuse arrivals, close this station's link at that time, and at the latest then when calls are in flight. */
   | { readonly type: 'drain_started'; readonly closeAtMs: number; readonly deadlineMs: number };
+
+/** `retry`: it is sent again as if it had never been refused. `drop`: its backend never gets it. */
+export type DeliveryDecision = 'retry' | 'drop';
+
+/**
+ * Why a decision about a held message changed nothing. `unknown`: there is no such message, or no longer. `on_its_way`: its backend has it, and has not answered. `behind`:
+ * it waits for another, about which is to be decided first. `journal_failing`: what is decided could not be kept.
+ */
+export type DecisionRefusal = 'unknown' | 'on_its_way' | 'behind' | 'journal_failing';
+
+/** What came of a decision. */
+export type DecisionOutcome =
+  | { readonly kind: 'done' }
+  /** `detail` is a sentence for the operator. */
+  | { readonly kind: 'refused'; readonly reason: DecisionRefusal; readonly detail: string };
 
 /** One end of a WebSocket, as effects name it. */
 export type LinkRef =
@@ -99,7 +122,9 @@ export type Notice =
   /** A backend refused a driver whom Busbar had let charge. */
   | 'late_refusal'
   | 'stale_event'
-  | 'journal_failing';
+  | 'journal_failing'
+  /** A station's lane has passed the share of its bound at which somebody should look. */
+  | 'held_near_bound';
 
 /**
  * Why an operator's command got no answer. `not_connected`, `forbidden`, `queue_full` and `expired` (it waited too long behind others): it was never sent and
@@ -151,6 +176,8 @@ export type Effect =
   | { readonly type: 'pause_reading'; readonly link: LinkRef }
   | { readonly type: 'resume_reading'; readonly link: LinkRef }
   | { readonly type: 'command_settled'; readonly requestId: number; readonly outcome: CommandOutcome }
+  /** Of one that is done, once the records of this step are on disk. */
+  | { readonly type: 'decision_settled'; readonly requestId: number; readonly outcome: DecisionOutcome }
   | { readonly type: 'notice'; readonly notice: Notice; readonly backend: string | null };
 
 /** What `step` returns. */

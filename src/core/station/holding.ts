@@ -10,7 +10,7 @@ import { transactionByKey } from '../ids/transactions.ts';
 import type { DeliveryOutcome } from '../journal/record.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { laneFor, type StationState } from './state.ts';
-import { recordDurably, type Turn } from './turn.ts';
+import { notice, recordDurably, type Turn } from './turn.ts';
 
 /** What is to be held: see HeldMessage. */
 export interface Holding {
@@ -25,6 +25,9 @@ export interface Holding {
   readonly text: string;
 }
 
+/** Part of the bound of a station's lane above which somebody should look. */
+const nearShare = 0.8;
+
 /** Takes a message into the books. */
 export function hold(state: StationState, turn: Turn, holding: Holding): HeldEntry {
   const { wallMs } = turn.context;
@@ -33,7 +36,11 @@ export function hold(state: StationState, turn: Turn, holding: Holding): HeldEnt
   state.lastHeld = number;
   const message = { number, ...holding, since: wallMs };
   const entry = { message, delivery: freshDelivery };
-  laneFor(state.held, holding.backend).push(entry);
+  const lane = laneFor(state.held, holding.backend);
+  lane.push(entry);
+  // Only where it is passed: the next time is after it fell below.
+  if (lane.length === Math.floor(turn.context.settings.heldMax * nearShare) + 1)
+    notice(turn, 'held_near_bound', holding.backend);
   turn.records.push({ type: 'held', at: wallMs, station: state.id, message });
   if (!message.isWorded) keepRow(state, turn, message.transaction, true);
   return entry;

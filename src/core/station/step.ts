@@ -10,6 +10,7 @@ import { liveBackendLink } from './find-backend.ts';
 import type { StationContext, StationEvent, Step } from './events.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { coverAll, coversFor } from './covering.ts';
+import { onDeliveryDecided } from './deciding.ts';
 import { onBackendText } from './from-backend.ts';
 import { onStationText } from './from-station.ts';
 import { assertConsistent } from './invariants.ts';
@@ -76,6 +77,8 @@ function decide(state: StationState, turn: Turn, event: StationEvent): void {
       return onTick(state, turn);
     case 'command_requested':
       return onOperatorCommand(state, turn, event.requestId, event.action, event.payload);
+    case 'delivery_decided':
+      return onDeliveryDecided(state, turn, event.requestId, event.number, event.decision);
     case 'routing_changed':
       return onRoutingChanged(state, turn);
     case 'drain_started':
