@@ -6,6 +6,7 @@
  */
 import { busbarVersion } from './app/version.ts';
 import { addBackendVerbs } from './cli/backend-verbs.ts';
+import { addDeliveryVerbs } from './cli/delivery-verbs.ts';
 import { addFramesVerbs } from './cli/frames-verbs.ts';
 import { addStationVerbs } from './cli/station-verbs.ts';
 import type { CliIo } from './cli/io.ts';
@@ -53,6 +54,6 @@ const program = createProgram(io, busbarVersion, {
       (await import('./app/configuration-reader.ts')).configurationReader.read(file, env),
     schema: async () => (await import('./app/configuration-reader.ts')).configurationReader.schema(),
   },
-  add: [addStationVerbs, addFramesVerbs, addBackendVerbs],
+  add: [addStationVerbs, addFramesVerbs, addBackendVerbs, addDeliveryVerbs],
 });
 await runProgram(program, io, process.argv.slice(2));

@@ -6,6 +6,7 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { AuditLog } from '../ports/audit.ts';
+import type { Deliveries } from '../ports/deliveries.ts';
 import type { JournalReader } from '../ports/journal.ts';
 import type { Log } from '../ports/log.ts';
 import type { MetricsPage } from '../ports/metrics.ts';
@@ -20,6 +21,7 @@ import { addBackendRoutes } from './backend-routes.ts';
 import type { Changer } from './change.ts';
 import { addCommandRoutes } from './command-routes.ts';
 import { addConfigRoutes, type Reload } from './config-routes.ts';
+import { addDeliveryRoutes } from './delivery-routes.ts';
 import { addFrameRoutes } from './frame-routes.ts';
 import { createServer } from './server.ts';
 import { addStationRoutes } from './station-routes.ts';
@@ -33,6 +35,7 @@ export interface ApiOptions {
   readonly feed: JournalFeed;
   readonly reload: Reload;
   readonly commander: StationCommander;
+  readonly deliveries: Deliveries;
   readonly audit: AuditLog;
   readonly readiness: () => Readiness;
   readonly metrics: MetricsPage;
@@ -90,7 +93,7 @@ export async function buildApi(
   options: ApiOptions,
   settings: () => AdminSettings,
 ): Promise<{ app: FastifyInstance; streams: StreamRoutes }> {
-  const { registry, reader, feed, reload, commander, audit, readiness, metrics, log } = options;
+  const { registry, reader, feed, reload, commander, deliveries, audit, readiness, metrics, log } = options;
   const changer: Changer = { audit, log, wallMs: () => Date.now() };
   const { app, routes } = await createServer(settings, log, (server) => {
     for (const [name, schema] of Object.entries(namedSchemas)) server.addSchema({ $id: name, ...schema });
@@ -99,6 +102,7 @@ export async function buildApi(
     addFrameRoutes(server, registry, reader);
     addBackendRoutes(server, registry);
     addCommandRoutes(server, registry, commander, changer);
+    addDeliveryRoutes(server, deliveries, changer);
     addConfigRoutes(server, reload, changer);
     addAuditRoutes(server, audit);
     return addStreamRoutes(server, reader, feed);

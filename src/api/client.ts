@@ -12,6 +12,10 @@ import type {
   BackendPage,
   CommandBody,
   CommandResult,
+  Delivery,
+  DeliveryDecided,
+  DeliveryPage,
+  DeliveryQuery,
   Frame,
   FrameListQuery,
   FramePage,
@@ -66,6 +70,13 @@ export interface Client {
   backend(name: string): Answer<Backend>;
   /** Waits as long as Busbar waits for the station. Not tried again: without an answer nobody knows what the station did. */
   command(station: string, body: CommandBody): Answer<CommandResult>;
+  deliveries(query: DeliveryQuery): Answer<DeliveryPage>;
+  delivery(id: string): Answer<Delivery>;
+  decideDelivery(
+    id: string,
+    decision: 'retry' | 'drop',
+    body: { readonly reason?: string },
+  ): Answer<DeliveryDecided>;
   reloadConfiguration(reason: string): Answer<{ readonly changed: boolean }>;
 }
 
@@ -88,6 +99,10 @@ export function createClient(options: ClientOptions): Client {
         {},
         body,
       ),
+    deliveries: (query) => get('/api/v1/deliveries', query),
+    delivery: (id) => get(`/api/v1/deliveries/${encodeURIComponent(id)}`),
+    decideDelivery: (id, decision, body) =>
+      askJson(options, 'POST', `/api/v1/deliveries/${encodeURIComponent(id)}/${decision}`, {}, body),
     reloadConfiguration: (reason) => askJson(options, 'POST', '/api/v1/config/reload', {}, { reason }),
   };
 }

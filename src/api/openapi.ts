@@ -25,6 +25,13 @@ export async function openApiDocument(): Promise<Readonly<Record<string, unknown
       commander: {
         command: () => Promise.resolve({ kind: 'refused', reason: 'not_connected', detail: '' }),
       },
+      deliveries: {
+        list: () => ({ items: [], hasMore: false }),
+        find: () => null,
+        heldByBackend: () => new Map(),
+        decide: () =>
+          Promise.resolve({ kind: 'refused', reason: 'unknown', detail: '', before: null, after: null }),
+      },
       audit: {
         begin: () => Promise.resolve(fail(nowhere)),
         settle: () => Promise.resolve(nowhere),

@@ -23,7 +23,7 @@ const stationBackend = Type.Object(
     backend: Type.String(),
     role: oneOf(['primary', 'observer', 'authority', 'draining'], {
       description:
-        'authority: not the primary, but the authority for some actions. observer: gets copies. draining: the primary before, which still has open transactions.',
+        'authority: not the primary, but the authority for some actions. observer: gets copies. draining: the primary before, which still has open transactions, or a backend that messages are held for and the station is not placed with now.',
     }),
     link: oneOf(['idle', 'dialling', 'open', 'waiting']),
     state: nullable(
@@ -36,6 +36,16 @@ const stationBackend = Type.Object(
       minimum: 0,
       description: 'Calls from the station that wait for this backend.',
     }),
+    held: Type.Integer({
+      minimum: 0,
+      description: 'Messages that Busbar answered in its place and that leave for it by themselves.',
+    }),
+    parked: Type.Integer({
+      minimum: 0,
+      description:
+        'Messages that it refused for good, and those of their transactions behind them: an operator has to decide. See /deliveries.',
+    }),
+    heldBytes: Type.Integer({ minimum: 0, description: 'What the texts of both weigh, in characters.' }),
     dropped: Type.Integer({
       minimum: 0,
       description: 'Copies that were not sent because too many waited. Only an observer’s.',
@@ -153,6 +163,15 @@ export const backend = Type.Object(
     linksDialling: Type.Integer({ minimum: 0 }),
     linksWaiting: Type.Integer({ minimum: 0, description: 'Links that wait before they dial again.' }),
     stationsPrimary: Type.Integer({ minimum: 0, description: 'Stations whose primary it is.' }),
+    held: Type.Integer({
+      minimum: 0,
+      description: 'Messages of all stations that leave for it by themselves.',
+    }),
+    parked: Type.Integer({
+      minimum: 0,
+      description: 'Messages of all stations that an operator has to decide about.',
+    }),
+    heldBytes: Type.Integer({ minimum: 0, description: 'What the texts of both weigh, in characters.' }),
     lastError: nullable(Type.String()),
   },
   { additionalProperties: false },
@@ -165,6 +184,56 @@ const reason = Type.String({
   pattern: '\\S',
   description: 'Why; the audit keeps it.',
 });
+
+/** Values as lists filter by them too. */
+const deliveryStates = ['held', 'parked'] as const;
+
+export const delivery = Type.Object(
+  {
+    id: Type.String({
+      description:
+        'The station’s identity, a colon and the number of the message; in a path it is percent-encoded like any other text.',
+    }),
+    station: Type.String(),
+    backend: Type.String({ description: 'Which has yet to get it.' }),
+    state: oneOf(deliveryStates, {
+      description:
+        'held: it leaves by itself. parked: it does not before an operator decides about it, or about the one in `behind`.',
+    }),
+    action: Type.String(),
+    transaction: nullable(
+      Type.String({
+        description: 'Busbar’s key of its transaction; null where it is about none that is known.',
+      }),
+    ),
+    since: Type.String({
+      format: 'date-time',
+      description: 'When Busbar answered it in the backend’s place.',
+    }),
+    attempts: Type.Integer({ minimum: 0, description: 'How often the backend refused it.' }),
+    lastError: nullable(Type.String()),
+    behind: nullable(
+      Type.String({
+        description: 'The id of the parked one of its transaction that it waits behind; null: none.',
+      }),
+    ),
+    text: Type.String({ description: 'The call as it was held, with its tokens, as frames are shown.' }),
+  },
+  { additionalProperties: false },
+);
+export type Delivery = Static<typeof delivery>;
+
+export const deliveryDecided = Type.Object(
+  {
+    outcome: oneOf(['retried', 'dropped']),
+    delivery,
+  },
+  {
+    additionalProperties: false,
+    description: 'The delivery as it stands now, or, where it is dropped, as it stood.',
+  },
+);
+export type DeliveryDecided = Static<typeof deliveryDecided>;
 
 export const commandResult = Type.Object(
   {
@@ -238,6 +307,8 @@ export type StationPage = Static<typeof stationPage>;
 export const framePage = pageOf(frame);
 export type FramePage = Static<typeof framePage>;
 export const auditPage = pageOf(auditEntry);
+export const deliveryPage = pageOf(delivery);
+export type DeliveryPage = Static<typeof deliveryPage>;
 export const backendPage = pageOf(backend);
 export type BackendPage = Static<typeof backendPage>;
 
@@ -325,6 +396,27 @@ export const commandBody = Type.Object(
   { additionalProperties: false },
 );
 export type CommandBody = Static<typeof commandBody>;
+
+export const deliveryQuery = Type.Object(
+  {
+    state: Type.Optional(oneOf(deliveryStates)),
+    backend: Type.Optional(name),
+    station: Type.Optional(stationId),
+    after: Type.Optional(cursor),
+    limit: Type.Optional(limit),
+  },
+  { additionalProperties: false },
+);
+export type DeliveryQuery = Static<typeof deliveryQuery>;
+
+export const deliveryParams = Type.Object(
+  { id: Type.String({ minLength: 1, maxLength: 100, description: 'Such as `CP-1:1764300000000`.' }) },
+  { additionalProperties: false },
+);
+
+export const retryBody = Type.Object({ reason: Type.Optional(reason) }, { additionalProperties: false });
+export type RetryBody = Static<typeof retryBody>;
+export const dropBody = Type.Object({ reason }, { additionalProperties: false });
 
 export const auditQuery = Type.Object(
   { cursor: Type.Optional(cursor), limit: Type.Optional(limit) },

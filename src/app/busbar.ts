@@ -217,6 +217,7 @@ class House implements Busbar {
     const families = gatewayMetrics({
       traffic,
       registry: gateway.registry,
+      deliveries: gateway.deliveries,
       journal: journal.stats,
       versions,
     });
@@ -227,6 +228,7 @@ class House implements Busbar {
       feed,
       reload: () => this.reload(),
       commander: gateway.commander,
+      deliveries: gateway.deliveries,
       audit: this.#audit,
       readiness: () => ({
         storageWritable: journal.isWritable,

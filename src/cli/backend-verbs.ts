@@ -33,5 +33,7 @@ const backendColumns: readonly Column<Backend>[] = [
   { title: 'links open', valueOf: ({ linksOpen }) => linksOpen },
   { title: 'dialling', valueOf: ({ linksDialling }) => linksDialling },
   { title: 'waiting', valueOf: ({ linksWaiting }) => linksWaiting },
+  { title: 'held', valueOf: ({ held }) => held },
+  { title: 'parked', valueOf: ({ parked }) => parked },
   { title: 'last error', valueOf: ({ lastError }) => lastError },
 ];

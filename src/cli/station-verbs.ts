@@ -137,6 +137,11 @@ function showStation(station: Station, output: ApiOptions['output'], io: CliIo):
       printRows(io, output, linkColumns, station.backends);
       printSome(
         io,
+        heldColumns,
+        station.backends.filter(({ held, parked }) => held + parked > 0),
+      );
+      printSome(
+        io,
         errorColumns,
         station.backends.filter(({ lastError }) => lastError !== null),
       );
@@ -171,6 +176,13 @@ const linkColumns: readonly Column<StationBackend>[] = [
     valueOf: ({ clockSkewMs: skew }) =>
       skew === null ? null : `${skew < 0 ? '' : '+'}${(skew / 1_000).toFixed(1)} s`,
   },
+];
+
+const heldColumns: readonly Column<StationBackend>[] = [
+  { title: 'backend', widthMax: 20, valueOf: ({ backend }) => backend },
+  { title: 'held', valueOf: ({ held }) => held },
+  { title: 'parked', valueOf: ({ parked }) => parked },
+  { title: 'held bytes', valueOf: ({ heldBytes }) => heldBytes },
 ];
 
 const errorColumns: readonly Column<StationBackend>[] = [

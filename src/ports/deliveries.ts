@@ -6,7 +6,7 @@
 import type { DecisionOutcome, DeliveryDecision } from '../core/station/events.ts';
 import type { StationId } from '../protocol/station-id.ts';
 
-export type { DecisionRefusal, DeliveryDecision } from '../core/station/events.ts';
+export type { DeliveryDecision } from '../core/station/events.ts';
 
 /** Names a delivery: numbers are a station's own. */
 export interface DeliveryKey {
@@ -35,7 +35,7 @@ export interface DeliverySnapshot extends DeliveryKey {
 export interface DeliveryFilter {
   readonly state?: DeliverySnapshot['state'];
   readonly backend?: string;
-  readonly station?: string;
+  readonly station?: StationId;
   /** Only those after this one, in the order of the list. */
   readonly after?: DeliveryKey;
   readonly limit: number;

@@ -28,7 +28,7 @@ export interface StationBackendSnapshot {
   readonly backend: string;
   /**
    * `authority`: not the primary, but the authority for some actions. `observer`: gets copies. `draining`: the primary before, which still has open
-   * transactions. An authority that observes too is an authority.
+   * transactions, or a backend that messages are held for while the station is placed nowhere or elsewhere. An authority that observes too is an authority.
    */
   readonly role: 'primary' | 'observer' | 'authority' | 'draining';
   readonly link: 'idle' | 'dialling' | 'open' | 'waiting';
@@ -36,6 +36,11 @@ export interface StationBackendSnapshot {
   readonly state: PrimingState | null;
   /** Calls from the station that wait for this backend. */
   readonly laneDepth: number;
+  /** Messages of the station that it has yet to get and that leave by themselves; those that do not before an operator decides. */
+  readonly held: number;
+  readonly parked: number;
+  /** What the texts of both weigh, roughly. */
+  readonly heldBytes: number;
   /** Copies that were not sent because its lane was full. */
   readonly dropped: number;
   readonly lastError: string | null;
@@ -87,6 +92,10 @@ export interface BackendSnapshot {
   readonly linksDialling: number;
   readonly linksWaiting: number;
   readonly stationsPrimary: number;
+  /** Of all stations; see StationBackendSnapshot. */
+  readonly held: number;
+  readonly parked: number;
+  readonly heldBytes: number;
   readonly lastError: string | null;
 }
 

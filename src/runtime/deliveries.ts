@@ -20,9 +20,12 @@ const riskAgeMs = 3_600_000;
 /** Characters of text beyond which a list ends early. */
 const listCharactersMax = 8 * 1024 * 1024;
 
+/** What of the data plane is needed here. */
+export type DeliveriesPlane = Pick<DataPlane, 'drivers' | 'held' | 'clock' | 'decisions'>;
+
 /** `driverOf` makes a driver where there is none; null: there is no room. */
 export function createDeliveries(
-  plane: DataPlane,
+  plane: DeliveriesPlane,
   driverOf: (station: StationId) => Driver | null,
 ): Deliveries {
   const find = ({ station, number }: DeliveryKey): DeliverySnapshot | null => {
@@ -117,10 +120,10 @@ function lanesOf(entries: readonly HeldEntry[]): readonly HeldLane[] {
 
 function* allLanes(
   plane: Pick<DataPlane, 'drivers' | 'held'>,
-  only: string | undefined,
+  only: StationId | undefined,
 ): Generator<readonly [StationId, readonly HeldLane[]], void, undefined> {
   if (only !== undefined) {
-    yield [only as StationId, heldLanesOf(plane, only as StationId)];
+    yield [only, heldLanesOf(plane, only)];
     return;
   }
   for (const [station, { state }] of plane.drivers) if (state.held.length > 0) yield [station, state.held];
@@ -129,7 +132,7 @@ function* allLanes(
 }
 
 /** The first ones that meet every condition, one more than the limit where there are so many. */
-function firstOf(plane: DataPlane, filter: DeliveryFilter): DeliverySnapshot[] {
+function firstOf(plane: DeliveriesPlane, filter: DeliveryFilter): DeliverySnapshot[] {
   const wanted = filter.limit + 1;
   let found: DeliverySnapshot[] = [];
   let last: DeliverySnapshot | null = null;

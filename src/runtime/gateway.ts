@@ -130,10 +130,11 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     return driver;
   }
 
+  const deliveries = createDeliveries(plane, driverOf);
   return {
-    registry: createRegistry(plane),
+    registry: createRegistry(plane, deliveries),
     commander: plane.commands,
-    deliveries: createDeliveries(plane, driverOf),
+    deliveries,
     onArrival: (arrival) => {
       if (isDraining) return arrival.refuse(503, 'Busbar is shutting down.', 10);
       const driver = driverOf(arrival.station);

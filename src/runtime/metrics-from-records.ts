@@ -4,7 +4,14 @@
  * A record adds to a few cells of arrays that exist already: no label object, no string is made on a frame's path. The first frame of a
  * backend makes its cells; there are as many as backends were ever configured, and none per station.
  */
-import type { DropReason, FrameRecord, LinkName, Outcome } from '../core/journal/record.ts';
+import type {
+  DeliveryOutcome,
+  DeliveryRecord,
+  DropReason,
+  FrameRecord,
+  LinkName,
+  Outcome,
+} from '../core/journal/record.ts';
 import type { Notice } from '../core/station/events.ts';
 import type { CountFamily, MetricFamily, Sample, TrafficMeter } from '../ports/metrics.ts';
 import { actionClasses, classOfAction } from '../protocol/action-class.ts';
@@ -76,6 +83,8 @@ interface Tally {
   /** By class, then outcome. */
   readonly calls: Float64Array;
   readonly losses: Record<LossReason, number>;
+  /** By backend. */
+  readonly deliveries: Map<string, Record<DeliveryOutcome, number>>;
 }
 
 /**
@@ -105,6 +114,7 @@ export function createTrafficMetrics(): TrafficMetrics {
     links: new Map(),
     calls: new Float64Array(callClasses.length * callOutcomes.length),
     losses: lossesAtZero(),
+    deliveries: new Map(),
   };
   const notices = noticesAtZero();
   const refusals = new Map<string, number>();
@@ -128,9 +138,11 @@ export function createTrafficMetrics(): TrafficMetrics {
         case 'skipped':
         case 'changed':
         case 'held':
-        case 'delivery':
         case 'learned':
         case 'gap':
+          return;
+        case 'delivery':
+          countDelivery(tally, record);
           return;
       }
     },
@@ -144,6 +156,7 @@ export function createTrafficMetrics(): TrafficMetrics {
     families: [
       framesFamily(tally),
       callsFamily(tally),
+      deliveriesFamily(tally),
       counts('busbar_frames_dropped_total', 'Frames received and not passed on, by reason.', 'reason', () =>
         Object.entries(tally.losses),
       ),
@@ -209,6 +222,13 @@ function countCall(
 ): void {
   const row = isFromStation ? (classAt.get(classOfAction(action)) as number) : commandClass;
   add(calls, row * callOutcomes.length + callOutcomeAt[outcome]);
+}
+
+function countDelivery({ deliveries }: Tally, { backend, outcome }: DeliveryRecord): void {
+  const known = deliveries.get(backend);
+  const counted = known ?? { delivered: 0, refused: 0, parked: 0, retried: 0, dropped: 0 };
+  if (known === undefined) deliveries.set(backend, counted);
+  counted[outcome] += 1;
 }
 
 function countFrame(cells: LinkCells, kind: FrameKind | 'invalid', isOut: boolean): void {
@@ -289,6 +309,19 @@ function callsFamily({ calls }: Tally): CountFamily {
           value,
         };
       }),
+  };
+}
+
+function deliveriesFamily({ deliveries }: Tally): CountFamily {
+  return {
+    type: 'counter',
+    name: 'busbar_deliveries_total',
+    help: 'What came of messages that were held. refused: it is tried again. parked: given up until an operator decides. retried and dropped: an operator decided.',
+    labelNames: ['backend', 'outcome'],
+    samples: () =>
+      [...deliveries].flatMap(([backend, counted]) =>
+        Object.entries(counted).map(([outcome, value]): Sample => ({ labels: { backend, outcome }, value })),
+      ),
   };
 }
 

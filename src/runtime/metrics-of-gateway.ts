@@ -3,6 +3,7 @@
  *
  * What is a state now (links, what waits for a commit) is read from snapshots when somebody asks; only traffic is counted on its way.
  */
+import type { BackendHeld, Deliveries } from '../ports/deliveries.ts';
 import type { JournalStats } from '../ports/journal.ts';
 import type { CountFamily, MetricFamily, Sample } from '../ports/metrics.ts';
 import type { Registry } from '../ports/registry.ts';
@@ -12,6 +13,7 @@ import type { TrafficMetrics } from './metrics-from-records.ts';
 export interface GatewayMetricsSources {
   readonly traffic: TrafficMetrics;
   readonly registry: Pick<Registry, 'backends' | 'connectedCount'>;
+  readonly deliveries: Pick<Deliveries, 'heldByBackend'>;
   readonly journal: JournalStats;
   /** Of Busbar and of Node.js. */
   readonly versions: { readonly busbar: string; readonly node: string };
@@ -24,6 +26,7 @@ const commitBoundsS = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 export function gatewayMetrics({
   traffic,
   registry,
+  deliveries,
   journal,
   versions,
 }: GatewayMetricsSources): readonly MetricFamily[] {
@@ -37,6 +40,7 @@ export function gatewayMetrics({
       () => registry.connectedCount,
     ),
     linksFamily(registry),
+    ...heldFamilies(registry, deliveries),
     ...traffic.families,
     {
       type: 'histogram',
@@ -98,4 +102,42 @@ function linksFamily(registry: GatewayMetricsSources['registry']): CountFamily {
       ]),
     ],
   };
+}
+
+/** Every configured backend has its series, and every other one that something is held for. */
+function heldFamilies(
+  registry: GatewayMetricsSources['registry'],
+  deliveries: GatewayMetricsSources['deliveries'],
+): CountFamily[] {
+  const family = (name: string, help: string, count: keyof BackendHeld): CountFamily => ({
+    type: 'gauge',
+    name,
+    help,
+    labelNames: ['backend'],
+    samples: () => {
+      const held = deliveries.heldByBackend();
+      const names = new Set([...registry.backends().map((backend) => backend.name), ...held.keys()]);
+      return [...names].map((backend) => ({
+        labels: { backend },
+        value: held.get(backend)?.[count] ?? 0,
+      }));
+    },
+  });
+  return [
+    family(
+      'busbar_held_messages',
+      'Messages that Busbar answered in the place of a backend, and that leave for it by themselves.',
+      'held',
+    ),
+    family(
+      'busbar_parked_messages',
+      'Messages that a backend refused for good, and those behind them: an operator has to decide.',
+      'parked',
+    ),
+    family(
+      'busbar_billing_at_risk',
+      'Messages of transactions that are parked, or have been held for more than an hour.',
+      'billingAtRisk',
+    ),
+  ];
 }

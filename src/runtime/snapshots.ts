@@ -21,10 +21,12 @@ import type {
   StationSnapshot,
   TransactionSnapshot,
 } from '../ports/registry.ts';
+import type { BackendHeld, Deliveries } from '../ports/deliveries.ts';
 import type { BackendSettings } from '../ports/settings.ts';
 import type { DataPlane } from './data-plane.ts';
+import { heldIn, heldLanesOf } from './deliveries.ts';
 
-export function createRegistry(plane: DataPlane): Registry {
+export function createRegistry(plane: DataPlane, deliveries: Pick<Deliveries, 'heldByBackend'>): Registry {
   return {
     station: (id) => {
       const state = plane.drivers.get(id)?.state;
@@ -41,7 +43,12 @@ export function createRegistry(plane: DataPlane): Registry {
         if (!plane.drivers.has(id) && !plane.remembered.has(id))
           yield stationSnapshot(plane, id, unseen, null);
     },
-    backends: () => [...plane.settings.backends.values()].map((backend) => backendSnapshot(plane, backend)),
+    backends: () => {
+      const held = deliveries.heldByBackend();
+      return [...plane.settings.backends.values()].map((backend) =>
+        backendSnapshot(plane, backend, held.get(backend.name)),
+      );
+    },
     get connectedCount() {
       let count = 0;
       for (const { state } of plane.drivers.values()) if (state.link !== null) count += 1;
@@ -77,24 +84,46 @@ function stationSnapshot(
     site: known?.site ?? null,
     primary: state?.assignment?.primary ?? null,
     lastSeenAt: durable.lastSeenAt === null ? null : new Date(durable.lastSeenAt).toISOString(),
-    backends: (state?.backends ?? [])
-      .filter((link) => isAttached(state, link))
-      .map((link): StationBackendSnapshot => {
-        return {
-          backend: link.backend,
-          role: roleOf(state?.assignment ?? null, link.backend),
-          link: link.phase,
-          laneDepth: laneDepth(link),
-          lastError: link.lastError,
-          state: primingStateOf(link),
-          dropped: link.skippedInAll + link.skipped,
-          clockSkewMs: link.clockSkewMs,
-          transactions: transactionsOf(durable, link.backend),
-        };
-      }),
+    backends: backendsOf(plane, id, durable, state),
     recentCommands: (state?.recentCommands ?? []).toReversed().map(commandSnapshot),
   };
 }
+
+/** The backends that it is attached to, and then those that messages are held for all the same. */
+function backendsOf(
+  plane: DataPlane,
+  id: StationId,
+  durable: DurableStation,
+  state: StationState | null,
+): StationBackendSnapshot[] {
+  const lanes = new Map(heldLanesOf(plane, id).map((lane) => [lane.backend, lane]));
+  const links = new Map(
+    (state?.backends ?? [])
+      .filter((link) => isAttached(state, link) || lanes.has(link.backend))
+      .map((link) => [link.backend, link]),
+  );
+  return [...new Set([...links.keys(), ...lanes.keys()])].map((backend): StationBackendSnapshot => {
+    const link = links.get(backend) ?? null;
+    const lane = lanes.get(backend);
+    const { held, parked, bytes } = lane === undefined ? nothingHeld : heldIn(plane, lane);
+    return {
+      backend,
+      role: roleOf(state?.assignment ?? null, backend),
+      link: link?.phase ?? 'idle',
+      laneDepth: link === null ? 0 : laneDepth(link),
+      held,
+      parked,
+      heldBytes: bytes,
+      lastError: link?.lastError ?? null,
+      state: link === null ? null : primingStateOf(link),
+      dropped: link === null ? 0 : link.skippedInAll + link.skipped,
+      clockSkewMs: link?.clockSkewMs ?? null,
+      transactions: transactionsOf(durable, backend),
+    };
+  });
+}
+
+const nothingHeld: BackendHeld = { held: 0, parked: 0, billingAtRisk: 0, bytes: 0 };
 
 function commandSnapshot({ at, from, action, outcome, tookMs }: RecentCommand): CommandSnapshot {
   return { at: new Date(at).toISOString(), from, action, outcome, tookMs };
@@ -131,7 +160,11 @@ function isAttached(state: StationState | null, link: BackendLink): boolean {
   return link.phase !== 'idle' || roleOf(assignment, link.backend) !== 'draining';
 }
 
-function backendSnapshot(plane: DataPlane, backend: BackendSettings): BackendSnapshot {
+function backendSnapshot(
+  plane: DataPlane,
+  backend: BackendSettings,
+  { held, parked, bytes }: BackendHeld = nothingHeld,
+): BackendSnapshot {
   const counts = { open: 0, dialling: 0, waiting: 0, idle: 0 };
   let stationsPrimary = 0;
   let lastError: string | null = null;
@@ -151,6 +184,9 @@ function backendSnapshot(plane: DataPlane, backend: BackendSettings): BackendSna
     linksDialling: counts.dialling,
     linksWaiting: counts.waiting,
     stationsPrimary,
+    held,
+    parked,
+    heldBytes: bytes,
     lastError,
   };
 }

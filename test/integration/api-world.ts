@@ -8,8 +8,11 @@ import type { Reload } from '../../src/api/config-routes.ts';
 import type { Readiness } from '../../src/api/system-routes.ts';
 import { createMemoryAudit } from '../../src/adapters/memory/audit-log.ts';
 import { createMemoryDisk, openMemoryJournal } from '../../src/adapters/memory/journal-store.ts';
+import type { HeldEntry } from '../../src/core/hold/held-lane.ts';
+import type { Delivery, HeldMessage } from '../../src/core/hold/held-message.ts';
 import type { FrameRecord, StationRecord } from '../../src/core/journal/record.ts';
 import type { AuditFault } from '../../src/ports/audit.ts';
+import type { Deliveries } from '../../src/ports/deliveries.ts';
 import type { JournalStore } from '../../src/ports/journal-store.ts';
 import type { JournalReader } from '../../src/ports/journal.ts';
 import type { Log, LogFields } from '../../src/ports/log.ts';
@@ -23,8 +26,10 @@ import type {
 import type { AdminToken } from '../../src/ports/settings.ts';
 import type { StationCommander } from '../../src/ports/station-commander.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
+import { createDeliveries } from '../../src/runtime/deliveries.ts';
 import { createJournalFeed } from '../../src/runtime/journal-feed.ts';
 import { createJournal } from '../../src/runtime/journal-writer.ts';
+import { createOperatorDecisions } from '../../src/runtime/operator-decisions.ts';
 import { ok } from '../../src/std/result.ts';
 import { keepAll } from '../contract/journal-stores.ts';
 
@@ -57,14 +62,31 @@ export interface World {
   reload: Reload;
   /** What the next command gets. */
   command: StationCommander['command'];
+  /** What the next decision about a delivery gets. */
+  decide: Deliveries['decide'];
   /** Of an audit that cannot be written. */
   auditFault: AuditFault | null;
 }
 
 /** Starts an API on an ephemeral port. Close it with `world.api.close()`. */
 export async function startWorld(
-  given: { tokens?: readonly AdminToken[]; port?: number; journal?: TestJournal } = {},
+  given: {
+    tokens?: readonly AdminToken[];
+    port?: number;
+    journal?: TestJournal;
+    /** In the order in which they were held; see {@link heldEntry}. */
+    held?: Readonly<Record<string, readonly HeldEntry[]>>;
+  } = {},
 ): Promise<World> {
+  const deliveries = createDeliveries(
+    {
+      drivers: new Map(),
+      held: new Map(Object.entries(given.held ?? {}) as [StationId, HeldEntry[]][]),
+      clock: { wallMs: () => Date.now(), nowMs: () => performance.now() },
+      decisions: createOperatorDecisions(),
+    },
+    () => null,
+  );
   const log: LogLine[] = [];
   const journal = given.journal ?? createTestJournal();
   const parts = {
@@ -74,6 +96,10 @@ export async function startWorld(
     reload: (() =>
       Promise.resolve(ok({ changed: true, before: { routes: 1 }, after: { routes: 2 } }))) as Reload,
     command: (() => Promise.resolve({ kind: 'result', payload: '{}' })) as World['command'],
+    decide: ((key) => {
+      const found = deliveries.find(key);
+      return Promise.resolve({ kind: 'done', before: found, after: found });
+    }) as World['decide'],
     auditFault: null,
   };
   const started = await startApi({
@@ -83,6 +109,7 @@ export async function startWorld(
     feed: journal.feed,
     reload: () => world.reload(),
     commander: { command: (command) => world.command(command) },
+    deliveries: { ...deliveries, decide: (key, decision) => world.decide(key, decision) },
     audit: createMemoryAudit({ entriesMax: 1_000, faultOfDisk: () => world.auditFault }),
     readiness: () => parts.readiness,
     metrics: { contentType: 'text/plain; version=0.0.4', text: () => Promise.resolve('busbar_up 1\n') },
@@ -164,6 +191,29 @@ export function heartbeat(station: string, serial: number, at = 1_700_000_000_00
   };
 }
 
+/** A message that is held, the first `at` milliseconds after the others began. */
+export function heldEntry(at: number, given: Partial<HeldMessage & Delivery> = {}): HeldEntry {
+  const { state = 'waiting', attempts = 0, retryAt = 0, lastError = null, ...message } = given;
+  const number = 1_700_000_000_000 + at;
+  return {
+    message: {
+      number,
+      backend: 'old',
+      key: `k${at}`,
+      version: 'ocpp1.6',
+      action: 'StopTransaction',
+      transaction: null,
+      hasLeft: false,
+      answer: '{}',
+      isWorded: true,
+      text: `[2,"s${at}","StopTransaction",{"idTag":"T-1","meterStop":${at}}]`,
+      since: number,
+      ...message,
+    },
+    delivery: { state, attempts, retryAt, lastError },
+  };
+}
+
 function stationBackend(
   backend: string,
   given: Partial<StationBackendSnapshot> = {},
@@ -174,6 +224,9 @@ function stationBackend(
     link: 'idle',
     state: null,
     laneDepth: 0,
+    held: 0,
+    parked: 0,
+    heldBytes: 0,
     dropped: 0,
     lastError: null,
     clockSkewMs: null,
@@ -277,6 +330,9 @@ export const backends: readonly BackendSnapshot[] = ['old', 'new'].map((name) =>
   linksDialling: 0,
   linksWaiting: 1,
   stationsPrimary: 3,
+  held: 2,
+  parked: 1,
+  heldBytes: 300,
   lastError: null,
 }));
 

@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openApiDocument } from '../../src/api/openapi.ts';
 import { fail, ok } from '../../src/std/result.ts';
-import { heartbeat, startWorld, tokens, tokenSettings, type World } from './api-world.ts';
+import { heartbeat, heldEntry, startWorld, tokens, tokenSettings, type World } from './api-world.ts';
 
 interface Reply {
   readonly status: number;
@@ -288,13 +288,17 @@ describe('who may call', () => {
     ['GET', '/api/v1/backends', 'viewer'],
     ['GET', '/api/v1/backends/old', 'viewer'],
     ['GET', '/api/v1/audit', 'viewer'],
+    ['GET', '/api/v1/deliveries', 'viewer'],
+    ['GET', '/api/v1/deliveries/CP-1:1700000000000', 'viewer'],
+    ['POST', '/api/v1/deliveries/CP-1:1700000000000/retry', 'operator'],
+    ['POST', '/api/v1/deliveries/CP-1:1700000000000/drop', 'operator'],
     ['POST', '/api/v1/stations/CP-1/commands', 'operator'],
     ['POST', '/api/v1/config/reload', 'admin'],
   ] as const;
   const rank = { open: -1, viewer: 0, operator: 1, admin: 2 };
   let guarded: World;
   beforeAll(async () => {
-    guarded = await startWorld({ tokens: tokenSettings });
+    guarded = await startWorld({ tokens: tokenSettings, held: { 'CP-1': [heldEntry(0)] } });
   });
   afterAll(() => guarded.api.close());
 
@@ -313,7 +317,7 @@ describe('who may call', () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     const covered = routes.map(
-      ([method, path]) => `${method} ${path.replace('/CP-1', '/{id}').replace('/old', '/{name}')}`,
+      ([method, path]) => `${method} ${path.replace(/\/CP-1(:\d+)?/, '/{id}').replace('/old', '/{name}')}`,
     );
     expect(listed.sort()).toEqual([...covered].sort());
   });

@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addBackendVerbs } from '../../src/cli/backend-verbs.ts';
+import { addDeliveryVerbs } from '../../src/cli/delivery-verbs.ts';
 import { addFramesVerbs } from '../../src/cli/frames-verbs.ts';
 import type { CliIo } from '../../src/cli/io.ts';
 import { createProgram, runProgram, type Verbs } from '../../src/cli/program.ts';
@@ -32,7 +33,7 @@ function programOf(io: CliIo): Command {
       read: () => Promise.resolve({ ok: false, fault: [] }),
       schema: () => Promise.resolve({}),
     },
-    add: [addStationVerbs, addFramesVerbs, addBackendVerbs],
+    add: [addStationVerbs, addFramesVerbs, addBackendVerbs, addDeliveryVerbs],
   };
   return createProgram(io, '0.0.0', verbs);
 }
@@ -239,7 +240,7 @@ describe('station command', () => {
 
 test('backend list gives every backend and its links', async () => {
   const { out } = await busbar(['backend', 'list', ...admin, '-o', 'csv']);
-  expect(out.split('\n')[1]).toBe('old,wss://csms.old.example/ocpp/{station},ocpp1.6 ocpp2.0.1,3,2,0,1,');
+  expect(out.split('\n')[1]).toBe('old,wss://csms.old.example/ocpp/{station},ocpp1.6 ocpp2.0.1,3,2,0,1,2,1,');
 });
 
 describe('frames tail', () => {
@@ -440,6 +441,11 @@ test('every verb’s help has an example', async () => {
     ['station', 'tail'],
     ['frames', 'tail'],
     ['backend', 'list'],
+    ['delivery', 'list'],
+    ['delivery', 'show'],
+    ['delivery', 'retry'],
+    ['delivery', 'drop'],
+    ['delivery', 'export'],
   ]) {
     const { out, code } = await busbar([...args, '--help']);
     expect([code, out]).toEqual([

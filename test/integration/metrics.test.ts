@@ -60,7 +60,14 @@ async function textOf(traffic: TrafficMetrics, commits: readonly number[] = []):
   };
   const registry = { connectedCount: 7, backends: () => [...backends] };
   const versions = { busbar: '0.1.0', node: 'v26.10.0' };
-  const families = gatewayMetrics({ traffic, registry, journal, versions });
+  const deliveries = {
+    heldByBackend: () =>
+      new Map([
+        ['old', { held: 5, parked: 2, billingAtRisk: 3, bytes: 900 }],
+        ['gone', { held: 1, parked: 0, billingAtRisk: 1, bytes: 90 }],
+      ]),
+  };
+  const families = gatewayMetrics({ traffic, registry, deliveries, journal, versions });
   return createMetricsPage({ families, withProcess: false }).text();
 }
 
@@ -171,6 +178,36 @@ describe('traffic', () => {
     expect(page.get('busbar_refusals_total{reason="identity_in_use"}')).toBe(1);
     expect(page.get('busbar_relay_seconds_bucket{le="0.00005"}')).toBe(0);
     expect(page.get('busbar_relay_seconds_bucket{le="0.0001"}')).toBe(1);
+  });
+});
+
+describe('what is held', () => {
+  test('is shown as it is now, for every backend that is configured or that something is held for', async () => {
+    const page = await pageOf(createTrafficMetrics());
+    const of = (name: string) =>
+      ['old', 'new', 'gone'].map((backend) => page.get(`busbar_${name}{backend="${backend}"}`));
+    expect(of('held_messages')).toEqual([5, 0, 1]);
+    expect(of('parked_messages')).toEqual([2, 0, 0]);
+    expect(of('billing_at_risk')).toEqual([3, 0, 1]);
+  });
+
+  test('is counted by what came of it', async () => {
+    const record = {
+      type: 'delivery',
+      at: 0,
+      station: call.station,
+      backend: 'old',
+      number: 1,
+      action: 'StopTransaction',
+      delivery: null,
+    } as const;
+    const page = await after(
+      { ...record, outcome: 'dropped' },
+      { ...record, outcome: 'delivered' },
+      { ...record, outcome: 'delivered' },
+    );
+    const of = (outcome: string) => page.get(`busbar_deliveries_total{backend="old",outcome="${outcome}"}`);
+    expect(['delivered', 'refused', 'parked', 'retried', 'dropped'].map(of)).toEqual([2, 0, 0, 0, 1]);
   });
 });
 

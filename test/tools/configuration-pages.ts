@@ -6,6 +6,7 @@
 import { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { addBackendVerbs } from '../../src/cli/backend-verbs.ts';
+import { addDeliveryVerbs } from '../../src/cli/delivery-verbs.ts';
 import { addFramesVerbs } from '../../src/cli/frames-verbs.ts';
 import type { CliIo } from '../../src/cli/io.ts';
 import { createProgram } from '../../src/cli/program.ts';
@@ -193,7 +194,7 @@ export function documentedProgram(): Command {
       read: () => Promise.resolve({ ok: false, fault: [] }),
       schema: () => Promise.resolve({}),
     },
-    add: [addStationVerbs, addFramesVerbs, addBackendVerbs],
+    add: [addStationVerbs, addFramesVerbs, addBackendVerbs, addDeliveryVerbs],
   });
 }
 

@@ -198,6 +198,7 @@ function allFamilies(): readonly MetricFamily[] {
   return gatewayMetrics({
     traffic: createTrafficMetrics(),
     registry,
+    deliveries: { heldByBackend: () => new Map() },
     journal,
     versions: { busbar: '', node: '' },
   });
