@@ -15,6 +15,7 @@ import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { hold, heldLaneOf } from './holding.ts';
 import { note, wordsFor } from './identifiers.ts';
+import { isGivenUp } from './liveness.ts';
 import { withRefusal } from './late-verdicts.ts';
 import { callerOf } from './slot.ts';
 import {
@@ -27,8 +28,6 @@ import {
 } from './state.ts';
 import { recordDropped, recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 
-/** Calls in a row that a backend may leave unanswered before it counts as down. */
-const silencesMax = 5;
 /** How long such a backend is left alone before it is asked again, by a heartbeat of Busbar's own. */
 const askAgainMs = 30_000;
 /** How long a dial may take before nobody waits for it any more. */
@@ -53,11 +52,6 @@ export function isDown(turn: Turn, { phase, silences, downSinceMs, dialledAtMs }
   if (phase === 'open') return isGivenUp({ silences });
   if (phase !== 'dialling') return true;
   return downSinceMs !== null || turn.context.nowMs - dialledAtMs >= dialPatienceMs;
-}
-
-/** True for an open link on which nothing is answered. */
-export function isGivenUp({ silences }: Pick<BackendLink, 'silences'>): boolean {
-  return silences >= silencesMax;
 }
 
 /** Nothing of the station's goes to a backend that is given up: whether it answers again is found out by a heartbeat. */

@@ -4,7 +4,7 @@
  * Pure. Any frame proves it, also a pong. After a silence the peer is pinged; two pings without a sound mean that the link is half-open, the main cause of
  * stations that are connected and yet gone (OCPP-J 1.6 erratum 3.11).
  */
-import type { Liveness } from './state.ts';
+import type { BackendLink, Liveness } from './state.ts';
 
 /** Unanswered pings that make a link count as dead. */
 export const pingsMax = 2;
@@ -29,3 +29,11 @@ export function takePulse(heard: Liveness, intervalMs: number, timeoutMs: number
 export function pulseAtMs(heard: Liveness, intervalMs: number, timeoutMs: number): number {
   return heard.pings === 0 ? heard.heardAtMs + intervalMs : heard.pingedAtMs + timeoutMs;
 }
+
+/** True for an open link on which nothing is answered. */
+export function isGivenUp({ silences }: Pick<BackendLink, 'silences'>): boolean {
+  return silences >= silencesMax;
+}
+
+/** Calls in a row that a backend may leave unanswered before it counts as down. */
+const silencesMax = 5;

@@ -19,7 +19,7 @@ import {
 } from '../priming/priming.ts';
 import { payloadOf, type Frame } from '../../protocol/frame.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
-import { isGivenUp } from './covering.ts';
+import { isGivenUp } from './liveness.ts';
 import { factsOf } from './find-backend.ts';
 import { isBusbars } from './slot.ts';
 import { receivesOf, roleOf } from './roles.ts';
