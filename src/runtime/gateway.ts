@@ -131,6 +131,9 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
   }
 
   const deliveries = createDeliveries(plane, driverOf);
+  // Whoever is owed something gets it, also where the station does not come back.
+  for (const station of ports.held.keys()) driverOf(station)?.handle({ type: 'tick' });
+
   return {
     registry: createRegistry(plane, deliveries),
     commander: plane.commands,

@@ -5,7 +5,7 @@
  * are cut, and the station keeps what was not answered. A handful of comparisons a step.
  */
 import { assert } from '../../std/assert.ts';
-import { roleOf } from './roles.ts';
+import { isOwed, roleOf } from './roles.ts';
 import { laneDepth } from './slot.ts';
 import type { BackendLink, PendingArrival, StationLink, StationState } from './state.ts';
 
@@ -16,7 +16,13 @@ export function assertConsistent(state: StationState): void {
   for (const backend of backends) {
     assertBackend(state, backend);
     if (link === null && arrival === null)
-      assert(backend.phase === 'idle' || backend.phase === 'waiting', 'no backend is held open for nobody');
+      assert(
+        backend.phase === 'idle' ||
+          backend.phase === 'waiting' ||
+          isOwed(state, backend.backend) ||
+          backend.slot !== null,
+        'no backend is held open for nobody',
+      );
   }
 }
 

@@ -58,7 +58,7 @@ export function isWanted(state: StationState, turn: Turn, backend: string): bool
 }
 
 /** It must still get what Busbar answered in its place. */
-function isOwed({ held }: StationState, name: string): boolean {
+export function isOwed({ held }: StationState, name: string): boolean {
   for (const { backend, owed } of held) if (backend === name && owed > 0) return true;
   return false;
 }

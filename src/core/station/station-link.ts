@@ -106,7 +106,7 @@ export function callsAt(backend: BackendLink): (OpenCall | WaitingCall)[] {
 export function forsake(state: StationState, turn: Turn, calls: readonly (OpenCall | WaitingCall)[]): void {
   const { link } = state;
   if (link === null) return;
-  const own = calls.filter(({ caller }) => caller.epoch === link.epoch);
+  const own = calls.filter(({ purpose, caller }) => purpose === 'relay' && caller.epoch === link.epoch);
   if (own.some(({ isGuaranteed }) => isGuaranteed))
     return closeStation(state, turn, closeCode.tryAgainLater, 'authority_lost');
   for (const { caller, action } of own) {

@@ -8,6 +8,7 @@ import { onStationArrived, proceedAfterProbe, refusePending, refuseWhileProbing 
 import { dropUnconfigured, letGo, markDown, markOpened, retryAfterS } from './backend-link.ts';
 import { liveBackendLink } from './find-backend.ts';
 import type { StationContext, StationEvent, Step } from './events.ts';
+import { endDelivery } from './away.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { coverAll, coversFor } from './covering.ts';
 import { onDeliveryDecided } from './deciding.ts';
@@ -27,7 +28,10 @@ export function step(state: StationState, event: StationEvent, context: StationC
   const turn: Turn = { context, records: [], effects: [], isDurableChanged: false, isImageChanged: false };
   decide(state, turn, event);
   tendLanes(state, turn);
-  if (state.link === null) proceedAfterProbe(state, turn);
+  if (state.link === null) {
+    proceedAfterProbe(state, turn);
+    endDelivery(state, turn);
+  }
   if (state.drain !== null) tendDrain(state, turn);
   assertConsistent(state);
   const { records, effects, isDurableChanged, isImageChanged } = turn;

@@ -4,6 +4,7 @@
  * Pure. Deadlines of calls and commands, pings, redials, the rate limit, the probe of an old link, and the drain.
  */
 import { callErrorText } from '../../protocol/error-code.ts';
+import { awayDueMs, deliverAway } from './away.ts';
 import { admitCovered, proceedAfterProbe, refusePending } from './arrival.ts';
 import { letGo, markDown } from './backend-link.ts';
 import { tokenAtMs } from './bucket.ts';
@@ -58,6 +59,7 @@ export function onTick(state: StationState, turn: Turn): void {
   if (state.durable.refusals.length > 0) tendRefusals(state, turn);
   if (state.link !== null) tendStation(state, turn, state.link);
   if (state.link !== null) attachListeners(state, turn);
+  else if (state.held.length > 0) deliverAway(state, turn);
 }
 
 /** The earliest time at which `onTick` has something to do; Infinity when there is none. */
@@ -79,7 +81,7 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
     wakeAtMs = Math.min(wakeAtMs, callsDueMs(backend), coverDueMs(turn, backend));
   }
   wakeAtMs = Math.min(wakeAtMs, coverEndMs(state, turn), refusalsDueMs(state, turn));
-  if (link === null) return wakeAtMs;
+  if (link === null) return state.held.length === 0 ? wakeAtMs : Math.min(wakeAtMs, awayDueMs(state, turn));
   wakeAtMs = Math.min(wakeAtMs, callsDueMs(link));
   if (link.pausedFor === 0)
     wakeAtMs = Math.min(wakeAtMs, pulseAtMs(link.heard, settings.pingIntervalMs, settings.pongTimeoutMs));
