@@ -78,10 +78,11 @@ export async function connectRpcStation(
   return peer;
 }
 
-/** Starts a CSMS on loopback; with `tls` it serves wss. */
+/** Starts a CSMS on loopback; with `tls` it serves wss. `listenOn`: 0, or the port of one that was closed. */
 export async function startRpcCsms(
   versions: readonly OcppVersion[],
   tls: { readonly cert: string; readonly key: string } | null = null,
+  listenOn = 0,
 ): Promise<RpcCsms> {
   const server = new RPCServer({
     protocols: [...versions],
@@ -103,7 +104,7 @@ export async function startRpcCsms(
   const http: Server =
     tls === null ? createHttpServer() : createHttpsServer({ cert: tls.cert, key: tls.key });
   http.on('upgrade', (request, socket, head) => void server.handleUpgrade(request, socket as never, head));
-  http.listen(0, '127.0.0.1');
+  http.listen(listenOn, '127.0.0.1');
   await once(http, 'listening');
   const { port } = http.address() as AddressInfo;
   const csms: RpcCsms = {
