@@ -9,8 +9,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { openSqliteJournal } from '../../src/adapters/sqlite/journal-store.ts';
-import { ocppVersions } from '../../src/protocol/version.ts';
 import {
   checkDelivered,
   checkDiscarded,
@@ -21,20 +19,17 @@ import {
   checkOrder,
   describeViolations,
   guaranteedCalls,
-  type Evidence,
 } from '../../src/testkit/checkers.ts';
-import { checkDurable, type JournalEntry } from '../../src/testkit/journal-checkers.ts';
-import type { Ledger } from '../../src/testkit/ledger.ts';
+import { checkDurable } from '../../src/testkit/journal-checkers.ts';
 import { isSettled } from '../../src/testkit/life-state.ts';
 import { createRandom } from '../../src/testkit/random.ts';
-import { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
-import { SimulatedStation } from '../../src/testkit/simulated-station.ts';
+import type { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
 import { until } from '../../src/testkit/until.ts';
 import { BusbarProcess, freePorts } from './busbar-process.ts';
+import { evidenceOf, readJournal, seed, startBackends, startStations } from './kill-world.ts';
 
-const kills = Number(process.env['BUSBAR_KILLS'] ?? 50);
+const kills = Number(process.env['BUSBAR_KILLS'] ?? 40);
 const stationCount = 200;
-const seed = 20_261_124;
 
 const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -48,14 +43,16 @@ test(
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'busbar-kill-'));
     cleanups.push(() => rm(folder, { recursive: true, force: true }));
-    const backends = await startBackends();
+    const backends = await startBackends(['old', 'new']);
+    for (const backend of backends.values()) cleanups.push(() => backend.stop());
     const [stationPort = 0, adminPort = 0] = await freePorts(2);
     const config = join(folder, 'busbar.yaml');
     await writeFile(config, configurationText(backends, stationPort, adminPort));
     const busbar = new BusbarProcess(config);
     cleanups.push(() => busbar.stop('SIGKILL'));
     await busbar.start();
-    const stations = startStations(`ws://127.0.0.1:${stationPort}/ocpp`);
+    const stations = startStations(`ws://127.0.0.1:${stationPort}/ocpp`, stationCount, ['O', 'N']);
+    cleanups.push(() => Promise.all(stations.map((station) => station.stop())));
     const random = createRandom(seed);
     const connected = (): number => stations.filter((station) => station.isOpen).length;
 
@@ -65,7 +62,7 @@ test(
         () => connected() > stationCount * 0.9,
         20_000,
       );
-      await sleep(random.within([50, 500]));
+      await sleep(random.within([50, 300]));
       await busbar.stop('SIGKILL');
       await busbar.start();
     }
@@ -79,10 +76,7 @@ test(
     expect(await busbar.stop('SIGTERM')).toBe(0);
     await Promise.all(stations.map((station) => station.stop()));
 
-    const evidence: Evidence = {
-      stations: new Map(stations.map(({ id, ledger }) => [id, ledger as Ledger])),
-      backends: new Map([...backends].map(([name, backend]) => [name, backend.ledgers])),
-    };
+    const evidence = evidenceOf(stations, backends);
     const found = [
       ...checkDurable(evidence, await readJournal(join(folder, 'busbar.db')), { calls: 'guaranteed' }),
       ...checkDelivered(evidence),
@@ -101,69 +95,6 @@ test(
     expect(messages).toBeGreaterThan(kills * 100);
   },
 );
-
-async function startBackends(): Promise<Map<string, SimulatedBackend>> {
-  const backends = new Map<string, SimulatedBackend>();
-  for (const [index, name] of ['old', 'new'].entries()) {
-    const backend = new SimulatedBackend({
-      seed: index + 1,
-      versions: ocppVersions,
-      commandEveryMs: 5_000,
-      allowsReset: false,
-    });
-    await backend.start();
-    cleanups.push(() => backend.stop());
-    backends.set(name, backend);
-  }
-  return backends;
-}
-
-function startStations(url: string): SimulatedStation[] {
-  const stations = Array.from({ length: stationCount }, (_, index) => {
-    const version = ocppVersions[index % ocppVersions.length] ?? 'ocpp1.6';
-    const id = `${index % 2 === 0 ? 'O' : 'N'}-${index}`;
-    // A transaction message every second or so and station: some 200 a second in all.
-    const pace = {
-      speed: 60,
-      idleMs: [10_000, 60_000],
-      chargingMs: [120_000, 600_000],
-      reconnectMs: 6_000,
-      reconnectMaxMs: 30_000,
-    } as const;
-    const spec = {
-      id,
-      seed: seed + index,
-      offers: [version] as const,
-      callTimeoutMs: 20_000,
-      powerCutEveryMs: Infinity,
-      ...pace,
-    };
-    return new SimulatedStation(spec, { url }, { keepsLedger: true });
-  });
-  cleanups.push(() => Promise.all(stations.map((station) => station.stop())));
-  return stations;
-}
-
-async function readJournal(file: string): Promise<JournalEntry[]> {
-  const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-  const opened = await openSqliteJournal({
-    file,
-    retention: { framesMs: Infinity, bytesMax: Infinity },
-    log: silent,
-  });
-  if (!opened.ok) throw new Error(opened.fault.detail);
-  const entries: JournalEntry[] = [];
-  for (let after: number | null = 0; after !== null;) {
-    const page: Awaited<ReturnType<typeof opened.value.reader.records>> = await opened.value.reader.records(
-      after,
-      10_000,
-    );
-    entries.push(...page.records);
-    after = page.next;
-  }
-  await opened.value.close();
-  return entries;
-}
 
 function configurationText(
   backends: ReadonlyMap<string, SimulatedBackend>,

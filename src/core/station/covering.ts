@@ -47,6 +47,11 @@ export function coversFor(
   return downMs < untilMs && count < Math.min(untilMessages, turn.context.settings.heldMax);
 }
 
+/** True when one more message may be held for this backend, whatever the route says. */
+export function hasRoom(state: StationState, { context }: Turn, { backend }: BackendLink): boolean {
+  return (heldLaneOf(state, backend)?.length ?? 0) < context.settings.heldMax;
+}
+
 /** True when a call to this backend would wait for nothing. */
 export function isDown(turn: Turn, { phase, silences, downSinceMs, dialledAtMs }: BackendLink): boolean {
   if (phase === 'open') return isGivenUp({ silences });

@@ -27,7 +27,7 @@ import {
   takeReply,
   type Placement,
 } from './slot.ts';
-import { answerByMs, coverCall, coversFor, hasBacklog, isDown } from './covering.ts';
+import { answerByMs, coverCall, coversFor, hasBacklog, hasRoom, isDown } from './covering.ts';
 import { copyToListeners } from './copies.ts';
 import { readCall, wordsFor } from './identifiers.ts';
 import { mayTake, pumpCalls } from './backend-lane.ts';
@@ -139,12 +139,18 @@ function toAuthority(
   const backend = backendLinkOf(state, owner ?? authorityFor(state, action));
   const facts = factsOf(turn, backend.backend);
   const caller = callerOf(link.epoch, text, frame);
-  if (facts !== null && coversFor(state, turn, backend)) {
+  if (facts !== null) {
     const isBehind = isKept && hasBacklog(state, turn, backend.backend, transaction);
-    if (isBehind || isDown(turn, backend)) {
+    const isGone = isDown(turn, backend);
+    const isPrimarys = state.assignment?.primary === backend.backend;
+    // What stands behind a backlog is held though the route says otherwise by now: it must not go past what was said before it.
+    const mustHold = isBehind && !(isGone && isPrimarys) && hasRoom(state, turn, backend);
+    if (mustHold || ((isBehind || isGone) && coversFor(state, turn, backend))) {
       coverCall(state, turn, link, received, backend, guaranteed, transaction);
       return attachListeners(state, turn);
     }
+    if (isBehind || (isKept && isGone && state.assignment?.whenDown.covers === true))
+      return refuseAndClose(state, turn, received, closeCode.restart, 'cover_over');
   }
   if (facts === null || (backend.phase !== 'open' && backend.phase !== 'dialling' && !isKept)) {
     if (isKept) return refuseAndClose(state, turn, received, closeCode.restart, 'backend_not_configured');

@@ -1,0 +1,127 @@
+/** How much is held, and that what stands behind a backlog is never answered without being in it. */
+import { describe, expect, test } from 'vitest';
+import { Outage, refusal, type Heard } from '../../testkit/outage-bench.ts';
+import type { Effect } from './events.ts';
+
+/** A station that is told what happens at the bound of its backlog. */
+class Bounded extends Outage {
+  constructor(heldMax: number) {
+    super();
+    this.context.settings = { ...this.context.settings, heldMax };
+    this.begin();
+  }
+
+  get isConnected(): boolean {
+    return this.state.link !== null;
+  }
+
+  /** The route no longer has Busbar answer for its primary. */
+  route(covers: boolean): void {
+    const { routing } = this.context;
+    const whenDown = { covers, untilMs: Infinity, untilMessages: Infinity };
+    const routes = routing.routes.map((one) => ({ ...one, assignment: { ...one.assignment, whenDown } }));
+    this.context.routing = { ...routing, routes };
+    this.do({ type: 'routing_changed' });
+  }
+
+  /** Nothing that is held leaves until `go`. */
+  wait(): () => void {
+    this.context.deliveryWaitMs = () => 1_000;
+    return () => {
+      this.context.deliveryWaitMs = () => 0;
+    };
+  }
+}
+
+function closes(effects: readonly Effect[]): number[] {
+  return effects.flatMap((effect) =>
+    effect.type === 'close' && effect.link.side === 'station' ? [effect.code] : [],
+  );
+}
+
+const story = (heard: readonly Heard[]): string[] =>
+  heard.map(({ action, payload }) => `${action} ${JSON.stringify(payload['transactionId'] ?? null)}`);
+
+describe('at the bound of what is held', () => {
+  test('the station is not answered but closed, while the backend is down', () => {
+    const outage = new Bounded(2);
+    outage.goDown();
+    const number = outage.start(1);
+    outage.meter(1, number, 1);
+    expect(outage.isConnected).toBe(true);
+    outage.stop(number, 2);
+    expect(outage.held).toHaveLength(2);
+    expect(closes(outage.last.effects)).toEqual([1012]);
+    expect(outage.isConnected).toBe(false);
+  });
+
+  test('nor while the backend is back and has not got it all: no message goes past those before it', () => {
+    const outage = new Bounded(2);
+    outage.goDown();
+    const number = outage.start(1);
+    const go = outage.wait();
+    outage.comeBack();
+    outage.meter(1, number, 1);
+    expect(outage.held).toHaveLength(2);
+    expect(outage.say('StopTransaction', { transactionId: number, meterStop: 1, timestamp: 'x' })).toBeNull();
+    expect(outage.isConnected).toBe(false);
+    expect(outage.delivered).toEqual([]);
+    // The station comes again with what it kept.
+    go();
+    outage.arrive(2, true);
+    outage.pass(5_000);
+    expect(outage.say('StopTransaction', { transactionId: number, meterStop: 1, timestamp: 'x' })).toEqual(
+      {},
+    );
+    expect(story(outage.delivered)).toEqual([
+      'StartTransaction null',
+      'MeterValues 101',
+      'StopTransaction 101',
+    ]);
+  });
+});
+
+describe('when the route has Busbar answer no more while there is a backlog', () => {
+  test('what stands behind it is held all the same, and delivered after it', () => {
+    const outage = new Bounded(100);
+    outage.goDown();
+    const number = outage.start(1);
+    const go = outage.wait();
+    outage.comeBack();
+    outage.route(false);
+    expect(outage.isConnected).toBe(true);
+    outage.stop(number, 2);
+    expect(outage.held).toHaveLength(2);
+    go();
+    outage.pass(5_000);
+    expect(story(outage.delivered)).toEqual(['StartTransaction null', 'StopTransaction 101']);
+    expect(outage.held).toEqual([]);
+  });
+
+  test('also behind a start that is given up: the station is not kept from ending it', () => {
+    const outage = new Bounded(100);
+    outage.goDown();
+    const number = outage.start(1);
+    outage.answer = (call) => (call.action === 'StartTransaction' ? refusal : outage.usual(call));
+    outage.comeBack();
+    outage.pass(400_000);
+    outage.route(false);
+    expect(outage.say('StopTransaction', { transactionId: number, meterStop: 1, timestamp: 'x' })).toEqual(
+      {},
+    );
+    expect(outage.held.map(({ delivery, message }) => [message.action, delivery.state])).toEqual([
+      ['StartTransaction', 'parked'],
+      ['StopTransaction', 'waiting'],
+    ]);
+    expect(story(outage.delivered).filter((one) => one.startsWith('Stop'))).toEqual([]);
+  });
+});
+
+test('a message that cannot be kept is not answered', () => {
+  const outage = new Bounded(100);
+  outage.goDown();
+  outage.context.isJournalWritable = false;
+  expect(outage.say('StopTransaction', { transactionId: 7, meterStop: 1, timestamp: 'x' })).toBeNull();
+  expect(outage.isConnected).toBe(false);
+  expect(outage.held).toEqual([]);
+});

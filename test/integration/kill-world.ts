@@ -1,0 +1,83 @@
+/**
+ * What the tests that kill Busbar share: simulated backends and stations under load, and the journal afterwards.
+ */
+import { openSqliteJournal } from '../../src/adapters/sqlite/journal-store.ts';
+import { ocppVersions } from '../../src/protocol/version.ts';
+import type { Evidence } from '../../src/testkit/checkers.ts';
+import type { JournalEntry } from '../../src/testkit/journal-checkers.ts';
+import type { Ledger } from '../../src/testkit/ledger.ts';
+import { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
+import { SimulatedStation } from '../../src/testkit/simulated-station.ts';
+
+export const seed = 20_261_124;
+
+export async function startBackends(names: readonly string[]): Promise<Map<string, SimulatedBackend>> {
+  const backends = new Map<string, SimulatedBackend>();
+  for (const [index, name] of names.entries()) {
+    const backend = new SimulatedBackend({
+      seed: index + 1,
+      versions: ocppVersions,
+      commandEveryMs: 5_000,
+      allowsReset: false,
+    });
+    await backend.start();
+    backends.set(name, backend);
+  }
+  return backends;
+}
+
+/** `prefixes`: of their names, in turn. */
+export function startStations(url: string, count: number, prefixes: readonly string[]): SimulatedStation[] {
+  return Array.from({ length: count }, (_, index) => {
+    const version = ocppVersions[index % ocppVersions.length] ?? 'ocpp1.6';
+    const id = `${prefixes[Math.floor(index / ocppVersions.length) % prefixes.length] ?? ''}-${index}`;
+    // A transaction message every second or so and station: some 200 a second in all.
+    const pace = {
+      speed: 60,
+      idleMs: [10_000, 60_000],
+      chargingMs: [120_000, 600_000],
+      reconnectMs: 6_000,
+      reconnectMaxMs: 30_000,
+    } as const;
+    const spec = {
+      id,
+      seed: seed + index,
+      offers: [version] as const,
+      callTimeoutMs: 20_000,
+      powerCutEveryMs: Infinity,
+      ...pace,
+    };
+    return new SimulatedStation(spec, { url }, { keepsLedger: true });
+  });
+}
+
+export function evidenceOf(
+  stations: readonly SimulatedStation[],
+  backends: ReadonlyMap<string, SimulatedBackend>,
+): Evidence {
+  return {
+    stations: new Map(stations.map(({ id, ledger }) => [id, ledger as Ledger])),
+    backends: new Map([...backends].map(([name, backend]) => [name, backend.ledgers])),
+  };
+}
+
+export async function readJournal(file: string): Promise<JournalEntry[]> {
+  const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const opened = await openSqliteJournal({
+    file,
+    retention: { framesMs: Infinity, bytesMax: Infinity },
+    log: silent,
+  });
+  if (!opened.ok) throw new Error(opened.fault.detail);
+  const entries: JournalEntry[] = [];
+  for (let after: number | null = 0; after !== null;) {
+    const page: Awaited<ReturnType<typeof opened.value.reader.records>> = await opened.value.reader.records(
+      after,
+      10_000,
+    );
+    entries.push(...page.records);
+    after = page.next;
+  }
+  await opened.value.close();
+  return entries;
+}

@@ -1,0 +1,58 @@
+/** Breaks what Busbar does in the place of backends that are down, one place at a time: the ledgers have to show each. */
+import { rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { breakGateway, type Break } from './sabotage.ts';
+import { firstToBreak } from './seeds.ts';
+
+/** Within so many seeds a break must be seen. */
+const seedsMax = 120;
+
+const breaks: readonly Break[] = [
+  {
+    // As without fsync, which no kill shows: the world's disk loses whatever was not committed.
+    name: 'what is held is answered before it is on disk',
+    rule: 'D2',
+    file: 'core/station/covering.ts',
+    from: "isKept ? 'afterCommit' : 'now'",
+    to: "'now'",
+  },
+  {
+    name: 'what was held when the process ended is forgotten',
+    rule: 'D2',
+    file: 'runtime/gateway.ts',
+    from: 'held: new Map(ports.held),',
+    to: 'held: new Map(),',
+  },
+  {
+    name: 'what a station repeats while it is held is held again',
+    rule: 'D5',
+    file: 'core/station/repeats.ts',
+    from: 'holdAgain(state, turn, key)?.answer ??',
+    to: '',
+  },
+  {
+    name: 'what was held leaves under a new id each time',
+    rule: 'duplicates',
+    file: 'core/station/delivering.ts',
+    from: 'const idToken = `"${key}"`;',
+    to: 'const idToken = `"${key}${Math.floor(turn.context.nowMs)}"`;',
+  },
+  {
+    name: 'the newest of what is held leaves first',
+    rule: 'order',
+    file: 'core/hold/held-lane.ts',
+    from: 'if (this.#blocked === 0) return this.#entries[this.#from] ?? null;',
+    to: 'if (this.#blocked === 0) return this.#entries.at(-1) ?? null;',
+  },
+];
+
+test.concurrent.each(breaks)('$rule: $name', { timeout: 120_000 }, async (each) => {
+  const url = await breakGateway(each);
+  try {
+    expect(await firstToBreak(url, each.rule, seedsMax)).not.toBeNull();
+  } finally {
+    await rm(join(dirname(fileURLToPath(url)), '../..'), { recursive: true });
+  }
+});
