@@ -13,6 +13,10 @@ export class BareBackend {
   readonly links = new Map<string, BarePeer[]>();
   /** Answers every call with an empty result at once. */
   answers = true;
+  /** Payloads for those actions that an empty result does not do for. */
+  readonly results = new Map<string, string>();
+  /** Actions that it answers with an error. */
+  readonly refuses = new Set<string>();
   #server: Server | null = null;
   #port = 0;
 
@@ -28,8 +32,10 @@ export class BareBackend {
       const peer = new BarePeer(socket);
       this.links.set(station, [...(this.links.get(station) ?? []), peer]);
       socket.on('message', (data: Buffer) => {
-        const [type, id] = JSON.parse(data.toString()) as [number, string];
-        if (this.answers && type === 2) socket.send(`[3,"${id}",{}]`);
+        const [type, id, action] = JSON.parse(data.toString()) as [number, string, string];
+        if (!this.answers || type !== 2) return;
+        if (this.refuses.has(action)) socket.send(`[4,"${id}","InternalError","",{}]`);
+        else socket.send(`[3,"${id}",${this.results.get(action) ?? '{}'}]`);
       });
     });
     server.listen(this.#port, '127.0.0.1');
