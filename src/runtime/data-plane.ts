@@ -15,6 +15,7 @@ import type { Journal } from '../ports/journal.ts';
 import type { Arrival } from '../ports/listener.ts';
 import type { Log } from '../ports/log.ts';
 import type { BackendSettings, KnownStation, Settings } from '../ports/settings.ts';
+import type { BackendReach } from './backend-reach.ts';
 import type { DeliveryPacer } from './delivery-pacer.ts';
 import type { OperatorCommands } from './operator-commands.ts';
 import type { OperatorDecisions } from './operator-decisions.ts';
@@ -68,6 +69,7 @@ export interface DataPlane {
   /** What backends said of tokens, by digest; the oldest of `tokensMax` makes room. */
   readonly tokens: Map<string, LearnedToken>;
   readonly deliveries: DeliveryPacer;
+  readonly reach: BackendReach;
 }
 
 /** Tokens that are known at once. */

@@ -18,6 +18,7 @@ import type { Registry } from '../ports/registry.ts';
 import type { Settings } from '../ports/settings.ts';
 import type { StationCommander } from '../ports/station-commander.ts';
 import { createDeliveries } from './deliveries.ts';
+import { BackendReach } from './backend-reach.ts';
 import { DeliveryPacer } from './delivery-pacer.ts';
 import { forgetDriver, type DataPlane, type Driver, type Observer } from './data-plane.ts';
 import { createOperatorCommands, type CommandRequested } from './operator-commands.ts';
@@ -79,6 +80,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
       random: ports.random,
       digest: ports.digest,
       nextEpoch: () => (epoch += 1),
+      isUnreachable: (backend) => plane.reach.isDown(backend, plane.context.nowMs),
       learned: (token) => plane.tokens.get(token) ?? null,
       deliveryWaitMs: (backend) => plane.deliveries.waitMs(backend, plane.context.nowMs),
     },
@@ -98,6 +100,9 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     remembered: new Map(ports.restored),
     held: new Map(ports.held),
     tokens: new Map(ports.tokens),
+    reach: new BackendReach((backend, isUp) =>
+      isUp ? log.info('backend_up', { backend }) : log.warn('backend_down', { backend }),
+    ),
     deliveries: new DeliveryPacer(
       (backend) => plane.settings.backends.get(backend)?.deliveriesPerSecond ?? Infinity,
       ports.random,

@@ -3,7 +3,7 @@
  *
  * Not pure. It decides nothing about OCPP. One driver and one `LinkEnd` per link is all a station costs here: no closure, no timer, no promise.
  */
-import type { Effect, LinkRef, StationEvent, Step } from '../core/station/events.ts';
+import type { DialFault, Effect, LinkRef, StationEvent, Step } from '../core/station/events.ts';
 import type { StationState } from '../core/station/state.ts';
 import { answersStation } from '../core/station/roles.ts';
 import { step } from '../core/station/step.ts';
@@ -85,11 +85,13 @@ const dialOutcome: DialOutcome<LinkEnd> = {
     end.abandon = null;
     end.link = link;
     driver.pauseIfPressed();
+    if (backend !== null) driver.reached(backend, null);
     if (backend !== null) driver.handle({ type: 'backend_opened', backend, epoch });
   },
   onRefused: (end, fault, detail) => {
     const { driver, backend, epoch } = end;
     driver.forget(end);
+    if (backend !== null) driver.reached(backend, fault);
     if (backend !== null) driver.handle({ type: 'backend_refused', backend, epoch, fault, detail });
   },
 };
@@ -139,6 +141,14 @@ export class StationDriver implements Sleeper, Driver {
     }
     if (this.#plane.clock.nowMs() >= this.#saveAtMs) this.#save();
     this.handle({ type: 'tick' });
+  }
+
+  /** A dial has ended: that says something of the backend to all stations. */
+  reached(backend: string, fault: DialFault | null): void {
+    const { reach, clock } = this.#plane;
+    if (fault === null) reach.opened(backend);
+    // These are Busbar's own.
+    else if (fault !== 'not_paced' && fault !== 'misconfigured') reach.failed(backend, clock.nowMs());
   }
 
   /** Takes an upgrade request to the machine. */

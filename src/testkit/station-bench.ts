@@ -49,6 +49,7 @@ export class Bench {
       random: () => 0.5,
       digest: (text) => text.length.toString(16).padStart(32, '0'),
       nextEpoch: () => (this.#epoch += 1),
+      isUnreachable: () => false,
       learned: () => null,
       deliveryWaitMs: () => 0,
     };

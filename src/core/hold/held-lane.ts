@@ -35,6 +35,7 @@ export class HeldLane {
   #blocked = 0;
   #characters = 0;
   #owed = 0;
+  #sequenced = 0;
   /** How many of them each transaction has. */
   readonly #ofTransaction = new Map<string, number>();
 
@@ -64,6 +65,7 @@ export class HeldLane {
     this.#entries.push(entry);
     this.#characters += entry.message.text.length;
     if (entry.message.answer !== null) this.#owed += 1;
+    if (isSequenced(entry.message)) this.#sequenced += 1;
     if (isBlocked(entry.delivery)) this.#blocked += 1;
     this.#count(entry, 1);
   }
@@ -105,7 +107,7 @@ export class HeldLane {
 
   /** True when a message of this transaction, said now, has to stand behind one of these: behind all that may leave, and behind what its own transaction waits for. */
   isAhead(transaction: string | null, wallMs: number): boolean {
-    if (this.length === 0) return false;
+    if (this.#sequenced === 0) return false;
     if (this.#blocked === 0 || this.next(wallMs) !== null) return true;
     return this.holds(transaction);
   }
@@ -155,6 +157,7 @@ export class HeldLane {
     const at = this.#entries.indexOf(entry, this.#from);
     assert(at !== -1, 'what is removed is in the lane');
     if (entry.message.answer !== null) this.#owed -= 1;
+    if (isSequenced(entry.message)) this.#sequenced -= 1;
     if (isBlocked(entry.delivery)) this.#blocked -= 1;
     this.#characters -= entry.message.text.length;
     this.#count(entry, -1);
@@ -173,6 +176,18 @@ export class HeldLane {
     for (let at = this.#from; at < this.#entries.length; at += 1) yield this.#entries[at] as HeldEntry;
   }
 }
+
+/** What bills has its place in the order; what belongs to no transaction may go before it and after it (OCPP 1.6 §3.7). */
+export function isSequenced({ action, transaction }: Pick<HeldMessage, 'action' | 'transaction'>): boolean {
+  return transaction !== null || ofTransactions.has(action);
+}
+
+/** A transaction that is not kept, for the bound on those, has no key. */
+const ofTransactions: ReadonlySet<string> = new Set([
+  'StartTransaction',
+  'StopTransaction',
+  'TransactionEvent',
+]);
 
 function isBlocked({ state, retryAt }: Delivery): boolean {
   return state === 'parked' || retryAt > 0;

@@ -123,6 +123,7 @@ function reachPrimary(state: StationState, turn: Turn, arrival: PendingArrival):
     return refusePending(state, turn, 503, 'The backend cannot be reached.', retryAfterS(turn, backend));
   }
   dial(turn, backend, facts, arrival.version);
+  admitCovered(state, turn);
 }
 
 /** Lets the station in whose primary does not answer its dial, where its route has Busbar answer meanwhile. */
@@ -130,6 +131,7 @@ export function admitCovered(state: StationState, turn: Turn): void {
   const { arrival } = state;
   if (arrival?.phase.name !== 'dialling') return;
   const backend = backendLinkOf(state, arrival.assignment.primary);
-  const isSlow = turn.context.nowMs - backend.dialledAtMs >= dialPatienceMs;
-  if (isSlow && coversFor(state, turn, backend, arrival.assignment)) admit(state, turn, arrival);
+  const { nowMs, isUnreachable } = turn.context;
+  const isHopeless = isUnreachable(backend.backend) || nowMs - backend.dialledAtMs >= dialPatienceMs;
+  if (isHopeless && coversFor(state, turn, backend, arrival.assignment)) admit(state, turn, arrival);
 }

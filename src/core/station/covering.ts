@@ -13,6 +13,7 @@ import type { Assignment } from '../routing/table.ts';
 import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
+import { isSequenced } from '../hold/held-lane.ts';
 import { hold, heldLaneOf } from './holding.ts';
 import { note, wordsFor } from './identifiers.ts';
 import { isGivenUp } from './liveness.ts';
@@ -73,8 +74,10 @@ export function hasBacklog(
   state: StationState,
   turn: Turn,
   backend: string,
+  action: string,
   transaction: string | null,
 ): boolean {
+  if (!isSequenced({ action, transaction })) return false;
   return heldLaneOf(state, backend)?.isAhead(transaction, turn.context.wallMs) === true;
 }
 

@@ -227,6 +227,8 @@ export interface StationContext {
   readonly learned: (token: string) => LearnedToken | null;
   /** Milliseconds until a held message may leave for this backend; 0: it may now, and is counted as having left. */
   readonly deliveryWaitMs: (backend: string) => number;
+  /** True while no station has been able to reach this backend lately. */
+  readonly isUnreachable: (backend: string) => boolean;
   /** A fresh link epoch, unique in the process. */
   readonly nextEpoch: () => number;
 }

@@ -140,7 +140,7 @@ function toAuthority(
   const facts = factsOf(turn, backend.backend);
   const caller = callerOf(link.epoch, text, frame);
   if (facts !== null) {
-    const isBehind = isKept && hasBacklog(state, turn, backend.backend, transaction);
+    const isBehind = isKept && hasBacklog(state, turn, backend.backend, action, transaction);
     const isGone = isDown(turn, backend);
     const isPrimarys = state.assignment?.primary === backend.backend;
     // What stands behind a backlog is held though the route says otherwise by now: it must not go past what was said before it.

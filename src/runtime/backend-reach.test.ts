@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { BackendReach } from './backend-reach.ts';
+
+function reachWith(): { reach: BackendReach; told: string[] } {
+  const told: string[] = [];
+  return {
+    reach: new BackendReach((backend, isUp) => told.push(`${backend} ${isUp ? 'up' : 'down'}`)),
+    told,
+  };
+}
+
+test('a backend is down after five dials in a row have failed, and up with the first that opens', () => {
+  const { reach, told } = reachWith();
+  for (let dial = 0; dial < 4; dial += 1) reach.failed('old', dial);
+  expect(reach.isDown('old', 4)).toBe(false);
+  reach.failed('old', 4);
+  reach.failed('old', 5);
+  expect(reach.isDown('old', 6)).toBe(true);
+  expect(reach.isDown('new', 6)).toBe(false);
+  reach.opened('old');
+  expect(reach.isDown('old', 7)).toBe(false);
+  expect(told).toEqual(['old down', 'old up']);
+});
+
+test('one dial that opens between them, or a long time, starts the count anew', () => {
+  const { reach, told } = reachWith();
+  for (let dial = 0; dial < 4; dial += 1) reach.failed('old', dial);
+  reach.opened('old');
+  for (let dial = 0; dial < 4; dial += 1) reach.failed('old', dial);
+  reach.failed('old', 100_000);
+  expect(reach.isDown('old', 100_001)).toBe(false);
+  expect(told).toEqual([]);
+});
+
+test('what was found out long ago makes nobody be answered in its place', () => {
+  const { reach } = reachWith();
+  for (let dial = 0; dial < 5; dial += 1) reach.failed('old', dial);
+  expect(reach.isDown('old', 59_000)).toBe(true);
+  expect(reach.isDown('old', 61_000)).toBe(false);
+});
