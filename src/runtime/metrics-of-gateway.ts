@@ -104,24 +104,31 @@ function linksFamily(registry: GatewayMetricsSources['registry']): CountFamily {
   };
 }
 
+const nothingHeld: BackendHeld = { held: 0, parked: 0, billingAtRisk: 0, bytes: 0 };
+
 /** Every configured backend has its series, and every other one that something is held for. */
 function heldFamilies(
   registry: GatewayMetricsSources['registry'],
   deliveries: GatewayMetricsSources['deliveries'],
 ): CountFamily[] {
-  const family = (name: string, help: string, count: keyof BackendHeld): CountFamily => ({
+  let counted: ReadonlyMap<string, BackendHeld> | null = null;
+  // All of them are asked for at once, and a long outage leaves much to count.
+  const count = (): ReadonlyMap<string, BackendHeld> => {
+    if (counted !== null) return counted;
+    const held = new Map(deliveries.heldByBackend());
+    for (const { name } of registry.backends()) if (!held.has(name)) held.set(name, nothingHeld);
+    setImmediate(() => {
+      counted = null;
+    });
+    counted = held;
+    return held;
+  };
+  const family = (name: string, help: string, what: keyof BackendHeld): CountFamily => ({
     type: 'gauge',
     name,
     help,
     labelNames: ['backend'],
-    samples: () => {
-      const held = deliveries.heldByBackend();
-      const names = new Set([...registry.backends().map((backend) => backend.name), ...held.keys()]);
-      return [...names].map((backend) => ({
-        labels: { backend },
-        value: held.get(backend)?.[count] ?? 0,
-      }));
-    },
+    samples: () => [...count()].map(([backend, held]) => ({ labels: { backend }, value: held[what] })),
   });
   return [
     family(

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { routing } from '../testkit/station-bench.ts';
 import { plainAssignment, type Assignment } from '../core/routing/table.ts';
+import { freshDelivery } from '../core/hold/fresh-delivery.ts';
+import type { HeldEntry } from '../core/hold/held-lane.ts';
 import type { StationRecord } from '../core/journal/record.ts';
 import type { DialOutcome, DialRequest, Dialer } from '../ports/dialer.ts';
 import type { Journal, JournalPressure } from '../ports/journal.ts';
@@ -275,7 +277,7 @@ class Hands {
   readonly sleepers = new Set<Sleeper>();
   readonly gateway: Gateway;
 
-  constructor(assignment: Partial<Assignment> = {}) {
+  constructor(assignment: Partial<Assignment> = {}, held: readonly HeldEntry[] = []) {
     const observer: Observer = {
       onRecord: () => {},
       onSent: () => {},
@@ -293,7 +295,7 @@ class Hands {
       digest: (text) => text.length.toString(16).padStart(32, '0'),
       randomPrefix: () => 'p',
       restored: new Map(),
-      held: new Map(),
+      held: new Map(held.length === 0 ? [] : [[stationId, held]]),
       tokens: new Map(),
       wheel: { schedule: (sleeper) => void this.sleepers.add(sleeper), stop: () => {} },
     });
@@ -549,5 +551,62 @@ describe('a bug of ours', () => {
     expect(hands.bugs).toEqual([new Error('our own')]);
     expect(link.did).toEqual(['terminate']);
     expect(hands.connect().station.did).toEqual([]);
+  });
+});
+
+const heldStop = (): HeldEntry => ({
+  message: {
+    number: 5,
+    backend: 'old',
+    key: 'k',
+    version: 'ocpp1.6',
+    action: 'StopTransaction',
+    transaction: 't',
+    hasLeft: false,
+    answer: '{}',
+    isWorded: true,
+    text: stop('1'),
+    since: 5,
+  },
+  delivery: freshDelivery,
+});
+
+describe('a decision about what is held', () => {
+  const key = { station: stationId, number: 5 };
+
+  test('for a station that has not come back is made, and settled once it is on disk', async () => {
+    const hands = new Hands({}, [heldStop()]);
+    const { deliveries, registry } = hands.gateway;
+    expect(registry.station(stationId)).toBeNull();
+    expect(deliveries.heldByBackend()).toEqual(
+      new Map([['old', { held: 1, parked: 0, billingAtRisk: 1, bytes: stop('1').length }]]),
+    );
+    let settled: unknown = null;
+    const deciding = deliveries.decide(key, 'drop').then((made) => (settled = made));
+    await Promise.resolve();
+    expect([deliveries.find(key), settled]).toEqual([null, null]);
+    expect(hands.journal.records[0]).toMatchObject({ type: 'delivery', number: 5, outcome: 'dropped' });
+    hands.journal.commit();
+    await deciding;
+    expect(settled).toMatchObject({ kind: 'done', before: { number: 5, state: 'held' }, after: null });
+    expect(await deliveries.decide(key, 'drop')).toMatchObject({ kind: 'refused', reason: 'unknown' });
+  });
+
+  test('changes nothing while the journal fails', async () => {
+    const hands = new Hands({}, [heldStop()]);
+    hands.journal.turn(false);
+    const made = await hands.gateway.deliveries.decide(key, 'drop');
+    expect(made).toMatchObject({ kind: 'refused', reason: 'journal_failing' });
+    expect(hands.gateway.deliveries.find(key)).not.toBeNull();
+  });
+
+  test('finds a station whose driver exists, and shows what is held for it', async () => {
+    const hands = new Hands({}, [heldStop()]);
+    hands.connect();
+    expect(hands.gateway.registry.station(stationId)?.backends).toMatchObject([
+      { backend: 'old', link: 'open', held: 1, parked: 0 },
+    ]);
+    // It left when the link opened.
+    expect(await hands.gateway.deliveries.decide(key, 'retry')).toMatchObject({ reason: 'on_its_way' });
   });
 });

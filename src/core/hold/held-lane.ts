@@ -127,9 +127,15 @@ export class HeldLane {
   depth(before: number): LaneDepth {
     let parked = 0;
     let atRisk = 0;
-    // Most lanes have nothing that is old or was refused, and are not gone through.
-    if (this.#blocked === 0 && (this.#entries[this.#from]?.message.since ?? Infinity) >= before)
+    if (this.#blocked === 0) {
+      // Most lanes: nothing was refused, and what is old stands first.
+      for (let at = this.#from; at < this.#entries.length; at += 1) {
+        const { since, transaction } = (this.#entries[at] as HeldEntry).message;
+        if (since >= before) break;
+        if (transaction !== null) atRisk += 1;
+      }
       return { held: this.length, parked, atRisk };
+    }
     for (const { entry, behind } of this.standings()) {
       const isParked = entry.delivery.state === 'parked' || behind !== null;
       if (isParked) parked += 1;
