@@ -132,12 +132,12 @@ function heldFamilies(
   });
   return [
     family(
-      'busbar_held_messages',
+      'busbar_held',
       'Messages that Busbar answered in the place of a backend, and that leave for it by themselves.',
       'held',
     ),
     family(
-      'busbar_parked_messages',
+      'busbar_parked',
       'Messages that a backend refused for good, and those behind them: an operator has to decide.',
       'parked',
     ),

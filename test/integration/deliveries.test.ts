@@ -211,7 +211,7 @@ routes:
   expect(JSON.stringify(gateway.warnings)).not.toContain('SECRET-TAG');
   const parked = { ...held, state: 'parked', attempts: 4, lastError: 'InternalError' };
   expect((await gateway.api('/deliveries?state=parked')).body.items).toEqual([parked]);
-  expect(await gateway.metric('busbar_parked_messages{backend="old"}')).toBe(1);
+  expect(await gateway.metric('busbar_parked{backend="old"}')).toBe(1);
   expect(await gateway.metric('busbar_billing_at_risk{backend="old"}')).toBe(1);
   expect(await gateway.metric('busbar_deliveries_total{backend="old",outcome="parked"}')).toBe(1);
 
