@@ -4,8 +4,10 @@
  * Pure.
  */
 import { recordSkipped } from './copies.ts';
+import { coverWaiting } from './covering.ts';
 import { deliverHeld } from './delivering.ts';
 import { factsOf } from './find-backend.ts';
+import { heldLaneOf } from './holding.ts';
 import { noteFailed, wordsFor } from './identifiers.ts';
 import { sendOwnCall } from './own-calls.ts';
 import { roleOf } from './roles.ts';
@@ -19,6 +21,12 @@ export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink)
   if (facts === null || backend.phase !== 'open' || backend.slot !== null) return;
   if (sendOwnCall(state, turn, backend) || !mayTake(state, turn, backend)) return;
   for (let next = backend.lane?.peek(); next !== undefined; next = backend.lane?.peek()) {
+    if (next.purpose === 'relay' && next.isGuaranteed && holdsOf(state, backend, next)) {
+      // What its transaction began with was refused meanwhile, and is to be sent again first.
+      backend.lane?.shift();
+      coverWaiting(state, turn, backend, next);
+      continue;
+    }
     const words = wordsFor(state, backend, next);
     if (words !== null) {
       if (next.purpose === 'copy') recordSkipped(state, turn, backend, 'lane_full');
@@ -29,7 +37,12 @@ export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink)
     noteFailed(state, turn, backend, next);
     if (next.purpose === 'relay') withhold(state, turn, next);
   }
+  if (backend.lane?.length === 0) backend.lane = null;
   if (state.held.length > 0) deliverHeld(state, turn, backend);
+}
+
+function holdsOf(state: StationState, { backend }: BackendLink, { transaction }: WaitingCall): boolean {
+  return heldLaneOf(state, backend)?.holds(transaction) === true;
 }
 
 /** A call that its backend may not see is answered all the same: the station did nothing wrong. */

@@ -1,6 +1,6 @@
 /** A backend whose link stays open and that does not answer, or not in time: it is asked again by and by, and told what it missed. */
 import { describe, expect, test } from 'vitest';
-import { Outage, result, silence, type Heard } from '../../testkit/outage-bench.ts';
+import { minuteOf, Outage, result, silence, startOf, type Heard } from '../../testkit/outage-bench.ts';
 
 const authorize = { idTag: 'T' };
 
@@ -111,6 +111,31 @@ describe('a backend that answers too late', () => {
     expect(outage.heard.filter(({ action }) => action === 'StatusNotification')).toMatchObject([
       { payload: { status: 'Charging' } },
     ]);
+  });
+
+  test('and then refuses a start does not have what waited behind it sent without it', () => {
+    const outage = new Outage();
+    outage.begin();
+    fallSilent(outage);
+    outage.say('StartTransaction', startOf(1, 0));
+    const start = outage.heard.at(-1);
+    outage.pass(5_000);
+    const waiting = {
+      connectorId: 1,
+      transactionId: -1,
+      meterValue: [{ timestamp: minuteOf(1), sampledValue: [] }],
+    };
+    expect(outage.say('MeterValues', waiting)).toBeNull();
+    outage.pass(4_000);
+    speakAgain(outage);
+    outage.fromBackend(`[4,"${start?.id}","InternalError","",{}]`);
+    expect(outage.delivered).toEqual([]);
+    outage.pass(11_000);
+    expect(outage.delivered.map(({ action, payload }) => [action, payload['transactionId']])).toEqual([
+      ['StartTransaction', undefined],
+      ['MeterValues', 101],
+    ]);
+    expect(outage.held).toEqual([]);
   });
 
   test('teaches nothing wrong: its late answers to what was answered for it reach nobody', () => {
