@@ -3,66 +3,127 @@ import { freshDelivery } from './fresh-delivery.ts';
 import { HeldLane, type HeldEntry } from './held-lane.ts';
 import type { Delivery } from './held-message.ts';
 
-/** A message of that number, held at that time. */
-function entry(number: number, transaction: string | null, delivery: Delivery = freshDelivery): HeldEntry {
-  return {
-    message: {
-      number,
-      backend: 'old',
-      key: `k${number}`,
-      version: 'ocpp1.6',
-      action: 'StopTransaction',
-      transaction,
-      hasLeft: false,
-      answer: '{}',
-      isWorded: true,
-      text: '[2,"1","StopTransaction",{}]',
-      since: number,
-    },
-    delivery,
-  };
+const nowMs = 1_000_000;
+
+function entryOf(number: number, transaction: string | null, delivery: Delivery = freshDelivery): HeldEntry {
+  const message = {
+    number,
+    backend: 'b',
+    key: `k${number}`,
+    version: 'ocpp1.6',
+    action: 'MeterValues',
+    transaction,
+    hasLeft: false,
+    answer: '{}',
+    isWorded: false,
+    text: 'x'.repeat(number % 10),
+    since: 0,
+  } as const;
+  return { message, delivery };
+}
+
+function refusedUntil(retryAt: number): Delivery {
+  return { state: 'waiting', attempts: 1, retryAt, lastError: 'InternalError' };
 }
 
 const parked: Delivery = { state: 'parked', attempts: 4, retryAt: 0, lastError: 'InternalError' };
-const refused: Delivery = { state: 'waiting', attempts: 1, retryAt: 99, lastError: 'InternalError' };
 
-function laneOf(...entries: readonly HeldEntry[]): HeldLane {
-  const lane = new HeldLane('old');
-  for (const one of entries) lane.push(one);
+function laneOf(...transactions: readonly (string | null)[]): HeldLane {
+  const lane = new HeldLane('b');
+  for (const [at, transaction] of transactions.entries()) lane.push(entryOf(at + 1, transaction));
   return lane;
 }
 
-const behinds = (lane: HeldLane): unknown[] =>
-  Array.from(lane.standings(), ({ behind }) => behind?.message.number ?? null);
+/** Takes messages out as they may leave, until none may. */
+function drain(lane: HeldLane, wallMs = nowMs): number[] {
+  const numbers: number[] = [];
+  for (let entry = lane.next(wallMs); entry !== null; entry = lane.next(wallMs)) {
+    numbers.push(entry.message.number);
+    lane.remove(entry);
+  }
+  return numbers;
+}
 
-describe('what waits behind a parked message', () => {
-  test('is the rest of its transaction, and nothing else', () => {
-    const lane = laneOf(
-      entry(1, 'a'),
-      entry(2, 'a', parked),
-      entry(3, 'b'),
-      entry(4, null, parked),
-      entry(5, null),
-      entry(6, 'a'),
-      entry(7, 'a', parked),
-    );
-    expect(behinds(lane)).toEqual([null, null, null, null, null, 2, 2]);
-    expect(lane.depth(0)).toEqual({ held: 3, parked: 4, atRisk: 3 });
+describe('messages leave', () => {
+  test('in the order in which they were held', () => {
+    const lane = laneOf('A', 'B', null, 'A');
+    expect(drain(lane)).toEqual([1, 2, 3, 4]);
+    expect([lane.length, lane.characters]).toEqual([0, 0]);
   });
 
-  test('is none where a message was refused and will be sent again', () => {
-    const lane = laneOf(entry(1, 'a', refused), entry(2, 'a'));
-    expect(behinds(lane)).toEqual([null, null]);
-    expect(lane.depth(0)).toEqual({ held: 2, parked: 0, atRisk: 0 });
+  test('past one that was refused, but for those of its own transaction', () => {
+    const lane = laneOf('A', 'B', 'A', null, 'B');
+    lane.mark(lane.find(1) as HeldEntry, refusedUntil(nowMs + 1));
+    expect(drain(lane)).toEqual([2, 4, 5]);
+    expect(lane.nextRetryAt()).toBe(nowMs + 1);
+    expect(drain(lane, nowMs + 1)).toEqual([1, 3]);
+    expect(lane.nextRetryAt()).toBe(Infinity);
+  });
+
+  test('never behind a parked one of their transaction, until an operator has it tried again', () => {
+    const lane = laneOf('A', 'A', null);
+    const first = lane.find(1) as HeldEntry;
+    lane.mark(first, parked);
+    expect(drain(lane, Infinity)).toEqual([3]);
+    expect(lane.nextRetryAt()).toBe(Infinity);
+    lane.mark(first, freshDelivery);
+    expect(drain(lane)).toEqual([1, 2]);
+  });
+
+  test('also from the middle of a long lane, of which nothing is left over', () => {
+    const lane = laneOf(...Array.from({ length: 1_000 }, (_, at) => `T${Math.floor(at / 4)}`));
+    for (const number of [1, 401]) lane.mark(lane.find(number) as HeldEntry, refusedUntil(nowMs + 5));
+    expect(drain(lane)).toHaveLength(992);
+    expect([...lane].map(({ message }) => message.number)).toEqual([1, 2, 3, 4, 401, 402, 403, 404]);
+    expect(lane.find(402)?.message.key).toBe('k402');
+    expect(lane.findKey('k5')).toBeNull();
+    expect(drain(lane, nowMs + 5)).toEqual([1, 2, 3, 4, 401, 402, 403, 404]);
   });
 });
 
-test.each([
-  ['where nothing was refused', freshDelivery],
-  ['where something was', refused],
-])('what is old is at risk if it is of a transaction, %s', (_where, delivery) => {
-  const lane = laneOf(entry(1, 'a'), entry(2, null), entry(3, 'b', delivery), entry(4, 'c'));
-  expect([0, 1, 2, 4, 5].map((before) => lane.depth(before).atRisk)).toEqual([0, 0, 1, 2, 3]);
+describe('a new message stands behind', () => {
+  test('all that may leave', () => {
+    const lane = laneOf('A');
+    expect([lane.isAhead('B', nowMs), lane.isAhead(null, nowMs)]).toEqual([true, true]);
+  });
+
+  test('only its own transaction, where nothing may leave', () => {
+    const lane = laneOf('A', null);
+    for (const entry of lane) lane.mark(entry, refusedUntil(nowMs + 1));
+    expect([lane.isAhead('A', nowMs), lane.isAhead('B', nowMs), lane.isAhead(null, nowMs)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  test('nothing, in an empty lane', () => {
+    const lane = laneOf('A');
+    lane.remove(lane.find(1) as HeldEntry);
+    expect(lane.isAhead('A', nowMs)).toBe(false);
+  });
+});
+
+test('a lane knows a transaction from its first message to its last', () => {
+  const lane = laneOf('A', 'B', 'A');
+  expect([lane.holds('A'), lane.holds('C'), lane.holds(null)]).toEqual([true, false, false]);
   lane.remove(lane.find(1) as HeldEntry);
-  expect(lane.depth(5)).toEqual({ held: 3, parked: 0, atRisk: 2 });
+  expect(lane.holds('A')).toBe(true);
+  lane.remove(lane.find(3) as HeldEntry);
+  expect(lane.holds('A')).toBe(false);
+});
+
+test('numbers only grow', () => {
+  const lane = laneOf('A', 'A');
+  expect(() => lane.push(entryOf(2, 'A'))).toThrow('in order');
+});
+
+test('what was refused before a restart still waits after it', () => {
+  const lane = new HeldLane('b');
+  lane.push(entryOf(1, 'A', refusedUntil(nowMs + 10)));
+  lane.push(entryOf(2, 'A'));
+  lane.push(entryOf(3, 'B', parked));
+  expect(lane.next(nowMs)).toBeNull();
+  expect(lane.nextRetryAt()).toBe(nowMs + 10);
+  expect(drain(lane, nowMs + 10)).toEqual([1, 2]);
 });
