@@ -111,6 +111,36 @@ describe('what was held', () => {
     ]);
   });
 
+  test('is dropped when it is of no use to anybody by now, and what is billed never is', () => {
+    const outage = new Outage('ocpp2.0.1');
+    outage.begin();
+    outage.goDown();
+    const report = { requestId: 1, generatedAt: minuteOf(0), seqNo: 0 };
+    outage.say('NotifyReport', report);
+    outage.say('MeterValues', { evseId: 1, meterValue: [{ timestamp: minuteOf(0), sampledValue: [] }] });
+    outage.say('TransactionEvent', eventOf('A', 0, 'Started'));
+    outage.pass(6 * 60_000);
+    outage.say('NotifyReport', { ...report, requestId: 2 });
+    const at = outage.context.wallMs;
+    outage.comeBack();
+    outage.pass(40_000);
+    const told = outage.heard.filter(({ action }) => action !== 'StatusNotification');
+    expect(outage.context.wallMs - at).toBeLessThan(4 * 60_000);
+    expect(told.map(({ action, payload }) => [action, payload['requestId']])).toEqual([
+      ['MeterValues', undefined],
+      ['TransactionEvent', undefined],
+      ['NotifyReport', 2],
+    ]);
+    expect(outage.held).toEqual([]);
+    outage.goDown();
+    outage.say('MeterValues', { evseId: 1, meterValue: [{ timestamp: minuteOf(1), sampledValue: [] }] });
+    outage.say('TransactionEvent', eventOf('A', 1, 'Ended'));
+    outage.pass(30 * 24 * 3_600_000);
+    outage.comeBack();
+    outage.pass(40_000);
+    expect(outage.heard.map(({ action }) => action)).toEqual(['TransactionEvent']);
+  });
+
   test('outlives the process: the next one delivers the same messages under the same ids', () => {
     const outage = new Outage('ocpp2.1');
     outage.begin();

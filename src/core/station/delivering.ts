@@ -7,6 +7,7 @@
 import { isGuaranteed } from '../../protocol/actions.ts';
 import { decode } from '../../protocol/frame.ts';
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
+import { keptMsOf } from '../cover/later.ts';
 import type { HeldEntry, HeldLane } from '../hold/held-lane.ts';
 import { factsOf } from './find-backend.ts';
 import { heldLaneOf, mark, release } from './holding.ts';
@@ -32,7 +33,7 @@ export function deliverHeld(state: StationState, turn: Turn, backend: BackendLin
   const facts = factsOf(turn, backend.backend);
   const { nowMs, wallMs, deliveryWaitMs } = turn.context;
   if (lane === null || facts === null || backend.deliverAtMs > nowMs) return false;
-  const entry = lane.next(wallMs);
+  const entry = nextOf(state, turn, lane);
   if (entry === null) return false;
   const steadyMs = backend.flaps >= flapsMin ? backend.openedAtMs + facts.holdDownMs - nowMs : 0;
   if (steadyMs > 0) return later(backend, nowMs + steadyMs);
@@ -40,6 +41,17 @@ export function deliverHeld(state: StationState, turn: Turn, backend: BackendLin
   const waitMs = wallMs - entry.message.since < freshMs ? 0 : deliveryWaitMs(backend.backend);
   if (waitMs > 0) return later(backend, nowMs + waitMs);
   return send(state, turn, backend, entry, nowMs + facts.callTimeoutMs);
+}
+
+/** The next message that may leave. What is of no use to anybody by now is dropped on the way. */
+function nextOf(state: StationState, turn: Turn, lane: HeldLane): HeldEntry | null {
+  const { wallMs } = turn.context;
+  for (let entry = lane.next(wallMs); entry !== null; entry = lane.next(wallMs)) {
+    const { version, action, since } = entry.message;
+    if (wallMs - since <= (keptMsOf(version, action) ?? Infinity)) return entry;
+    release(state, turn, lane, entry, 'dropped');
+  }
+  return null;
 }
 
 /** When the next held message may leave for this backend, which is open; Infinity when there is none or its slot is taken. */
