@@ -171,6 +171,39 @@ describe('what was held', () => {
   });
 });
 
+describe('a backend that does not take the station back', () => {
+  test.each([
+    ['answers its boot with Pending', result({ status: 'Pending', interval: 30, currentTime: minuteOf(0) })],
+    [
+      'answers its boot with Rejected',
+      result({ status: 'Rejected', interval: 30, currentTime: minuteOf(0) }),
+    ],
+    ['refuses everything', '4|"SecurityError","no",{}'],
+  ])('%s: it gets nothing else, for however long, and all of it afterwards', (_what, answer) => {
+    const outage = new Outage('ocpp2.0.1');
+    outage.begin();
+    outage.goDown();
+    // Another firmware: this boot the backend has not heard.
+    outage.say('BootNotification', {
+      reason: 'PowerUp',
+      chargingStation: { vendorName: 'V', model: 'M', firmwareVersion: '2' },
+    });
+    outage.say('TransactionEvent', eventOf('A', 0, 'Started'));
+    outage.answer = (call) =>
+      call.action === 'BootNotification' || answer.startsWith('4') ? answer : outage.usual(call);
+    outage.comeBack();
+    outage.pass(3_600_000);
+    outage.say('TransactionEvent', eventOf('A', 1, 'Ended'));
+    outage.pass(24 * 3_600_000);
+    expect(new Set(outage.heard.map(({ action }) => action))).toEqual(new Set(['BootNotification']));
+    expect(outage.held.map(({ delivery }) => delivery.state)).toEqual(['waiting', 'waiting']);
+    outage.answer = (call) => outage.usual(call);
+    outage.pass(600_000);
+    expect(outage.delivered.map(({ payload }) => payload['seqNo'])).toEqual([0, 1]);
+    expect(outage.held).toEqual([]);
+  });
+});
+
 describe('a refused message', () => {
   test('is sent again as the same bytes after 10, 60 and 300 s, and then parked', () => {
     const outage = new Outage();

@@ -32,7 +32,7 @@ export function deliverHeld(state: StationState, turn: Turn, backend: BackendLin
   const lane = heldLaneOf(state, backend.backend);
   const facts = factsOf(turn, backend.backend);
   const { nowMs, wallMs, deliveryWaitMs } = turn.context;
-  if (lane === null || facts === null || backend.deliverAtMs > nowMs) return false;
+  if (lane === null || facts === null || isUnregistered(backend) || backend.deliverAtMs > nowMs) return false;
   const entry = nextOf(state, turn, lane);
   if (entry === null) return false;
   const steadyMs = backend.flaps >= flapsMin ? backend.openedAtMs + facts.holdDownMs - nowMs : 0;
@@ -57,12 +57,17 @@ function nextOf(state: StationState, turn: Turn, lane: HeldLane): HeldEntry | nu
 /** When the next held message may leave for this backend, which is open; Infinity when there is none or its slot is taken. */
 export function heldDueMs(state: StationState, turn: Turn, backend: BackendLink): number {
   const lane = heldLaneOf(state, backend.backend);
-  if (lane === null || backend.slot !== null) return Infinity;
+  if (lane === null || backend.slot !== null || isUnregistered(backend)) return Infinity;
   const { nowMs, wallMs } = turn.context;
   const readyMs = lane.next(wallMs) === null ? nowMs + lane.nextRetryAt() - wallMs : nowMs;
   // It was ready in this step and did not leave: something else is to come first, and is woken for itself.
   const dueMs = Math.max(readyMs, backend.deliverAtMs);
   return dueMs > nowMs ? dueMs : nowMs + idleMs;
+}
+
+/** A backend that was told the boot and has not accepted it is sent nothing else (2.x B02, B03): it would refuse it all, until all was parked. */
+function isUnregistered({ priming: { phase, isRegistered } }: BackendLink): boolean {
+  return phase === 'pending' || phase === 'rejected' || (phase === 'failed' && !isRegistered);
 }
 
 /** How often a lane that could leave and does not is looked at. */
