@@ -11,6 +11,7 @@ import { loadConfiguration } from '../control/configuration/load.ts';
 import { formatProblem, type ConfigurationProblem } from '../control/configuration/problem.ts';
 import { ocppVersions, type OcppVersion } from '../protocol/version.ts';
 import { ok, type Result } from '../std/result.ts';
+import { checkDelivered } from '../testkit/checkers.ts';
 import { createAuthority, type CertificateAuthority } from '../testkit/certificates.ts';
 import type { Ledger } from '../testkit/ledger.ts';
 import { isSettled } from '../testkit/life-state.ts';
@@ -20,6 +21,7 @@ import { until } from '../testkit/until.ts';
 import type { JournalEntry } from '../testkit/journal-checkers.ts';
 import type { Settings } from '../ports/settings.ts';
 import { startBusbar, type Busbar } from './busbar.ts';
+import type { Outage } from './demo-outage.ts';
 
 const stationsPerVersion = 12;
 /** A minute of station time is this many times shorter: transactions of minutes last seconds. */
@@ -52,7 +54,12 @@ export interface DemoWorld {
   attachObserver(): Promise<void>;
   /** A 1.6 transaction that is open and known to the observer, by the API. */
   openTransaction(): Promise<KnownTransaction>;
-  restartBackend(downMs: number): Promise<void>;
+  /** When the backends were last away; null before. */
+  readonly outage: Outage | null;
+  /** Both that decide vanish for so long: one is stood in for, the other is not. */
+  cutBackends(downMs: number): Promise<void>;
+  /** The stations of a backend that decides. */
+  stationsOf(backend: string): readonly SimulatedStation[];
   windDown(): Promise<void>;
   drain(): Promise<boolean>;
   journalEntries(): Promise<readonly JournalEntry[]>;
@@ -102,6 +109,7 @@ class World implements DemoWorld {
   #fleets = 0;
   #isObserved = false;
   attachedAtMs = Infinity;
+  outage: Outage | null = null;
   stations: readonly SimulatedStation[] = [];
 
   constructor(
@@ -212,11 +220,18 @@ class World implements DemoWorld {
     );
   }
 
-  async restartBackend(downMs: number): Promise<void> {
-    const backend = this.backends.get('old');
-    await backend?.stop('cut');
+  async cutBackends(downMs: number): Promise<void> {
+    const backends = [...this.backends.values()];
+    const downAtMs = performance.now();
+    await Promise.all(backends.map((backend) => backend.stop('cut')));
     await this.live(downMs);
-    await backend?.start();
+    const upAtMs = performance.now();
+    await Promise.all(backends.map((backend) => backend.start()));
+    this.outage = { downAtMs, upAtMs };
+  }
+
+  stationsOf(backend: string): readonly SimulatedStation[] {
+    return this.stations.filter(({ id }) => (id.startsWith('N-') ? 'new' : 'old') === backend);
   }
 
   async windDown(): Promise<void> {
@@ -224,6 +239,12 @@ class World implements DemoWorld {
     await until(
       'every station has nothing left to say',
       () => this.stations.every(({ life }) => isSettled(life)),
+      60_000,
+    );
+    const fleet = this.stations;
+    await until(
+      'every held message is delivered',
+      () => checkDelivered({ stations: ledgersOf(fleet), backends: ledgersByBackend(this) }).length === 0,
       60_000,
     );
     // Copies wait for nobody, and a drain does not wait for copies.
@@ -319,7 +340,7 @@ function configurationText(
   backends: ReadonlyMap<string, SimulatedBackend>,
   observer: SimulatedBackend | null,
 ): string {
-  const urls = [...backends].map(([name, backend]) => backendLine(name, backend, ''));
+  const urls = [...backends].map(([name, backend]) => backendLine(name, backend, ', drainRate: 500/s'));
   if (observer !== null) urls.push(backendLine(observerName, observer, ', nonBilling: true'));
   const receives = '[registration, liveness, state, transactions, meter]';
   const observers =
@@ -336,7 +357,7 @@ groups:
   moved: { stations: ["N-*"] }
 routes:
   - { group: moved, primary: new${observers} }
-  - { stations: "*", primary: old${observers} }
+  - { stations: "*", primary: old, whenDown: cover${observers} }
 limits: { callsPerSecond: 100, connectsPerHour: 600 }
 `;
 }
@@ -360,9 +381,13 @@ function answered<Value>(result: Result<Value, ClientFault>): Value {
   throw new Error(result.fault.message);
 }
 
-/** The ledgers of the fleet. */
-export function stationLedgers(world: DemoWorld): ReadonlyMap<string, Ledger> {
-  return new Map(
-    world.stations.flatMap(({ id, ledger }) => (ledger === null ? [] : [[id, ledger] as const])),
-  );
+export function ledgersOf(stations: readonly SimulatedStation[]): ReadonlyMap<string, Ledger> {
+  return new Map(stations.flatMap(({ id, ledger }) => (ledger === null ? [] : [[id, ledger] as const])));
+}
+
+/** Of those that decide. */
+export function ledgersByBackend({
+  backends,
+}: Pick<DemoWorld, 'backends'>): Map<string, ReadonlyMap<string, Ledger>> {
+  return new Map([...backends].map(([name, backend]) => [name, backend.ledgers]));
 }

@@ -2,7 +2,7 @@
  * `busbar demo`: the main job, live, in under a minute, and proved.
  *
  * A real Busbar with a real configuration file, simulated backends and a simulated mixed fleet on real sockets. It reloads the certificates under open links, lets a third
- * backend listen in, restarts a backend under transactions and drains. What it says was verified comes from the ledgers of stations and backends and from the journal, not from Busbar's own counters.
+ * backend listen in, takes both backends away under transactions, one of them stood in for, and drains. What it says was verified comes from the ledgers of stations and backends and from the journal, not from Busbar's own counters.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,8 @@ import { verifyDemo } from './demo-verdict.ts';
 
 /** How long the fleet is watched between two things that happen to it. */
 const watchMs = 4_000;
+/** How long the backends are away: long enough for sessions that begin and end meanwhile. */
+const outageMs = 6_000;
 
 export async function demo(options: DemoOptions, io: CliIo): Promise<ExitCode> {
   const folder = await mkdtemp(join(tmpdir(), 'busbar-demo-'));
@@ -66,12 +68,12 @@ async function show(world: DemoWorld, say: (line: string) => void): Promise<Exit
   for (const line of idTable(await world.openTransaction())) say(line);
   await world.live(watchMs);
 
-  say('The backend "old" is restarted, in the middle of transactions.');
-  await world.restartBackend(watchMs);
-  await until('every station is back', () => world.connectedCount() === stations.length, 60_000);
   say(
-    `It is back, and so is every station: their links were closed meanwhile, so they kept their messages. ${world.lifeLine()}.`,
+    'Both backends vanish, in the middle of transactions. Busbar stands in for "old" (whenDown: cover), and not for "new".',
   );
+  await world.cutBackends(outageMs);
+  await until('every station is back', () => world.connectedCount() === stations.length, 60_000);
+  say(`They are back, and so is every station. ${world.lifeLine()}.`);
   await world.live(watchMs);
 
   say('The fleet goes to sleep: open transactions end, what is queued is sent.');
@@ -84,6 +86,9 @@ async function show(world: DemoWorld, say: (line: string) => void): Promise<Exit
   );
 
   const verdict = await verifyDemo(world);
+  say('');
+  say('While the backends were away, and since, as the ledgers of stations and backends have it:');
+  for (const line of verdict.outage) say(`  ${line}`);
   say('');
   say('Verified from the ledgers of stations and backends, and from the journal:');
   for (const line of verdict.lines) say(`  ${line}`);

@@ -5,7 +5,7 @@
  */
 import { isGuaranteed } from '../protocol/actions.ts';
 import { framesOf, type JournalFrame } from '../core/journal/frame-view.ts';
-import type { JournalRecord, LinkName } from '../core/journal/record.ts';
+import type { FrameRecord, JournalRecord, LinkName, SentRecord } from '../core/journal/record.ts';
 import { Bag, violation, type Evidence, type Violation } from './checkers.ts';
 import { exchangesOf, textsOf, type Ledger } from './ledger.ts';
 import { contentOf } from './read-once.ts';
@@ -62,6 +62,8 @@ export interface AccountingRules {
   readonly queued?: ReadonlyMap<string, number>;
   /** The gateway was killed: what its last commit did not hold is in no book, and what was on its way is lost. */
   readonly wasKilled?: boolean;
+  /** Busbar may answer a call that a backend has, or that waits for one: the call is booked as relayed or queued, and its answer as Busbar's. */
+  readonly covers?: boolean;
 }
 
 /** D7: everything that came in was sent on, or left the books for a reason; and what the journal says was sent has arrived. */
@@ -71,7 +73,7 @@ export function checkAccounts(
   rules: AccountingRules = {},
 ): Violation[] {
   const frames = framesByStation(journal);
-  const found: Violation[] = rules.wasKilled === true ? [] : checkQueues(journal, rules.queued ?? new Map());
+  const found: Violation[] = rules.wasKilled === true ? [] : checkQueues(journal, rules);
   for (const [station, ledger] of evidence.stations) {
     const own = frames.get(station) ?? [];
     found.push(...checkLink(station, 'station', ledger, own, journal, rules));
@@ -124,7 +126,8 @@ function checkLink(
 }
 
 /** Calls that were queued were sent, dropped for a reason, or are still queued. What Busbar answers itself has a `sent` record too. */
-function checkQueues(journal: readonly JournalEntry[], queued: ReadonlyMap<string, number>): Violation[] {
+function checkQueues(journal: readonly JournalEntry[], { queued, covers }: AccountingRules): Violation[] {
+  const passedOn = new Set<string>();
   const books = new Map<string, { calls: number; answers: number; texts: Map<string, number> }>();
   for (const { record } of journal) {
     if (record.type !== 'frame' && record.type !== 'sent' && record.type !== 'dropped') continue;
@@ -136,8 +139,14 @@ function checkQueues(journal: readonly JournalEntry[], queued: ReadonlyMap<strin
     else if (record.type === 'sent' && isCall) {
       book.calls -= 1;
       count(book.texts, contentOf(record.text), -1);
-    } else if (record.type === 'sent') book.answers -= 1;
-    else if (record.outcome === 'rewritten' && !isCall) book.answers += 1;
+    } else if (record.type === 'sent') {
+      // The answer to what was booked as answered, or to a reply that was rewritten, follows that at once.
+      const isCover = covers === true && book.answers === 0 && passedOn.has(callOf(record));
+      if (!isCover) book.answers -= 1;
+    }
+    if (record.type !== 'frame') continue;
+    if (isCall && record.link === 'station' && record.outcome !== 'answered') passedOn.add(callOf(record));
+    if (record.outcome === 'rewritten' && !isCall) book.answers += 1;
     else if (record.outcome === 'queued' || record.outcome === 'rewritten') {
       book.calls += 1;
       count(book.texts, contentOf(record.text), 1);
@@ -145,7 +154,7 @@ function checkQueues(journal: readonly JournalEntry[], queued: ReadonlyMap<strin
   }
   const found: Violation[] = [];
   for (const [station, { calls, answers, texts }] of books) {
-    const waiting = queued.get(station) ?? 0;
+    const waiting = queued?.get(station) ?? 0;
     const open = [...texts].filter(([, left]) => left !== 0).map(([text]) => text);
     if (calls !== waiting) {
       found.push(
@@ -166,6 +175,11 @@ function checkQueues(journal: readonly JournalEntry[], queued: ReadonlyMap<strin
       );
   }
   return found;
+}
+
+/** Names the call that this is, or answers. */
+function callOf({ station, link, text, idStart, idEnd }: FrameRecord | SentRecord): string {
+  return `${station} ${link} ${text.slice(idStart, idEnd)}`;
 }
 
 function count(counts: Map<string, number>, text: string, by: number): void {

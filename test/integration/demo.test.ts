@@ -14,9 +14,16 @@ test('the demo ends well, and every claim it makes was verified', { timeout: 180
   expect(numbers).toHaveLength(3);
   expect(station).toBe(primary);
   expect(observer).not.toBe(primary);
+  expect(output).toMatch(/stations that stayed connected +18 of 18 +0 of 18\n/);
+  const row = (what: string): number => Number(new RegExp(`^  ${what} +(\\d+) `, 'm').exec(output)?.[1]);
+  expect(row('calls answered meanwhile')).toBeGreaterThan(0);
+  expect(row('messages held by Busbar')).toBeGreaterThan(0);
+  expect(row('of them delivered since, once each')).toBe(row('messages held by Busbar'));
+  expect(row('sessions begun and ended meanwhile')).toBeGreaterThan(0);
+  expect(row('of them at the backend, whole, in order')).toBe(row('sessions begun and ended meanwhile'));
   expect(output).toMatch(/Busbar drained/);
   expect(output).not.toContain('NOT ');
-  expect(output.match(/^ {2}ok /gm)).toHaveLength(12);
+  expect(output.match(/^ {2}ok /gm)).toHaveLength(13);
   expect(output.trimEnd().split('\n').at(-1)).toBe('It held.');
   expect(code).toBe(0);
 });
