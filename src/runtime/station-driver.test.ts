@@ -577,7 +577,7 @@ describe('a decision about what is held', () => {
   test('for a station that has not come back is made, and settled once it is on disk', async () => {
     const hands = new Hands({}, [heldStop()]);
     const { deliveries, registry } = hands.gateway;
-    expect(registry.station(stationId)).toBeNull();
+    expect(registry.station(stationId)?.connected).toBe(false);
     expect(deliveries.heldByBackend()).toEqual(
       new Map([['old', { held: 1, parked: 0, billingAtRisk: 1, bytes: stop('1').length }]]),
     );
