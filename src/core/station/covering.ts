@@ -62,11 +62,17 @@ export function isDown(turn: Turn, { phase, silences, downSinceMs, dialledAtMs }
 
 /** Nothing of the station's goes to a backend that is given up: whether it answers again is found out by a heartbeat. */
 export function askAgain(state: StationState, turn: Turn, backend: BackendLink): void {
+  if (!isAskedAgain(state, backend)) return;
   const { priming } = backend;
-  const mayBeat = priming.phase === 'idle' || priming.phase === 'synced' || priming.phase === 'failed';
-  if (!isGivenUp(backend) || !mayBeat || state.assignment?.primary !== backend.backend) return;
-  if (!state.assignment.whenDown.covers) return;
   priming.dueAtMs = Math.min(priming.dueAtMs, turn.context.nowMs + askAgainMs);
+}
+
+/** True while nothing but a heartbeat goes to a backend that answers nothing. The boot is asked by itself. */
+export function isAskedAgain({ assignment }: StationState, backend: BackendLink): boolean {
+  const { phase } = backend.priming;
+  if (!isGivenUp(backend) || assignment?.primary !== backend.backend || !assignment.whenDown.covers)
+    return false;
+  return phase === 'idle' || phase === 'priming' || phase === 'synced' || phase === 'failed';
 }
 
 /** True when this message has to stand behind others that the backend has not got yet. */

@@ -9,6 +9,7 @@ import { decode } from '../../protocol/frame.ts';
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
 import { keptMsOf } from '../cover/later.ts';
 import type { HeldEntry, HeldLane } from '../hold/held-lane.ts';
+import { isAskedAgain } from './covering.ts';
 import { factsOf } from './find-backend.ts';
 import { heldLaneOf, mark, release } from './holding.ts';
 import { wordsFor } from './identifiers.ts';
@@ -32,7 +33,8 @@ export function deliverHeld(state: StationState, turn: Turn, backend: BackendLin
   const lane = heldLaneOf(state, backend.backend);
   const facts = factsOf(turn, backend.backend);
   const { nowMs, wallMs, deliveryWaitMs } = turn.context;
-  if (lane === null || facts === null || isUnregistered(backend) || backend.deliverAtMs > nowMs) return false;
+  if (lane === null || facts === null || backend.deliverAtMs > nowMs) return false;
+  if (isUnregistered(backend) || isAskedAgain(state, backend)) return false;
   const entry = nextOf(state, turn, lane);
   if (entry === null) return false;
   const steadyMs = backend.flaps >= flapsMin ? backend.openedAtMs + facts.holdDownMs - nowMs : 0;
@@ -57,7 +59,8 @@ function nextOf(state: StationState, turn: Turn, lane: HeldLane): HeldEntry | nu
 /** When the next held message may leave for this backend, which is open; Infinity when there is none or its slot is taken. */
 export function heldDueMs(state: StationState, turn: Turn, backend: BackendLink): number {
   const lane = heldLaneOf(state, backend.backend);
-  if (lane === null || backend.slot !== null || isUnregistered(backend)) return Infinity;
+  if (lane === null || backend.slot !== null) return Infinity;
+  if (isUnregistered(backend) || isAskedAgain(state, backend)) return Infinity;
   const { nowMs, wallMs } = turn.context;
   const readyMs = lane.next(wallMs) === null ? nowMs + lane.nextRetryAt() - wallMs : nowMs;
   // It was ready in this step and did not leave: something else is to come first, and is woken for itself.

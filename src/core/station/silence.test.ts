@@ -87,6 +87,22 @@ describe('a backend that left five calls unanswered', () => {
   });
 });
 
+test('a backend that takes the link and answers nothing is not sent all that is held, again and again', () => {
+  const outage = new Outage();
+  outage.begin();
+  outage.goDown();
+  for (let connector = 1; connector <= 20; connector += 1) outage.start(connector);
+  fallSilent(outage);
+  outage.comeBack();
+  outage.pass(3_600_000);
+  // The few by which it was found out.
+  expect(outage.delivered.length).toBeLessThan(6);
+  speakAgain(outage);
+  outage.pass(200_000);
+  expect(outage.delivered).toHaveLength(20);
+  expect(outage.held).toEqual([]);
+});
+
 describe('a backend that answers too late', () => {
   test('is told the status that did not wait for it, once it answers in time', () => {
     const outage = new Outage();

@@ -203,6 +203,7 @@ function expireCall(state: StationState, turn: Turn, backend: BackendLink): void
   backend.silences += 1;
   if (call.purpose === 'held') {
     onHeldSilence(state, turn, backend, call);
+    askAgain(state, turn, backend);
     return pumpCalls(state, turn, backend);
   }
   noteFailed(state, turn, backend, call);
