@@ -1,16 +1,19 @@
 /**
- * `npm run sim -- --seed N`: lives through one seed with its whole trace (`--tail L`: its last L lines). `--seeds A..B`: through many, and says which broke what.
+ * `npm run sim -- --seed N`: lives through one seed with its whole trace (`--tail L`: its last L lines). `--seeds A..B`: through many, and says which broke what. `--day`:
+ * a day of each instead of an hour.
  */
 import { parseArgs } from 'node:util';
 import { createGateway } from '../../src/runtime/gateway.ts';
 import { describeViolations } from '../../src/testkit/checkers.ts';
 import { runWorld } from '../../src/testkit/world/world.ts';
+import { aDay, dayMs } from './day.ts';
 import { hourMs } from './seeds.ts';
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
     seeds: { type: 'string' },
+    day: { type: 'boolean', default: false },
     tail: { type: 'string', default: '1000000' },
   },
 });
@@ -20,7 +23,13 @@ const traceMax = isOne ? Number(values.tail) : 0;
 const startedMs = performance.now();
 let broken = 0;
 for (let seed = first; seed <= last; seed += 1) {
-  const { violations, trace, stats } = runWorld({ seed, createGateway, durationMs: hourMs, traceMax });
+  const { violations, trace, stats } = runWorld({
+    seed,
+    createGateway,
+    durationMs: values.day ? dayMs : hourMs,
+    traceMax,
+    ...(values.day ? { alter: aDay } : {}),
+  });
   if (isOne) process.stdout.write(`${trace.join('\n')}\n${JSON.stringify(stats)}\n`);
   if (violations.length === 0) continue;
   broken += 1;

@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { describeViolations } from '../../src/testkit/checkers.ts';
 import type { CreateGateway } from '../../src/testkit/world/gateway.ts';
 import { runWorld, type Outcome } from '../../src/testkit/world/world.ts';
+import { aDay, dayMs } from './day.ts';
 
 export interface Batch {
   /** Both included. */
@@ -12,6 +13,8 @@ export interface Batch {
   readonly to: number;
   /** Runs go on after a break, so that every checker has its say. */
   readonly goesOn: boolean;
+  /** A day of each, not an hour. */
+  readonly isDay: boolean;
 }
 
 export interface BatchOutcome {
@@ -42,11 +45,11 @@ const hourMs = 3_600_000;
 const tailLines = 40;
 const { createGateway } = (await import(String(workerData))) as { createGateway: CreateGateway };
 
-parentPort?.on('message', ({ from, to, goesOn }: Batch) => {
+parentPort?.on('message', ({ from, to, goesOn, isDay }: Batch) => {
   const failures: Failure[] = [];
   const lived: Lived = { seeds: 0, hours: 0, frames: 0, kills: 0, faults: 0, transactions: 0 };
   for (let seed = from; seed <= to; seed += 1) {
-    const { violations, stats } = live(seed, goesOn, 0);
+    const { violations, stats } = live(seed, goesOn, isDay, 0);
     lived.seeds += 1;
     lived.hours += stats.livedMs / hourMs;
     lived.frames += stats.frames;
@@ -55,7 +58,7 @@ parentPort?.on('message', ({ from, to, goesOn }: Batch) => {
     lived.transactions += stats.transactions;
     if (violations.length === 0) continue;
     // The same run again, this time with its trace: cheaper than a trace of every good one.
-    const trace = goesOn ? [] : live(seed, goesOn, tailLines).trace;
+    const trace = goesOn ? [] : live(seed, goesOn, isDay, tailLines).trace;
     const text = `seed ${seed}: ${describeViolations(violations)}\n${trace.join('\n')}`;
     failures.push({ seed, rules: [...new Set(violations.map(({ rule }) => rule))], text });
   }
@@ -64,6 +67,7 @@ parentPort?.on('message', ({ from, to, goesOn }: Batch) => {
   parentPort?.postMessage(outcome);
 });
 
-function live(seed: number, goesOn: boolean, traceMax: number): Outcome {
-  return runWorld({ seed, createGateway, durationMs: hourMs, traceMax, goesOn });
+function live(seed: number, goesOn: boolean, isDay: boolean, traceMax: number): Outcome {
+  const span = isDay ? { durationMs: dayMs, alter: aDay } : { durationMs: hourMs };
+  return runWorld({ seed, createGateway, ...span, traceMax, goesOn });
 }

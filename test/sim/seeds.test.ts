@@ -12,6 +12,9 @@ const kept: readonly (readonly [number, string])[] = [
   [19, 'an answer that waited for a failing journal kept the link of its station open and silent'],
 ];
 
+/** How many days are lived through; more with BUSBAR_DAYS, as before a release. */
+const days = Number(process.env['BUSBAR_DAYS'] ?? 40);
+
 describe('an hour of life with faults breaks no promise', () => {
   test.each(kept)('seed %i: %s', (seed) => {
     const { violations, trace } = runWorld({ seed, createGateway, durationMs: hourMs, traceMax: 40 });
@@ -35,6 +38,14 @@ describe('an hour of life with faults breaks no promise', () => {
     expect(lived.faults).toBeGreaterThan(5_000);
     expect(lived.transactions).toBeGreaterThan(5_000);
   }, 300_000);
+
+  test(`${days} seeds of a day with long outages`, { timeout: 60_000 + days * 5_000 }, async () => {
+    const { failures, lived } = await liveSeeds(1, days, true);
+    expect(failures.map(({ text }) => text).join('\n')).toBe('');
+    expect(lived.seeds).toBe(days);
+    expect(lived.hours).toBeGreaterThan(24 * days);
+    expect(lived.transactions).toBeGreaterThan(20 * days);
+  });
 });
 
 function traceOf(seed: number): readonly string[] {

@@ -12,13 +12,17 @@ export const hourMs = 3_600_000;
 export const gatewayUrl = new URL('../../src/runtime/gateway.ts', import.meta.url).href;
 
 /** Seeds handed to a thread at a time: few enough for all threads to end together. */
-const batchSeeds = 20;
+const batchSeeds = 10;
 
-/** Lives through the seeds from `from` to `to`, both included. */
-export async function liveSeeds(from: number, to: number): Promise<{ failures: Failure[]; lived: Lived }> {
+/** Lives through the seeds from `from` to `to`, both included; a day of each where `isDay`, else an hour. */
+export async function liveSeeds(
+  from: number,
+  to: number,
+  isDay = false,
+): Promise<{ failures: Failure[]; lived: Lived }> {
   const batches: Batch[] = [];
   for (let seed = from; seed <= to; seed += batchSeeds)
-    batches.push({ from: seed, to: Math.min(to, seed + batchSeeds - 1), goesOn: false });
+    batches.push({ from: seed, to: Math.min(to, seed + batchSeeds - 1), goesOn: false, isDay });
   const outcomes: BatchOutcome[] = [];
   const threads = Array.from({ length: Math.min(4, availableParallelism()) }, async () => {
     await onThread(gatewayUrl, async (live) => {
@@ -37,7 +41,7 @@ export async function liveSeeds(from: number, to: number): Promise<{ failures: F
 export async function firstToBreak(url: string, rule: string, seedsMax: number): Promise<number | null> {
   return onThread(url, async (live) => {
     for (let seed = 1; seed <= seedsMax; seed += 1) {
-      const { failures } = await live({ from: seed, to: seed, goesOn: true });
+      const { failures } = await live({ from: seed, to: seed, goesOn: true, isDay: false });
       if (failures.some(({ rules }) => rules.includes(rule))) return seed;
     }
     return null;

@@ -129,7 +129,7 @@ function receive(world: World, random: Random, reception: 'refuse' | 'deaf' | 'a
   backend.reception = reception;
   // What makes it refuse newcomers has often taken its links too.
   if (random.chance(0.7)) cut(world, random, (name) => name === backend.options.name);
-  world.scheduler.after(random.within([1_000, 5 * 60_000]), () => {
+  world.scheduler.after(random.within(world.plan.outageMs), () => {
     backend.reception = 'welcome';
   });
 }

@@ -57,6 +57,8 @@ export interface Plan {
   /** A route by vendor, which moves a station once it has said who it is. */
   readonly routesByVendor: boolean;
   readonly faultEveryMs: number;
+  /** How long a backend takes no links, once it does not. */
+  readonly outageMs: Range;
   readonly faults: readonly Fault[];
 }
 
@@ -124,6 +126,7 @@ export function planOf(seed: number): Plan {
     routesByVendor: backends.length > 1 && random.chance(0.3),
     faultEveryMs: random.pick([minuteMs / 2, 3 * minuteMs, 10 * minuteMs]),
     faults: someOf(faults, random),
+    outageMs: [1_000, 5 * minuteMs],
     covers: createRandom(seed, 'cover').chance(0.5),
     ...listenersOf(seed),
   };
