@@ -86,7 +86,7 @@ test(
         () => connected() > stationCount * 0.9,
         30_000,
       );
-      await sleep(random.within([50, 700]));
+      await sleep(random.within([50, 400]));
       await busbar.stop('SIGKILL');
       await busbar.start();
     }
