@@ -69,6 +69,26 @@ describe('what was held', () => {
     expect(outage.delivered).toHaveLength(1);
   });
 
+  test('leaves once it is on disk that the one before was taken, and not while nothing can be', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    twoTransactions(outage);
+    outage.answer = () => silence;
+    outage.comeBack();
+    const [first] = outage.delivered;
+    outage.fromBackend(`[3,"${first?.id}",{"transactionId":9,"idTagInfo":{"status":"Accepted"}}]`);
+    expect(outage.last.records.map(({ type }) => type)).toContain('delivery');
+    expect(outage.last.effects).toMatchObject([{ type: 'send', when: 'afterCommit' }]);
+    expect(outage.delivered).toHaveLength(2);
+    outage.context.isJournalWritable = false;
+    outage.fromBackend(`[3,"${outage.delivered[1]?.id}",{}]`);
+    expect(outage.delivered).toHaveLength(2);
+    outage.context.isJournalWritable = true;
+    outage.pass(2_000);
+    expect(outage.delivered).toHaveLength(3);
+  });
+
   test('leaves at the backend’s pace', () => {
     const outage = new Outage();
     outage.begin();

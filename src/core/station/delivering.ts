@@ -34,7 +34,8 @@ export function deliverHeld(state: StationState, turn: Turn, backend: BackendLin
   const facts = factsOf(turn, backend.backend);
   const { nowMs, wallMs, deliveryWaitMs } = turn.context;
   if (lane === null || facts === null || backend.deliverAtMs > nowMs) return false;
-  if (isUnregistered(backend) || isAskedAgain(state, backend)) return false;
+  if (isUnregistered(backend) || isAskedAgain(state, backend) || !turn.context.isJournalWritable)
+    return false;
   const entry = nextOf(state, turn, lane);
   if (entry === null) return false;
   const steadyMs = backend.flaps >= flapsMin ? backend.openedAtMs + facts.holdDownMs - nowMs : 0;
@@ -130,6 +131,7 @@ function send(
     command: null,
   };
   const sentText = text.slice(0, received.idStart) + idToken + text.slice(received.idEnd);
+  // That the one before was taken is in the same commit: a crash has one message sent again, not all that were on their way to the disk (D2).
   sendOwn(
     state,
     turn,
@@ -138,7 +140,7 @@ function send(
     idToken,
     'call',
     action,
-    'now',
+    'afterCommit',
     message.answer === null ? 'copy' : 'held',
   );
   return true;
