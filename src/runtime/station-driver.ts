@@ -329,6 +329,8 @@ export class StationDriver implements Sleeper, Driver {
   #giveUp(effect: LateEffect): void {
     if (effect.type === 'close') return this.#close(effect);
     const { link } = effect;
+    // A call that was held and cannot leave now stays held: it is sent again when its time is up.
+    if (link.side === 'backend') return;
     const reason = 'journal_failing';
     this.#close({ type: 'close', link, code: tryAgainLater, reason, when: 'now' });
     if (link.side === 'station')

@@ -231,8 +231,18 @@ function answerTo(
     transactionId:
       action === 'StartTransaction' ? numberFor(state, turn, backend.backend, transaction) : null,
     learned: (token) => opened(learned(tokenKey(backend.backend, token, digest)), token, digest),
-    isTokenInUse: () => false,
+    isTokenInUse: (token) => action === 'StartTransaction' && isCharging(state, token, transaction),
   });
+}
+
+/**
+ * True where the token has another transaction open at this station. Not asked of an Authorize: the card may be shown to end that very transaction. Which 2.x transactions a
+ * token has is not kept.
+ */
+function isCharging({ durable }: StationState, token: string, transaction: string | null): boolean {
+  return durable.ids.transactions.some(
+    ({ state, idTag, key }) => state === 'open' && key !== transaction && idTag?.toLowerCase() === token,
+  );
 }
 
 /** What is learnt is kept sealed. */

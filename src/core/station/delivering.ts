@@ -23,6 +23,8 @@ import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 const retriesMs = [10_000, 60_000, 300_000] as const;
 /** Nobody knows whether a message that was not answered has arrived: its answer may still come. */
 const unansweredMs = 60_000;
+/** It leaves after a commit: so much later at the most, but for a disk that fails. */
+const commitMaxMs = 2_000;
 /** Messages younger than this leave at once. */
 const freshMs = 10_000;
 /** Links that were lost lately before a backend counts as coming and going. */
@@ -43,7 +45,7 @@ export function deliverHeld(state: StationState, turn: Turn, backend: BackendLin
   // What has just been said is no backlog.
   const waitMs = wallMs - entry.message.since < freshMs ? 0 : deliveryWaitMs(backend.backend);
   if (waitMs > 0) return later(backend, nowMs + waitMs);
-  return send(state, turn, backend, entry, nowMs + facts.callTimeoutMs);
+  return send(state, turn, backend, entry, nowMs + commitMaxMs + facts.callTimeoutMs);
 }
 
 /** The next message that may leave. What is of no use to anybody by now is dropped on the way. */
