@@ -190,13 +190,15 @@ class Charger {
 
   async begin(name: string, place: number, minute: number): Promise<void> {
     const timestamp = timeOf(minute);
-    this.own.begin(name, place, 'TAG', { timestamp });
+    // One card charges at one connector at a time.
+    const tag = `TAG${place}`;
+    this.own.begin(name, place, tag, { timestamp });
     if (!this.#isOne) {
-      const idToken = { idToken: 'TAG', type: 'ISO14443' };
+      const idToken = { idToken: tag, type: 'ISO14443' };
       await this.#event(name, 'Started', 'Authorized', minute, { idToken, evse: { id: place } });
       return;
     }
-    const payload = { connectorId: place, idTag: 'TAG', meterStart: 0, timestamp };
+    const payload = { connectorId: place, idTag: tag, meterStart: 0, timestamp };
     const answer = (await this.#peer.call('StartTransaction', payload)) as Payload;
     expect(answer['idTagInfo']).toMatchObject({ status: 'Accepted' });
     this.#numbers.set(name, answer['transactionId']);

@@ -39,6 +39,7 @@ export function backendLinkOf(state: StationState, backend: string): BackendLink
     downSinceMs: null,
     silences: 0,
     hasMissed: false,
+    isCatchingUp: false,
     deliverAtMs: 0,
     priming: idlePriming(),
     skipped: 0,
@@ -180,6 +181,10 @@ function recordClosed(
  * have arrived, and nobody can know.
  */
 function forget(state: StationState, turn: Turn, link: BackendLink): void {
+  // What it was being told when the link went is told from the start on the next.
+  if (link.isCatchingUp && link.priming.phase !== 'synced' && link.priming.phase !== 'failed')
+    link.hasMissed = true;
+  link.isCatchingUp = false;
   forgetCopies(state, turn, link);
   const lost = link.lane?.takeWhere(({ purpose }) => purpose === 'relay') ?? [];
   for (const waiting of lost) recordDropped(state, turn, waiting, 'peer_gone');

@@ -1,6 +1,6 @@
 /** Whom Busbar lets charge while the backend is away. */
 import { expect, test } from 'vitest';
-import { Outage, startOf } from '../../testkit/outage-bench.ts';
+import { Outage, silence, startOf } from '../../testkit/outage-bench.ts';
 
 test('a token that charges already gets no second transaction, and may be shown to end the first', () => {
   const outage = new Outage();
@@ -12,3 +12,20 @@ test('a token that charges already gets no second transaction, and may be shown 
   });
   expect(outage.say('Authorize', { idTag: 'T' })).toMatchObject({ idTagInfo: { status: 'Accepted' } });
 });
+
+test('a backend whose link goes while it is told how the station is, is told from the start on the next', () => {
+  const outage = new Outage();
+  outage.begin();
+  outage.say('StatusNotification', status('Available'));
+  outage.goDown();
+  outage.say('StatusNotification', status('Charging'));
+  outage.answer = () => silence;
+  outage.comeBack();
+  expect(outage.heard.map(({ action }) => action)).toEqual(['StatusNotification']);
+  outage.goDown();
+  outage.answer = (call) => outage.usual(call);
+  outage.comeBack();
+  expect(outage.heard).toMatchObject([{ action: 'StatusNotification', payload: { status: 'Charging' } }]);
+});
+
+const status = (word: string): object => ({ connectorId: 1, errorCode: 'NoError', status: word });

@@ -327,7 +327,7 @@ describe('a message that is not answered', () => {
     outage.answer = (call) =>
       call.action === 'StartTransaction' && call.atMs < 60_000 ? silence : outage.usual(call);
     outage.comeBack();
-    outage.pass(91_000);
+    outage.pass(93_000);
     expect(outage.delivered.map(({ atMs }) => atMs)).toEqual([0, 92_000]);
     expect(new Set(outage.delivered.map(({ text }) => text)).size).toBe(1);
     expect(outage.held).toEqual([]);

@@ -38,6 +38,7 @@ export function beginPriming(state: StationState, turn: Turn, backend: BackendLi
   // It was down while Busbar answered: it is told how the station is now, as one that joins.
   if (backend.hasMissed) {
     backend.hasMissed = false;
+    backend.isCatchingUp = true;
     return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
   }
   if (verdict !== null) awaitBeat(state, turn, backend, verdict);
@@ -50,6 +51,7 @@ export function catchUp(state: StationState, turn: Turn, backend: BackendLink, c
     return;
   if (priming.phase !== 'idle' && priming.phase !== 'priming' && priming.phase !== 'synced') return;
   backend.hasMissed = false;
+  backend.isCatchingUp = true;
   startPriming(priming, viewOf(state, turn, backend), verdictOf(state, backend));
 }
 

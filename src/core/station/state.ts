@@ -111,6 +111,8 @@ export interface BackendLink {
   silences: number;
   /** Busbar has answered calls in its place: it is told how the station is once it is back. */
   hasMissed: boolean;
+  /** It is being told that now, on the open link. */
+  isCatchingUp: boolean;
   /** Held messages leave again then: monotonic. */
   deliverAtMs: number;
   /** How far it was brought to know the station. */
