@@ -6,6 +6,7 @@ import { startBusbar } from '../../src/app/busbar.ts';
 import { loadConfiguration, type LoadedConfiguration } from '../../src/control/configuration/load.ts';
 import { formatProblem } from '../../src/control/configuration/problem.ts';
 import type { Settings } from '../../src/ports/settings.ts';
+import { disconnects } from '../../src/core/routing/table.ts';
 import { createAuthority } from '../../src/testkit/certificates.ts';
 import { withFolder } from './config-folder.ts';
 import { silentLog } from './edge-harness.ts';
@@ -103,6 +104,11 @@ test('they say what their comments say', async () => {
     'new',
     'new',
     'old',
+  ]);
+  expect(two?.settings.routing.routes.map(({ assignment }) => assignment.whenDown)).toEqual([
+    disconnects,
+    disconnects,
+    { covers: true, untilMs: 4 * 3_600_000, untilMessages: Infinity },
   ]);
   expect([...(passwords?.settings.listener.known.keys() ?? [])]).toEqual(['CP-2', 'CP-3', 'CP-1']);
   expect(passwords?.settings.listener).toMatchObject({ auth: 'basic', admit: 'listed', hideUnknown: true });

@@ -5,22 +5,55 @@ import { expect, test } from 'vitest';
 import { classOf, defaultReceived, messageClasses } from '../../src/protocol/message-class.ts';
 import { withFolder } from './config-folder.ts';
 
-const page = await readFile(join(import.meta.dirname, '../../docs/guide/several-backends.md'), 'utf8');
-const configurations = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
+async function read(name: string): Promise<string> {
+  return readFile(join(import.meta.dirname, `../../docs/guide/${name}.md`), 'utf8');
+}
 
-test('the guide shows configurations', () => {
-  expect(configurations.length).toBeGreaterThanOrEqual(4);
+function configurationsOf(text: string): string[] {
+  return [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
+}
+
+async function settingsOf(text: string) {
+  const loaded = await withFolder({ 'busbar.yaml': text }, (folder) => folder.load());
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.fault));
+  const { backends, routing, station, links } = loaded.value.settings;
+  return { backends, routes: routing.routes, facts: routing.backends, station, links };
+}
+
+const page = await read('several-backends');
+const outages = await read('outages');
+const configurations = {
+  'several-backends': configurationsOf(page),
+  outages: configurationsOf(outages),
+};
+
+test('the guides show configurations', () => {
+  expect(configurations['several-backends'].length).toBeGreaterThanOrEqual(4);
+  expect(configurations.outages).toHaveLength(2);
 });
 
-test.each(configurations.map((text, at) => [at + 1, text] as const))(
-  'configuration %i',
-  async (_at, text) => {
-    const loaded = await withFolder({ 'busbar.yaml': text }, (folder) => folder.load());
-    expect(loaded.ok ? [] : loaded.fault).toEqual([]);
-  },
-);
+test.each(
+  Object.entries(configurations).flatMap(([guide, texts]) =>
+    texts.map((text, at) => [guide, at + 1, text] as const),
+  ),
+)('%s, configuration %i', async (_guide, _at, text) => {
+  const loaded = await withFolder({ 'busbar.yaml': text }, (folder) => folder.load());
+  expect(loaded.ok ? [] : loaded.fault).toEqual([]);
+});
 
-test('its table of classes names each, with messages that are of it', () => {
+test('what outages.md calls the defaults are', async () => {
+  const [least = '', full = ''] = configurations.outages;
+  const bare = full.replaceAll(/^ +(callTimeout|drainRate|holdDown|answerWithin|heldPerStation): .*\n/gm, '');
+  expect(bare.split('\n')).toHaveLength(full.split('\n').length - 5);
+  const withoutEmpty = bare.replaceAll(/^(stationSettings|limits):\n/gm, '');
+  expect(await settingsOf(full)).toEqual(await settingsOf(withoutEmpty));
+  expect(least).toContain('authorizeWhenDown: known # the default');
+  expect((await settingsOf(least)).routes).toEqual(
+    (await settingsOf(least.replace(/^.*authorizeWhenDown.*\n/m, ''))).routes,
+  );
+});
+
+test('the table of classes in several-backends.md names each, with messages that are of it', () => {
   const rows = [...page.matchAll(/^\| `(\w+)` \| (.*) \|$/gm)].map(([, name, text]) => [name, text] as const);
   expect(rows.map(([name]) => name)).toEqual([...messageClasses]);
   for (const [name, text = ''] of rows)
