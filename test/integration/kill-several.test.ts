@@ -94,7 +94,8 @@ function expectNothingRefused({ old, next }: World, stations: readonly RpcPeer[]
   for (const peer of [...stations, ...old.links, ...next.links]) expect(peer.refused).toEqual([]);
 }
 
-function withoutResends(told: readonly (readonly unknown[])[]): unknown[] {
+/** A crash may cost one re-send of a copy, as the same bytes. */
+function withoutResends(told: readonly unknown[]): unknown[] {
   return told.filter((one, at) => JSON.stringify(one) !== JSON.stringify(told[at - 1]));
 }
 
@@ -141,7 +142,6 @@ test('transactions of OCPP 1.6 keep the number that each backend gave them', asy
     [7, 22],
     [7, 11],
   ]);
-  // A crash may cost one re-send of a copy, as the same bytes.
   expect(withoutResends(seen(next, 'StopTransaction', 'meterStop'))).toEqual([
     [7, 22],
     [100, 11],
@@ -187,7 +187,10 @@ test('the rest of a report reaches only the backend that asked for it, under its
     await station.call('NotifyReport', reportPart(idOfNew, seqNo, 'new'));
     // Nobody waits for an observer, so the station's answer does not say that the part has arrived.
     const parts = seqNo + 1;
-    await until('the observer has it', () => payloadsOf(next.calls, 'NotifyReport').length === parts);
+    await until(
+      'the observer has it',
+      () => withoutResends(payloadsOf(next.calls, 'NotifyReport')).length === parts,
+    );
   };
   await tell(first, 0);
   // Its answer leaves once everything before it is on disk.
@@ -208,7 +211,7 @@ test('the rest of a report reaches only the backend that asked for it, under its
   await tell(third, 2);
 
   expect(payloadsOf(old.calls, 'NotifyReport')).toEqual(wholeReport('old'));
-  expect(payloadsOf(next.calls, 'NotifyReport')).toEqual(wholeReport('new'));
+  expect(withoutResends(payloadsOf(next.calls, 'NotifyReport'))).toEqual(wholeReport('new'));
   expectNothingRefused(world, [first, second, third]);
 }, 60_000);
 

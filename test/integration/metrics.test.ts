@@ -186,8 +186,8 @@ describe('what is held', () => {
     const page = await pageOf(createTrafficMetrics());
     const of = (name: string) =>
       ['old', 'new', 'gone'].map((backend) => page.get(`busbar_${name}{backend="${backend}"}`));
-    expect(of('held_messages')).toEqual([5, 0, 1]);
-    expect(of('parked_messages')).toEqual([2, 0, 0]);
+    expect(of('held')).toEqual([5, 0, 1]);
+    expect(of('parked')).toEqual([2, 0, 0]);
     expect(of('billing_at_risk')).toEqual([3, 0, 1]);
   });
 

@@ -164,11 +164,11 @@ const breaks: readonly Break[] = [
     to: "if (request !== null) return request.token === '' ? 'remove' : request;",
   },
   {
-    name: 'a copy whose link was lost goes behind those that wait',
+    name: 'the newest held event of a transaction is delivered first',
     rule: 'D3',
-    file: 'core/station/slot.ts',
-    from: 'callee.lane.putBack({',
-    to: 'callee.lane.push({',
+    file: 'core/hold/held-lane.ts',
+    from: 'if (this.#blocked === 0) return this.#entries[this.#from] ?? null;',
+    to: 'if (this.#blocked === 0) return this.#entries.at(-1) ?? null;',
   },
   {
     name: 'what a station repeats is delivered again',

@@ -214,7 +214,9 @@ function keepRequests(ledger: IdLedger, nowMs: number): void {
     (row) => nowMs - row.atMs >= closedRequestMs && (row.state === 'closed' || row.kind === 'remote_start'),
   );
   if (requests.length < requestsMax) return;
-  const closed = requests.findIndex(({ state }) => state === 'closed');
+  // A remote start is named by the start of its transaction, which may leave once more: its row stays as long as there are others.
+  const over = requests.findIndex(({ kind, state }) => state === 'closed' && kind === 'request');
+  const closed = over === -1 ? requests.findIndex(({ state }) => state === 'closed') : over;
   const stale = requests.findIndex((row) => nowMs - row.atMs >= staleRequestMs);
   requests.splice(closed === -1 ? Math.max(stale, 0) : closed, 1);
 }

@@ -1,6 +1,6 @@
 /** Whom Busbar lets charge while the backend is away. */
 import { expect, test } from 'vitest';
-import { Outage, silence, startOf } from '../../testkit/outage-bench.ts';
+import { Outage, refusal, silence, startOf } from '../../testkit/outage-bench.ts';
 
 test('a token that charges already gets no second transaction, and may be shown to end the first', () => {
   const outage = new Outage();
@@ -29,3 +29,15 @@ test('a backend whose link goes while it is told how the station is, is told fro
 });
 
 const status = (word: string): object => ({ connectorId: 1, errorCode: 'NoError', status: word });
+
+test('what a backend refuses with an error is held instead of being thrown away by the station', () => {
+  const outage = new Outage();
+  outage.begin();
+  outage.answer = (call) => (call.action === 'StartTransaction' ? refusal : outage.usual(call));
+  expect(outage.say('StartTransaction', startOf(1, 0))).toMatchObject({ idTagInfo: { status: 'Accepted' } });
+  expect(outage.held).toMatchObject([{ delivery: { state: 'waiting', attempts: 1 } }]);
+  outage.answer = (call) => outage.usual(call);
+  outage.pass(11_000);
+  expect(outage.held).toEqual([]);
+  expect(outage.delivered.map(({ action }) => action)).toEqual(['StartTransaction', 'StartTransaction']);
+});

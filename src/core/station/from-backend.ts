@@ -9,6 +9,7 @@ import { spend, tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
 import { maySend, onCommand } from './commands.ts';
+import { coverOpen, coversFor } from './covering.ts';
 import { onHeldReply, onLateHeldReply } from './delivering.ts';
 import { readAnswer, readLate } from './identifiers.ts';
 import { learnToken } from './learning.ts';
@@ -18,7 +19,7 @@ import { withClock } from './local-answers.ts';
 import { catchUp, isForgetful, measureSkew, onOwnReply, onPrimaryVerdict } from './own-calls.ts';
 import { rememberAnswer } from './repeats.ts';
 import { deliverReply, repeat, takeReply } from './slot.ts';
-import { nextMessageId, type BackendLink, type StationState } from './state.ts';
+import { nextMessageId, type BackendLink, type OpenCall, type StationState } from './state.ts';
 import { closeCode, closeStation } from './station-link.ts';
 import { backendLinkName, notice, recordReceived, refOf, relay, type Received, type Turn } from './turn.ts';
 
@@ -94,6 +95,13 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
     if (call.purpose === 'relay' || call.purpose === 'copy') repeat(backend, call);
     return pumpCalls(state, turn, backend);
   }
+  if (isRefusedTooEarly(state, turn, backend, call, received)) {
+    coverOpen(state, turn, backend, call);
+    const held = backend.slot;
+    backend.slot = null;
+    if (held !== null) onHeldReply(state, turn, backend, held, received);
+    return pumpCalls(state, turn, backend);
+  }
   const named =
     call.purpose === 'held' && received.frame.kind !== 'result'
       ? received.text
@@ -123,6 +131,26 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   deliverReply(state, turn, received, call, state.link, text);
   catchUp(state, turn, backend, call);
   pumpCalls(state, turn, backend);
+}
+
+/**
+ * A station throws a message that bills away after a few refusals (OCPP 1.6 §3.7.1). Where Busbar covers, it is held instead, tried again as the station would have, and
+ * then parked for somebody to look at.
+ */
+function isRefusedTooEarly(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  call: OpenCall,
+  { frame }: Received,
+): boolean {
+  return (
+    frame.kind === 'error' &&
+    call.purpose === 'relay' &&
+    call.isGuaranteed &&
+    state.link?.epoch === call.caller.epoch &&
+    coversFor(state, turn, backend)
+  );
 }
 
 /** What the primary's answers say of itself: whether it took the boot, and its clock. */

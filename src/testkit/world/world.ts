@@ -264,7 +264,7 @@ export class World {
   }
 
   #isSettled(): boolean {
-    return this.#isOver() || (this.stations.every(({ isSettled }) => isSettled) && !this.#isDelivering);
+    return this.#isOver() || (this.stations.every(({ isSettled }) => isSettled) && !this.#isDelivering(0));
   }
 
   /** Nothing more is to be learned: something broke, or so much that it does not matter what else does. */
@@ -345,13 +345,14 @@ export class World {
       for (const { message } of messages.values()) yield message;
   }
 
-  /** Something is held that could be delivered, and is not given up. */
-  get #isDelivering(): boolean {
+  /** Something is held for at least so long that could be delivered, and is not given up. */
+  #isDelivering(heldMs: number): boolean {
     for (const messages of this.disk.held.values()) {
       const behind = new Set<string | null>();
       for (const { message, delivery } of messages.values()) {
         if (delivery.state === 'parked') behind.add(message.transaction);
-        else if (message.transaction === null || !behind.has(message.transaction)) return true;
+        else if (message.transaction !== null && behind.has(message.transaction)) continue;
+        else if (epochMs + this.scheduler.nowMs - message.since >= heldMs) return true;
       }
     }
     return false;
@@ -364,7 +365,8 @@ export class World {
       const claim = `${life.queue.length} messages are still held after peace`;
       this.#found.push(violation('liveness', id, claim, []));
     }
-    if (this.#isDelivering)
+    // What a last command has brought about may be on its way.
+    if (this.#isDelivering(5 * 60_000))
       this.#found.push(violation('liveness', '', 'a held message is not delivered after peace', []));
     this.#monitor.finished();
     const { plan, stats } = this;
