@@ -206,6 +206,11 @@ function isOver({ state, isHeld }: TransactionRow): boolean {
   return state === 'ended' && isHeld !== true;
 }
 
+/** So long a start may be sent again after it was first. */
+const repeatedMs = 600_000;
+/** A station that is asked to start a transaction has begun it by then, mostly. */
+const startedMs = 120_000;
+
 function keepRequests(ledger: IdLedger, nowMs: number): void {
   const { requests } = ledger;
   // A start that was asked for and never came is forgotten, and whose card it was with it.
@@ -214,11 +219,20 @@ function keepRequests(ledger: IdLedger, nowMs: number): void {
     (row) => nowMs - row.atMs >= closedRequestMs && (row.state === 'closed' || row.kind === 'remote_start'),
   );
   if (requests.length < requestsMax) return;
-  // A remote start is named by the start of its transaction, which may leave once more: its row stays as long as there are others.
-  const over = requests.findIndex(({ kind, state }) => state === 'closed' && kind === 'request');
-  const closed = over === -1 ? requests.findIndex(({ state }) => state === 'closed') : over;
-  const stale = requests.findIndex((row) => nowMs - row.atMs >= staleRequestMs);
-  requests.splice(closed === -1 ? Math.max(stale, 0) : closed, 1);
+  // A remote start is named by the start of its transaction, which may leave once more; one that never led to a start is worth less than that.
+  const isOlder = ({ atMs }: RequestRow, ms: number): boolean => nowMs - atMs >= ms;
+  const worthless: readonly ((row: RequestRow) => boolean)[] = [
+    ({ kind, state }) => state === 'closed' && kind === 'request',
+    (row) => row.state === 'closed' && isOlder(row, repeatedMs),
+    (row) => isOlder(row, staleRequestMs),
+    (row) => row.kind === 'remote_start' && row.state === 'open' && isOlder(row, startedMs),
+    ({ state }) => state === 'closed',
+  ];
+  for (const isWorthless of worthless) {
+    const at = requests.findIndex(isWorthless);
+    if (at !== -1) return void requests.splice(at, 1);
+  }
+  requests.shift();
 }
 
 function writeObject(ledger: IdLedger, change: Change<'object_written'>): void {
