@@ -297,7 +297,7 @@ const routes = Type.Optional(
         ),
         observers: Type.Array(observer, {
           description:
-            'Backends that get copies of what these stations say. A station and its primary never notice: what an observer answers goes nowhere, and what is lost on the way to it is counted and not sent again.',
+            'Backends that get copies of what these stations say. A station and its primary never notice: what an observer answers goes nowhere, transactions and security events are held for it until it has answered, and of the rest what is lost on the way to it is counted and not sent again.',
           default: [],
           examples: [[{ backend: 'new', receives: ['registration', 'liveness', 'state', 'meter'] }]],
         }),
