@@ -29,11 +29,13 @@ function planeWith(...drivers: Driver[]): {
   drivers: Map<StationId, Driver>;
   remembered: Map<StationId, DurableStation>;
   held: Map<StationId, readonly HeldEntry[]>;
+  heldCharacters: number;
 } {
   return {
     drivers: new Map(drivers.map((driver) => [driver.state.id, driver])),
     remembered: new Map(),
     held: new Map(),
+    heldCharacters: 0,
   };
 }
 

@@ -66,6 +66,8 @@ export interface DataPlane {
   readonly remembered: Map<StationId, DurableStation>;
   /** What is held for stations that have no driver. */
   readonly held: Map<StationId, readonly HeldEntry[]>;
+  /** Of what is held for all stations that have a driver. */
+  heldCharacters: number;
   /** What backends said of tokens, by digest; the oldest of `tokensMax` makes room. */
   readonly tokens: Map<string, LearnedToken>;
   readonly deliveries: DeliveryPacer;
@@ -90,7 +92,7 @@ export const rememberedMax = 100_000;
 
 /** Lets go of a station's driver, and keeps what it knew of the station if that was ever seen. */
 export function forgetDriver(
-  plane: Pick<DataPlane, 'drivers' | 'remembered' | 'held'>,
+  plane: Pick<DataPlane, 'drivers' | 'remembered' | 'held' | 'heldCharacters'>,
   driver: Driver,
 ): void {
   const { drivers, remembered } = plane;
@@ -98,6 +100,8 @@ export function forgetDriver(
   // One that was forgotten before may have a successor, who stays.
   if (drivers.get(id) !== driver) return;
   drivers.delete(id);
+  // Whoever takes them over counts them.
+  for (const lane of held) plane.heldCharacters -= lane.characters;
   if (held.length > 0)
     plane.held.set(
       id,

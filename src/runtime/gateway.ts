@@ -80,6 +80,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
       random: ports.random,
       digest: ports.digest,
       nextEpoch: () => (epoch += 1),
+      isHoldFull: () => plane.heldCharacters >= plane.settings.station.heldInAllMax,
       isUnreachable: (backend) => plane.reach.isDown(backend, plane.context.nowMs),
       learned: (token) => plane.tokens.get(token) ?? null,
       deliveryWaitMs: (backend) => plane.deliveries.waitMs(backend, plane.context.nowMs),
@@ -99,6 +100,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     drivers: new Map(),
     remembered: new Map(ports.restored),
     held: new Map(ports.held),
+    heldCharacters: 0,
     tokens: new Map(ports.tokens),
     reach: new BackendReach((backend, isUp) =>
       isUp ? log.info('backend_up', { backend }) : log.warn('backend_down', { backend }),

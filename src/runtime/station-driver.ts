@@ -117,6 +117,8 @@ export class StationDriver implements Sleeper, Driver {
   #waiting: StationEvent[] | null = null;
   /** What the station said of itself is saved by then at the latest. */
   #saveAtMs = Infinity;
+  /** Of what is held for this station, as it was counted last. */
+  #heldCharacters = 0;
   #isRunning = false;
   #isStopped = false;
   scheduledAtMs = Infinity;
@@ -125,6 +127,7 @@ export class StationDriver implements Sleeper, Driver {
   constructor(state: StationState, plane: DataPlane) {
     this.state = state;
     this.#plane = plane;
+    this.#weighHeld();
   }
 
   /** Nothing of this station is open or on its way. */
@@ -251,11 +254,20 @@ export class StationDriver implements Sleeper, Driver {
       observer.onRecord(record);
       if (record.type === 'learned') learnToken(this.#plane, record);
       else if (record.type === 'delivery') this.#plane.deliveries.observe(record);
+      if (record.type === 'held' || record.type === 'delivery') this.#weighHeld();
     }
     if (isDurableChanged) this.#save();
     else if (isImageChanged && this.#saveAtMs === Infinity)
       this.#saveAtMs = this.#plane.context.nowMs + saveWithinMs;
     return position;
+  }
+
+  /** Counts what is held for this station among what is held in all. */
+  #weighHeld(): void {
+    let characters = 0;
+    for (const lane of this.state.held) characters += lane.characters;
+    this.#plane.heldCharacters += characters - this.#heldCharacters;
+    this.#heldCharacters = characters;
   }
 
   #save(): void {

@@ -260,6 +260,8 @@ export function settingsWith(assignment: Partial<Assignment>): Settings {
     station: {
       answerWithinMs: 8_000,
       heldMax: 100,
+      heldCharactersMax: 64_000_000,
+      heldInAllMax: 256_000_000,
       callTimeoutMs: 30_000,
       pingIntervalMs: 60_000,
       pongTimeoutMs: 20_000,

@@ -151,6 +151,8 @@ function settingsFor(options: GatewayOptions, file: string): Settings {
       callTimeoutMs: 20_000,
       answerWithinMs: 8_000,
       heldMax: 1_000,
+      heldCharactersMax: 64_000_000,
+      heldInAllMax: 256_000_000,
       pingIntervalMs: 60_000,
       pongTimeoutMs: 20_000,
       callsPerSecond: Infinity,

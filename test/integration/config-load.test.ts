@@ -101,6 +101,8 @@ privacy: { tokensInLogs: masked }
       callTimeoutMs: 10_000,
       answerWithinMs: 8_000,
       heldMax: 100_000,
+      heldCharactersMax: 67_108_864,
+      heldInAllMax: 268_435_456,
       pingIntervalMs: 120_000,
       pongTimeoutMs: 5_000,
       callsPerSecond: Infinity,

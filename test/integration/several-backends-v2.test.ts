@@ -4,6 +4,7 @@
  * The backends give out the same request ids, remote start ids, reservation ids and charging profile ids on purpose; what each of them wrote down says whether any was taken for
  * another's.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { until } from '../../src/testkit/until.ts';
 import { connectRpcStation, type RpcPeer } from '../conformance/rpc-peers.ts';
@@ -410,4 +411,8 @@ async function sendStatus(station: RpcPeer, backends: readonly HeardBackend[]): 
       payloadsOf(calls, 'StatusNotification').some((status) => status['timestamp'] === timestamp),
     ),
   );
+  // What is held for a listener leaves with a commit, and may come a little later.
+  await delay(heldMs);
 }
+
+const heldMs = 300;

@@ -40,6 +40,8 @@ export function readStationSettings({ stationSettings, limits }: Configuration):
     callTimeoutMs: durationOf(stationSettings.callTimeout),
     answerWithinMs: durationOf(stationSettings.answerWithin),
     heldMax: limits.heldPerStation,
+    heldCharactersMax: sizeOf(limits.heldBytesPerStation),
+    heldInAllMax: sizeOf(limits.heldBytes),
     pingIntervalMs: durationOf(stationSettings.ping),
     pongTimeoutMs: durationOf(stationSettings.pong),
     callsPerSecond: numberOf(limits.callsPerSecond),

@@ -422,6 +422,16 @@ const limits = section(
       1,
       10_000_000,
     ),
+    heldBytesPerStation: quantity('size', 'The same in size.', {
+      default: '64MiB',
+      least: '64KiB',
+      most: '1GiB',
+    }),
+    heldBytes: quantity(
+      'size',
+      'The same over all stations, in memory and on disk: at it nobody more is covered, and stations keep their messages themselves.',
+      { default: '256MiB', least: '1MiB', most: '16GiB' },
+    ),
     fragments: count('Fragments of one message.', 64, 1, 100_000),
     messageTimeout: quantity('duration', 'Time for a message to be whole once its first byte came.', {
       default: '30s',

@@ -12,6 +12,7 @@ import { startWithheld } from '../ids/result-to-station.ts';
 import type { SkipReason } from '../journal/record.ts';
 import { findBackendLink } from './find-backend.ts';
 import { heldLaneOf, hold, release } from './holding.ts';
+import { hasRoom } from './room.ts';
 import { mayObserve } from './listening.ts';
 import { wordsFor } from './identifiers.ts';
 import { listenersOf, roleOf, type Belonging } from './roles.ts';
@@ -121,7 +122,7 @@ function holdCopy(
   const name = backend.backend;
   const lane = heldLaneOf(state, name);
   if (lane !== null && lane.findKey(key) !== null) return;
-  if (lane !== null && lane.length >= turn.context.settings.heldMax) {
+  if (!hasRoom(state, turn, backend)) {
     backend.skipped += 1;
     // All of a transaction or nothing (H24).
     if (transaction !== null) leaveOut(state, turn, name, transaction);

@@ -18,6 +18,7 @@ import { hold, heldLaneOf } from './holding.ts';
 import { note, wordsFor } from './identifiers.ts';
 import { isGivenUp } from './liveness.ts';
 import { withRefusal } from './late-verdicts.ts';
+import { hasRoom } from './room.ts';
 import { callerOf } from './slot.ts';
 import {
   nextMessageId,
@@ -45,12 +46,7 @@ export function coversFor(
   const { untilMs, untilMessages } = assignment.whenDown;
   const downMs = backend.downSinceMs === null ? 0 : turn.context.nowMs - backend.downSinceMs;
   const count = heldLaneOf(state, backend.backend)?.length ?? 0;
-  return downMs < untilMs && count < Math.min(untilMessages, turn.context.settings.heldMax);
-}
-
-/** True when one more message may be held for this backend, whatever the route says. */
-export function hasRoom(state: StationState, { context }: Turn, { backend }: BackendLink): boolean {
-  return (heldLaneOf(state, backend)?.length ?? 0) < context.settings.heldMax;
+  return downMs < untilMs && count < untilMessages && hasRoom(state, turn, backend);
 }
 
 /** True when a call to this backend would wait for nothing. */

@@ -200,6 +200,10 @@ export interface StationSettings {
   readonly answerWithinMs: number;
   /** Messages that may be held for one station. */
   readonly heldMax: number;
+  /** Characters of the messages that may be held for one station. */
+  readonly heldCharactersMax: number;
+  /** The same of all stations together; kept by the shell. */
+  readonly heldInAllMax: number;
   readonly pingIntervalMs: number;
   /** Silence after a ping before the link counts as dead. */
   readonly pongTimeoutMs: number;
@@ -227,6 +231,8 @@ export interface StationContext {
   readonly learned: (token: string) => LearnedToken | null;
   /** Milliseconds until a held message may leave for this backend; 0: it may now, and is counted as having left. */
   readonly deliveryWaitMs: (backend: string) => number;
+  /** True while all that may be held in this process, over all stations, is held. */
+  readonly isHoldFull: () => boolean;
   /** True while no station has been able to reach this backend lately. */
   readonly isUnreachable: (backend: string) => boolean;
   /** A fresh link epoch, unique in the process. */

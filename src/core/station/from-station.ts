@@ -27,7 +27,8 @@ import {
   takeReply,
   type Placement,
 } from './slot.ts';
-import { answerByMs, coverCall, coversFor, hasBacklog, hasRoom, isDown } from './covering.ts';
+import { answerByMs, coverCall, coversFor, hasBacklog, isDown } from './covering.ts';
+import { hasRoom } from './room.ts';
 import { copyToListeners } from './copies.ts';
 import { readCall, wordsFor } from './identifiers.ts';
 import { mayTake, pumpCalls } from './backend-lane.ts';

@@ -129,3 +129,21 @@ test('a message that cannot be kept is not answered', () => {
   expect(outage.isConnected).toBe(false);
   expect(outage.held).toEqual([]);
 });
+
+describe('however much room there is in messages', () => {
+  test('no more is held than fits in characters, of one station and of all', () => {
+    for (const bound of ['one', 'all'] as const) {
+      const outage = new Bounded(100);
+      if (bound === 'one') outage.context.settings = { ...outage.context.settings, heldCharactersMax: 10 };
+      outage.goDown();
+      outage.start(1);
+      if (bound === 'all') outage.context.isHoldFull = () => true;
+      expect(outage.held).toHaveLength(1);
+      expect(outage.isConnected).toBe(true);
+      expect(
+        outage.say('StartTransaction', { connectorId: 2, idTag: 'U', meterStart: 0, timestamp: 'x' }),
+      ).toBeNull();
+      expect(outage.isConnected).toBe(false);
+    }
+  });
+});

@@ -115,6 +115,8 @@ export function planOf(seed: number): Plan {
       callTimeoutMs: 15_000,
       answerWithinMs: 8_000,
       heldMax: 10_000,
+      heldCharactersMax: 64_000_000,
+      heldInAllMax: 256_000_000,
       pingIntervalMs: minuteMs,
       pongTimeoutMs: 20_000,
       callsPerSecond: random.pick([5, 20, Infinity]),
