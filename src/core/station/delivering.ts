@@ -25,8 +25,6 @@ const retriesMs = [10_000, 60_000, 300_000] as const;
 const unansweredMs = 60_000;
 /** It leaves after a commit: so much later at the most, but for a disk that fails. */
 const commitMaxMs = 2_000;
-/** Messages younger than this leave at once. */
-const freshMs = 10_000;
 /** Links that were lost lately before a backend counts as coming and going. */
 const flapsMin = 3;
 
@@ -34,7 +32,7 @@ const flapsMin = 3;
 export function deliverHeld(state: StationState, turn: Turn, backend: BackendLink): boolean {
   const lane = heldLaneOf(state, backend.backend);
   const facts = factsOf(turn, backend.backend);
-  const { nowMs, wallMs, deliveryWaitMs } = turn.context;
+  const { nowMs, deliveryWaitMs } = turn.context;
   if (lane === null || facts === null || backend.deliverAtMs > nowMs) return false;
   if (isUnregistered(backend) || isAskedAgain(state, backend) || !turn.context.isJournalWritable)
     return false;
@@ -42,8 +40,9 @@ export function deliverHeld(state: StationState, turn: Turn, backend: BackendLin
   if (entry === null) return false;
   const steadyMs = backend.flaps >= flapsMin ? backend.openedAtMs + facts.holdDownMs - nowMs : 0;
   if (steadyMs > 0) return later(backend, nowMs + steadyMs);
-  // What has just been said is no backlog.
-  const waitMs = wallMs - entry.message.since < freshMs ? 0 : deliveryWaitMs(backend.backend);
+  // A copy with nothing behind it is live, and no backlog.
+  const isLive = entry.message.answer === null && lane.length === 1;
+  const waitMs = isLive ? 0 : deliveryWaitMs(backend.backend);
   if (waitMs > 0) return later(backend, nowMs + waitMs);
   return send(state, turn, backend, entry, nowMs + commitMaxMs + facts.callTimeoutMs);
 }

@@ -59,8 +59,6 @@ describe('at the bound of what is held', () => {
     const outage = new Bounded(2);
     outage.goDown();
     const number = outage.start(1);
-    // What was said less than ten seconds ago would leave at once.
-    outage.pass(11_000);
     const go = outage.wait();
     outage.comeBack();
     outage.meter(1, number, 1);
@@ -88,8 +86,6 @@ describe('when the route has Busbar answer no more while there is a backlog', ()
     const outage = new Bounded(100);
     outage.goDown();
     const number = outage.start(1);
-    // What was said less than ten seconds ago would leave at once.
-    outage.pass(11_000);
     const go = outage.wait();
     outage.comeBack();
     outage.route(false);
