@@ -59,7 +59,9 @@ test('a journal of a Busbar that had no audit gets one', async () => {
   expect(await older.commit(batchOf(1, [frameRecord()]))).toBeNull();
   await older.close();
   const database = new DatabaseSync(file);
-  database.exec('DROP TABLE audit; DROP TABLE held; DROP TABLE token; PRAGMA user_version = 1');
+  database.exec(
+    'DROP TABLE audit; DROP TABLE held; DROP TABLE token; ALTER TABLE station DROP COLUMN checksum; PRAGMA user_version = 1',
+  );
   database.close();
   const journal = await openFile(file);
   expect((await journal.reader.records(0, 10)).records).toHaveLength(1);

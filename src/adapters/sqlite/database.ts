@@ -65,6 +65,8 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE token (token TEXT PRIMARY KEY, backend TEXT NOT NULL, learned TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  // Rows of before have none, and are trusted.
+  `ALTER TABLE station ADD COLUMN checksum INTEGER;`,
 ];
 
 /** Opens the journal for its one writer, makes or migrates it, and brings everything in its WAL into the file. */

@@ -29,7 +29,8 @@ export interface TokenRow {
 /** A row whose checksum does not hold, so that what is told of it may be wrong too. A token's digest is not told: it could be guessed from. */
 export type UnreadableRow =
   | { readonly row: 'held'; readonly station: string; readonly number: number }
-  | { readonly row: 'token'; readonly backend: string };
+  | { readonly row: 'token'; readonly backend: string }
+  | { readonly row: 'station'; readonly station: string };
 
 /** Returns what makes one change, inside the transaction that is open, and tells about how many bytes it wrote. Doing it again changes nothing. */
 export function prepareKeeping(database: DatabaseSync): (change: KeptChange) => number {
@@ -129,6 +130,11 @@ function tokenRowOf(found: Record<string, unknown>): TokenRow | null {
     learned: String(found['learned']),
   };
   return tokenChecksum(row) === Number(found['checksum']) ? row : null;
+}
+
+/** Of what outlives the process of a station; part of the format. */
+export function stationChecksum(id: string, state: string): number {
+  return crc32(`${id}\n${state}`);
 }
 
 /** CRC-32 over all columns; part of the format. JSON holds no line feed, and neither do names. */

@@ -83,7 +83,7 @@ async function answerOf(
     case 'records':
       return { type: 'records', page: await reader.records(request.after, request.limit, note) };
     case 'stations':
-      return { type: 'stations', stations: reader.stations() };
+      return { type: 'stations', stations: reader.stations(note) };
     case 'held':
       return { type: 'held', rows: reader.held(note) };
     case 'tokens':

@@ -13,7 +13,7 @@ import { selectFrames } from '../../core/journal/selection.ts';
 import type { FrameQuery } from '../../ports/journal.ts';
 import type { Result } from '../../std/result.ts';
 import { firstPositionOf, pageOf } from './database.ts';
-import { prepareKeptReader, type KeptReader } from './kept-rows.ts';
+import { type KeptReader, prepareKeptReader, stationChecksum, type UnreadableRow } from './kept-rows.ts';
 import { unpackBody, type BatchHead } from './stored-batch.ts';
 import type { RecordsPage, UnreadableBatch } from './thread-messages.ts';
 
@@ -21,7 +21,7 @@ export interface Reader extends KeptReader {
   /** `unreadable` is told of every batch met whose checksum does not hold. */
   frames(query: FrameQuery, unreadable: (batch: UnreadableBatch) => void): Promise<JournalFrame[]>;
   records(after: number, limit: number, unreadable: (batch: UnreadableBatch) => void): Promise<RecordsPage>;
-  stations(): (readonly [id: string, state: string])[];
+  stations(unreadable: (row: UnreadableRow) => void): (readonly [id: string, state: string])[];
 }
 
 /** An answer stops here, short of its limit, rather than fill the memory of who asked. Characters of frame text. */
@@ -100,7 +100,7 @@ export function createReader(database: DatabaseSync): Reader {
       }
       return { records, next: null };
     },
-    stations: () => find.stations(),
+    stations: (unreadable) => find.stations(unreadable),
     ...kept,
   };
 }
@@ -145,7 +145,7 @@ interface Finders {
   /** A page whose times are not noted yet may hold any. */
   overlaps(page: number, fromMs: number, toMs: number): boolean;
   batch(order: 'asc' | 'desc', search: BatchSearch): StoredBatch | null;
-  stations(): (readonly [id: string, state: string])[];
+  stations(unreadable: (row: UnreadableRow) => void): (readonly [id: string, state: string])[];
 }
 
 function prepareFinders(database: DatabaseSync): Finders {
@@ -153,7 +153,8 @@ function prepareFinders(database: DatabaseSync): Finders {
   const latestUpTo = database.prepare('SELECT first FROM batch WHERE first <= ? ORDER BY first DESC LIMIT 1');
   const hasStation = database.prepare('SELECT 1 FROM page_station WHERE page = ? AND station = ?');
   const times = database.prepare('SELECT at_from, at_to FROM page_time WHERE page = ?');
-  const stations = database.prepare('SELECT id, state FROM station');
+  const stations = database.prepare('SELECT id, state, checksum FROM station');
+  stations.setReadBigInts(true);
   const columns = 'first, last, at_from, at_to, records, checksum, encoding, stations, body';
   const search = `SELECT ${columns} FROM batch WHERE first BETWEEN ? AND ? AND at_to >= ? AND at_from < ? AND (? = '' OR instr(stations, ?) > 0)`;
   const ascending = database.prepare(`${search} ORDER BY first LIMIT 1`);
@@ -184,7 +185,16 @@ function prepareFinders(database: DatabaseSync): Finders {
       const row = (order === 'asc' ? ascending : descending).get(low, high, fromMs, toMs, name, name);
       return row === undefined ? null : batchOf(row);
     },
-    stations: () => stations.all().map((row) => [String(row['id']), String(row['state'])] as const),
+    stations(unreadable) {
+      const found: (readonly [id: string, state: string])[] = [];
+      for (const row of stations.iterate()) {
+        const { id, state } = { id: String(row['id']), state: String(row['state']) };
+        const isWhole = row['checksum'] === null || Number(row['checksum']) === stationChecksum(id, state);
+        if (isWhole) found.push([id, state]);
+        else unreadable({ row: 'station', station: id });
+      }
+      return found;
+    },
   };
 }
 

@@ -17,7 +17,7 @@ import {
   resultCodeOf,
   type OpenFault,
 } from './database.ts';
-import { prepareKeeping } from './kept-rows.ts';
+import { prepareKeeping, stationChecksum } from './kept-rows.ts';
 import { createSweeper, type Sweeper } from './retention.ts';
 import { checksumOf, packBody, type BatchHead } from './stored-batch.ts';
 
@@ -170,7 +170,8 @@ function openJournalOf(database: DatabaseSync): OpenJournal {
         walBytes += body.bytes.length;
         index(batch);
       }
-      for (const [station, state] of batch.saved) statements.station.run(station, state);
+      for (const [station, state] of batch.saved)
+        statements.station.run(station, state, stationChecksum(station, state));
       for (const change of batch.kept) walBytes += keep(change);
       statements.commit.run();
       walBytes += commitOverheadBytes;
@@ -205,7 +206,7 @@ function prepareStatements(database: DatabaseSync): Statements {
     batch: database.prepare('INSERT OR REPLACE INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     pageStation: database.prepare('INSERT OR REPLACE INTO page_station VALUES (?, ?)'),
     pageTime: database.prepare('INSERT OR REPLACE INTO page_time VALUES (?, ?, ?)'),
-    station: database.prepare('INSERT OR REPLACE INTO station VALUES (?, ?)'),
+    station: database.prepare('INSERT OR REPLACE INTO station VALUES (?, ?, ?)'),
   };
 }
 

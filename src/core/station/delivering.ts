@@ -23,6 +23,8 @@ import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 const retriesMs = [10_000, 60_000, 300_000] as const;
 /** Nobody knows whether a message that was not answered has arrived: its answer may still come. */
 const unansweredMs = 60_000;
+/** Copies younger than this leave at once. */
+const liveMs = 10_000;
 /** It leaves after a commit: so much later at the most, but for a disk that fails. */
 const commitMaxMs = 2_000;
 /** Links that were lost lately before a backend counts as coming and going. */
@@ -32,7 +34,7 @@ const flapsMin = 3;
 export function deliverHeld(state: StationState, turn: Turn, backend: BackendLink): boolean {
   const lane = heldLaneOf(state, backend.backend);
   const facts = factsOf(turn, backend.backend);
-  const { nowMs, deliveryWaitMs } = turn.context;
+  const { nowMs, wallMs, deliveryWaitMs } = turn.context;
   if (lane === null || facts === null || backend.deliverAtMs > nowMs) return false;
   if (isUnregistered(backend) || isAskedAgain(state, backend) || !turn.context.isJournalWritable)
     return false;
@@ -40,8 +42,8 @@ export function deliverHeld(state: StationState, turn: Turn, backend: BackendLin
   if (entry === null) return false;
   const steadyMs = backend.flaps >= flapsMin ? backend.openedAtMs + facts.holdDownMs - nowMs : 0;
   if (steadyMs > 0) return later(backend, nowMs + steadyMs);
-  // A copy with nothing behind it is live, and no backlog.
-  const isLive = entry.message.answer === null && lane.length === 1;
+  // A copy of what has just been said is no backlog.
+  const isLive = entry.message.answer === null && wallMs - entry.message.since < liveMs;
   const waitMs = isLive ? 0 : deliveryWaitMs(backend.backend);
   if (waitMs > 0) return later(backend, nowMs + waitMs);
   return send(state, turn, backend, entry, nowMs + commitMaxMs + facts.callTimeoutMs);
