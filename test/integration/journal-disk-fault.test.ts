@@ -80,9 +80,12 @@ describe.skipIf(!canMount)('on a disk that is full', () => {
 
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
 
+/** Enough for some sixty syncs. */
+const written = 1_500;
+
 describe.skipIf(!hasStrace)('on a disk whose calls fail', () => {
   test.each([
-    'fsync:error=EIO:when=1',
+    ...Array.from({ length: 50 }, (_, at) => `fsync:error=EIO:when=${at + 1}`),
     'fsync:error=EIO:when=3..4',
     'pwrite64:error=EIO:when=1',
     'pwrite64:error=EIO:when=6',
@@ -97,10 +100,16 @@ describe.skipIf(!hasStrace)('on a disk whose calls fail', () => {
       await store.close();
       const call = fault.slice(0, fault.indexOf(':'));
       const strace = ['strace', '-f', '-qq', '-o', '/dev/null', '-P', `${file}-wal`, '-P', file];
-      const writing = startWriting(file, 60, [...strace, '-e', `trace=${call}`, '-e', `inject=${fault}`]);
+      const writing = startWriting(file, written, [
+        ...strace,
+        '-e',
+        `trace=${call}`,
+        '-e',
+        `inject=${fault}`,
+      ]);
       expect(await writing.ended).toBe(0);
       expect(writing.events()).toContain('journal_commit_failed');
-      const expected = Array.from({ length: 60 }, (_, at) => 3 + 2 * at);
+      const expected = Array.from({ length: written }, (_, at) => 3 + 2 * at);
       expect(writing.confirmed()).toEqual(expected);
       expect(await positionsIn(file)).toEqual([1, ...expected]);
       expect(integrityOf(file)).toBe('ok');
