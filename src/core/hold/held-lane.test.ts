@@ -5,7 +5,12 @@ import type { Delivery } from './held-message.ts';
 
 const nowMs = 1_000_000;
 
-function entryOf(number: number, transaction: string | null, delivery: Delivery = freshDelivery): HeldEntry {
+function entryOf(
+  number: number,
+  transaction: string | null,
+  delivery: Delivery = freshDelivery,
+  since = 0,
+): HeldEntry {
   const message = {
     number,
     backend: 'b',
@@ -17,7 +22,7 @@ function entryOf(number: number, transaction: string | null, delivery: Delivery 
     answer: '{}',
     isWorded: false,
     text: 'x'.repeat(number % 10),
-    since: 0,
+    since,
   } as const;
   return { message, delivery };
 }
@@ -32,6 +37,21 @@ function laneOf(...transactions: readonly (string | null)[]): HeldLane {
   const lane = new HeldLane('b');
   for (const [at, transaction] of transactions.entries()) lane.push(entryOf(at + 1, transaction));
   return lane;
+}
+
+/** A lane of such messages, each held at the time that is its number. */
+function laneWith(
+  ...stands: readonly (readonly [transaction: string | null, delivery?: Delivery])[]
+): HeldLane {
+  const lane = new HeldLane('b');
+  for (const [at, [transaction, delivery]] of stands.entries())
+    lane.push(entryOf(at + 1, transaction, delivery, at + 1));
+  return lane;
+}
+
+/** For each message, the number of the parked one it waits behind. */
+function behinds(lane: HeldLane): (number | null)[] {
+  return Array.from(lane.standings(), ({ behind }) => behind?.message.number ?? null);
 }
 
 /** Takes messages out as they may leave, until none may. */
@@ -126,4 +146,28 @@ test('what was refused before a restart still waits after it', () => {
   expect(lane.next(nowMs)).toBeNull();
   expect(lane.nextRetryAt()).toBe(nowMs + 10);
   expect(drain(lane, nowMs + 10)).toEqual([1, 2]);
+});
+
+describe('what waits behind a parked message', () => {
+  test('is the rest of its transaction, and nothing else', () => {
+    const lane = laneWith(['a'], ['a', parked], ['b'], [null, parked], [null], ['a'], ['a', parked]);
+    expect(behinds(lane)).toEqual([null, null, null, null, null, 2, 2]);
+    expect(lane.depth(0)).toEqual({ held: 3, parked: 4, atRisk: 3 });
+  });
+
+  test('is none where a message was refused and will be sent again', () => {
+    const lane = laneWith(['a', refusedUntil(99)], ['a']);
+    expect(behinds(lane)).toEqual([null, null]);
+    expect(lane.depth(0)).toEqual({ held: 2, parked: 0, atRisk: 0 });
+  });
+});
+
+test.each([
+  ['where nothing was refused', freshDelivery],
+  ['where something was', refusedUntil(99)],
+])('what is old is at risk if it is of a transaction, %s', (_where, delivery) => {
+  const lane = laneWith(['a'], [null], ['b', delivery], ['c']);
+  expect([0, 1, 2, 4, 5].map((before) => lane.depth(before).atRisk)).toEqual([0, 0, 1, 2, 3]);
+  lane.remove(lane.find(1) as HeldEntry);
+  expect(lane.depth(5)).toEqual({ held: 3, parked: 0, atRisk: 2 });
 });

@@ -46,7 +46,7 @@ export function deliverHeld(state: StationState, turn: Turn, backend: BackendLin
   const isLive = entry.message.answer === null && wallMs - entry.message.since < liveMs;
   const waitMs = isLive ? 0 : deliveryWaitMs(backend.backend);
   if (waitMs > 0) return later(backend, nowMs + waitMs);
-  return send(state, turn, backend, entry, nowMs + commitMaxMs + facts.callTimeoutMs);
+  return send(state, turn, backend, lane, entry, nowMs + commitMaxMs + facts.callTimeoutMs);
 }
 
 /** The next message that may leave. What is of no use to anybody by now is dropped on the way. */
@@ -89,9 +89,11 @@ function send(
   state: StationState,
   turn: Turn,
   backend: BackendLink,
-  { message }: HeldEntry,
+  lane: HeldLane,
+  entry: HeldEntry,
   deadlineMs: number,
 ): boolean {
+  const { message } = entry;
   const { number, key, version, action, transaction, hasLeft, isWorded } = message;
   const received = decode(message.text, version);
   if (received.kind !== 'call') return false;
@@ -101,11 +103,18 @@ function send(
     : wordsFor(state, backend, { action, transaction, text: message.text, bodyStart, bodyEnd });
   // A listener that may not see it misses nothing.
   if (words === null && message.answer === null) {
-    takeOut(state, turn, backend.backend, number, 'dropped');
+    finish(state, turn, lane, entry, 'dropped');
     return deliverHeld(state, turn, backend);
   }
   if (words === null) {
-    park(state, turn, backend.backend, number, 'it is about what this backend was never told of');
+    park(
+      state,
+      turn,
+      lane,
+      entry,
+      entry.delivery.attempts,
+      'it is about what this backend was never told of',
+    );
     return deliverHeld(state, turn, backend);
   }
   const text =
@@ -170,14 +179,13 @@ export function onHeldReply(
   if (lane === null || entry === null) return;
   // What a listener thinks of a copy is nobody's affair.
   if (entry.message.answer === null || reply.frame.kind === 'result') {
-    takeOut(state, turn, backend.backend, call.held);
+    finish(state, turn, lane, entry, 'delivered');
     return readVerdict(state, turn, entry.message, reply);
   }
   const attempts = entry.delivery.attempts + 1;
   const lastError = errorCodeOf(reply.text, reply.frame);
   const retryMs = retriesMs[attempts - 1];
-  if (retryMs === undefined)
-    return mark(state, turn, lane, entry, 'parked', { state: 'parked', attempts, retryAt: 0, lastError });
+  if (retryMs === undefined) return park(state, turn, lane, entry, attempts, lastError);
   const retryAt = turn.context.wallMs + retryMs;
   mark(state, turn, lane, entry, 'refused', { state: 'waiting', attempts, retryAt, lastError });
 }
@@ -189,29 +197,16 @@ export function onHeldSilence(state: StationState, turn: Turn, backend: BackendL
   if (lane === null || entry === null) return;
   const isCopy = entry.message.answer === null;
   const attempts = entry.delivery.attempts + (isCopy ? 1 : 0);
-  if (isCopy && attempts > retriesMs.length)
-    return takeOut(state, turn, backend.backend, call.held, 'dropped');
+  if (isCopy && attempts > retriesMs.length) return finish(state, turn, lane, entry, 'dropped');
   const retryAt = turn.context.wallMs + unansweredMs;
   mark(state, turn, lane, entry, 'refused', { state: 'waiting', attempts, retryAt, lastError: 'no answer' });
 }
 
 /** The answer to a held message that was given up comes after all. */
 export function onLateHeldReply(state: StationState, turn: Turn, backend: BackendLink, key: string): void {
-  const entry = heldLaneOf(state, backend.backend)?.findKey(key) ?? null;
-  if (entry !== null) takeOut(state, turn, backend.backend, entry.message.number);
-}
-
-function takeOut(
-  state: StationState,
-  turn: Turn,
-  backend: string,
-  number: number,
-  outcome: 'delivered' | 'dropped' = 'delivered',
-): void {
-  const lane = heldLaneOf(state, backend);
-  const entry = lane?.find(number) ?? null;
-  if (lane === null || entry === null) return;
-  finish(state, turn, lane, entry, outcome);
+  const lane = heldLaneOf(state, backend.backend);
+  const entry = lane?.findKey(key) ?? null;
+  if (lane !== null && entry !== null) finish(state, turn, lane, entry, 'delivered');
 }
 
 /** The message is over. The station may still repeat it: until now the lane knew what it was told. */
@@ -228,11 +223,14 @@ export function finish(
     rememberGiven(state, turn, action, { key, payload: answer });
 }
 
-function park(state: StationState, turn: Turn, backend: string, number: number, lastError: string): void {
-  const lane = heldLaneOf(state, backend);
-  const entry = lane?.find(number) ?? null;
-  if (lane === null || entry === null) return;
-  const { attempts } = entry.delivery;
+function park(
+  state: StationState,
+  turn: Turn,
+  lane: HeldLane,
+  entry: HeldEntry,
+  attempts: number,
+  lastError: string,
+): void {
   mark(state, turn, lane, entry, 'parked', { state: 'parked', attempts, retryAt: 0, lastError });
 }
 
