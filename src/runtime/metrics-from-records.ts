@@ -316,7 +316,7 @@ function deliveriesFamily({ deliveries }: Tally): CountFamily {
   return {
     type: 'counter',
     name: 'busbar_deliveries_total',
-    help: 'What came of messages that were held. refused: it is tried again. parked: given up until an operator decides. retried and dropped: an operator decided.',
+    help: 'What came of messages that were held. refused: it is tried again. parked: given up until an operator decides. retried: an operator had it sent again. dropped: an operator gave it up, or it was of no more use.',
     labelNames: ['backend', 'outcome'],
     samples: () =>
       [...deliveries].flatMap(([backend, counted]) =>

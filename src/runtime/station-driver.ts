@@ -345,8 +345,7 @@ export class StationDriver implements Sleeper, Driver {
     if (link.side === 'backend') return;
     const reason = 'journal_failing';
     this.#close({ type: 'close', link, code: tryAgainLater, reason, when: 'now' });
-    if (link.side === 'station')
-      this.handle({ type: 'station_lost', epoch: link.epoch, code: tryAgainLater, reason });
+    this.handle({ type: 'station_lost', epoch: link.epoch, code: tryAgainLater, reason });
   }
 
   #send({ link, text, decidedAtMs }: SendEffect): void {
