@@ -39,8 +39,10 @@ export async function serve(options: ServeOptions, io: CliIo): Promise<ExitCode>
   }
   const busbar = started.value;
   const { stationPort, adminUrl } = busbar;
+  // Whoever is told that it has started may signal at once: a hangup that nobody listens for would end it.
+  const stopped = runUntilStopped(busbar, log, io.signal);
   log.info('started', { version: busbarVersion, node: process.version, stationPort, adminUrl });
-  const isClean = await runUntilStopped(busbar, log, io.signal);
+  const isClean = await stopped;
   log.info('stopped', { isClean });
   return isClean ? 0 : 1;
 }
