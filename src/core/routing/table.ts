@@ -47,6 +47,8 @@ export interface Assignment {
   readonly actions: ReadonlyMap<string, string>;
   /** Backends that get copies; none of them is the primary. A backend stands in it once. */
   readonly observers: readonly Observer[];
+  /** Backends that are kept ready to become the primary: by decision, not by the route. */
+  readonly standbys: readonly string[];
   /** Who beside the primary may write which configuration keys; the first pattern that matches a key decides. */
   readonly keys: readonly KeyOwner[];
   /** Actions of the station that Busbar answers itself though the primary is up. */
@@ -82,6 +84,7 @@ export function plainAssignment(route: number, primary: string): Assignment {
     primary,
     actions: new Map(),
     observers: [],
+    standbys: [],
     keys: [],
     localAnswers: new Set(),
     clock: 'relay',

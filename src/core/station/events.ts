@@ -80,6 +80,8 @@ export type StationEvent =
       readonly number: number;
       readonly decision: DeliveryDecision;
     }
+  /** What an operator or a migration wants of whose the station is. Settled by an `assignment_settled` of the same number. */
+  | { readonly type: 'assignment_decided'; readonly requestId: number; readonly decision: AssignmentDecision }
   /** The routing table or the settings in the context are new. */
   | { readonly type: 'routing_changed' }
   /** Busbar is going down: refuse arrivals, close this station's link at that time, and at the latest then when calls are in flight. */
@@ -99,6 +101,57 @@ export type DecisionOutcome =
   | { readonly kind: 'done' }
   /** `detail` is a sentence for the operator. */
   | { readonly kind: 'refused'; readonly reason: DecisionRefusal; readonly detail: string };
+
+/** What may be decided of whose a station is. A backend by its configured name. */
+export type AssignmentDecision =
+  /** It is told of the station from now on, which a cutover to it needs. */
+  | { readonly do: 'attach'; readonly backend: string }
+  /** It is not told any more, but for what is its own still. */
+  | { readonly do: 'detach'; readonly backend: string }
+  /** It answers the station from now on. */
+  | {
+      readonly do: 'cut_over';
+      readonly primary: string;
+      readonly openTransactions: OpenTransactions;
+      /** How long the primary before is kept ready, milliseconds. */
+      readonly keepWarmMs: number;
+      /** Though a firmware update, a reservation or a report of the primary before is under way. */
+      readonly isForced: boolean;
+    }
+  /** The primary before answers the station again. */
+  | { readonly do: 'roll_back' };
+
+/**
+ * What becomes of transactions that are open at a cutover. `pin`: their backend keeps them to the end. `wait`: no cutover as long as there are any. `handover`: the new primary
+ * gets them, with their start, and the one before nothing more of them.
+ */
+export type OpenTransactions = 'pin' | 'wait' | 'handover';
+
+/**
+ * Why a decision about a station's backend changed nothing. `not_routed`: no route takes the station. `unknown_backend`: it is not configured. `wrong_version`: it does not
+ * speak what the station speaks. `not_synced`: it does not know the station yet, and is told of it from now on. `transaction_open`, `firmware_update`, `reservation`,
+ * `report_in_parts`: that is to end first. `nothing_to_undo`: there was no cutover. `is_primary`: the primary is not detached.
+ */
+export type AssignmentRefusal =
+  | 'not_routed'
+  | 'unknown_backend'
+  | 'wrong_version'
+  | 'not_connected'
+  | 'not_synced'
+  | 'transaction_open'
+  | 'firmware_update'
+  | 'reservation'
+  | 'report_in_parts'
+  | 'nothing_to_undo'
+  | 'is_primary'
+  | 'journal_failing';
+
+/** What came of a decision about a station's backend. */
+export type AssignmentOutcome =
+  /** `isChanged` false: it was so already. */
+  | { readonly kind: 'done'; readonly isChanged: boolean }
+  /** `detail` is a sentence for the operator. */
+  | { readonly kind: 'refused'; readonly reason: AssignmentRefusal; readonly detail: string };
 
 /** One end of a WebSocket, as effects name it. */
 export type LinkRef =
@@ -178,6 +231,7 @@ export type Effect =
   | { readonly type: 'command_settled'; readonly requestId: number; readonly outcome: CommandOutcome }
   /** Of one that is done, once the records of this step are on disk. */
   | { readonly type: 'decision_settled'; readonly requestId: number; readonly outcome: DecisionOutcome }
+  | { readonly type: 'assignment_settled'; readonly requestId: number; readonly outcome: AssignmentOutcome }
   | { readonly type: 'notice'; readonly notice: Notice; readonly backend: string | null };
 
 /** What `step` returns. */
