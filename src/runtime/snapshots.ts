@@ -83,6 +83,7 @@ function stationSnapshot(
     group: groups.find((group) => isMember(group, facts))?.name ?? null,
     site: known?.site ?? null,
     primary: state?.assignment?.primary ?? null,
+    placement: null,
     lastSeenAt: durable.lastSeenAt === null ? null : new Date(durable.lastSeenAt).toISOString(),
     backends: backendsOf(plane, id, durable, state),
     recentCommands: (state?.recentCommands ?? []).toReversed().map(commandSnapshot),
