@@ -104,7 +104,7 @@ test('a journal of a Busbar that held nothing gets its tables', async () => {
   await store.close();
   inFile((database) =>
     database.exec(
-      'DROP TABLE held; DROP TABLE token; ALTER TABLE station DROP COLUMN checksum; PRAGMA user_version = 2',
+      'DROP TABLE migration; DROP TABLE migration_station; DROP TABLE migration_evidence; DROP TABLE held; DROP TABLE token; ALTER TABLE station DROP COLUMN checksum; PRAGMA user_version = 2',
     ),
   );
   store = await openFile(file);

@@ -1,11 +1,10 @@
 /**
- * The audit in the journal's file: the main thread's end. The thread is started by the first request, since most gateways change seldom.
+ * The audit in the journal's file: the main thread's end.
  */
-import type { AuditFault, AuditLog } from '../../ports/audit.ts';
-import { assert } from '../../std/assert.ts';
-import { fail, ok, type Result } from '../../std/result.ts';
-import type { AuditAnswer, AuditRequest, AuditThreadData, FromAudit, ToAudit } from './audit-messages.ts';
-import { startThread, type Thread } from './thread.ts';
+import type { AuditLog } from '../../ports/audit.ts';
+import { ok } from '../../std/result.ts';
+import type { AuditAnswer, AuditRequest, AuditThreadData } from './audit-messages.ts';
+import { createBesideAsker } from './beside-asker.ts';
 
 export interface SqliteAuditOptions {
   /** Of a journal that was opened before. */
@@ -13,72 +12,23 @@ export interface SqliteAuditOptions {
   readonly entriesMax: number;
 }
 
-/** A disk that takes longer counts as failing. */
-const answerMs = 10_000;
-
 export function createSqliteAudit(options: SqliteAuditOptions): AuditLog {
-  const waiting = new Map<number, (answer: Result<AuditAnswer, AuditFault>) => void>();
-  let thread: Thread<ToAudit, FromAudit> | null = null;
-  let lastId = 0;
-  let isClosed = false;
-
-  const settle = (id: number, answer: Result<AuditAnswer, AuditFault>): void => {
-    waiting.get(id)?.(answer);
-    waiting.delete(id);
-  };
-  const start = (): Thread<ToAudit, FromAudit> => {
-    const data: AuditThreadData = options;
-    const started = startThread<ToAudit, FromAudit>(new URL('./audit-thread.ts', import.meta.url), data);
-    started.onMessage(({ id, answer }) => settle(id, answer));
-    started.onEnd((detail) => {
-      thread = null;
-      for (const id of waiting.keys()) settle(id, unavailable(detail));
-    });
-    return started;
-  };
-  const ask = async (request: AuditRequest): Promise<Result<AuditAnswer, AuditFault>> => {
-    if (isClosed) return unavailable('the audit is closed');
-    thread ??= start();
-    lastId += 1;
-    const id = lastId;
-    const answer = Promise.withResolvers<Result<AuditAnswer, AuditFault>>();
-    waiting.set(id, answer.resolve);
-    const deadline = setTimeout(
-      () => settle(id, unavailable(`no answer from the disk within ${answerMs} ms`)),
-      answerMs,
-    );
-    thread.send({ type: 'ask', id, request });
-    const settled = await answer.promise;
-    clearTimeout(deadline);
-    return settled;
-  };
-
+  const data: AuditThreadData = options;
+  const entry = new URL('./audit-thread.ts', import.meta.url);
+  const thread = createBesideAsker<AuditRequest, AuditAnswer>(entry, data, 'the audit');
   return {
     async begin(intent) {
-      const answer = await ask({ type: 'begin', intent });
-      if (!answer.ok) return answer;
-      assert(answer.value.type === 'begun', 'an answer is of its request’s type');
-      return ok(answer.value.entry);
+      const answer = await thread.ask<'begin'>({ type: 'begin', intent });
+      return answer.ok ? ok(answer.value.entry) : answer;
     },
-    async settle(entry, outcome) {
-      const answer = await ask({ type: 'settle', entry, outcome });
+    async settle(entryId, outcome) {
+      const answer = await thread.ask<'settle'>({ type: 'settle', entry: entryId, outcome });
       return answer.ok ? null : answer.fault;
     },
     async list(before, limit) {
-      const answer = await ask({ type: 'list', before, limit });
-      if (!answer.ok) return answer;
-      assert(answer.value.type === 'listed', 'an answer is of its request’s type');
-      return ok(answer.value.entries);
+      const answer = await thread.ask<'list'>({ type: 'list', before, limit });
+      return answer.ok ? ok(answer.value.entries) : answer;
     },
-    async close() {
-      isClosed = true;
-      const closing = thread;
-      closing?.send({ type: 'close' });
-      await closing?.ended;
-    },
+    close: () => thread.close(),
   };
-}
-
-function unavailable(detail: string): { readonly ok: false; readonly fault: AuditFault } {
-  return fail({ fault: 'unavailable', detail });
 }

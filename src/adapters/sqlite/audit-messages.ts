@@ -1,8 +1,7 @@
 /**
  * What the audit's thread and the main one say to each other.
  */
-import type { AuditEntry, AuditFault, AuditIntent, AuditOutcome } from '../../ports/audit.ts';
-import type { Result } from '../../std/result.ts';
+import type { AuditEntry, AuditIntent, AuditOutcome } from '../../ports/audit.ts';
 
 export interface AuditThreadData {
   readonly file: string;
@@ -14,16 +13,7 @@ export type AuditRequest =
   | { readonly type: 'settle'; readonly entry: number; readonly outcome: AuditOutcome }
   | { readonly type: 'list'; readonly before: number | null; readonly limit: number };
 
-export type ToAudit =
-  | { readonly type: 'ask'; readonly id: number; readonly request: AuditRequest }
-  | { readonly type: 'close' };
-
 export type AuditAnswer =
-  | { readonly type: 'begun'; readonly entry: number }
-  | { readonly type: 'settled' }
-  | { readonly type: 'listed'; readonly entries: readonly AuditEntry[] };
-
-export interface FromAudit {
-  readonly id: number;
-  readonly answer: Result<AuditAnswer, AuditFault>;
-}
+  | { readonly type: 'begin'; readonly entry: number }
+  | { readonly type: 'settle' }
+  | { readonly type: 'list'; readonly entries: readonly AuditEntry[] };

@@ -67,6 +67,29 @@ const migrations: readonly string[] = [
   `,
   // Rows of before have none, and are trusted.
   `ALTER TABLE station ADD COLUMN checksum INTEGER;`,
+  `
+  CREATE TABLE migration (
+    serial INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    head TEXT NOT NULL,
+    checksum INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE migration_station (
+    serial INTEGER PRIMARY KEY AUTOINCREMENT,
+    migration TEXT NOT NULL,
+    station TEXT NOT NULL,
+    progress TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
+    UNIQUE (migration, station)
+  ) STRICT;
+  CREATE TABLE migration_evidence (
+    migration TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    entry TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (migration, number)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Opens the journal for its one writer, makes or migrates it, and brings everything in its WAL into the file. */

@@ -1,0 +1,89 @@
+/**
+ * The main thread's end of a thread that keeps something small beside the journal, in its file: requests out, answers in, matched by number.
+ *
+ * The thread is started by the first request, and anew after its death. Nothing rejects, and everything settles within seconds.
+ */
+import { fail, ok, type Result } from '../../std/result.ts';
+import { startThread, type Thread } from './thread.ts';
+
+export interface BesideFault {
+  readonly fault: 'disk_full' | 'unavailable';
+  /** In the store's words. */
+  readonly detail: string;
+}
+
+export type ToBeside<Request> =
+  | { readonly type: 'ask'; readonly id: number; readonly request: Request }
+  | { readonly type: 'close' };
+
+export interface FromBeside<Answer> {
+  readonly id: number;
+  readonly answer: Result<Answer, BesideFault>;
+}
+
+/** The answer to a request has the same `type`. */
+export interface BesideAsker<Request, Answer extends { readonly type: string }> {
+  ask<Type extends Answer['type']>(
+    request: Extract<Request, { readonly type: Type }>,
+  ): Promise<Result<Extract<Answer, { readonly type: Type }>, BesideFault>>;
+  close(): Promise<void>;
+}
+
+/** A disk that takes longer counts as failing. */
+const answerMs = 10_000;
+
+/** `entry` is the thread's file; it serves with `serveBeside`. `name` is what is closed, for the fault's detail. */
+export function createBesideAsker<Request, Answer extends { readonly type: string }>(
+  entry: URL,
+  data: unknown,
+  name: string,
+): BesideAsker<Request, Answer> {
+  type Settled = Result<Answer, BesideFault>;
+  const waiting = new Map<number, (answer: Settled) => void>();
+  let thread: Thread<ToBeside<Request>, FromBeside<Answer>> | null = null;
+  let lastId = 0;
+  let isClosed = false;
+
+  const settle = (id: number, answer: Settled): void => {
+    waiting.get(id)?.(answer);
+    waiting.delete(id);
+  };
+  const start = (): Thread<ToBeside<Request>, FromBeside<Answer>> => {
+    const started = startThread<ToBeside<Request>, FromBeside<Answer>>(entry, data);
+    started.onMessage(({ id, answer }) => settle(id, answer));
+    started.onEnd((detail) => {
+      thread = null;
+      for (const id of waiting.keys()) settle(id, unavailable(detail));
+    });
+    return started;
+  };
+
+  return {
+    async ask<Type extends Answer['type']>(request: Extract<Request, { readonly type: Type }>) {
+      if (isClosed) return unavailable(`${name} is closed`);
+      thread ??= start();
+      lastId += 1;
+      const id = lastId;
+      const answer = Promise.withResolvers<Settled>();
+      waiting.set(id, answer.resolve);
+      const deadline = setTimeout(
+        () => settle(id, unavailable(`no answer from the disk within ${answerMs} ms`)),
+        answerMs,
+      );
+      thread.send({ type: 'ask', id, request });
+      const settled = await answer.promise;
+      clearTimeout(deadline);
+      return settled.ok ? ok(settled.value as Extract<Answer, { readonly type: Type }>) : settled;
+    },
+    async close() {
+      isClosed = true;
+      const closing = thread;
+      closing?.send({ type: 'close' });
+      await closing?.ended;
+    },
+  };
+}
+
+function unavailable(detail: string): { readonly ok: false; readonly fault: BesideFault } {
+  return fail({ fault: 'unavailable', detail });
+}

@@ -1,0 +1,55 @@
+/**
+ * The thread's end: its own small connection to the journal's file.
+ *
+ * A thread of its own, since a write waits for the disk and operators must not stand in a frame's way. The tables are the writer's to make (database.ts). As there, a
+ * connection that failed once is given up, and the next request opens a new one.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { parentPort } from 'node:worker_threads';
+import { assert } from '../../std/assert.ts';
+import { fail, ok, type Result } from '../../std/result.ts';
+import type { BesideFault, FromBeside, ToBeside } from './beside-asker.ts';
+import { fullCode, messageOf, openBeside, resultCodeOf } from './database.ts';
+
+/** Answers every request of this thread with what `perform` gives; what it throws is a fault, and undone. */
+export function serveBeside<Request, Answer>(
+  file: string,
+  perform: (open: DatabaseSync, request: Request) => Answer,
+): void {
+  assert(parentPort !== null, 'it runs in a thread');
+  const port = parentPort;
+  let database: DatabaseSync | null = null;
+
+  const answerTo = (request: Request): Result<Answer, BesideFault> => {
+    if (database === null) {
+      const opened = openBeside(file);
+      if (!opened.ok) return fail({ fault: 'unavailable', detail: opened.fault.detail });
+      database = opened.value;
+    }
+    try {
+      return ok(perform(database, request));
+    } catch (error) {
+      giveUp(database);
+      database = null;
+      const isFull = resultCodeOf(error) === fullCode;
+      return fail({ fault: isFull ? 'disk_full' : 'unavailable', detail: messageOf(error) });
+    }
+  };
+
+  port.on('message', (message: ToBeside<Request>) => {
+    if (message.type === 'close') {
+      database?.close();
+      port.close();
+      return;
+    }
+    const answer: FromBeside<Answer> = { id: message.id, answer: answerTo(message.request) };
+    port.postMessage(answer);
+  });
+}
+
+function giveUp(failed: DatabaseSync): void {
+  // Closing rolls back. Its own failure says nothing new.
+  try {
+    failed.close();
+  } catch {}
+}
