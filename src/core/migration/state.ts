@@ -1,0 +1,253 @@
+/**
+ * What there is to know of a migration between two steps: its head, and how far each station is.
+ *
+ * Pure, types only. All of it is plain JSON and outlives the process: the head is saved as a whole, of the stations those that changed. Points in time are wall clock,
+ * milliseconds since 1970; durations are time that was watched, so that neither a jump of the clock nor an hour without Busbar counts as soaked.
+ */
+import type { StationId } from '../../protocol/station-id.ts';
+import type { Canary, MigrationPlan, PlanProblem } from './plan.ts';
+
+/**
+ * `draft`: it has problems. `ready`: it may be started. `soaking`: its last wave is through, and watched. A migration that is being undone is `running` and
+ * `isGoingBack`. The last three are the end; `abandoned` is a draft that was never started.
+ */
+export type MigrationPhase =
+  | 'draft'
+  | 'ready'
+  | 'running'
+  | 'paused'
+  | 'soaking'
+  | 'done'
+  | 'rolled-back'
+  | 'abandoned';
+
+/**
+ * `planned`; `attaching`: the new backend is told of its stations ahead of their move; `moving`; `soaking`: every station is moved or excused; `passed`: its
+ * gates were green when its soak was over. `rolling-back` and `rolled-back` end in `moving` again by a decision only.
+ */
+export type WavePhase =
+  | 'planned'
+  | 'attaching'
+  | 'moving'
+  | 'soaking'
+  | 'passed'
+  | 'rolling-back'
+  | 'rolled-back';
+
+/**
+ * `attaching`: the new backend is being told of it. `synced`: that one knows it. `waiting`: it is its turn, and something must end first, which the reason says. `verified`: it
+ * moved, what was to be sent to it was, and the new backend has answered it since. `failed`: excused, it stays with its old backend.
+ */
+export type StationPhase =
+  | 'planned'
+  | 'attaching'
+  | 'synced'
+  | 'waiting'
+  | 'moved'
+  | 'verified'
+  | 'failed'
+  | 'rolled-back';
+
+export interface MigrationState {
+  readonly head: MigrationHead;
+  /** In the order of their waves. */
+  readonly stations: ReadonlyMap<StationId, StationProgress>;
+}
+
+export interface MigrationHead {
+  /** Unique for ever, url-safe. */
+  readonly id: string;
+  readonly plan: MigrationPlan;
+  readonly createdAt: number;
+  phase: MigrationPhase;
+  /** Why it is in this phase, for a person; null: it goes without saying. */
+  reason: string | null;
+  /** Since when it is in this phase. */
+  since: number;
+  /** Everything is undone, for good. */
+  isGoingBack: boolean;
+  /** One for each wave of the plan, in its order. */
+  readonly waves: WaveProgress[];
+  problems: readonly PlanProblem[];
+  canaries: readonly Canary[];
+  /** Time watched since it was started, and that part of it in which it was not paused, milliseconds. */
+  watchedMs: number;
+  ranMs: number;
+  /** Number of its newest piece of evidence, from 1; 0: there is none. */
+  evidence: number;
+  /** Evidence that was not kept since there was too much of it: refusals and gates only. */
+  evidenceLeftOut: number;
+}
+
+export interface WaveProgress {
+  readonly name: string;
+  phase: WavePhase;
+  reason: string | null;
+  since: number;
+  /** How many stations it has. */
+  readonly stations: number;
+  /** A person said that it may start. */
+  isApproved: boolean;
+  /** A person started it, or one after it, before its time or though gates were not green: its own gates hold nobody up any more. */
+  isWaived: boolean;
+  /** `ranMs` from which on the next station may be cut over. */
+  paceAtMs: number;
+  /** Time watched since every station is moved or excused, milliseconds. */
+  soakedMs: number;
+  /** When its first station moved; null: none has. */
+  firstMoveAt: number | null;
+  /** One for each gate of the plan, in its order. */
+  readonly gates: GateProgress[];
+  /** What its stations did at the old backend, and at the new one. */
+  readonly before: Counts;
+  readonly after: Counts;
+  /** Messages that the new backend has yet to get. */
+  undelivered: number;
+}
+
+export interface GateProgress {
+  /** `red` once a limit has not held for as long as the gate allows. */
+  state: 'no-data' | 'green' | 'red';
+  /** As measured last, in the measure's own unit; null: nothing to measure. */
+  value: number | null;
+  /** The same at the old backend. */
+  before: number | null;
+  /** Why it is in this state; null where it is green. */
+  reason: string | null;
+  /** How long a limit has not held, milliseconds watched; null: all hold. */
+  brokenMs: number | null;
+}
+
+/** What was counted of some stations. Only ever added to. */
+export interface Counts {
+  /** Calls of theirs that a backend answered, with a result or an error. */
+  answered: number;
+  /** Those of them answered with an error, and calls that got no answer. */
+  errors: number;
+  unanswered: number;
+  /** Drivers it was asked about, and those it let in. */
+  asked: number;
+  accepted: number;
+  /** Links that ended. */
+  drops: number;
+  /** How long it was counted, summed over the stations, milliseconds. */
+  watchedMs: number;
+  /** Answers by how long they took: see `answerBoundsMs`. */
+  readonly answers: number[];
+}
+
+/** Upper bounds of `Counts.answers`, milliseconds; its last one counts what is beyond. */
+export const answerBoundsMs = [
+  5, 10, 20, 35, 50, 75, 100, 150, 200, 300, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000, 7_500, 10_000,
+  15_000, 20_000, 30_000, 60_000,
+] as const;
+
+export interface StationProgress {
+  readonly station: StationId;
+  /** Its wave's place, from 0. */
+  readonly wave: number;
+  phase: StationPhase;
+  /** Why it is in this phase, or what it waits for; null: it goes without saying. */
+  reason: string | null;
+  since: number;
+  /** When it last moved to the new backend; null: it never did. */
+  movedAt: number | null;
+  /** A cutover was ordered: it may have happened, whatever is known of it. */
+  isCutOrdered: boolean;
+  /** The new backend was told of it because of this migration. */
+  isAttached: boolean;
+  /** How often it was asked for in vain since it is its turn. */
+  refusals: number;
+  /** `ranMs` since which something is in its way; null: nothing is. */
+  blockedAtMs: number | null;
+  /** `watchedMs` before which it is not asked for again. */
+  retryAtMs: number;
+  /** What the new backend last said of its boot; null: nothing was heard. */
+  isBootAccepted: boolean | null;
+  /** The new backend has answered it since it moved. */
+  isAnswered: boolean;
+  /** One for each side effect of the plan, in the order in which they are done; empty before it moved. */
+  effects: EffectProgress[];
+}
+
+/**
+ * `reading`: what it was is asked for. `writing`, `checking`: it was written, and is read back. `done`. `undoing`, `undone`. `skipped`: it is not for a station of this version. `failed`:
+ * it could not be done, or not be undone; the reason says which.
+ */
+export type EffectPhase =
+  | 'reading'
+  | 'writing'
+  | 'checking'
+  | 'done'
+  | 'undoing'
+  | 'undone'
+  | 'skipped'
+  | 'failed';
+
+export interface EffectProgress {
+  readonly what: EffectName;
+  phase: EffectPhase;
+  reason: string | null;
+  /** Of a setting: what it was before. null: not known. */
+  before: string | null;
+  tries: number;
+}
+
+/** `clearCache`, or the place of a setting in the plan's list, from 0. */
+export type EffectName = 'clearCache' | number;
+
+/** One line of the proof of what was done: appended, never changed. */
+export interface Evidence {
+  /** From 1, without gaps in a migration. */
+  readonly number: number;
+  /** Wall clock, milliseconds since 1970. */
+  readonly at: number;
+  /** Who decided: a person's or token's name, or `busbar`. */
+  readonly who: string;
+  /**
+   * `decision`: a person's. `migration`, `wave`, `station`: a phase changed. `order`: something was asked of a station; `outcome`: what came of it. `gate`: its state changed. `effect`: a
+   * side effect went a step.
+   */
+  readonly what: 'decision' | 'migration' | 'wave' | 'station' | 'order' | 'outcome' | 'gate' | 'effect';
+  readonly station: StationId | null;
+  /** The wave's name. */
+  readonly wave: string | null;
+  /** A phase, a value, or null where that means nothing. */
+  readonly before: string | null;
+  readonly after: string | null;
+  readonly reason: string | null;
+  /** What was measured. */
+  readonly values: Readonly<Record<string, number | string | boolean | null>> | null;
+}
+
+/**
+ * Evidence kept of one migration. From then on refusals and changes of gates are counted only; decisions and changes of phase are kept always, since there are only so many.
+ */
+export const evidenceMax = 1_000_000;
+
+/** What a person may want of a migration. A wave by its place, from 0. */
+export type MigrationDecision =
+  | { readonly do: 'start' | 'pause' | 'resume' | 'abandon' }
+  /** The next wave may start, once all else is as it must be. */
+  | { readonly do: 'approve' }
+  /** Every station goes back, for good. */
+  | { readonly do: 'rollback' }
+  /** Now, whatever gates, soak, time and approval say; or again, with those that failed or were rolled back. */
+  | { readonly do: 'start_wave'; readonly wave: number }
+  /** Its stations go back, and the migration pauses. */
+  | { readonly do: 'rollback_wave'; readonly wave: number };
+
+/** Who decided, and why. */
+export interface DecidedBy {
+  readonly who: string;
+  readonly reason: string | null;
+}
+
+/** Why a decision changed nothing. `not_now`: the migration's phase does not allow it. `has_problems`: the plan has. `gate_red`: resumed, it would pause at once. */
+export type MigrationRefusal = 'not_now' | 'has_problems' | 'gate_red' | 'no_such_wave' | 'is_over';
+
+export type MigrationOutcome =
+  /** `isChanged` false: it was so already. */
+  | { readonly kind: 'done'; readonly isChanged: boolean }
+  /** `detail` is a sentence for the operator, with what to do. */
+  | { readonly kind: 'refused'; readonly reason: MigrationRefusal; readonly detail: string };
