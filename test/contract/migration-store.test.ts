@@ -1,14 +1,33 @@
 /** What every store of migrations promises. */
-import { describe, expect, test } from 'vitest';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
 import { createMemoryMigrationStore } from '../../src/adapters/memory/migration-store.ts';
+import { createSqliteMigrationStore } from '../../src/adapters/sqlite/migration-store.ts';
 import { noSideEffects, planDefaults } from '../../src/core/migration/plan.ts';
 import type { Evidence, MigrationHead, StationProgress } from '../../src/core/migration/state.ts';
 import type { MigrationSave, MigrationStore, StoredMigration } from '../../src/ports/migrations.ts';
 import { migrationsKept } from '../../src/ports/migrations.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
+import { openFile, quietLog, temporaryFolder } from './journal-stores.ts';
+
+const disposals: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const dispose of disposals.splice(0).toReversed()) await dispose();
+});
 
 const kinds: readonly { name: string; make: () => Promise<MigrationStore> }[] = [
   { name: 'in memory', make: () => Promise.resolve(createMemoryMigrationStore()) },
+  {
+    name: 'in SQLite',
+    make: async () => {
+      const folder = await temporaryFolder();
+      disposals.push(() => folder.remove());
+      const file = join(folder.path, 'journal.db');
+      const journal = await openFile(file);
+      disposals.push(() => journal.close());
+      return createSqliteMigrationStore({ file, log: quietLog });
+    },
+  },
 ];
 
 function headOf(id: string): MigrationHead {

@@ -8,7 +8,7 @@ import type { AuditAnswer, AuditRequest, AuditThreadData } from './audit-message
 import { serveBeside } from './beside-server.ts';
 
 const { file, entriesMax } = workerData as AuditThreadData;
-serveBeside<AuditRequest, AuditAnswer>(file, perform);
+serveBeside(file, perform);
 
 function perform(open: DatabaseSync, request: AuditRequest): AuditAnswer {
   switch (request.type) {

@@ -11,23 +11,20 @@ import { fail, ok, type Result } from '../../std/result.ts';
 import type { BesideFault, FromBeside, ToBeside } from './beside-asker.ts';
 import { fullCode, messageOf, openBeside, resultCodeOf } from './database.ts';
 
-/** Answers every request of this thread with what `perform` gives; what it throws is a fault, and undone. */
-export function serveBeside<Request, Answer>(
-  file: string,
-  perform: (open: DatabaseSync, request: Request) => Answer,
-): void {
+/** Answers every request of this thread with what `perform` gives; what it throws is a fault, and undone. The asker names the types of both. */
+export function serveBeside(file: string, perform: (open: DatabaseSync, request: never) => unknown): void {
   assert(parentPort !== null, 'it runs in a thread');
   const port = parentPort;
   let database: DatabaseSync | null = null;
 
-  const answerTo = (request: Request): Result<Answer, BesideFault> => {
+  const answerTo = (request: unknown): Result<unknown, BesideFault> => {
     if (database === null) {
       const opened = openBeside(file);
       if (!opened.ok) return fail({ fault: 'unavailable', detail: opened.fault.detail });
       database = opened.value;
     }
     try {
-      return ok(perform(database, request));
+      return ok(perform(database, request as never));
     } catch (error) {
       giveUp(database);
       database = null;
@@ -36,13 +33,13 @@ export function serveBeside<Request, Answer>(
     }
   };
 
-  port.on('message', (message: ToBeside<Request>) => {
+  port.on('message', (message: ToBeside<unknown>) => {
     if (message.type === 'close') {
       database?.close();
       port.close();
       return;
     }
-    const answer: FromBeside<Answer> = { id: message.id, answer: answerTo(message.request) };
+    const answer: FromBeside<unknown> = { id: message.id, answer: answerTo(message.request) };
     port.postMessage(answer);
   });
 }

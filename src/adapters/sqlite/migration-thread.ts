@@ -18,7 +18,7 @@ import type {
 } from './migration-messages.ts';
 
 const { file } = workerData as MigrationThreadData;
-serveBeside<MigrationRequest, MigrationAnswer>(file, perform);
+serveBeside(file, perform);
 
 function perform(open: DatabaseSync, request: MigrationRequest): MigrationAnswer {
   switch (request.type) {
