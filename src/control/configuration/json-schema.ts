@@ -32,16 +32,20 @@ export function validationSchema(schema: TSchema): JsonSchema {
 
 /** Draft 2020-12 without words of ours: kinds become patterns, which also let `${NAME}` pass. */
 export function publishedSchema(): JsonSchema {
-  const schema = rewritten(configurationSchema as unknown as Built, (node) => {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Busbar configuration (busbar.yaml)',
+    ...plainSchema(configurationSchema),
+  };
+}
+
+/** The same of any schema that is made of these pieces. */
+export function plainSchema(schema: TSchema): JsonSchema {
+  return rewritten(schema, (node) => {
     const { kind } = node;
     const standard = Object.fromEntries(Object.entries(node).filter(([word]) => !ownWords.has(word)));
     return kind === undefined ? standard : { ...standard, pattern: `^(${patterns[kind]}|.*\\$\\{.+)$` };
   });
-  return {
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
-    title: 'Busbar configuration (busbar.yaml)',
-    ...schema,
-  };
 }
 
 const ownWords: ReadonlySet<string> = new Set([

@@ -24,7 +24,8 @@ import {
 import { readBytes, type Place } from './secret-files.ts';
 import { shapeReader } from './shape.ts';
 import { isAnyAddress, isLoopback } from './units.ts';
-import { readYaml, sourceBytesMax, type Environment } from './yaml-source.ts';
+import { readSource } from './source-file.ts';
+import { sourceBytesMax, type Environment } from './yaml-source.ts';
 
 /** A configuration that was found sound. */
 export interface LoadedConfiguration {
@@ -76,28 +77,6 @@ export async function configurationForBackends(
     routes: [{ stations: '*', primary: backends[0]?.name }],
   };
   return readAll(value, { folder, env: {}, report }, 'command line', problems);
-}
-
-async function readSource(
-  name: string,
-  path: string,
-  env: Environment,
-  problems: ProblemList,
-): Promise<{ value: unknown; report: Report } | null> {
-  const bytes = await readBytes(path, sourceBytesMax, false);
-  if (!bytes.ok) {
-    problems.of(name, () => null).add([], bytes.fault.what, bytes.fault.remedy);
-    return null;
-  }
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.value);
-  } catch {
-    problems.of(name, () => null).add([], 'is not UTF-8 text', 'save it as UTF-8');
-    return null;
-  }
-  const source = readYaml(name, text, env, problems);
-  return source.value === undefined ? null : source;
 }
 
 async function readAll(value: unknown, place: Place, file: string, problems: ProblemList): Promise<Loaded> {

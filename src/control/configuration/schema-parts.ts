@@ -50,7 +50,12 @@ export function text(
 export function quantity(
   kind: Kind,
   description: string,
-  options: { readonly default: string; readonly least?: string; readonly most?: string },
+  options: {
+    readonly default?: string;
+    readonly least?: string;
+    readonly most?: string;
+    readonly examples?: readonly string[];
+  } = {},
 ) {
   return Type.String({ description, kind, ...options });
 }

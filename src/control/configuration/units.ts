@@ -24,6 +24,14 @@ export function parseDuration(text: string): Result<number, UnitFault> {
   return parseQuantity(text, durationUnitsMs, 'a duration such as 500ms, 30s, 5min, 2h or 30d');
 }
 
+/** The duration in the largest unit in which it is a whole number. */
+export function durationText(ms: number): string {
+  const [unit, unitMs] = Object.entries(durationUnitsMs).findLast(
+    ([, each]) => ms >= each && ms % each === 0,
+  ) ?? ['s', 1_000];
+  return `${ms / unitMs}${unit}`;
+}
+
 const sizeUnitsBytes: Readonly<Record<string, number>> = {
   B: 1,
   KiB: 1024,
