@@ -229,7 +229,7 @@ class House implements Busbar {
       reload: () => this.reload(),
       commander: gateway.commander,
       deliveries: gateway.deliveries,
-      assignments: nobodysAssignments,
+      assignments: gateway.assignments,
       audit: this.#audit,
       readiness: () => ({
         storageWritable: journal.isWritable,
@@ -314,17 +314,6 @@ function summaryOf({ backends, routing, listener }: Settings): object {
     knownStations: listener.known.size,
   };
 }
-
-const nobodysAssignments: ApiOptions['assignments'] = {
-  decide: () =>
-    Promise.resolve({
-      kind: 'refused',
-      reason: 'not_routed',
-      detail: 'Stations cannot be moved yet.',
-      before: null,
-      after: null,
-    }),
-};
 
 /** Why the folder of the journal cannot be made. */
 const folderFaults: Readonly<Record<string, string>> = {

@@ -17,6 +17,7 @@ export interface StationSnapshot {
   readonly group: string | null;
   readonly site: string | null;
   readonly tags: readonly string[];
+  /** Of a station that is away: the one it will come back to. */
   readonly primary: string | null;
   /** What was decided of it beside its route; null: its route alone decides. */
   readonly placement: PlacementSnapshot | null;
