@@ -67,12 +67,14 @@ function progressOf(station: string, phase: StationProgress['phase'] = 'planned'
     since: 1_700_000_000_000,
     movedAt: null,
     isCutOrdered: false,
-    isAttached: false,
+    attached: 'no',
     refusals: 0,
-    blockedAtMs: null,
+    blocked: null,
+    waitedMs: { transaction: 0, other: 0 },
     retryAtMs: 0,
     isBootAccepted: null,
     isAnswered: false,
+    isStuck: false,
     effects: [],
   };
 }

@@ -51,7 +51,9 @@ export type StationPhase =
 export interface MigrationState {
   readonly head: MigrationHead;
   /** In the order of their waves. */
-  readonly stations: ReadonlyMap<StationId, StationProgress>;
+  stations: ReadonlyMap<StationId, StationProgress>;
+  /** The same by wave. */
+  byWave: readonly (readonly StationProgress[])[];
 }
 
 export interface MigrationHead {
@@ -67,7 +69,7 @@ export interface MigrationHead {
   /** Everything is undone, for good. */
   isGoingBack: boolean;
   /** One for each wave of the plan, in its order. */
-  readonly waves: WaveProgress[];
+  waves: WaveProgress[];
   problems: readonly PlanProblem[];
   canaries: readonly Canary[];
   /** Time watched since it was started, and that part of it in which it was not paused, milliseconds. */
@@ -154,25 +156,29 @@ export interface StationProgress {
   movedAt: number | null;
   /** A cutover was ordered: it may have happened, whatever is known of it. */
   isCutOrdered: boolean;
-  /** The new backend was told of it because of this migration. */
-  isAttached: boolean;
-  /** How often it was asked for in vain since it is its turn. */
+  /** Whether the new backend is told of it because of this migration; `ordered`: perhaps. */
+  attached: 'no' | 'ordered' | 'yes';
+  /** How often something was refused since it is its turn. */
   refusals: number;
-  /** `ranMs` since which something is in its way; null: nothing is. */
-  blockedAtMs: number | null;
-  /** `watchedMs` before which it is not asked for again. */
+  /** What is in its way now, and since which `ranMs`; null: nothing is, or it is not its turn. */
+  blocked: { readonly by: 'transaction' | 'other'; readonly fromMs: number } | null;
+  /** How long either was in its way before that, milliseconds. */
+  readonly waitedMs: { transaction: number; other: number };
+  /** `watchedMs` before which nothing is asked of it again. */
   retryAtMs: number;
   /** What the new backend last said of its boot; null: nothing was heard. */
   isBootAccepted: boolean | null;
   /** The new backend has answered it since it moved. */
   isAnswered: boolean;
+  /** It was to go back and cannot; the reason says why. */
+  isStuck: boolean;
   /** One for each side effect of the plan, in the order in which they are done; empty before it moved. */
   effects: EffectProgress[];
 }
 
 /**
- * `reading`: what it was is asked for. `writing`, `checking`: it was written, and is read back. `done`. `undoing`, `undone`. `skipped`: it is not for a station of this version. `failed`:
- * it could not be done, or not be undone; the reason says which.
+ * `reading`: what it is now is asked for. `writing`, `checking`: it is set, and read back. `done`. `undoing`, `rechecking`: the same with what it was. `undone`. `skipped`: it is not for a
+ * station of this version. `failed`: the reason says what could not be done.
  */
 export type EffectPhase =
   | 'reading'
@@ -180,6 +186,7 @@ export type EffectPhase =
   | 'checking'
   | 'done'
   | 'undoing'
+  | 'rechecking'
   | 'undone'
   | 'skipped'
   | 'failed';
@@ -190,7 +197,8 @@ export interface EffectProgress {
   reason: string | null;
   /** Of a setting: what it was before. null: not known. */
   before: string | null;
-  tries: number;
+  /** It was sent a new value, so that there is something to undo. */
+  isWritten: boolean;
 }
 
 /** `clearCache`, or the place of a setting in the plan's list, from 0. */

@@ -1,0 +1,91 @@
+/**
+ * What is wrong with a plan whatever the fleet is like: names that mean nothing, bounds, and what Busbar does not do.
+ *
+ * Pure.
+ */
+import type { Fleet } from './fleet.ts';
+import { gatesMax, measures, settingsMax, wavesMax, type MigrationPlan, type PlanProblem } from './plan.ts';
+
+/** Each of them blocks. */
+export function checkPlan(plan: MigrationPlan, fleet: Pick<Fleet, 'backends' | 'groups'>): PlanProblem[] {
+  return [
+    ...checkBackends(plan, fleet),
+    ...checkWaveNames(plan, fleet),
+    ...checkGates(plan),
+    ...checkEffects(plan),
+  ].map(([where, why, advice]) => ({ where, why, advice, stations: [], stationCount: 0, isBlocking: true }));
+}
+
+type Finding = readonly [where: string, why: string, advice: string];
+
+function checkBackends({ from, to }: MigrationPlan, { backends }: Pick<Fleet, 'backends'>): Finding[] {
+  const known = `name one of ${[...backends.keys()].join(', ')}`;
+  const found: Finding[] = [];
+  if (!backends.has(from)) found.push(['from', `no backend is called ${from}`, known]);
+  if (!backends.has(to)) found.push(['to', `no backend is called ${to}`, known]);
+  if (from === to) found.push(['to', 'it is the backend that the stations are to leave', known]);
+  return found;
+}
+
+function checkWaveNames({ waves }: MigrationPlan, { groups }: Pick<Fleet, 'groups'>): Finding[] {
+  const found: Finding[] = [];
+  if (waves.length === 0) found.push(['waves', 'there is none', 'name the stations to move']);
+  if (waves.length > wavesMax)
+    found.push(['waves', `there are ${waves.length}; ${wavesMax} at most`, 'join some of them']);
+  const names = new Set<string>();
+  for (const [at, { name, take, perMinute, limit }] of waves.entries()) {
+    const where = `waves[${at}]`;
+    if (names.has(name))
+      found.push([`${where}.name`, `another wave is called ${name}`, 'name each wave once']);
+    if (/^\d*$/.test(name))
+      found.push([`${where}.name`, 'a number means the place of a wave', 'name it with a letter in it']);
+    names.add(name);
+    if (take.by === 'group' && !groups.has(take.group))
+      found.push([`${where}.group`, `no group is called ${take.group}`, 'define it under groups']);
+    if (perMinute !== null && !(perMinute > 0))
+      found.push([`${where}.pace`, 'nothing would ever move', 'give a pace above 0']);
+    if (limit !== null && !(limit >= 1))
+      found.push([`${where}.limit`, 'it leaves room for no station', 'let it be 1 at least']);
+  }
+  return found;
+}
+
+function checkGates({ gates }: MigrationPlan): Finding[] {
+  const found: Finding[] = [];
+  if (gates.length > gatesMax)
+    found.push(['gates', `there are ${gates.length}; ${gatesMax} at most`, 'join some of them']);
+  for (const [at, { measure, atLeast, atMost, worseThanBefore }] of gates.entries()) {
+    if (!(measures as readonly string[]).includes(measure))
+      found.push([
+        `gates[${at}].measure`,
+        `nothing measures ${measure}`,
+        `measure one of ${measures.join(', ')}`,
+      ]);
+    if (atLeast === null && atMost === null && worseThanBefore === null)
+      found.push([`gates[${at}]`, 'it has no limit', 'add atLeast, atMost or worseThanBefore']);
+  }
+  return found;
+}
+
+function checkEffects({ also: { configuration, localList, profiles } }: MigrationPlan): Finding[] {
+  const found: Finding[] = [];
+  if (configuration.length > settingsMax)
+    found.push([
+      'also.configuration',
+      `there are ${configuration.length} settings; ${settingsMax} at most`,
+      'leave the rest to the new backend',
+    ]);
+  if (localList === 'clear')
+    found.push([
+      'also.localList',
+      'a local list cannot be read from a station, so that it could not be put back at a rollback',
+      'keep it; the new backend replaces it by sending its own',
+    ]);
+  if (profiles === 'clear')
+    found.push([
+      'also.profiles',
+      'charging profiles cannot be read whole from a station, so that they could not be put back at a rollback',
+      'keep them; the new backend replaces them by setting its own',
+    ]);
+  return found;
+}
