@@ -74,7 +74,7 @@ export function addAssignmentRoutes(app: FastifyInstance, ports: AssignmentPorts
       operationId: 'rollBackStation',
       summary: 'Take the last move of a station back',
       description:
-        'The backend before answers it again. 409 `nothing-to-undo`: it was not moved, or its route decides again. 409 `not-synced`: the backend before was not kept ready; it is told of the station from now on. Audited before it is done.',
+        'The backend before answers it again. 409 `nothing-to-undo`: it was not moved, or its route decides again. 409 `not-synced`: the backend before cannot be reached, and the station stays where it is. Audited before it is done.',
       params: stationParams,
       querystring: noQuery,
       body: reasonBody,
@@ -201,10 +201,9 @@ function answerOf(made: AssignmentMade, backend: StationBackendSnapshot | null):
   if (made.kind === 'done')
     return (to) => to.send({ changed: made.isChanged, placement: presentPlacement(made.after) });
   const { name, remedy } = refusals[made.reason];
-  const isOnItsWay = isNotSynced(made) && backend !== null;
-  const errors = isOnItsWay ? statesOf(backend) : undefined;
-  const sentences = [made.detail, ...(isOnItsWay ? [howFar(backend)] : []), remedy];
-  return (to) => sendProblem(to, problem(name, sentences.join(' '), errors));
+  const errors = isNotSynced(made) && backend !== null ? statesOf(backend) : undefined;
+  const detail = remedy === null ? made.detail : `${made.detail} ${remedy}`;
+  return (to) => sendProblem(to, problem(name, detail, errors));
 }
 
 /** For programs. */
@@ -216,16 +215,12 @@ function statesOf({ backend, link, state, lastError }: StationBackendSnapshot): 
   ];
 }
 
-/** For people. */
-function howFar({ backend, state, link, lastError }: StationBackendSnapshot): string {
-  const why = lastError === null ? '' : `, and its last error was ${lastError}`;
-  return `${backend} is ${state ?? 'not told yet'} (link ${link})${why}.`;
-}
-
 type RefusalReason = Extract<AssignmentMade, { kind: 'refused' }>['reason'];
 
-/** The problem of each refusal, and what to do about it. */
-const refusals: Readonly<Record<RefusalReason, { readonly name: ProblemName; readonly remedy: string }>> = {
+/** The problem of each refusal, and what to do about it where the refusal does not say so itself. */
+const refusals: Readonly<
+  Record<RefusalReason, { readonly name: ProblemName; readonly remedy: string | null }>
+> = {
   not_routed: {
     name: 'not-routed',
     remedy: 'Give it a route in the configuration, and reload it.',
@@ -245,31 +240,19 @@ const refusals: Readonly<Record<RefusalReason, { readonly name: ProblemName; rea
   },
   transaction_open: {
     name: 'transaction-open',
-    remedy: 'Ask again when it is over, or with `openTransactions` as pin.',
+    remedy: 'Ask again then, or with `openTransactions` as pin.',
   },
-  firmware_update: {
-    name: 'firmware-update',
-    remedy: 'Ask again when it is over, or with `force`: then nobody hears how it ended.',
-  },
-  reservation: {
-    name: 'reservation',
-    remedy: 'Ask again when it is over, or with `force`: then the new backend does not know of it.',
-  },
-  report_in_parts: {
-    name: 'report-in-parts',
-    remedy: 'Ask again in a minute, or with `force`: then the rest of it is lost.',
-  },
+  firmware_update: { name: 'firmware-update', remedy: null },
+  reservation: { name: 'reservation', remedy: null },
+  report_in_parts: { name: 'report-in-parts', remedy: null },
   nothing_to_undo: {
     name: 'nothing-to-undo',
     remedy: 'Move it with PUT /stations/{id}/assignment if it is to go elsewhere.',
   },
-  is_primary: { name: 'is-primary', remedy: 'Move the station to another backend first.' },
+  is_primary: { name: 'is-primary', remedy: null },
   journal_failing: { name: 'storage-failing', remedy: 'Ask again once the storage works.' },
-  unknown_outcome: {
-    name: 'decision-unsettled',
-    remedy: 'Look at the station’s `placement` before asking again.',
-  },
-  too_many_stations: { name: 'too-many-stations', remedy: 'Ask again later.' },
+  unknown_outcome: { name: 'decision-unsettled', remedy: null },
+  too_many_stations: { name: 'too-many-stations', remedy: null },
 };
 
 function auditOf(made: AssignmentMade): AuditOutcome {

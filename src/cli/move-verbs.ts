@@ -60,7 +60,7 @@ function addMove(station: Command, io: CliIo): void {
       .option('--keep-old-warm <duration>', 'how long a rollback finds the backend before ready, such as 14d')
       .option(
         '--force',
-        'though a firmware update, a reservation or a report is under way, whose end the new backend will not understand',
+        'though a firmware update, a reservation or a report is under way, whose end is safer to wait for',
       )
       .option('--yes', 'do not ask')
       .requiredOption('--reason <text>', 'why; the audit keeps it')
@@ -183,6 +183,7 @@ function riskOf({ openTransactions: open, force }: MoveOptions): string {
     open === 'handover'
       ? '; open transactions are handed over, and a backend that does not take one started elsewhere bills it wrong'
       : '';
-  const forced = force === true ? '; updates, reservations and reports under way are cut off' : '';
+  const forced =
+    force === true ? '; firmware updates, reservations and reports under way are not waited for' : '';
   return `${handover}${forced}`;
 }

@@ -75,6 +75,7 @@ function progressOf(station: string, given: Partial<StationProgress> = {}): Stat
     retryAtMs: 0,
     isBootAccepted: null,
     isAnswered: false,
+    isStuck: false,
     effects: [],
     ...given,
   };
