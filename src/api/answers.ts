@@ -4,6 +4,7 @@
  * Pure. Answers refer to named schemas, which the document lists once under `components`.
  */
 import type { TSchema } from 'typebox';
+import * as migrations from './migration-schemas.ts';
 import { problemMediaType } from './problem.ts';
 import * as schemas from './schemas.ts';
 
@@ -19,9 +20,18 @@ export const namedSchemas = {
   Delivery: schemas.delivery,
   DeliveryDecided: schemas.deliveryDecided,
   DeliveryPage: schemas.deliveryPage,
+  Evidence: migrations.evidence,
+  EvidencePage: migrations.evidencePage,
   Frame: schemas.frame,
   FramePage: schemas.framePage,
+  Migration: migrations.migration,
+  MigrationDecided: migrations.migrationDecided,
+  MigrationPage: migrations.migrationPage,
+  MovedStation: migrations.movedStation,
+  MovedStationPage: migrations.movedStationPage,
+  PlanPreviewed: migrations.planPreview,
   Problem: schemas.problemDetails,
+  Readiness: migrations.readiness,
   Reloaded: schemas.reloaded,
   Station: schemas.station,
   StationMoved: schemas.stationMoved,

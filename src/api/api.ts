@@ -11,6 +11,7 @@ import type { Deliveries } from '../ports/deliveries.ts';
 import type { JournalReader } from '../ports/journal.ts';
 import type { Log } from '../ports/log.ts';
 import type { MetricsPage } from '../ports/metrics.ts';
+import type { Migrations } from '../ports/migrations.ts';
 import type { JournalFeed, Registry } from '../ports/registry.ts';
 import type { AdminSettings } from '../ports/settings.ts';
 import type { StationCommander } from '../ports/station-commander.ts';
@@ -25,6 +26,9 @@ import { addCommandRoutes } from './command-routes.ts';
 import { addConfigRoutes, type Reload } from './config-routes.ts';
 import { addDeliveryRoutes } from './delivery-routes.ts';
 import { addFrameRoutes } from './frame-routes.ts';
+import { addMigrationProofRoutes } from './migration-proof-routes.ts';
+import { addMigrationRoutes } from './migration-routes.ts';
+import { addReadinessRoutes } from './readiness-routes.ts';
 import { createServer } from './server.ts';
 import { addStationRoutes } from './station-routes.ts';
 import { addStreamRoutes, type StreamRoutes } from './stream-routes.ts';
@@ -39,6 +43,7 @@ export interface ApiOptions {
   readonly commander: StationCommander;
   readonly deliveries: Deliveries;
   readonly assignments: Assignments;
+  readonly migrations: Migrations;
   readonly audit: AuditLog;
   readonly readiness: () => Readiness;
   readonly metrics: MetricsPage;
@@ -96,7 +101,7 @@ export async function buildApi(
   options: ApiOptions,
   settings: () => AdminSettings,
 ): Promise<{ app: FastifyInstance; streams: StreamRoutes }> {
-  const { registry, reader, feed, reload, commander, deliveries, assignments } = options;
+  const { registry, reader, feed, reload, commander, deliveries, assignments, migrations } = options;
   const { audit, readiness, metrics, log } = options;
   const changer: Changer = { audit, log, wallMs: () => Date.now() };
   const { app, routes } = await createServer(settings, log, (server) => {
@@ -107,6 +112,9 @@ export async function buildApi(
     addBackendRoutes(server, registry);
     addCommandRoutes(server, registry, commander, changer);
     addAssignmentRoutes(server, { registry, assignments, changer });
+    addReadinessRoutes(server, { registry, assignments, changer });
+    addMigrationRoutes(server, migrations, changer);
+    addMigrationProofRoutes(server, migrations, registry);
     addDeliveryRoutes(server, deliveries, changer);
     addConfigRoutes(server, reload, changer);
     addAuditRoutes(server, audit);

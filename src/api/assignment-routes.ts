@@ -106,7 +106,7 @@ function readMove(
 ): Result<{ decision: AssignmentDecision; waitMs: number }, Problem> {
   const keepWarmMs = readDuration('body.keepOldWarm', keepOldWarm, keepWarmDefaultMs, keepWarmMaxMs);
   if (!keepWarmMs.ok) return keepWarmMs;
-  const waitMs = readDuration('query.wait', wait, 0, waitMaxMs);
+  const waitMs = readWait(wait, 0);
   if (!waitMs.ok) return waitMs;
   return ok({
     decision: {
@@ -118,6 +118,11 @@ function readMove(
     },
     waitMs: waitMs.value,
   });
+}
+
+/** Reads `?wait=30s`. */
+export function readWait(text: string | undefined, absentMs: number): Result<number, Problem> {
+  return readDuration('query.wait', text, absentMs, waitMaxMs);
 }
 
 function readDuration(

@@ -26,10 +26,10 @@ import {
   listLimitDefault,
   noQuery,
   reasonBody,
-  retryBody,
+  optionalReasonBody,
   type Delivery,
   type DeliveryQuery,
-  type RetryBody,
+  type OptionalReasonBody,
 } from './schemas.ts';
 import { sendProblem } from './server.ts';
 import { readStationId } from './station-routes.ts';
@@ -84,7 +84,7 @@ export function addDeliveryRoutes(app: FastifyInstance, deliveries: Deliveries, 
         '409: its backend has it and has not answered, or it waits behind another of its transaction, which is to be decided about first. Audited before it is done.',
       params: deliveryParams,
       querystring: noQuery,
-      body: retryBody,
+      body: optionalReasonBody,
       response: { 200: jsonAnswer('How it stands now.', 'DeliveryDecided'), ...errorAnswers },
     },
     handler: (request, reply) => decide(deliveries, changer, request, reply, 'retry'),
@@ -116,7 +116,7 @@ async function decide(
   const { id } = request.params as { id: string };
   const key = readId(id);
   if (key === null || deliveries.find(key) === null) return sendProblem(reply, unknownDelivery(id));
-  const { reason = null } = request.body as RetryBody;
+  const { reason = null } = request.body as OptionalReasonBody;
   const change = { action: `delivery.${decision}`, target: key.station, request: { id }, reason };
   return makeChange(changer, request, reply, change, async () => {
     const made = await deliveries.decide(key, decision);

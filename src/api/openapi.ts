@@ -6,6 +6,8 @@ import { buildApi } from './api.ts';
 
 const nowhere = { fault: 'unavailable', detail: '' } as const;
 
+const noMigration = { fault: 'unknown', detail: '' } as const;
+
 /** The same document as `GET /api/v1/openapi.json` serves. */
 export async function openApiDocument(): Promise<Readonly<Record<string, unknown>>> {
   const settings = { host: '127.0.0.1', port: 0, tokens: [] };
@@ -35,6 +37,18 @@ export async function openApiDocument(): Promise<Readonly<Record<string, unknown
       assignments: {
         decide: () =>
           Promise.resolve({ kind: 'refused', reason: 'not_routed', detail: '', before: null, after: null }),
+      },
+      migrations: {
+        preview: () => Promise.resolve({ waves: [], problems: [], canaries: [] }),
+        create: () => Promise.resolve(fail(noMigration)),
+        replan: () => Promise.resolve(fail(noMigration)),
+        decide: () => Promise.resolve(fail(noMigration)),
+        list: () => [],
+        find: () => null,
+        waveOf: () => null,
+        stations: () => null,
+        claimOf: () => null,
+        evidence: () => Promise.resolve(fail(noMigration)),
       },
       audit: {
         begin: () => Promise.resolve(fail(nowhere)),

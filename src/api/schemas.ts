@@ -6,8 +6,8 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { ocppVersions } from '../protocol/version.ts';
 
-const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
-const oneOf = <const Values extends string[]>(values: readonly [...Values], options = {}) =>
+export const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
+export const oneOf = <const Values extends string[]>(values: readonly [...Values], options = {}) =>
   Type.Enum(values, options);
 
 /** How many items a page holds unless told, and at most. */
@@ -211,7 +211,7 @@ export const backend = Type.Object(
 );
 export type Backend = Static<typeof backend>;
 
-const reason = Type.String({
+export const reason = Type.String({
   minLength: 1,
   maxLength: 500,
   pattern: '\\S',
@@ -335,7 +335,7 @@ export const alive = Type.Object({ status: Type.Literal('alive') }, { additional
 export const ready = Type.Object({ status: Type.Literal('ready') }, { additionalProperties: false });
 
 /** A page of a list. `nextCursor` is null at the end. */
-function pageOf<Item extends TSchema>(item: Item) {
+export function pageOf<Item extends TSchema>(item: Item) {
   return Type.Object(
     {
       items: Type.Array(item),
@@ -354,8 +354,12 @@ export type DeliveryPage = Static<typeof deliveryPage>;
 export const backendPage = pageOf(backend);
 export type BackendPage = Static<typeof backendPage>;
 
-const limit = Type.Integer({ minimum: 1, maximum: listLimitMax, default: listLimitDefault });
-const cursor = Type.String({ description: '`nextCursor` of the page before.', minLength: 1, maxLength: 200 });
+export const limit = Type.Integer({ minimum: 1, maximum: listLimitMax, default: listLimitDefault });
+export const cursor = Type.String({
+  description: '`nextCursor` of the page before.',
+  minLength: 1,
+  maxLength: 200,
+});
 const nameBounds = { minLength: 1, maxLength: 200 } as const;
 const name = Type.String(nameBounds);
 const stationId = Type.String({ minLength: 1, maxLength: 48, description: 'A station’s identity.' });
@@ -432,7 +436,7 @@ export const commandBody = Type.Object(
 );
 export type CommandBody = Static<typeof commandBody>;
 
-const duration = (description: string) =>
+export const duration = (description: string) =>
   Type.String({
     pattern: '^\\d{1,15}(ms|s|min|h|d)$',
     description: `${description} Such as 500ms, 30s, 5min, 2h or 14d.`,
@@ -494,8 +498,11 @@ export const deliveryParams = Type.Object(
   { additionalProperties: false },
 );
 
-export const retryBody = Type.Object({ reason: Type.Optional(reason) }, { additionalProperties: false });
-export type RetryBody = Static<typeof retryBody>;
+export const optionalReasonBody = Type.Object(
+  { reason: Type.Optional(reason) },
+  { additionalProperties: false },
+);
+export type OptionalReasonBody = Static<typeof optionalReasonBody>;
 
 export const auditQuery = Type.Object(
   { cursor: Type.Optional(cursor), limit: Type.Optional(limit) },

@@ -230,6 +230,7 @@ class House implements Busbar {
       commander: gateway.commander,
       deliveries: gateway.deliveries,
       assignments: gateway.assignments,
+      migrations: noMigrations,
       audit: this.#audit,
       readiness: () => ({
         storageWritable: journal.isWritable,
@@ -314,6 +315,20 @@ function summaryOf({ backends, routing, listener }: Settings): object {
     knownStations: listener.known.size,
   };
 }
+
+const noMigrations: ApiOptions['migrations'] = {
+  preview: () => Promise.resolve({ waves: [], problems: [], canaries: [] }),
+  create: () => Promise.resolve(fail(notYet)),
+  replan: () => Promise.resolve(fail(notYet)),
+  decide: () => Promise.resolve(fail(notYet)),
+  list: () => [],
+  find: () => null,
+  waveOf: () => null,
+  stations: () => null,
+  claimOf: () => null,
+  evidence: () => Promise.resolve(fail(notYet)),
+};
+const notYet = { fault: 'unknown', detail: 'There are no migrations yet.' } as const;
 
 /** Why the folder of the journal cannot be made. */
 const folderFaults: Readonly<Record<string, string>> = {

@@ -25,13 +25,14 @@ import type {
   StationSnapshot,
 } from '../../src/ports/registry.ts';
 import type { AdminToken } from '../../src/ports/settings.ts';
+import type { Migrations } from '../../src/ports/migrations.ts';
 import type { StationCommander } from '../../src/ports/station-commander.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 import { createDeliveries } from '../../src/runtime/deliveries.ts';
 import { createJournalFeed } from '../../src/runtime/journal-feed.ts';
 import { createJournal } from '../../src/runtime/journal-writer.ts';
 import { createOperatorDecisions } from '../../src/runtime/operator-decisions.ts';
-import { ok } from '../../src/std/result.ts';
+import { fail, ok } from '../../src/std/result.ts';
 import { keepAll } from '../contract/journal-stores.ts';
 
 export const tokens = {
@@ -77,6 +78,7 @@ export async function startWorld(
     tokens?: readonly AdminToken[];
     port?: number;
     registry?: Registry;
+    migrations?: Migrations;
     journal?: TestJournal;
     /** In the order in which they were held; see {@link heldEntry}. */
     held?: Readonly<Record<string, readonly HeldEntry[]>>;
@@ -117,6 +119,7 @@ export async function startWorld(
     commander: { command: (command) => world.command(command) },
     deliveries: { ...deliveries, decide: (key, decision) => world.decide(key, decision) },
     assignments: { decide: (station, decision) => world.assign(station, decision) },
+    migrations: given.migrations ?? noMigrations,
     audit: createMemoryAudit({ entriesMax: 1_000, faultOfDisk: () => world.auditFault }),
     readiness: () => parts.readiness,
     metrics: { contentType: 'text/plain; version=0.0.4', text: () => Promise.resolve('busbar_up 1\n') },
@@ -349,6 +352,20 @@ export const registry: Registry = {
   stations: () => fleet.values(),
   backends: () => [...backends],
   connectedCount: 2,
+};
+
+const unknown = { fault: 'unknown', detail: 'There is none.' } as const;
+export const noMigrations: Migrations = {
+  preview: () => Promise.resolve({ waves: [], problems: [], canaries: [] }),
+  create: () => Promise.resolve(fail(unknown)),
+  replan: () => Promise.resolve(fail(unknown)),
+  decide: () => Promise.resolve(fail(unknown)),
+  list: () => [],
+  find: () => null,
+  waveOf: () => null,
+  stations: () => null,
+  claimOf: () => null,
+  evidence: () => Promise.resolve(fail(unknown)),
 };
 
 function collectLines(lines: LogLine[]): Log {

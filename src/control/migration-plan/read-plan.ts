@@ -4,7 +4,14 @@
  * Whether the plan fits the fleet is not looked at here.
  */
 import { resolve } from 'node:path';
-import type { Gate, MigrationPlan, PlannedWave, WaveSelection } from '../../core/migration/plan.ts';
+import { secretNames } from '../../core/commands/connection-keys.ts';
+import type {
+  Gate,
+  MigrationPlan,
+  PlannedWave,
+  SettingChange,
+  WaveSelection,
+} from '../../core/migration/plan.ts';
 import { fail, ok, type Result } from '../../std/result.ts';
 import { durationOf } from '../configuration/limit-settings.ts';
 import {
@@ -48,9 +55,12 @@ export function readPlan(value: unknown, where: string): Read {
 }
 
 function readWritten(value: unknown, report: Report, problems: ProblemList): Read {
-  const written = shapeOfPlan(value, report);
-  if (!problems.isEmpty) return fail(problems.sorted());
+  const shaped: Partial<PlanFile> = shapeOfPlan(value, report);
+  // What did not fit was taken out, and the rest is still checked, so that all is told at once.
+  const written = { name: '', from: '', to: '', waves: [], ...shaped } as PlanFile;
   const { name, from, to, openTransactions, approve, also } = written;
+  checkName(name, ['name'], report);
+  for (const [at, wave] of written.waves.entries()) checkName(wave.name, ['waves', at, 'name'], report);
   const plan: MigrationPlan = {
     name,
     from,
@@ -65,14 +75,25 @@ function readWritten(value: unknown, report: Report, problems: ProblemList): Rea
     keepOldWarmMs: durationOf(written.keepOldWarm),
     also: {
       ...also,
-      configuration: also.configuration.map(({ component = null, key, value: wanted }) => ({
-        component,
-        key,
-        value: wanted,
-      })),
+      configuration: also.configuration.map((setting, at) => readSetting(setting, at, report)),
     },
   };
   return problems.isEmpty ? ok({ plan, written }) : fail(problems.sorted());
+}
+
+/** What is set is read back and kept as evidence, in the clear. */
+function readSetting(
+  { component, key, value }: PlanFile['also']['configuration'][number],
+  at: number,
+  report: Report,
+): SettingChange {
+  if (secretNames.test(key.toLowerCase().replaceAll(/[^a-z]/g, '')))
+    report.add(
+      ['also', 'configuration', at, 'key'],
+      'is a secret by its name, and would stand in the evidence and the report',
+      'set it with `busbar station command`',
+    );
+  return { component: component ?? null, key, value };
 }
 
 function readWave(wave: WaveEntry, path: KeyPath, report: Report): PlannedWave {
@@ -87,12 +108,25 @@ function readWave(wave: WaveEntry, path: KeyPath, report: Report): PlannedWave {
   };
 }
 
+const nameCharactersMax = 100;
+
+/** It stands in paths, in files and on terminals. */
+function checkName(name: string | undefined, path: KeyPath, report: Report): void {
+  if (name === undefined || report.has(path)) return;
+  if (name.length > nameCharactersMax)
+    report.add(path, `has more than ${nameCharactersMax} characters`, 'shorten it');
+  if (/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(name) || name.trim() === '')
+    report.add(path, 'holds characters that cannot be seen', 'write a plain name');
+}
+
 const selections = ['stations', 'group', 'tag', 'site'] as const;
 
 function readSelection(wave: WaveEntry, path: KeyPath, report: Report): WaveSelection {
   const given = selections.filter((key) => wave[key] !== undefined);
   const [first, second] = given;
-  if (first === undefined) report.add(path, 'takes no stations', `add one of ${selections.join(', ')}`);
+  const isTakenOut = selections.some((key) => report.has([...path, key]));
+  if (first === undefined && !isTakenOut)
+    report.add(path, 'takes no stations', `add one of ${selections.join(', ')}`);
   if (second !== undefined)
     report.add(
       [...path, second],
@@ -131,10 +165,11 @@ function perMinuteOf(pace: string): number | null {
 }
 
 function readGate(gate: GateEntry, path: KeyPath, report: Report): Gate {
-  const { measure, rollback, whenNoData } = gate;
+  const { rollback, whenNoData } = gate;
+  const measure: GateEntry['measure'] | undefined = gate.measure;
   const limitOf = (key: 'atLeast' | 'atMost' | 'worseThanBefore'): number | null => {
     const given = gate[key];
-    if (given === undefined) return null;
+    if (given === undefined || measure === undefined) return null;
     const figure = parseFigure(measure, given);
     if (figure.ok) return figure.value;
     report.add(
@@ -147,7 +182,7 @@ function readGate(gate: GateEntry, path: KeyPath, report: Report): Gate {
   if (gate.atLeast === undefined && gate.atMost === undefined && gate.worseThanBefore === undefined)
     report.add(path, 'has no limit', 'add atLeast, atMost or worseThanBefore');
   return {
-    measure,
+    measure: measure ?? '',
     atLeast: limitOf('atLeast'),
     atMost: limitOf('atMost'),
     worseThanBefore: limitOf('worseThanBefore'),

@@ -24,11 +24,9 @@ export function writePlan(plan: MigrationPlan): PlanFile {
     keepOldWarm: durationText(plan.keepOldWarmMs),
     also: {
       ...also,
-      configuration: also.configuration.map(({ component, key, value }) => ({
-        ...(component === null ? {} : { component }),
-        key,
-        value,
-      })),
+      configuration: also.configuration.map(({ component, key, value }) =>
+        component === null ? { key, value } : { component, key, value },
+      ),
     },
   };
 }

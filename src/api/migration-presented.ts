@@ -1,0 +1,123 @@
+/**
+ * Migrations as the API shows them.
+ *
+ * Pure. No plan has settings that are secrets (read-plan.ts), so that nothing is to be struck out.
+ */
+import { effectName } from '../core/migration/report.ts';
+import type { Canary, MigrationPlan, PlanProblem } from '../core/migration/plan.ts';
+import type { EffectProgress, GateProgress, StationProgress } from '../core/migration/state.ts';
+import { figureText } from '../control/migration-plan/gate-figures.ts';
+import { writePlan } from '../control/migration-plan/write-plan.ts';
+import type { Evidence, MigrationSnapshot, PlanPreview, WaveSnapshot } from '../ports/migrations.ts';
+import type {
+  EvidencePage,
+  Migration,
+  MovedStation,
+  PlanPreviewed,
+  PlanProblemShown,
+} from './migration-schemas.ts';
+
+export function presentMigration(snapshot: MigrationSnapshot): Migration {
+  const { id, plan, phase, reason, since, createdAt, isGoingBack, waves, problems, canaries } = snapshot;
+  return {
+    id,
+    name: plan.name,
+    from: plan.from,
+    to: plan.to,
+    state: phase,
+    reason,
+    since: timeOf(since),
+    createdAt: timeOf(createdAt),
+    goingBack: isGoingBack,
+    waves: waves.map((wave, at) => presentWave(plan, wave, at)),
+    problems: problems.map(presentProblem),
+    canaries: canaries.map(presentCanary),
+    plan: writePlan(plan),
+    watchedMs: snapshot.watchedMs,
+    evidence: snapshot.evidence,
+    evidenceLeftOut: snapshot.evidenceLeftOut,
+  };
+}
+
+export function presentPreview({ waves, problems, canaries }: PlanPreview): PlanPreviewed {
+  return {
+    waves: waves.map(({ name, stations }) => ({ name, stations: [...stations] })),
+    problems: problems.map(presentProblem),
+    canaries: canaries.map(presentCanary),
+  };
+}
+
+export function presentProblem(problem: PlanProblem): PlanProblemShown {
+  const { where, why, advice, stations, stationCount, isBlocking } = problem;
+  return { where, why, advice, stations: [...stations], stationCount, blocking: isBlocking };
+}
+
+function presentCanary(canary: Canary): Migration['canaries'][number] {
+  return { ...canary };
+}
+
+function presentWave(plan: MigrationPlan, wave: WaveSnapshot, at: number): Migration['waves'][number] {
+  return {
+    number: at + 1,
+    name: wave.name,
+    state: wave.phase,
+    reason: wave.reason,
+    since: timeOf(wave.since),
+    stations: wave.stations,
+    tally: { ...wave.tally },
+    approved: wave.isApproved,
+    waived: wave.isWaived,
+    firstMoveAt: wave.firstMoveAt === null ? null : timeOf(wave.firstMoveAt),
+    soakedMs: wave.soakedMs,
+    soakMs: plan.waves[at]?.soakMs ?? plan.soakMs,
+    undelivered: wave.undelivered,
+    gates: wave.gates.map((gate, index) => presentGate(plan.gates[index]?.measure ?? '', gate)),
+  };
+}
+
+function presentGate(measure: string, gate: GateProgress): Migration['waves'][number]['gates'][number] {
+  const { state, value, before, reason, brokenMs } = gate;
+  const figureOf = (number: number | null): string | null =>
+    number === null ? null : figureText(measure, number);
+  return {
+    measure,
+    state,
+    value,
+    figure: figureOf(value),
+    before,
+    figureBefore: figureOf(before),
+    reason,
+    brokenMs,
+  };
+}
+
+export function presentStation(plan: MigrationPlan, progress: StationProgress): MovedStation {
+  const { station, wave, phase, reason, since, movedAt, isBootAccepted, isAnswered, isStuck } = progress;
+  return {
+    station,
+    wave: plan.waves[wave]?.name ?? '',
+    state: phase,
+    reason,
+    since: timeOf(since),
+    movedAt: movedAt === null ? null : timeOf(movedAt),
+    bootAccepted: isBootAccepted,
+    answered: isAnswered,
+    stuck: isStuck,
+    effects: progress.effects.map((effect) => presentEffect(plan, effect)),
+  };
+}
+
+function presentEffect(
+  plan: MigrationPlan,
+  { what, phase, reason, before }: EffectProgress,
+): MovedStation['effects'][number] {
+  return { what: effectName(plan, what), state: phase, reason, before };
+}
+
+export function presentEvidence(entry: Evidence): EvidencePage['items'][number] {
+  return { ...entry, at: timeOf(entry.at), values: entry.values === null ? null : { ...entry.values } };
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}

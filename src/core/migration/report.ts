@@ -1,0 +1,340 @@
+/**
+ * What a person signs off: what was moved, when and by whom, what was measured, and what went otherwise than planned.
+ *
+ * Pure. Made from the migration as it stands and its evidence, which may be long: it is handed over page by page. Times are wall clock, milliseconds since 1970.
+ */
+import type { StationId } from '../../protocol/station-id.ts';
+import type { MigrationPlan } from './plan.ts';
+import type {
+  Counts,
+  EffectName,
+  EffectPhase,
+  Evidence,
+  MigrationHead,
+  StationPhase,
+  StationProgress,
+  WaveProgress,
+} from './state.ts';
+
+export interface MigrationReport {
+  readonly madeAt: number;
+  readonly id: string;
+  readonly plan: MigrationPlan;
+  readonly phase: MigrationHead['phase'];
+  readonly reason: string | null;
+  readonly createdAt: number;
+  /** When it was first started; null: it never was. */
+  readonly startedAt: number | null;
+  /** When it came to its end; null: it has not. */
+  readonly endedAt: number | null;
+  readonly stations: number;
+  readonly tally: Readonly<Record<StationPhase, number>>;
+  readonly waves: readonly WaveReport[];
+  /** What people decided, oldest first. */
+  readonly decisions: readonly ReportedDecision[];
+  /** What went otherwise than planned: stations that were excused, refused at last, or cannot go back. */
+  readonly exceptions: readonly ReportedException[];
+  readonly rollbacks: readonly ReportedRollback[];
+  readonly evidence: {
+    readonly count: number;
+    /** Beyond the bound of what is kept. */
+    readonly leftOut: number;
+    /** Numbers that should be there and are not: the storage was damaged. */
+    readonly missing: number;
+  };
+}
+
+export interface WaveReport {
+  readonly number: number;
+  readonly name: string;
+  readonly phase: WaveProgress['phase'];
+  readonly reason: string | null;
+  readonly plannedAt: number | null;
+  readonly firstMoveAt: number | null;
+  readonly lastMoveAt: number | null;
+  readonly passedAt: number | null;
+  readonly soakedMs: number;
+  readonly soakMs: number;
+  readonly undelivered: number;
+  /** A person let the waves go on whatever its gates say. */
+  readonly isWaived: boolean;
+  readonly gates: readonly GateReport[];
+  /** What its stations did at the backend that they leave, and at the new one. */
+  readonly before: SideReport;
+  readonly after: SideReport;
+  readonly stations: readonly StationReport[];
+}
+
+export interface GateReport {
+  readonly measure: string;
+  readonly atLeast: number | null;
+  readonly atMost: number | null;
+  readonly worseThanBefore: number | null;
+  readonly state: 'no-data' | 'green' | 'red';
+  readonly value: number | null;
+  readonly before: number | null;
+  readonly reason: string | null;
+  /** How often it went red. */
+  readonly timesRed: number;
+}
+
+export type SideReport = Pick<Counts, 'answered' | 'errors' | 'unanswered' | 'asked' | 'accepted' | 'drops'>;
+
+/** Sessions that are open when the report is made; null: the station is not known any more. */
+export interface OpenSessions {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface StationReport {
+  readonly station: StationId;
+  readonly phase: StationPhase;
+  readonly reason: string | null;
+  readonly movedAt: number | null;
+  /** When it went back; null: it did not. */
+  readonly wentBackAt: number | null;
+  readonly isBootAccepted: boolean | null;
+  readonly isAnswered: boolean;
+  readonly isStuck: boolean;
+  readonly sessions: OpenSessions | null;
+  readonly effects: readonly {
+    readonly what: string;
+    readonly phase: EffectPhase;
+    readonly before: string | null;
+    readonly reason: string | null;
+  }[];
+}
+
+export interface ReportedDecision {
+  readonly at: number;
+  readonly who: string;
+  readonly what: string;
+  readonly wave: string | null;
+  readonly reason: string | null;
+}
+
+export interface ReportedException {
+  readonly at: number;
+  readonly station: StationId;
+  readonly wave: string | null;
+  readonly reason: string | null;
+}
+
+export interface ReportedRollback {
+  readonly at: number;
+  readonly who: string;
+  /** null: of the migration as a whole. */
+  readonly wave: string | null;
+  readonly reason: string | null;
+}
+
+/** What was gathered of the evidence so far. */
+export interface ReportDraft {
+  readonly decisions: ReportedDecision[];
+  readonly rollbacks: ReportedRollback[];
+  readonly wentBackAt: Map<StationId, number>;
+  /** By wave and measure. */
+  readonly timesRed: Map<string, number>;
+  /** By wave. */
+  readonly passedAt: Map<string, number>;
+  readonly lastMoveAt: Map<string, number>;
+  startedAt: number | null;
+  endedAt: number | null;
+  newest: number;
+  missing: number;
+}
+
+export function beginReport(): ReportDraft {
+  return {
+    decisions: [],
+    rollbacks: [],
+    wentBackAt: new Map(),
+    timesRed: new Map(),
+    passedAt: new Map(),
+    lastMoveAt: new Map(),
+    startedAt: null,
+    endedAt: null,
+    newest: 0,
+    missing: 0,
+  };
+}
+
+/** The next page of evidence, oldest first. */
+export function readEvidence(draft: ReportDraft, entries: readonly Evidence[]): void {
+  for (const entry of entries) {
+    draft.missing += entry.number - draft.newest - 1;
+    draft.newest = entry.number;
+    readEntry(draft, entry);
+  }
+}
+
+function readEntry(draft: ReportDraft, entry: Evidence): void {
+  const { at, who, what, station, wave, after, reason, values } = entry;
+  switch (what) {
+    case 'decision':
+      draft.decisions.push({ at, who, what: after ?? '', wave, reason });
+      return;
+    case 'migration':
+      if (after === 'running') draft.startedAt ??= at;
+      draft.endedAt = isOver(after) ? at : null;
+      return;
+    case 'wave':
+      if (after === 'passed') draft.passedAt.set(wave ?? '', at);
+      if (after === 'rolling-back') draft.rollbacks.push({ at, who, wave, reason });
+      return;
+    case 'station':
+      if (station === null) return;
+      if (after === 'moved') draft.lastMoveAt.set(wave ?? '', at);
+      if (after === 'rolled-back') draft.wentBackAt.set(station, at);
+      return;
+    case 'gate': {
+      if (after !== 'red') return;
+      const key = gateKey(wave, String(values?.['measure'] ?? ''));
+      draft.timesRed.set(key, (draft.timesRed.get(key) ?? 0) + 1);
+      return;
+    }
+    default:
+  }
+}
+
+export interface ReportSources {
+  readonly head: MigrationHead;
+  readonly stations: readonly StationProgress[];
+  readonly sessionsOf: (station: StationId) => OpenSessions | null;
+  readonly madeAt: number;
+}
+
+export function finishReport(draft: ReportDraft, sources: ReportSources): MigrationReport {
+  const { head, stations, madeAt } = sources;
+  const tally = {
+    planned: 0,
+    attaching: 0,
+    synced: 0,
+    waiting: 0,
+    moved: 0,
+    verified: 0,
+    failed: 0,
+    'rolled-back': 0,
+  };
+  for (const { phase } of stations) tally[phase] += 1;
+  const { plan, waves } = head;
+  return {
+    madeAt,
+    id: head.id,
+    plan,
+    phase: head.phase,
+    reason: head.reason,
+    createdAt: head.createdAt,
+    startedAt: draft.startedAt,
+    endedAt: draft.endedAt,
+    stations: stations.length,
+    tally,
+    waves: waves.map((wave, at) => waveReport(draft, sources, wave, at)),
+    decisions: draft.decisions,
+    exceptions: stations.flatMap((progress) => exceptionOf(progress, waves[progress.wave]?.name ?? null)),
+    rollbacks: draft.rollbacks,
+    evidence: {
+      count: head.evidence,
+      leftOut: head.evidenceLeftOut,
+      missing: draft.missing + Math.max(0, head.evidence - draft.newest),
+    },
+  };
+}
+
+function waveReport(
+  draft: ReportDraft,
+  { head, stations, sessionsOf }: ReportSources,
+  wave: WaveProgress,
+  at: number,
+): WaveReport {
+  const { plan } = head;
+  const { name } = wave;
+  return {
+    number: at + 1,
+    name,
+    phase: wave.phase,
+    reason: wave.reason,
+    plannedAt: plan.waves[at]?.atMs ?? null,
+    firstMoveAt: wave.firstMoveAt,
+    lastMoveAt: draft.lastMoveAt.get(name) ?? null,
+    passedAt: draft.passedAt.get(name) ?? null,
+    soakedMs: wave.soakedMs,
+    soakMs: plan.waves[at]?.soakMs ?? plan.soakMs,
+    undelivered: wave.undelivered,
+    isWaived: wave.isWaived,
+    gates: plan.gates.map(({ measure, atLeast, atMost, worseThanBefore }, index): GateReport => {
+      const progress = wave.gates[index];
+      return {
+        measure,
+        atLeast,
+        atMost,
+        worseThanBefore,
+        state: progress?.state ?? 'no-data',
+        value: progress?.value ?? null,
+        before: progress?.before ?? null,
+        reason: progress?.reason ?? null,
+        timesRed: draft.timesRed.get(gateKey(name, measure)) ?? 0,
+      };
+    }),
+    before: sideOf(wave.before),
+    after: sideOf(wave.after),
+    stations: stations
+      .filter((progress) => progress.wave === at)
+      .map((progress) => stationReport(draft, plan, progress, sessionsOf(progress.station))),
+  };
+}
+
+function stationReport(
+  draft: ReportDraft,
+  plan: MigrationPlan,
+  progress: StationProgress,
+  sessions: OpenSessions | null,
+): StationReport {
+  const { station, phase, reason, movedAt, isBootAccepted, isAnswered, isStuck, effects } = progress;
+  return {
+    station,
+    phase,
+    reason,
+    movedAt,
+    wentBackAt: draft.wentBackAt.get(station) ?? null,
+    isBootAccepted,
+    isAnswered,
+    isStuck,
+    sessions,
+    effects: effects.map((effect) => ({
+      what: effectName(plan, effect.what),
+      phase: effect.phase,
+      before: effect.before,
+      reason: effect.reason,
+    })),
+  };
+}
+
+function exceptionOf(progress: StationProgress, wave: string | null): ReportedException[] {
+  const { station, phase, reason, since, isStuck, effects } = progress;
+  const failed = effects.filter((effect) => effect.phase === 'failed');
+  const reasons = [
+    ...(phase === 'failed' || isStuck ? [reason] : []),
+    ...failed.map((effect) => effect.reason),
+  ];
+  return reasons.map((why) => ({ at: since, station, wave, reason: why }));
+}
+
+/** `clearCache`, or the setting with its component. */
+export function effectName(plan: MigrationPlan, what: EffectName): string {
+  const setting = what === 'clearCache' ? undefined : plan.also.configuration[what];
+  if (setting === undefined) return 'clearCache';
+  return setting.component === null ? setting.key : `${setting.component}.${setting.key}`;
+}
+
+function sideOf({ answered, errors, unanswered, asked, accepted, drops }: Counts): SideReport {
+  return { answered, errors, unanswered, asked, accepted, drops };
+}
+
+function gateKey(wave: string | null, measure: string): string {
+  return JSON.stringify([wave, measure]);
+}
+
+function isOver(phase: string | null): boolean {
+  return phase === 'done' || phase === 'rolled-back' || phase === 'abandoned';
+}
