@@ -23,7 +23,12 @@ const root = join(import.meta.dirname, '../..');
 const folders = ['std', 'protocol', 'core', 'ports', 'runtime'];
 
 /** Copies the sources, changes them in one place and returns the address of the broken gateway's module. */
-export async function breakGateway({ name, file, from, to }: Break): Promise<string> {
+export async function breakGateway(wanted: Break): Promise<string> {
+  return pathToFileURL(join(await breakSources(wanted), 'src/runtime/gateway.ts')).href;
+}
+
+/** The same, and returns the folder that the broken copy is in. */
+export async function breakSources({ name, file, from, to }: Break): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'busbar-sabotage-'));
   for (const each of folders)
     await cp(join(root, 'src', each), join(folder, 'src', each), { recursive: true });
@@ -38,5 +43,5 @@ export async function breakGateway({ name, file, from, to }: Break): Promise<str
     path,
     text.replace(from, () => to),
   );
-  return pathToFileURL(join(folder, 'src/runtime/gateway.ts')).href;
+  return folder;
 }

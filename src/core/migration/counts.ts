@@ -1,0 +1,61 @@
+/**
+ * What was counted of a wave's stations, and what it comes to.
+ *
+ * Pure. Counts are only ever added to, so that they can be kept, and added to again after a restart.
+ */
+import { answerBoundsMs, type Counts } from './state.ts';
+
+export function noCounts(): Counts {
+  return {
+    answered: 0,
+    errors: 0,
+    unanswered: 0,
+    asked: 0,
+    accepted: 0,
+    drops: 0,
+    watchedMs: 0,
+    answers: answerBoundsMs.map(() => 0).concat(0),
+  };
+}
+
+export function addCounts(to: Counts, more: Counts): void {
+  to.answered += more.answered;
+  to.errors += more.errors;
+  to.unanswered += more.unanswered;
+  to.asked += more.asked;
+  to.accepted += more.accepted;
+  to.drops += more.drops;
+  to.watchedMs += more.watchedMs;
+  for (const [at, count] of more.answers.entries()) to.answers[at] = (to.answers[at] ?? 0) + count;
+}
+
+/** Counts one answer that took so long, milliseconds. */
+export function countAnswer(counts: Counts, tookMs: number): void {
+  let at = 0;
+  while (at < answerBoundsMs.length && tookMs > (answerBoundsMs[at] as number)) at += 1;
+  counts.answers[at] = (counts.answers[at] ?? 0) + 1;
+}
+
+/** null: nothing to divide by. */
+export function shareOf(part: number, whole: number): number | null {
+  return whole === 0 ? null : part / whole;
+}
+
+/** The bound within which 95 % of the answers came, milliseconds; Infinity: it is beyond them all; null: there was none. */
+export function p95Of({ answers }: Counts): number | null {
+  const total = answers.reduce((sum, count) => sum + count, 0);
+  if (total === 0) return null;
+  let left = Math.ceil(total * 0.95);
+  for (const [at, count] of answers.entries()) {
+    left -= count;
+    if (left <= 0) return answerBoundsMs[at] ?? Infinity;
+  }
+  return Infinity;
+}
+
+const hourMs = 3_600_000;
+
+/** For each station and hour. The first hour counts whole: one link that ends in the first minute is no sixty an hour. */
+export function dropsPerHourOf({ drops, watchedMs }: Counts): number | null {
+  return watchedMs === 0 ? null : drops / Math.max(1, watchedMs / hourMs);
+}

@@ -1,0 +1,219 @@
+/**
+ * What people decide of a migration.
+ *
+ * Pure. Every decision may be given twice: what is so already changes nothing, and is done. One that cannot be says what can.
+ */
+import { noCounts } from './counts.ts';
+import { freshGate, redOf } from './gates.ts';
+import type {
+  DecidedBy,
+  MigrationDecision,
+  MigrationOutcome,
+  MigrationRefusal,
+  StationProgress,
+  WaveProgress,
+} from './state.ts';
+import { addEvidence, enterMigration, enterStation, enterWave, touch, type Turn } from './turn.ts';
+import { beginWave } from './waves.ts';
+
+const changed: MigrationOutcome = { kind: 'done', isChanged: true };
+const unchanged: MigrationOutcome = { kind: 'done', isChanged: false };
+
+export function decide(turn: Turn, decision: MigrationDecision, by: DecidedBy): MigrationOutcome {
+  const wave = 'wave' in decision ? turn.state.head.waves[decision.wave] : null;
+  if (wave === undefined) return refused('no_such_wave', 'The plan has no such wave.');
+  const outcome = permit(turn, decision, wave);
+  if (outcome.kind === 'refused' || !outcome.isChanged) return outcome;
+  addEvidence(turn, {
+    what: 'decision',
+    wave: wave?.name ?? null,
+    before: turn.state.head.phase,
+    after: decision.do,
+    reason: by.reason,
+  });
+  carryOut(turn, decision, wave, saidBy(by));
+  return outcome;
+}
+
+function saidBy({ who, reason }: DecidedBy): string {
+  return reason === null ? who : `${who}: ${reason}`;
+}
+
+function refused(reason: MigrationRefusal, detail: string): MigrationOutcome {
+  return { kind: 'refused', reason, detail };
+}
+
+/** Whether it may be, and whether it would change anything. */
+function permit(turn: Turn, decision: MigrationDecision, wave: WaveProgress | null): MigrationOutcome {
+  const { phase, isGoingBack } = turn.state.head;
+  const isOver = phase === 'done' || phase === 'rolled-back' || phase === 'abandoned';
+  switch (decision.do) {
+    case 'rollback':
+      if (isGoingBack) return unchanged;
+      if (phase === 'done' || isLive(phase)) return changed;
+      return refused('not_now', 'It never started, so that there is nothing to undo. It can be abandoned.');
+    case 'abandon':
+      if (phase === 'abandoned') return unchanged;
+      if (phase === 'draft' || phase === 'ready') return changed;
+      return refused(isOver ? 'is_over' : 'not_now', 'It was started. It can be rolled back.');
+    case 'start':
+      if (phase === 'ready') return changed;
+      if (phase === 'draft')
+        return refused('has_problems', 'Its plan has problems. Mend them, and look at the plan again.');
+      if (phase === 'paused') return refused('not_now', 'It was started, and is paused. It can be resumed.');
+      return isOver ? over() : unchanged;
+    case 'pause':
+    case 'resume':
+    case 'approve':
+    case 'start_wave':
+    case 'rollback_wave':
+      if (isOver) return over();
+      if (!isLive(phase)) return refused('not_now', 'It has yet to be started.');
+      if (isGoingBack) return refused('not_now', 'It is being rolled back, which nothing stops.');
+      return permitLive(turn, decision.do, wave);
+  }
+}
+
+function over(): MigrationOutcome {
+  return refused('is_over', 'It is over.');
+}
+
+function isLive(phase: string): boolean {
+  return phase === 'running' || phase === 'soaking' || phase === 'paused';
+}
+
+function permitLive(
+  turn: Turn,
+  wanted: 'pause' | 'resume' | 'approve' | 'start_wave' | 'rollback_wave',
+  wave: WaveProgress | null,
+): MigrationOutcome {
+  const { head } = turn.state;
+  switch (wanted) {
+    case 'pause':
+      return head.phase === 'paused' ? unchanged : changed;
+    case 'resume':
+      return head.phase === 'paused' ? permitResume(turn) : unchanged;
+    case 'approve': {
+      const next = waitingWave(turn);
+      if (next === null) return refused('not_now', 'No wave waits for anything.');
+      return next.isApproved ? unchanged : changed;
+    }
+    case 'start_wave':
+      return permitStart(turn, wave as WaveProgress);
+    case 'rollback_wave':
+      return permitBack(wave as WaveProgress);
+  }
+}
+
+function permitResume({ state }: Turn): MigrationOutcome {
+  for (const wave of state.head.waves) {
+    if (wave.phase === 'rolling-back')
+      return refused('not_now', `Wave ${wave.name} is being rolled back. Wait for its end.`);
+    if (wave.phase === 'rolled-back')
+      return refused(
+        'not_now',
+        `Wave ${wave.name} was rolled back. Start it again, or roll back the migration.`,
+      );
+    const red = redOf(state, wave);
+    if (red !== null)
+      return refused(
+        'gate_red',
+        `It would pause again at once: ${red.reason}. Start wave ${wave.name} to go on all the same.`,
+      );
+  }
+  return changed;
+}
+
+function permitStart({ state }: Turn, wave: WaveProgress): MigrationOutcome {
+  const { head, byWave } = state;
+  if (wave.phase === 'rolling-back')
+    return refused('not_now', `Wave ${wave.name} is being rolled back. Wait for its end.`);
+  const isStarted = wave.phase === 'moving' || wave.phase === 'soaking' || wave.phase === 'passed';
+  const isAllDone = !(byWave[head.waves.indexOf(wave)] ?? []).some(isToTryAgain);
+  // One that soaks is let pass; one that moves just goes on.
+  const isOnItsWay = wave.phase !== 'soaking' || wave.isWaived;
+  return isStarted && isAllDone && isOnItsWay && head.phase !== 'paused' ? unchanged : changed;
+}
+
+function permitBack({ phase, name }: WaveProgress): MigrationOutcome {
+  if (phase === 'rolling-back' || phase === 'rolled-back') return unchanged;
+  if (phase === 'planned' || phase === 'attaching')
+    return refused('not_now', `No station of wave ${name} has moved.`);
+  return changed;
+}
+
+/** The wave that is next to start. */
+function waitingWave({ state }: Turn): WaveProgress | null {
+  return state.head.waves.find(({ phase }) => phase === 'planned' || phase === 'attaching') ?? null;
+}
+
+function carryOut(turn: Turn, decision: MigrationDecision, wave: WaveProgress | null, said: string): void {
+  const { head } = turn.state;
+  switch (decision.do) {
+    case 'start':
+      return enterMigration(turn, 'running');
+    case 'pause':
+      return enterMigration(turn, 'paused', said);
+    case 'resume':
+      return enterMigration(turn, 'running');
+    case 'abandon':
+      return enterMigration(turn, 'abandoned', said);
+    case 'approve':
+      (waitingWave(turn) as WaveProgress).isApproved = true;
+      return;
+    case 'rollback':
+      head.isGoingBack = true;
+      for (const each of head.waves) enterWave(turn, each, 'rolling-back', said);
+      return enterMigration(turn, 'running', said);
+    case 'start_wave':
+      return startWave(turn, wave as WaveProgress);
+    case 'rollback_wave':
+      enterWave(turn, wave as WaveProgress, 'rolling-back', said);
+      return enterMigration(turn, 'paused', `wave ${(wave as WaveProgress).name} is rolled back by ${said}`);
+  }
+}
+
+function startWave(turn: Turn, wave: WaveProgress): void {
+  const { head, byWave } = turn.state;
+  const at = head.waves.indexOf(wave);
+  for (const each of head.waves.slice(0, at + 1))
+    if (each.phase === 'moving' || each.phase === 'soaking') each.isWaived = true;
+  if (wave.phase === 'rolled-back') forgetMeasures(wave);
+  wave.isApproved = true;
+  let again = 0;
+  for (const progress of byWave[at] ?? []) {
+    if (!isToTryAgain(progress)) continue;
+    again += 1;
+    tryAgain(turn, progress);
+  }
+  const isNew = wave.phase === 'planned' || wave.phase === 'attaching' || wave.phase === 'rolled-back';
+  if (isNew || again > 0) beginWave(turn, wave);
+  enterMigration(turn, 'running');
+}
+
+/** Those that were excused, or went back. */
+function isToTryAgain({ phase }: StationProgress): boolean {
+  return phase === 'failed' || phase === 'rolled-back';
+}
+
+function tryAgain(turn: Turn, progress: StationProgress): void {
+  enterStation(turn, progress, 'planned');
+  // Whether it still is, nobody has looked.
+  if (progress.attached === 'yes') progress.attached = 'ordered';
+  progress.effects = [];
+  progress.refusals = 0;
+  progress.blocked = null;
+  progress.waitedMs.transaction = 0;
+  progress.waitedMs.other = 0;
+  progress.retryAtMs = 0;
+  progress.isStuck = false;
+  touch(turn, progress);
+}
+
+/** What went wrong the last time is not held against the next. */
+function forgetMeasures(wave: WaveProgress): void {
+  wave.isWaived = false;
+  wave.firstMoveAt = null;
+  Object.assign(wave.after, noCounts());
+  for (const gate of wave.gates) Object.assign(gate, freshGate());
+}

@@ -1,0 +1,195 @@
+/**
+ * What a station is sent because it moved, and how that is taken back: one step at a time, each with its answer before the next.
+ *
+ * Pure. A setting is read before it is set, so that there is something to put back; one that cannot be read is not set. Each is read back afterwards. What cannot be done is on
+ * record and stops nothing: a station that has moved is not sent back for a setting.
+ */
+import { assert } from '../../std/assert.ts';
+import type { EffectStep, Order, OrderOutcome } from './events.ts';
+import type { MigrationPlan, SettingChange } from './plan.ts';
+import type { EffectPhase, EffectProgress, StationProgress } from './state.ts';
+import { isOverdue, block, unblock } from './patience.ts';
+import { aboutStation, addEvidence, explain, order, touch, type Turn } from './turn.ts';
+
+/** What is to be done to a station that has moved, in order. The cache last: it may fill with what the settings allow. */
+export function effectsOf({ also }: MigrationPlan): EffectProgress[] {
+  const settings = also.configuration.map((_, at) => freshEffect(at, 'reading'));
+  return also.clearCache ? [...settings, freshEffect('clearCache', 'writing')] : settings;
+}
+
+function freshEffect(what: EffectProgress['what'], phase: EffectPhase): EffectProgress {
+  return { what, phase, reason: null, before: null, isWritten: false };
+}
+
+/** Nothing is left to do, whether it went well or not. */
+export function areEffectsOver({ effects }: StationProgress): boolean {
+  return effects.every(({ phase }) => isOver(phase));
+}
+
+/** Something could not be done, or not be undone. */
+export function hasEffectFailed({ effects }: StationProgress): boolean {
+  return effects.some(({ phase }) => phase === 'failed');
+}
+
+function isOver(phase: EffectPhase): boolean {
+  return phase === 'done' || phase === 'undone' || phase === 'skipped' || phase === 'failed';
+}
+
+/** Everything that was written is to be put back. Nothing was: nothing is. */
+export function undoEffects(turn: Turn, progress: StationProgress): void {
+  for (const effect of progress.effects) {
+    if (effect.phase === 'undone' || effect.phase === 'undoing' || effect.phase === 'rechecking') continue;
+    const isUndone = !effect.isWritten || effect.before === null;
+    if (isUndone && isOver(effect.phase)) continue;
+    enterEffect(turn, progress, effect, isUndone ? 'skipped' : 'undoing', null);
+  }
+  progress.waitedMs.other = 0;
+  unblock(turn, progress);
+  touch(turn, progress);
+}
+
+/** Orders the next step for this station, if there is one. */
+export function advanceEffects(turn: Turn, progress: StationProgress): void {
+  const { effects, station } = progress;
+  // What was set last is put back first.
+  const isBack = effects.some(({ phase }) => phase === 'undoing' || phase === 'rechecking');
+  const at = isBack
+    ? effects.findLastIndex(({ phase }) => !isOver(phase))
+    : effects.findIndex(({ phase }) => !isOver(phase));
+  const effect = effects[at];
+  if (effect === undefined) return;
+  if (isOverdue(turn, progress)) {
+    unblock(turn, progress);
+    progress.waitedMs.other = 0;
+    const what = isBack ? 'put back' : 'done';
+    enterEffect(
+      turn,
+      progress,
+      effect,
+      'failed',
+      `not ${what} in time: ${progress.reason ?? 'it never answered'}`,
+    );
+    return;
+  }
+  const step = stepOf(turn.state.head.plan, effect);
+  if (!order(turn, progress, { do: 'effect', station, effect: at, step })) return;
+  if (step.do === 'write' && effect.phase === 'writing') effect.isWritten = true;
+}
+
+/** What came of a step. */
+export function onEffectSettled(
+  turn: Turn,
+  progress: StationProgress,
+  { effect: at, step }: Extract<Order, { do: 'effect' }>,
+  outcome: OrderOutcome,
+): void {
+  const effect = progress.effects[at];
+  if (effect === undefined || isOver(effect.phase)) return;
+  switch (outcome.kind) {
+    case 'refused':
+      progress.refusals += 1;
+      block(turn, progress, 'other', outcome.detail);
+      return;
+    case 'inapplicable':
+      enterEffect(turn, progress, effect, 'skipped', outcome.detail);
+      return;
+    case 'denied':
+      enterEffect(turn, progress, effect, 'failed', outcome.detail);
+      return;
+    case 'done':
+    case 'answered':
+      break;
+  }
+  progress.refusals = 0;
+  progress.retryAtMs = 0;
+  unblock(turn, progress);
+  explain(turn, progress, null);
+  const value = outcome.kind === 'answered' ? outcome.value : null;
+  // The phase may be another by now than when this was ordered: undone meanwhile.
+  if (step.do !== stepOf(turn.state.head.plan, effect).do) return touch(turn, progress);
+  goOn(turn, progress, effect, value);
+}
+
+function goOn(turn: Turn, progress: StationProgress, effect: EffectProgress, value: string | null): void {
+  const { plan } = turn.state.head;
+  switch (effect.phase) {
+    case 'reading':
+      effect.before = value;
+      if (value === null)
+        enterEffect(
+          turn,
+          progress,
+          effect,
+          'failed',
+          'it cannot be read, and could not be put back: it was not set',
+        );
+      else if (value === settingOf(plan, effect).value)
+        enterEffect(turn, progress, effect, 'done', 'it is so already');
+      else enterEffect(turn, progress, effect, 'writing', null);
+      return;
+    case 'writing':
+      enterEffect(turn, progress, effect, effect.what === 'clearCache' ? 'done' : 'checking', null);
+      return;
+    case 'checking': {
+      const wanted = settingOf(plan, effect).value;
+      const isSo = value === wanted;
+      enterEffect(turn, progress, effect, isSo ? 'done' : 'failed', isSo ? null : readsAs(value, wanted));
+      return;
+    }
+    case 'undoing':
+      enterEffect(turn, progress, effect, 'rechecking', null);
+      return;
+    case 'rechecking': {
+      const isSo = value === effect.before;
+      const reason = isSo ? null : readsAs(value, effect.before ?? '');
+      enterEffect(turn, progress, effect, isSo ? 'undone' : 'failed', reason);
+      return;
+    }
+    case 'done':
+    case 'undone':
+    case 'skipped':
+    case 'failed':
+      return;
+  }
+}
+
+function readsAs(value: string | null, wanted: string): string {
+  return `it reads as ${value ?? 'nothing'} after ${wanted} was set`;
+}
+
+function stepOf(plan: MigrationPlan, effect: EffectProgress): EffectStep {
+  if (effect.what === 'clearCache') return { do: 'clear_cache' };
+  const setting = settingOf(plan, effect);
+  const { component, key } = setting;
+  if (effect.phase === 'writing') return { do: 'write', component, key, value: setting.value };
+  if (effect.phase === 'undoing') return { do: 'write', component, key, value: effect.before ?? '' };
+  return { do: 'read', component, key };
+}
+
+function settingOf({ also }: MigrationPlan, { what }: EffectProgress): SettingChange {
+  const setting = what === 'clearCache' ? undefined : also.configuration[what];
+  assert(setting !== undefined, 'an effect is one of the plan');
+  return setting;
+}
+
+function enterEffect(
+  turn: Turn,
+  progress: StationProgress,
+  effect: EffectProgress,
+  phase: EffectPhase,
+  reason: string | null,
+): void {
+  const before = effect.phase;
+  effect.phase = phase;
+  effect.reason = reason;
+  touch(turn, progress);
+  const name = effect.what === 'clearCache' ? effect.what : settingOf(turn.state.head.plan, effect).key;
+  addEvidence(turn, {
+    ...aboutStation(turn, progress),
+    what: 'effect',
+    before,
+    after: phase,
+    reason,
+    values: { effect: name, before: effect.before },
+  });
+}

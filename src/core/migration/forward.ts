@@ -1,0 +1,131 @@
+/**
+ * How a station comes to its new backend: told of it ahead, cut over once that backend knows it and its wave's pace allows.
+ *
+ * Pure. What the station's placement says is the truth, and this only the plan of it: a station that is with the new backend has moved, whoever moved it and whatever was
+ * lost with a process; one that is with a third backend is somebody else's by now.
+ */
+import { onBack } from './back.ts';
+import { effectsOf } from './effects.ts';
+import type { StationView } from './events.ts';
+import { block, isOverdue, unblock } from './patience.ts';
+import type { StationProgress, WaveProgress } from './state.ts';
+import { enterStation, explain, order, touch, type Turn } from './turn.ts';
+
+/** The pace is caught up with for this long at most, milliseconds: a wave does not leap after a pause. */
+const paceLagMs = 1_000;
+
+/** It has its place, with the old backend or with the new one. */
+export function isSettled({ phase }: StationProgress): boolean {
+  return phase === 'moved' || phase === 'verified' || phase === 'failed' || phase === 'rolled-back';
+}
+
+/** What its placement says of it, whether or not anything may be ordered now. */
+export function observeStation(turn: Turn, progress: StationProgress): void {
+  const { plan } = turn.state.head;
+  const seen = turn.view.stations.get(progress.station);
+  if (seen === undefined || turn.view.busy.has(progress.station)) return;
+  const isMoved = progress.phase === 'moved' || progress.phase === 'verified';
+  if (seen.primary === plan.to && !isMoved && progress.phase !== 'rolled-back')
+    onMoved(turn, progress, progress.isCutOrdered ? null : 'somebody else moved it');
+  else if (isMoved && seen.primary === plan.from) onBack(turn, progress, 'somebody else put it back');
+  else if (progress.phase === 'attaching' && seen.isSynced) enterStation(turn, progress, 'synced');
+}
+
+/** It is the new backend's now. */
+export function onMoved(turn: Turn, progress: StationProgress, reason: string | null): void {
+  const { head } = turn.state;
+  enterStation(turn, progress, 'moved', reason);
+  unblock(turn, progress);
+  progress.movedAt = turn.view.wallMs;
+  progress.isCutOrdered = true;
+  // It would not have been synced otherwise.
+  progress.isBootAccepted ??= true;
+  progress.isAnswered = false;
+  progress.refusals = 0;
+  progress.retryAtMs = 0;
+  progress.waitedMs.other = 0;
+  progress.effects = effectsOf(head.plan);
+  touch(turn, progress);
+  (head.waves[progress.wave] as WaveProgress).firstMoveAt ??= turn.view.wallMs;
+}
+
+/** Ahead of its turn: the new backend is told of it. */
+export function attachStation(turn: Turn, progress: StationProgress): void {
+  const { station, phase } = progress;
+  if (turn.view.busy.has(station)) return;
+  if (phase === 'planned' || (phase === 'attaching' && progress.attached !== 'yes')) {
+    if (!order(turn, progress, { do: 'attach', station })) return;
+    progress.attached = 'ordered';
+    enterStation(turn, progress, 'attaching', progress.reason);
+  } else if (phase === 'attaching') {
+    const seen = turn.view.stations.get(station);
+    if (seen !== undefined) explain(turn, progress, syncOf(turn, seen));
+  }
+}
+
+/** It is its turn: cut over, or what it waits for is shown, and in the end excused. */
+export function moveStation(turn: Turn, wave: WaveProgress, progress: StationProgress): void {
+  const { head } = turn.state;
+  const { station } = progress;
+  const seen = turn.view.stations.get(station);
+  if (isSettled(progress) || seen === undefined || turn.view.busy.has(station)) return;
+  if (seen.primary !== null && seen.primary !== head.plan.from)
+    return enterStation(turn, progress, 'failed', `its primary is ${seen.primary}: somebody else moved it`);
+  const obstacle = obstacleOf(turn, seen);
+  if (obstacle !== null) {
+    block(turn, progress, obstacle.by, obstacle.why);
+    if (progress.phase === 'synced') enterStation(turn, progress, 'waiting', obstacle.why);
+    return excuseIfOverdue(turn, progress);
+  }
+  if (progress.blocked !== null && isOverdue(turn, progress)) return excuseIfOverdue(turn, progress);
+  if (progress.phase === 'planned' || progress.phase === 'attaching') enterStation(turn, progress, 'synced');
+  if (head.watchedMs < progress.retryAtMs) return;
+  if (!hasPace(turn, wave)) return unblock(turn, progress);
+  if (!order(turn, progress, { do: 'cut_over', station })) return;
+  progress.isCutOrdered = true;
+  // A cutover tells the new backend of it too.
+  if (progress.attached === 'no') progress.attached = 'ordered';
+  spendPace(turn, wave, 1);
+}
+
+/** A cutover that was refused took no place in the pace. */
+export function refundPace(turn: Turn, progress: StationProgress): void {
+  spendPace(turn, turn.state.head.waves[progress.wave] as WaveProgress, -1);
+}
+
+/** `firmware_update` and the like are not to be seen: they are what a cutover was refused for. */
+function obstacleOf(
+  turn: Turn,
+  seen: StationView,
+): { readonly by: 'transaction' | 'other'; readonly why: string } | null {
+  const { plan } = turn.state.head;
+  if (seen.primary === null) return { by: 'other', why: 'no route takes it, or it is not known whose it is' };
+  if (!seen.isConnected) return { by: 'other', why: 'it is not connected' };
+  if (!seen.isSynced) return { by: 'other', why: syncOf(turn, seen) };
+  if (plan.openTransactions === 'wait' && seen.hasTransaction)
+    return { by: 'transaction', why: 'a transaction is open' };
+  return null;
+}
+
+function syncOf(turn: Turn, { sync }: StationView): string {
+  const { to } = turn.state.head.plan;
+  return sync === null ? `${to} has yet to be told of it` : `${to} does not know it yet: ${sync}`;
+}
+
+function excuseIfOverdue(turn: Turn, progress: StationProgress): void {
+  if (!isOverdue(turn, progress)) return;
+  const why = `excused, since it was in the way for too long: ${progress.reason ?? 'it was refused'}`;
+  unblock(turn, progress);
+  enterStation(turn, progress, 'failed', why);
+}
+
+function hasPace(turn: Turn, { paceAtMs }: WaveProgress): boolean {
+  return paceAtMs <= turn.state.head.ranMs;
+}
+
+function spendPace(turn: Turn, wave: WaveProgress, moves: number): void {
+  const { head } = turn.state;
+  const perMinute = head.plan.waves[head.waves.indexOf(wave)]?.perMinute ?? null;
+  if (perMinute === null) return;
+  wave.paceAtMs = Math.max(wave.paceAtMs, head.ranMs - paceLagMs) + (moves * 60_000) / perMinute;
+}

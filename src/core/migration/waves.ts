@@ -1,0 +1,237 @@
+/**
+ * What a second brings: waves that start, soak and pass, gates that pause or undo, and the end.
+ *
+ * Pure. A wave starts by itself once all before it have passed, its time has come and, where the plan asks for it, a person has approved. Red pauses; red with `rollback` undoes
+ * the wave first, also in a pause: that is no order to go on.
+ */
+import { bringBack, detachStation, isBack } from './back.ts';
+import { addCounts } from './counts.ts';
+import { advanceEffects, areEffectsOver, hasEffectFailed } from './effects.ts';
+import type { Heard } from './events.ts';
+import { attachStation, isSettled, moveStation, observeStation } from './forward.ts';
+import { holdOf, measureGates, redOf } from './gates.ts';
+import type { StationProgress, WaveProgress } from './state.ts';
+import { enterMigration, enterStation, enterWave, explainWave, touch, type Turn } from './turn.ts';
+import { isoTime } from '../../std/iso-time.ts';
+
+/** A wave with a time of its own is made ready this long before, milliseconds. */
+const attachAheadMs = 3_600_000;
+
+/** What a tick may add to the clocks: a process that stood still has not watched. */
+const elapsedMaxMs = 60_000;
+
+export function tick(turn: Turn, sinceMs: number, heard: Heard): void {
+  const { head, byWave } = turn.state;
+  if (head.phase !== 'running' && head.phase !== 'soaking' && head.phase !== 'paused') return;
+  const elapsedMs = Math.min(sinceMs, elapsedMaxMs);
+  head.watchedMs += elapsedMs;
+  const isUndoing = head.waves.some(({ phase }) => phase === 'rolling-back');
+  // What is put back has its deadline too, also in a pause.
+  if (head.phase !== 'paused' || isUndoing) head.ranMs += elapsedMs;
+  hear(turn, heard);
+  for (const [at, wave] of head.waves.entries()) watch(turn, wave, byWave[at] ?? [], at, elapsedMs);
+  if (head.isGoingBack) return goBack(turn);
+  for (const [at, wave] of head.waves.entries())
+    if (wave.phase === 'rolling-back') bringWaveBack(turn, wave, byWave[at] ?? []);
+  heedGates(turn);
+  // The gates may have paused it just now.
+  if ((head.phase as string) === 'paused') return;
+  for (const at of head.waves.keys()) advanceWave(turn, at);
+  conclude(turn);
+}
+
+function hear(turn: Turn, { counted, undelivered, boots, answered }: Heard): void {
+  const { head, stations } = turn.state;
+  for (const { wave, before, after } of counted) {
+    const progress = head.waves[wave];
+    if (progress === undefined) continue;
+    addCounts(progress.before, before);
+    addCounts(progress.after, after);
+  }
+  for (const { wave, messages } of undelivered) {
+    const progress = head.waves[wave];
+    if (progress !== undefined) progress.undelivered = messages;
+  }
+  for (const { station, isAccepted } of boots) {
+    const progress = stations.get(station);
+    if (progress === undefined || progress.isBootAccepted === isAccepted) continue;
+    progress.isBootAccepted = isAccepted;
+    touch(turn, progress);
+  }
+  for (const station of answered) {
+    const progress = stations.get(station);
+    if (progress?.phase !== 'moved' || progress.isAnswered) continue;
+    progress.isAnswered = true;
+    touch(turn, progress);
+  }
+}
+
+/** What is seen and measured of a wave, whether or not anything may be ordered. */
+function watch(
+  turn: Turn,
+  wave: WaveProgress,
+  stations: readonly StationProgress[],
+  at: number,
+  elapsedMs: number,
+): void {
+  const { phase } = wave;
+  if (phase === 'planned') {
+    wave.before.watchedMs += elapsedMs * stations.length;
+    return;
+  }
+  if (phase !== 'attaching' && phase !== 'moving' && phase !== 'soaking') return;
+  let moved = 0;
+  for (const progress of stations) {
+    observeStation(turn, progress);
+    if (progress.phase === 'moved') verify(turn, progress);
+    if (progress.phase === 'moved' || progress.phase === 'verified') moved += 1;
+  }
+  wave.before.watchedMs += elapsedMs * (stations.length - moved);
+  wave.after.watchedMs += elapsedMs * moved;
+  if (phase === 'soaking') wave.soakedMs += elapsedMs;
+  if (wave.firstMoveAt !== null) measureGates(turn, at, elapsedMs);
+}
+
+/** Moved, answered since, and sent what it was to be sent. */
+function verify(turn: Turn, progress: StationProgress): void {
+  if (progress.isAnswered && areEffectsOver(progress) && !hasEffectFailed(progress))
+    enterStation(turn, progress, 'verified');
+}
+
+function heedGates(turn: Turn): void {
+  const { head } = turn.state;
+  for (const wave of head.waves) {
+    const red = redOf(turn.state, wave);
+    if (red === null) continue;
+    if (red.gate.rollback) enterWave(turn, wave, 'rolling-back', red.reason);
+    else if (head.phase === 'paused') continue;
+    enterMigration(turn, 'paused', red.reason);
+  }
+}
+
+function bringWaveBack(turn: Turn, wave: WaveProgress, stations: readonly StationProgress[]): void {
+  const { isGoingBack } = turn.state.head;
+  for (const progress of stations) if (!isBack(progress, isGoingBack)) bringBack(turn, progress);
+  if (!stations.every((progress) => isBack(progress, isGoingBack))) return;
+  const stuck = stations.filter(({ isStuck }) => isStuck).length;
+  enterWave(
+    turn,
+    wave,
+    'rolled-back',
+    stuck > 0 ? `${stuck} stations could not be brought back` : wave.reason,
+  );
+}
+
+function goBack(turn: Turn): void {
+  const { head, byWave } = turn.state;
+  // What moved last goes back first.
+  for (const [at, wave] of [...head.waves.entries()].toReversed())
+    if (wave.phase !== 'rolled-back') bringWaveBack(turn, wave, byWave[at] ?? []);
+  if (head.waves.every(({ phase }) => phase === 'rolled-back'))
+    enterMigration(turn, 'rolled-back', head.reason);
+}
+
+function advanceWave(turn: Turn, at: number): void {
+  const { head, byWave } = turn.state;
+  const wave = head.waves[at] as WaveProgress;
+  const stations = byWave[at] ?? [];
+  if (wave.phase === 'planned' && mayAttach(turn, at)) enterWave(turn, wave, 'attaching');
+  if (wave.phase === 'planned' || wave.phase === 'attaching') {
+    const hold = startHoldOf(turn, at);
+    if (hold === null) beginWave(turn, wave);
+    else explainWave(turn, wave, hold);
+  }
+  switch (wave.phase) {
+    case 'attaching':
+      for (const progress of stations) attachStation(turn, progress);
+      return;
+    case 'moving':
+      for (const progress of stations) {
+        attachStation(turn, progress);
+        moveStation(turn, wave, progress);
+        advanceSent(turn, progress);
+      }
+      if (stations.every((progress) => isSettled(progress) && areEffectsOver(progress))) {
+        wave.soakedMs = 0;
+        enterWave(turn, wave, 'soaking');
+      }
+      return;
+    case 'soaking':
+      for (const progress of stations) advanceSent(turn, progress);
+      return pass(turn, at);
+    case 'planned':
+    case 'passed':
+    case 'rolling-back':
+    case 'rolled-back':
+      return;
+  }
+}
+
+/** The wave's turn has come. */
+export function beginWave(turn: Turn, wave: WaveProgress): void {
+  wave.paceAtMs = turn.state.head.ranMs;
+  enterWave(turn, wave, 'moving');
+}
+
+function isMoved({ phase }: StationProgress): boolean {
+  return phase === 'moved' || phase === 'verified';
+}
+
+/** What it is to be sent; or to have put back, where somebody else put it back. */
+function advanceSent(turn: Turn, progress: StationProgress): void {
+  if (progress.effects.length > 0 && !turn.view.busy.has(progress.station)) advanceEffects(turn, progress);
+}
+
+/** One wave is made ready while the one before it moves. */
+function mayAttach({ state: { head }, view }: Turn, at: number): boolean {
+  const { atMs } = head.plan.waves[at] as { atMs: number | null };
+  if (atMs !== null && view.wallMs < atMs - attachAheadMs) return false;
+  return head.waves.slice(0, at).every(({ phase }) => phase !== 'planned' && phase !== 'attaching');
+}
+
+/** What the wave waits for before its first station moves; null: nothing. */
+function startHoldOf({ state: { head }, view }: Turn, at: number): string | null {
+  const before = head.waves.slice(0, at).find(({ phase }) => phase !== 'passed');
+  if (before !== undefined) {
+    if (before.phase === 'rolled-back') return `wave ${before.name} was rolled back`;
+    return `wave ${before.name} is not through${before.reason === null ? '' : `: ${before.reason}`}`;
+  }
+  const { atMs } = head.plan.waves[at] as { atMs: number | null };
+  if (atMs !== null && view.wallMs < atMs) return `its time is ${isoTime(atMs)}`;
+  if (head.plan.approve && at > 0 && !(head.waves[at] as WaveProgress).isApproved)
+    return 'a person has yet to approve it';
+  return null;
+}
+
+function pass(turn: Turn, at: number): void {
+  const { head } = turn.state;
+  const wave = head.waves[at] as WaveProgress;
+  if (wave.isWaived) return enterWave(turn, wave, 'passed', 'a person let it pass');
+  const soakMs = head.plan.waves[at]?.soakMs ?? head.plan.soakMs;
+  const hold = holdOf(turn.state, wave);
+  if (wave.soakedMs >= soakMs && hold === null) enterWave(turn, wave, 'passed');
+  else explainWave(turn, wave, hold ?? `it soaks for ${minutes(soakMs)}`);
+}
+
+function minutes(ms: number): string {
+  const whole = Math.round(ms / 60_000);
+  return whole >= 120 ? `${Math.round(whole / 6) / 10} hours` : `${whole} minutes`;
+}
+
+/** All through, and watched; or to be watched still. */
+function conclude(turn: Turn): void {
+  const { head, byWave } = turn.state;
+  if (!head.waves.every(({ phase }) => phase === 'passed')) {
+    const isLast = head.waves.every(({ phase }) => phase === 'soaking' || phase === 'passed');
+    enterMigration(turn, isLast ? 'soaking' : 'running');
+    return;
+  }
+  let left = 0;
+  for (const progress of byWave.flat()) {
+    if (isMoved(progress) || progress.attached === 'no') continue;
+    left += 1;
+    detachStation(turn, progress);
+  }
+  if (left === 0) enterMigration(turn, 'done');
+  else enterMigration(turn, 'soaking', 'those that stay are taken off the new backend');
+}
