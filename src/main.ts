@@ -8,6 +8,7 @@ import { busbarVersion } from './app/version.ts';
 import { addBackendVerbs } from './cli/backend-verbs.ts';
 import { addDeliveryVerbs } from './cli/delivery-verbs.ts';
 import { addFramesVerbs } from './cli/frames-verbs.ts';
+import { addMigrationVerbs } from './cli/migration-verbs.ts';
 import { addStationVerbs } from './cli/station-verbs.ts';
 import type { CliIo } from './cli/io.ts';
 import { createProgram, runProgram } from './cli/program.ts';
@@ -42,6 +43,10 @@ if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
   process.exit(2);
 }
 
+const plans = addMigrationVerbs({
+  read: async (file, env) => (await import('./app/plan-reader.ts')).planReader.read(file, env),
+});
+
 const program = createProgram(io, busbarVersion, {
   serve: async (options, its) => (await import('./app/serve.ts')).serve(options, its),
   demo: async (options, its) => (await import('./app/demo.ts')).demo(options, its),
@@ -54,6 +59,6 @@ const program = createProgram(io, busbarVersion, {
       (await import('./app/configuration-reader.ts')).configurationReader.read(file, env),
     schema: async () => (await import('./app/configuration-reader.ts')).configurationReader.schema(),
   },
-  add: [addStationVerbs, addFramesVerbs, addBackendVerbs, addDeliveryVerbs],
+  add: [addStationVerbs, addFramesVerbs, addBackendVerbs, addDeliveryVerbs, plans],
 });
 await runProgram(program, io, process.argv.slice(2));

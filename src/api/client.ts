@@ -6,6 +6,17 @@
  */
 import { fail, ok, type Result } from '../std/result.ts';
 import { readEvents } from './event-stream.ts';
+import type {
+  Migration,
+  MigrationDecided,
+  MigrationPage,
+  MovedStationPage,
+  MovedStationQuery,
+  PageQuery,
+  PlanPreviewed,
+  Readiness,
+  ReportQuery,
+} from './migration-schemas.ts';
 import type { Problem } from './problem.ts';
 import type {
   AssignmentBody,
@@ -75,6 +86,18 @@ export interface Client {
   /** Waits for `waitMs` for the backend to know the station. */
   moveStation(station: string, body: AssignmentBody, waitMs: number): Answer<StationMoved>;
   rollBackStation(station: string, reason: string): Answer<StationMoved>;
+  /** Waits for `waitMs` for the backend to know the station. */
+  checkReadiness(station: string, backend: string, waitMs: number): Answer<Readiness>;
+  /** What the plan comes to; nothing is kept of it. */
+  previewMigration(plan: object): Answer<PlanPreviewed>;
+  createMigration(plan: object, reason: string | null): Answer<Migration>;
+  migrations(query: PageQuery): Answer<MigrationPage>;
+  /** By id or name. */
+  migration(id: string): Answer<Migration>;
+  migrationStations(id: string, query: MovedStationQuery): Answer<MovedStationPage>;
+  migrationReport(id: string, format: NonNullable<ReportQuery['format']>): Answer<string>;
+  /** `verb` is a path under the migration, such as `start` or `waves/1/rollback`. */
+  decideMigration(id: string, verb: string, reason: string | null): Answer<MigrationDecided>;
   deliveries(query: DeliveryQuery): Answer<DeliveryPage>;
   delivery(id: string): Answer<Delivery>;
   decideDelivery(
@@ -89,6 +112,7 @@ export interface Client {
 export function createClient(options: ClientOptions): Client {
   const get = <Value>(path: string, query: Query = {}): Answer<Value> =>
     askJson(options, 'GET', path, query, null);
+  const patient = { ...options, timeoutMs: decisionTimeoutMs };
   return {
     stations: (query) => get('/api/v1/stations', query),
     station: (id) => get(`/api/v1/stations/${encodeURIComponent(id)}`),
@@ -113,13 +137,24 @@ export function createClient(options: ClientOptions): Client {
         body,
       ),
     rollBackStation: (station, reason) =>
+      askJson(patient, 'POST', `/api/v1/stations/${encodeURIComponent(station)}/rollback`, {}, { reason }),
+    checkReadiness: (station, backend, waitMs) =>
       askJson(
-        { ...options, timeoutMs: decisionTimeoutMs },
+        { ...options, timeoutMs: waitMs + decisionTimeoutMs },
         'POST',
-        `/api/v1/stations/${encodeURIComponent(station)}/rollback`,
-        {},
-        { reason },
+        `/api/v1/stations/${encodeURIComponent(station)}/readiness`,
+        { wait: `${waitMs}ms` },
+        { backend },
       ),
+    previewMigration: (plan) => askJson(patient, 'POST', '/api/v1/migrations', { dryRun: true }, plan),
+    createMigration: (plan, reason) =>
+      askJson(patient, 'POST', '/api/v1/migrations', {}, reason === null ? plan : { ...plan, reason }),
+    migrations: (query) => get('/api/v1/migrations', query),
+    migration: (id) => get(pathOfMigration(id)),
+    migrationStations: (id, query) => get(`${pathOfMigration(id)}/stations`, query),
+    migrationReport: (id, format) => askText(patient, `${pathOfMigration(id)}/report`, { format }),
+    decideMigration: (id, verb, reason) =>
+      askJson(patient, 'POST', `${pathOfMigration(id)}/${verb}`, {}, reason === null ? {} : { reason }),
     deliveries: (query) => get('/api/v1/deliveries', query),
     delivery: (id) => get(`/api/v1/deliveries/${encodeURIComponent(id)}`),
     decideDelivery: (id, decision, body) =>
@@ -144,8 +179,8 @@ interface Ask {
 /** A command waits for its turn and for the station. Less than the five minutes after which `fetch` gives up by itself. */
 const commandTimeoutMs = 290_000;
 
-/** Of a decision that is answered once it is on disk. */
-const decisionTimeoutMs = 30_000;
+/** Of a decision that is answered once it is on disk, and of what takes a while to be made. */
+const decisionTimeoutMs = 60_000;
 
 /** Silence after which a stream counts as lost: the server sends a comment every 15 s. */
 const silenceMs = 45_000;
@@ -173,6 +208,21 @@ async function askJson<Value>(
     return ok((await response.value.json()) as Value);
   } catch (error) {
     return fail(signal.aborted ? unreachable(options, error) : notBusbar(options, 'its answer is no JSON'));
+  }
+}
+
+function pathOfMigration(id: string): string {
+  return `/api/v1/migrations/${encodeURIComponent(id)}`;
+}
+
+async function askText(options: ClientOptions, path: string, query: Query): Answer<string> {
+  const signal = AbortSignal.timeout(options.timeoutMs);
+  const response = await ask(options, { method: 'GET', path, query, headers: {}, body: null, signal });
+  if (!response.ok) return response;
+  try {
+    return ok(await response.value.text());
+  } catch (error) {
+    return fail(unreachable(options, error));
   }
 }
 

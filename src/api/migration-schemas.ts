@@ -40,7 +40,7 @@ const waveStates = [
   'rolling-back',
   'rolled-back',
 ] as const;
-export const stationStates = [
+const stationStates = [
   'planned',
   'attaching',
   'synced',
@@ -278,7 +278,7 @@ export const movedStationQuery = Type.Object(
 );
 export type MovedStationQuery = Static<typeof movedStationQuery>;
 
-export const reportFormats = ['json', 'markdown', 'html'] as const;
+const reportFormats = ['json', 'markdown', 'html'] as const;
 export const reportQuery = Type.Object(
   { format: Type.Optional(oneOf(reportFormats, { default: 'json' })) },
   closed,

@@ -442,7 +442,7 @@ export const duration = (description: string) =>
     description: `${description} Such as 500ms, 30s, 5min, 2h or 14d.`,
   });
 
-export const openTransactions = ['pin', 'wait', 'handover'] as const;
+const openTransactions = ['pin', 'wait', 'handover'] as const;
 
 export const assignmentBody = Type.Object(
   {

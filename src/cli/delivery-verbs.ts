@@ -8,6 +8,7 @@ import { Option, type Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
 import type { Delivery, DeliveryQuery } from '../api/schemas.ts';
 import { fail, ok, type Result } from '../std/result.ts';
+import { pageItems } from './every-page.ts';
 import { withClient } from './gateway-client.ts';
 import { addExamples } from './help-example.ts';
 import type { CliIo } from './io.ts';
@@ -165,8 +166,6 @@ const fileFaults: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder; name a file',
   EACCES: 'this user may not write there',
 };
-
-const pageItems = 1000;
 
 /** Gives every page to `take`, one after the other. */
 async function eachPage(

@@ -5,7 +5,7 @@
  */
 import { Option, type Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
-import { openTransactions, type AssignmentBody, type StationMoved } from '../api/schemas.ts';
+import type { AssignmentBody, StationMoved } from '../api/schemas.ts';
 import type { Result } from '../std/result.ts';
 import { confirm, sayUndone } from './confirm.ts';
 import { readDurationMs } from './duration.ts';
@@ -28,6 +28,12 @@ interface MoveOptions extends RollbackOptions {
   readonly keepOldWarm?: string;
   readonly force?: true;
 }
+
+const openTransactions = [
+  'pin',
+  'wait',
+  'handover',
+] as const satisfies readonly AssignmentBody['openTransactions'][];
 
 export function addMoveVerbs(station: Command, io: CliIo): void {
   addMove(station, io);

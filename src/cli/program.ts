@@ -67,14 +67,35 @@ export function createProgram(io: CliIo, version: string, verbs: Verbs): Command
       writeErr: (text) => void io.stderr.write(text),
     })
     .addOption(
-      new Option('-o, --output <format>', 'form of results').choices(outputFormats).default('table'),
-    );
+      new Option(
+        '-o, --output <format>',
+        'form of results: table, json or csv; of reports also others',
+      ).default('table'),
+    )
+    .hook('preAction', (_program, command) => checkOutput(command));
   addServe(program, io, verbs);
   addDemo(program, io, verbs);
   addConfigVerbs(program, io, verbs.configuration);
   addSimulateVerbs(program, io, verbs);
   for (const add of verbs.add) add(program, io);
   return program;
+}
+
+const outputsOf = new WeakMap<Command, readonly string[]>();
+
+/** Names the forms that a verb has instead of the usual ones; the first stands for `table`, which is the default. */
+export function setOutputs(command: Command, outputs: readonly string[]): Command {
+  outputsOf.set(command, outputs);
+  return command;
+}
+
+function checkOutput(command: Command): void {
+  const { output } = command.optsWithGlobals<{ output: string }>();
+  const outputs = outputsOf.get(command) ?? outputFormats;
+  if (outputs.includes(output) || (output === 'table' && outputsOf.has(command))) return;
+  command.error(
+    `error: option '-o, --output <format>' argument '${output}' is invalid. Allowed choices are ${outputs.join(', ')}.`,
+  );
 }
 
 /** Runs the verb that the arguments (without program and script) name, and sets the exit code: 2 for wrong usage. */

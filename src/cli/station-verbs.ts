@@ -4,8 +4,9 @@
 import { Option, type Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
 import type { Station, StationQuery } from '../api/schemas.ts';
-import { ok, type Result } from '../std/result.ts';
+import type { Result } from '../std/result.ts';
 import { addCommandVerb } from './command-verb.ts';
+import { everyItem } from './every-page.ts';
 import { withClient } from './gateway-client.ts';
 import { addExamples } from './help-example.ts';
 import type { CliIo } from './io.ts';
@@ -79,26 +80,20 @@ function addList(station: Command, io: CliIo): void {
   );
 }
 
-const pageItems = 1000;
-
-async function allStations(client: Client, options: ListOptions): Promise<Result<Station[], ClientFault>> {
+/** Every station that meets the conditions. */
+export async function allStations(
+  client: Client,
+  options: Omit<ListOptions, keyof ApiOptions>,
+): Promise<Result<Station[], ClientFault>> {
   const { connected, disconnected, backend, group, vendor, search } = options;
   const query: StationQuery = {
-    limit: pageItems,
     ...(connected === undefined && disconnected === undefined ? {} : { connected: connected === true }),
     ...(backend === undefined ? {} : { backend }),
     ...(group === undefined ? {} : { group }),
     ...(vendor === undefined ? {} : { vendor }),
     ...(search === undefined ? {} : { q: search }),
   };
-  const stations: Station[] = [];
-  for (let cursor: string | null = ''; cursor !== null;) {
-    const page = await client.stations({ ...query, ...(cursor === '' ? {} : { cursor }) });
-    if (!page.ok) return page;
-    stations.push(...page.value.items);
-    cursor = page.value.nextCursor;
-  }
-  return ok(stations);
+  return everyItem((page) => client.stations({ ...query, ...page }));
 }
 
 const stationColumns: readonly Column<Station>[] = [

@@ -10,6 +10,7 @@ import { addDeliveryVerbs } from '../../src/cli/delivery-verbs.ts';
 import { addFramesVerbs } from '../../src/cli/frames-verbs.ts';
 import type { CliIo } from '../../src/cli/io.ts';
 import { createProgram, runProgram, type Verbs } from '../../src/cli/program.ts';
+import { addMigrationVerbs } from '../../src/cli/migration-verbs.ts';
 import { addStationVerbs } from '../../src/cli/station-verbs.ts';
 import type { StationCommand } from '../../src/ports/station-commander.ts';
 import { createTestJournal, heartbeat, startWorld, tokens, tokenSettings, type World } from './api-world.ts';
@@ -22,6 +23,8 @@ interface Run {
 
 const none = () => Promise.resolve(0 as const);
 
+const noPlans = { read: () => Promise.resolve({ ok: false as const, fault: [] }) };
+
 /** The verbs of a running gateway, in the program that they are part of. */
 function programOf(io: CliIo): Command {
   const verbs: Verbs = {
@@ -33,7 +36,7 @@ function programOf(io: CliIo): Command {
       read: () => Promise.resolve({ ok: false, fault: [] }),
       schema: () => Promise.resolve({}),
     },
-    add: [addStationVerbs, addFramesVerbs, addBackendVerbs, addDeliveryVerbs],
+    add: [addStationVerbs, addFramesVerbs, addBackendVerbs, addDeliveryVerbs, addMigrationVerbs(noPlans)],
   };
   return createProgram(io, '0.0.0', verbs);
 }

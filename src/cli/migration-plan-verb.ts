@@ -1,0 +1,189 @@
+/**
+ * `busbar migration plan`: what there is to move, which stations to move first, and a plan to begin with.
+ *
+ * The plan goes to stdout, or into a new file; what there is to move is told beside it.
+ */
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { Client, ClientFault } from '../api/client.ts';
+import type { PlanPreviewed } from '../api/migration-schemas.ts';
+import type { Station } from '../api/schemas.ts';
+import { ok, type Result } from '../std/result.ts';
+import { withClient } from './gateway-client.ts';
+import { addExamples } from './help-example.ts';
+import type { CliIo } from './io.ts';
+import { jsonText, printRows, type Column } from './output.ts';
+import { apiOptions, type ApiOptions } from './program.ts';
+import { allStations } from './station-verbs.ts';
+
+interface PlanOptions extends ApiOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly name?: string;
+  readonly file?: string;
+}
+
+export function addPlanVerb(migration: Command, io: CliIo): void {
+  addExamples(
+    apiOptions(
+      migration
+        .command('plan')
+        .description('what there is to move, which stations to move first, and a plan to begin with'),
+    )
+      .requiredOption('--from <backend>', 'the backend that the stations leave')
+      .requiredOption('--to <backend>', 'the backend that they move to')
+      .option('--name <name>', 'what the plan is called (else: leave- and the backend)')
+      .option('--file <file>', 'write the plan into a new file, and the stations to stdout')
+      .action((_options: unknown, command: Command) =>
+        withClient(command, io, async (client) => {
+          const options = command.optsWithGlobals<PlanOptions>();
+          const inventory = await takeInventory(client, options);
+          if (!inventory.ok) return inventory.fault;
+          await give(inventory.value, options, io);
+          return null;
+        }),
+      ),
+    'busbar migration plan --from old --to new > leave-old.yaml',
+    'busbar migration plan --from old --to new --file leave-old.yaml -o csv > stations.csv',
+  );
+}
+
+interface Inventory {
+  readonly stations: readonly Station[];
+  readonly canaries: PlanPreviewed['canaries'];
+  readonly plan: string;
+}
+
+async function takeInventory(
+  client: Client,
+  { from, to, name = `leave-${from}` }: PlanOptions,
+): Promise<Result<Inventory, ClientFault>> {
+  const all = await allStations(client, { backend: from });
+  if (!all.ok) return all;
+  const stations = all.value.filter(({ primary }) => primary === from);
+  const patterns = stations.length === 0 ? ['*'] : stations.map(({ id }) => id);
+  const previewed = await client.previewMigration({
+    name,
+    from,
+    to,
+    waves: [{ name: 'all', stations: patterns }],
+  });
+  if (!previewed.ok) return previewed;
+  const { canaries } = previewed.value;
+  return ok({ stations, canaries, plan: planText(name, from, to, stations.length, canaries) });
+}
+
+async function give({ stations, canaries, plan }: Inventory, options: PlanOptions, io: CliIo): Promise<void> {
+  const { output, file } = options;
+  if (file !== undefined) {
+    try {
+      await writeFile(file, plan, { flag: 'wx' });
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? '';
+      io.stderr.write(`--file ${file}: ${fileFaults[code] ?? `it cannot be written (${code})`}\n`);
+      io.setExitCode(2);
+      return;
+    }
+  }
+  if (output === 'json') {
+    io.stdout.write(`${jsonText({ stations: stations.map(rowOf), canaries, plan }, 2)}\n`);
+    return;
+  }
+  // The plan is the result; what it is made of is talk, unless the plan went elsewhere.
+  const beside = file === undefined ? { ...io, stdout: io.stderr } : io;
+  printRows(beside, output, stationColumns, stations);
+  if (output === 'table' && canaries.length > 0) printRows(beside, output, canaryColumns, canaries);
+  if (stations.length === 0)
+    io.stderr.write(`no station is answered by ${options.from} now: the plan takes those that will be\n`);
+  if (file === undefined) io.stdout.write(plan);
+  else io.stderr.write(`the plan is in ${file}\n`);
+}
+
+const fileFaults: Readonly<Record<string, string>> = {
+  EEXIST: 'there is a file of that name; name another',
+  ENOENT: 'there is no such folder',
+  EISDIR: 'it is a folder; name a file',
+  EACCES: 'this user may not write there',
+};
+
+function openSessions({ backends }: Station): number {
+  return backends.reduce((sum, { transactions }) => sum + transactions.length, 0);
+}
+
+function rowOf(station: Station): object {
+  const { id, connected, vendor, model, firmware, version, lastSeenAt } = station;
+  return {
+    station: id,
+    connected,
+    vendor,
+    model,
+    firmware,
+    version,
+    openSessions: openSessions(station),
+    lastSeenAt,
+  };
+}
+
+const stationColumns: readonly Column<Station>[] = [
+  { title: 'station', widthMax: 24, valueOf: ({ id }) => id },
+  { title: 'vendor', widthMax: 16, valueOf: ({ vendor }) => vendor },
+  { title: 'model', widthMax: 16, valueOf: ({ model }) => model },
+  { title: 'firmware', widthMax: 14, valueOf: ({ firmware }) => firmware },
+  { title: 'version', valueOf: ({ version }) => version },
+  { title: 'connected', valueOf: ({ connected }) => (connected ? 'yes' : 'no') },
+  { title: 'open', valueOf: openSessions },
+  { title: 'last seen', valueOf: ({ lastSeenAt }) => lastSeenAt },
+];
+
+const canaryColumns: readonly Column<PlanPreviewed['canaries'][number]>[] = [
+  { title: 'canary', widthMax: 24, valueOf: ({ station }) => station },
+  { title: 'vendor', widthMax: 20, valueOf: ({ vendor }) => vendor },
+  { title: 'model', widthMax: 20, valueOf: ({ model }) => model },
+  { title: 'firmware', widthMax: 20, valueOf: ({ firmware }) => firmware },
+  { title: 'stands for', valueOf: ({ standsFor }) => standsFor },
+];
+
+/** One in ten, and five at least. */
+function pilotSize(stations: number): number {
+  return Math.max(5, Math.ceil(stations / 10));
+}
+
+/** Every key that people change most is written out. Texts are quoted as JSON, which is YAML. */
+function planText(
+  name: string,
+  from: string,
+  to: string,
+  count: number,
+  canaries: PlanPreviewed['canaries'],
+): string {
+  const canary =
+    canaries.length === 0
+      ? []
+      : [
+          '  # One station of each model and firmware: what breaks there breaks everywhere.',
+          `  - { name: canary, stations: [${canaries.map(({ station }) => quoted(station)).join(', ')}], soak: 24h }`,
+        ];
+  return `${[
+    `# ${count} stations to move. Look at it with: busbar migration create FILE --dry-run`,
+    `name: ${quoted(name)}`,
+    `from: ${quoted(from)}`,
+    `to: ${quoted(to)}`,
+    'waves:',
+    ...canary,
+    '  # Add "at: 2026-12-01T02:00+01:00" to a wave that is not to start earlier.',
+    `  - { name: pilot, stations: ["*"], limit: ${pilotSize(count)}, pace: 20/min }`,
+    '  - { name: rest, stations: ["*"], pace: 60/min }',
+    'openTransactions: pin      # pin: they finish where they began; wait: a station moves when it is idle',
+    'gates:                     # red holds the next wave; with rollback it undoes this one',
+    '  - { measure: boots.accepted, atLeast: 100% }',
+    '  - { measure: calls.errorRate, atMost: 1%, worseThanBefore: 0.5%, for: 5min }',
+    '  - { measure: transactions.undelivered, atMost: 0, for: 15min, rollback: true }',
+    'soak: 24h                  # each wave is watched so long before the next one',
+    'approve: true              # the next wave waits for: busbar migration approve',
+    'keepOldWarm: 14d           # so long a rollback finds the old backend ready',
+  ].join('\n')}\n`;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
