@@ -24,6 +24,7 @@ export const namedSchemas = {
   Problem: schemas.problemDetails,
   Reloaded: schemas.reloaded,
   Station: schemas.station,
+  StationMoved: schemas.stationMoved,
   StationPage: schemas.stationPage,
 } as const satisfies Record<string, TSchema>;
 

@@ -5,6 +5,7 @@
  */
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { Assignments } from '../ports/assignments.ts';
 import type { AuditLog } from '../ports/audit.ts';
 import type { Deliveries } from '../ports/deliveries.ts';
 import type { JournalReader } from '../ports/journal.ts';
@@ -16,6 +17,7 @@ import type { StationCommander } from '../ports/station-commander.ts';
 import { listenFaultText } from '../std/listen-fault.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { namedSchemas } from './answers.ts';
+import { addAssignmentRoutes } from './assignment-routes.ts';
 import { addAuditRoutes } from './audit-routes.ts';
 import { addBackendRoutes } from './backend-routes.ts';
 import type { Changer } from './change.ts';
@@ -36,6 +38,7 @@ export interface ApiOptions {
   readonly reload: Reload;
   readonly commander: StationCommander;
   readonly deliveries: Deliveries;
+  readonly assignments: Assignments;
   readonly audit: AuditLog;
   readonly readiness: () => Readiness;
   readonly metrics: MetricsPage;
@@ -93,7 +96,8 @@ export async function buildApi(
   options: ApiOptions,
   settings: () => AdminSettings,
 ): Promise<{ app: FastifyInstance; streams: StreamRoutes }> {
-  const { registry, reader, feed, reload, commander, deliveries, audit, readiness, metrics, log } = options;
+  const { registry, reader, feed, reload, commander, deliveries, assignments } = options;
+  const { audit, readiness, metrics, log } = options;
   const changer: Changer = { audit, log, wallMs: () => Date.now() };
   const { app, routes } = await createServer(settings, log, (server) => {
     for (const [name, schema] of Object.entries(namedSchemas)) server.addSchema({ $id: name, ...schema });
@@ -102,6 +106,7 @@ export async function buildApi(
     addFrameRoutes(server, registry, reader);
     addBackendRoutes(server, registry);
     addCommandRoutes(server, registry, commander, changer);
+    addAssignmentRoutes(server, { registry, assignments, changer });
     addDeliveryRoutes(server, deliveries, changer);
     addConfigRoutes(server, reload, changer);
     addAuditRoutes(server, audit);

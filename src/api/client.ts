@@ -8,6 +8,7 @@ import { fail, ok, type Result } from '../std/result.ts';
 import { readEvents } from './event-stream.ts';
 import type { Problem } from './problem.ts';
 import type {
+  AssignmentBody,
   Backend,
   BackendPage,
   CommandBody,
@@ -20,6 +21,7 @@ import type {
   FrameListQuery,
   FramePage,
   Station,
+  StationMoved,
   StationPage,
   StationQuery,
 } from './schemas.ts';
@@ -70,6 +72,9 @@ export interface Client {
   backend(name: string): Answer<Backend>;
   /** Waits as long as Busbar waits for the station. Not tried again: without an answer nobody knows what the station did. */
   command(station: string, body: CommandBody): Answer<CommandResult>;
+  /** Waits for `waitMs` for the backend to know the station. */
+  moveStation(station: string, body: AssignmentBody, waitMs: number): Answer<StationMoved>;
+  rollBackStation(station: string, reason: string): Answer<StationMoved>;
   deliveries(query: DeliveryQuery): Answer<DeliveryPage>;
   delivery(id: string): Answer<Delivery>;
   decideDelivery(
@@ -99,6 +104,22 @@ export function createClient(options: ClientOptions): Client {
         {},
         body,
       ),
+    moveStation: (station, body, waitMs) =>
+      askJson(
+        { ...options, timeoutMs: waitMs + decisionTimeoutMs },
+        'PUT',
+        `/api/v1/stations/${encodeURIComponent(station)}/assignment`,
+        waitMs === 0 ? {} : { wait: `${waitMs}ms` },
+        body,
+      ),
+    rollBackStation: (station, reason) =>
+      askJson(
+        { ...options, timeoutMs: decisionTimeoutMs },
+        'POST',
+        `/api/v1/stations/${encodeURIComponent(station)}/rollback`,
+        {},
+        { reason },
+      ),
     deliveries: (query) => get('/api/v1/deliveries', query),
     delivery: (id) => get(`/api/v1/deliveries/${encodeURIComponent(id)}`),
     decideDelivery: (id, decision, body) =>
@@ -109,8 +130,10 @@ export function createClient(options: ClientOptions): Client {
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
+type Method = 'GET' | 'POST' | 'PUT';
+
 interface Ask {
-  readonly method: 'GET' | 'POST';
+  readonly method: Method;
   readonly path: string;
   readonly query: Query;
   readonly headers: Readonly<Record<string, string>>;
@@ -121,13 +144,16 @@ interface Ask {
 /** A command waits for its turn and for the station. Less than the five minutes after which `fetch` gives up by itself. */
 const commandTimeoutMs = 290_000;
 
+/** Of a decision that is answered once it is on disk. */
+const decisionTimeoutMs = 30_000;
+
 /** Silence after which a stream counts as lost: the server sends a comment every 15 s. */
 const silenceMs = 45_000;
 const redialMs = [100, 250, 500, 1000, 2000] as const;
 
 async function askJson<Value>(
   options: ClientOptions,
-  method: 'GET' | 'POST',
+  method: Method,
   path: string,
   query: Query,
   body: object | null,

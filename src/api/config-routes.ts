@@ -9,7 +9,7 @@ import type { Result } from '../std/result.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
 import { makeChange, type ChangeMade, type Changer } from './change.ts';
 import { problem, type ProblemItem } from './problem.ts';
-import { noQuery, reloadBody } from './schemas.ts';
+import { noQuery, reasonBody, type ReasonBody } from './schemas.ts';
 import { sendProblem } from './server.ts';
 
 /** What a reload did; `before` and `after` sum up the configuration for the audit. */
@@ -31,11 +31,11 @@ export function addConfigRoutes(app: FastifyInstance, reload: Reload, changer: C
       summary: 'Apply the configuration file anew',
       description: 'As a whole or not at all. Links that need not move stay up.',
       querystring: noQuery,
-      body: reloadBody,
+      body: reasonBody,
       response: { 200: jsonAnswer('It is in force.', 'Reloaded'), ...errorAnswers },
     },
     handler: async (request, reply) => {
-      const { reason } = request.body as { reason: string };
+      const { reason } = request.body as ReasonBody;
       const change = { action: 'config.reload', target: null, request: null, reason };
       return makeChange(changer, request, reply, change, async () =>
         madeOf(await reload(), reason, request.caller?.name, changer.log),

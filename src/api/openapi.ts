@@ -32,6 +32,10 @@ export async function openApiDocument(): Promise<Readonly<Record<string, unknown
         decide: () =>
           Promise.resolve({ kind: 'refused', reason: 'unknown', detail: '', before: null, after: null }),
       },
+      assignments: {
+        decide: () =>
+          Promise.resolve({ kind: 'refused', reason: 'not_routed', detail: '', before: null, after: null }),
+      },
       audit: {
         begin: () => Promise.resolve(fail(nowhere)),
         settle: () => Promise.resolve(nowhere),

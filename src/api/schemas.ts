@@ -21,9 +21,9 @@ const version = oneOf(ocppVersions, {
 const stationBackend = Type.Object(
   {
     backend: Type.String(),
-    role: oneOf(['primary', 'observer', 'authority', 'draining'], {
+    role: oneOf(['primary', 'observer', 'authority', 'standby', 'draining'], {
       description:
-        'authority: not the primary, but the authority for some actions. observer: gets copies. draining: the primary before, which still has open transactions, or a backend that messages are held for and the station is not placed with now.',
+        'authority: not the primary, but the authority for some actions. observer: gets copies. standby: told of the station, so that it can be moved there. draining: the primary before, which still has open transactions, or a backend that messages are held for and the station is not placed with now.',
     }),
     link: oneOf(['idle', 'dialling', 'open', 'waiting']),
     state: nullable(
@@ -68,6 +68,38 @@ const stationBackend = Type.Object(
   { additionalProperties: false },
 );
 
+const placement = nullable(
+  Type.Object(
+    {
+      routed: Type.String({ description: 'The backend that its route gives it.' }),
+      primary: Type.String(),
+      before: nullable(Type.String({ description: 'What a rollback goes back to; null: nothing to undo.' })),
+      since: nullable(
+        Type.String({
+          format: 'date-time',
+          description: 'When the primary last changed; null: it never did.',
+        }),
+      ),
+      ready: Type.Array(
+        Type.Object(
+          {
+            backend: Type.String(),
+            until: nullable(
+              Type.String({ format: 'date-time', description: 'null: until it is told otherwise.' }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        { description: 'Backends that are kept ready beside the primary.' },
+      ),
+    },
+    {
+      additionalProperties: false,
+      description: 'What was decided of the station beside its route; null: its route alone decides.',
+    },
+  ),
+);
+
 const recentCommand = Type.Object(
   {
     at: Type.String({ format: 'date-time' }),
@@ -93,6 +125,7 @@ export const station = Type.Object(
     site: nullable(Type.String()),
     tags: Type.Array(Type.String()),
     primary: nullable(Type.String({ description: 'The backend that is the authority.' })),
+    placement,
     lastSeenAt: nullable(Type.String({ format: 'date-time' })),
     backends: Type.Array(stationBackend),
     recentCommands: Type.Array(recentCommand, {
@@ -235,6 +268,15 @@ export const deliveryDecided = Type.Object(
 );
 export type DeliveryDecided = Static<typeof deliveryDecided>;
 
+export const stationMoved = Type.Object(
+  {
+    changed: Type.Boolean({ description: 'false: it was so already.' }),
+    placement,
+  },
+  { additionalProperties: false },
+);
+export type StationMoved = Static<typeof stationMoved>;
+
 export const commandResult = Type.Object(
   {
     result: Type.Object(
@@ -375,13 +417,6 @@ export const noQuery = Type.Object({}, { additionalProperties: false });
 export const stationParams = Type.Object({ id: stationId }, { additionalProperties: false });
 export const backendParams = Type.Object({ name }, { additionalProperties: false });
 
-export const reloadBody = Type.Object(
-  {
-    reason,
-  },
-  { additionalProperties: false },
-);
-
 export const commandBody = Type.Object(
   {
     action: Type.String({
@@ -396,6 +431,51 @@ export const commandBody = Type.Object(
   { additionalProperties: false },
 );
 export type CommandBody = Static<typeof commandBody>;
+
+const duration = (description: string) =>
+  Type.String({
+    pattern: '^\\d{1,15}(ms|s|min|h|d)$',
+    description: `${description} Such as 500ms, 30s, 5min, 2h or 14d.`,
+  });
+
+export const openTransactions = ['pin', 'wait', 'handover'] as const;
+
+export const assignmentBody = Type.Object(
+  {
+    primary: Type.String({ ...nameBounds, description: 'The backend that is to answer the station.' }),
+    openTransactions: Type.Optional(
+      oneOf(openTransactions, {
+        default: 'pin',
+        description:
+          'pin: their backend keeps them to the end. wait: no move while there are any. handover: the new backend gets them with their start, and the one before nothing more of them.',
+      }),
+    ),
+    keepOldWarm: Type.Optional(duration('How long the backend before is kept ready; without it 14d.')),
+    force: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Though a firmware update, a reservation or a report of the backend before is under way.',
+      }),
+    ),
+    reason,
+  },
+  { additionalProperties: false },
+);
+export type AssignmentBody = Static<typeof assignmentBody>;
+
+export const assignmentQuery = Type.Object(
+  {
+    wait: Type.Optional(
+      duration('How long to wait for the backend to know the station; without it not at all, at most 4min.'),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type AssignmentQuery = Static<typeof assignmentQuery>;
+
+export const reasonBody = Type.Object({ reason }, { additionalProperties: false });
+export type ReasonBody = Static<typeof reasonBody>;
 
 export const deliveryQuery = Type.Object(
   {
@@ -416,7 +496,6 @@ export const deliveryParams = Type.Object(
 
 export const retryBody = Type.Object({ reason: Type.Optional(reason) }, { additionalProperties: false });
 export type RetryBody = Static<typeof retryBody>;
-export const dropBody = Type.Object({ reason }, { additionalProperties: false });
 
 export const auditQuery = Type.Object(
   { cursor: Type.Optional(cursor), limit: Type.Optional(limit) },

@@ -5,6 +5,7 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { matchesPattern } from '../core/routing/pattern.ts';
+import type { PlacementSnapshot } from '../ports/assignments.ts';
 import type { Registry, StationSnapshot } from '../ports/registry.ts';
 import { checkStationId, type StationId, type StationIdFault } from '../protocol/station-id.ts';
 import { fail, ok, type Result } from '../std/result.ts';
@@ -104,12 +105,18 @@ function presentStation(station: StationSnapshot): Station {
   return {
     ...station,
     tags: [...station.tags],
+    placement: presentPlacement(station.placement),
     backends: station.backends.map((backend) => ({
       ...backend,
       transactions: backend.transactions.map((transaction) => ({ ...transaction })),
     })),
     recentCommands: station.recentCommands.map((command) => ({ ...command })),
   };
+}
+
+export function presentPlacement(placement: PlacementSnapshot | null): Station['placement'] {
+  if (placement === null) return null;
+  return { ...placement, ready: placement.ready.map((one) => ({ ...one })) };
 }
 
 function meets(station: StationSnapshot, query: StationQuery): boolean {

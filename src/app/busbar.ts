@@ -229,6 +229,7 @@ class House implements Busbar {
       reload: () => this.reload(),
       commander: gateway.commander,
       deliveries: gateway.deliveries,
+      assignments: gateway.assignments,
       audit: this.#audit,
       readiness: () => ({
         storageWritable: journal.isWritable,

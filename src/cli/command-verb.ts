@@ -4,11 +4,11 @@
  * What stops charging or can take a station out of service asks first, or takes `--yes`. A station's error, a refusal and silence end with 1.
  */
 import { Readable } from 'node:stream';
-import { createInterface } from 'node:readline/promises';
 import { text as textOf } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
 import { fail, ok, type Result } from '../std/result.ts';
+import { confirm, sayUndone, type Undone } from './confirm.ts';
 import { withClient } from './gateway-client.ts';
 import { addExamples } from './help-example.ts';
 import type { CliIo } from './io.ts';
@@ -42,10 +42,7 @@ export function addCommandVerb(station: Command, io: CliIo): void {
         const asked = await prepare(id, action, payload, options, io);
         if (asked.ok)
           await withClient(command, io, (client) => send(client, id, action, asked.value, options, io));
-        else {
-          io.stderr.write(`${asked.fault.message}\n`);
-          io.setExitCode(asked.fault.code);
-        }
+        else sayUndone(asked.fault, io);
       }),
     'busbar station command CP-1 TriggerMessage \'{"requestedMessage":"StatusNotification"}\'',
     'busbar station command CP-1 Reset \'{"type":"Soft"}\' --yes --reason "display frozen"',
@@ -72,12 +69,6 @@ const destructive: ReadonlySet<string> = new Set([
   'UpdateFirmware',
 ]);
 
-/** Why nothing was sent: 1 where a person had second thoughts, 2 for wrong usage. */
-interface Unsent {
-  readonly message: string;
-  readonly code: 1 | 2;
-}
-
 /** The payload, once it is known to be one and the person behind it is sure. */
 async function prepare(
   id: string,
@@ -85,20 +76,18 @@ async function prepare(
   given: string,
   options: CommandOptions,
   io: CliIo,
-): Promise<Result<object, Unsent>> {
+): Promise<Result<object, Undone>> {
   const source = given === '-' ? await textOf(io.stdin ?? Readable.from([])) : given;
   const payload = readPayload(source, given === '-' ? 'stdin' : 'PAYLOAD');
-  if (!payload.ok || options.yes === true || !destructive.has(action)) return payload;
-  if (given === '-' || io.stdin?.isTTY !== true)
-    return fail({
-      message: `${action} can stop charging or take ${id} out of service; add --yes if that is meant`,
-      code: 2,
-    });
-  const isSure = await ask(`${action} can stop charging or take ${id} out of service. Send it? [y/N] `, io);
-  return isSure ? payload : fail({ message: 'nothing was sent', code: 1 });
+  if (!payload.ok || !destructive.has(action)) return payload;
+  // A payload from stdin leaves nobody there to ask.
+  const asked = given === '-' ? { ...io, stdin: Readable.from([]) } : io;
+  const risk = `${action} can stop charging or take ${id} out of service`;
+  const confirmed = await confirm(risk, 'Send it?', options.yes === true, asked);
+  return confirmed.ok ? payload : confirmed;
 }
 
-function readPayload(source: string, where: string): Result<object, Unsent> {
+function readPayload(source: string, where: string): Result<object, Undone> {
   try {
     const payload: unknown = JSON.parse(source);
     if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return ok(payload);
@@ -107,15 +96,6 @@ function readPayload(source: string, where: string): Result<object, Unsent> {
     message: `${where}: write the payload as a JSON object, such as '{"type":"Soft"}'`,
     code: 2,
   });
-}
-
-async function ask(question: string, io: CliIo): Promise<boolean> {
-  if (io.stdin === undefined) return false;
-  io.stderr.write(question);
-  const lines = createInterface({ input: io.stdin, terminal: false });
-  const answer = await lines[Symbol.asyncIterator]().next();
-  lines.close();
-  return answer.done !== true && /^y(es)?$/i.test(answer.value.trim());
 }
 
 async function send(

@@ -1,5 +1,5 @@
 /**
- * `busbar station list|show|tail`: what a running gateway knows of its stations. `station command` has a file of its own.
+ * `busbar station list|show|tail`: what a running gateway knows of its stations. `station command`, `station move` and `station rollback` have files of their own.
  */
 import { Option, type Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
@@ -9,6 +9,7 @@ import { addCommandVerb } from './command-verb.ts';
 import { withClient } from './gateway-client.ts';
 import { addExamples } from './help-example.ts';
 import type { CliIo } from './io.ts';
+import { addMoveVerbs } from './move-verbs.ts';
 import { jsonText, printRows, type Column } from './output.ts';
 import { apiOptions, type ApiOptions } from './program.ts';
 import { tail, tailOptions, type TailOptions } from './tail.ts';
@@ -49,6 +50,7 @@ export function addStationVerbs(program: Command, io: CliIo): void {
     'busbar station tail CP-1 --all --count 100 -o json',
   );
   addCommandVerb(station, io);
+  addMoveVerbs(station, io);
 }
 
 function addList(station: Command, io: CliIo): void {
@@ -124,6 +126,7 @@ function showStation(station: Station, output: ApiOptions['output'], io: CliIo):
         ...stationColumns.map((column) => ({ title: column.title, value: column.valueOf(station) })),
         { title: 'site', value: station.site },
         { title: 'tags', value: station.tags.join(', ') },
+        ...placementFacts(station.placement),
       ];
       printRows(
         io,
@@ -149,6 +152,19 @@ function showStation(station: Station, output: ApiOptions['output'], io: CliIo):
       printSome(io, commandColumns, station.recentCommands);
     }
   }
+}
+
+function placementFacts(placement: Station['placement']): { title: string; value: string | null }[] {
+  if (placement === null) return [];
+  const ready = placement.ready.map(({ backend, until }) =>
+    until === null ? backend : `${backend} until ${until}`,
+  );
+  return [
+    { title: 'by its route', value: placement.routed },
+    { title: 'moved at', value: placement.since },
+    { title: 'rollback to', value: placement.before },
+    { title: 'kept ready', value: ready.join(', ') },
+  ];
 }
 
 /** A table of its own, unless it would be empty. */

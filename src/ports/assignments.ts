@@ -4,7 +4,7 @@
 import type { AssignmentDecision, AssignmentOutcome } from '../core/station/events.ts';
 import type { StationId } from '../protocol/station-id.ts';
 
-export type { AssignmentDecision, AssignmentOutcome, AssignmentRefusal } from '../core/station/events.ts';
+export type { AssignmentDecision, AssignmentOutcome } from '../core/station/events.ts';
 
 /** What was decided of a station beside its route, as it stands. */
 export interface PlacementSnapshot {

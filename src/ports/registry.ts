@@ -4,6 +4,7 @@
 import type { JournalRecord } from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { OcppVersion } from '../protocol/version.ts';
+import type { PlacementSnapshot } from './assignments.ts';
 
 /** A station, as `GET /stations` gives it. */
 export interface StationSnapshot {
@@ -16,7 +17,10 @@ export interface StationSnapshot {
   readonly group: string | null;
   readonly site: string | null;
   readonly tags: readonly string[];
+  /** Of a station that is away: the one it will come back to. */
   readonly primary: string | null;
+  /** What was decided of it beside its route; null: its route alone decides. */
+  readonly placement: PlacementSnapshot | null;
   /** RFC 3339, null when never seen. */
   readonly lastSeenAt: string | null;
   readonly backends: readonly StationBackendSnapshot[];
@@ -27,10 +31,11 @@ export interface StationSnapshot {
 export interface StationBackendSnapshot {
   readonly backend: string;
   /**
-   * `authority`: not the primary, but the authority for some actions. `observer`: gets copies. `draining`: the primary before, which still has open
-   * transactions, or a backend that messages are held for while the station is placed nowhere or elsewhere. An authority that observes too is an authority.
+   * `authority`: not the primary, but the authority for some actions. `observer`: gets copies. `standby`: told of the station, so that it can be cut over to it.
+   * `draining`: the primary before, which still has open transactions, or a backend that messages are held for while the station is placed nowhere or elsewhere. An
+   * authority that observes too is an authority, and an observer that stands by an observer.
    */
-  readonly role: 'primary' | 'observer' | 'authority' | 'draining';
+  readonly role: 'primary' | 'observer' | 'authority' | 'standby' | 'draining';
   readonly link: 'idle' | 'dialling' | 'open' | 'waiting';
   /** How far it knows the station; null while it has no link, and for one that is told nothing by Busbar itself. */
   readonly state: PrimingState | null;

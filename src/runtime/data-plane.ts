@@ -3,7 +3,13 @@
  *
  * Not pure. One object of it exists in a process; a driver holds a reference and nothing else of the shell.
  */
-import type { Notice, StationContext, StationEvent } from '../core/station/events.ts';
+import type {
+  AssignmentOutcome,
+  DecisionOutcome,
+  Notice,
+  StationContext,
+  StationEvent,
+} from '../core/station/events.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
 import type { LearnedToken } from '../core/hold/held-message.ts';
 import type { DurableStation, LearnedRecord, StationRecord } from '../core/journal/record.ts';
@@ -58,7 +64,9 @@ export interface DataPlane {
   readonly log: Log;
   readonly observer: Observer;
   readonly commands: OperatorCommands;
-  readonly decisions: OperatorDecisions;
+  /** About held messages, and about whose a station is. */
+  readonly decisions: OperatorDecisions<DecisionOutcome>;
+  readonly placements: OperatorDecisions<AssignmentOutcome>;
   settings: Settings;
   /** Drivers by identity; made when a station first arrives. */
   readonly drivers: Map<StationId, Driver>;

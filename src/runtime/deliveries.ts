@@ -57,7 +57,10 @@ export function createDeliveries(
         const detail = 'Busbar knows too many stations to take this one up now; try again later.';
         return { kind: 'refused', reason: 'too_many_stations', detail, before, after: before };
       }
-      const settled = plane.decisions.decide(key.number, decision, (event) => driver.handle(event));
+      const { number } = key;
+      const settled = plane.decisions.decide((requestId) =>
+        driver.handle({ type: 'delivery_decided', requestId, number, decision }),
+      );
       // The machine has decided by now; what is waited for is the disk.
       const after = find(key);
       const outcome = (await settled) ?? unsettled;

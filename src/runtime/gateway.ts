@@ -8,6 +8,7 @@ import type { HeldEntry } from '../core/hold/held-lane.ts';
 import type { LearnedToken } from '../core/hold/held-message.ts';
 import type { DurableStation } from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
+import type { Assignments } from '../ports/assignments.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deliveries } from '../ports/deliveries.ts';
 import type { Dialer } from '../ports/dialer.ts';
@@ -17,6 +18,7 @@ import type { Log } from '../ports/log.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Settings } from '../ports/settings.ts';
 import type { StationCommander } from '../ports/station-commander.ts';
+import { createAssignments } from './assignments.ts';
 import { createDeliveries } from './deliveries.ts';
 import { BackendReach } from './backend-reach.ts';
 import { DeliveryPacer } from './delivery-pacer.ts';
@@ -58,6 +60,7 @@ export interface Gateway {
   readonly registry: Registry;
   readonly commander: StationCommander;
   readonly deliveries: Deliveries;
+  readonly assignments: Assignments;
   /** Replaces the settings as a whole and re-evaluates every station; links that need not move stay. */
   reload(settings: Settings): void;
   /** Refuses newcomers, closes station links spread over `spreadMs`, each after its calls in flight. True when all closed before the deadline. */
@@ -96,6 +99,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
       deadlineMs: () => 2 * plane.settings.station.callTimeoutMs + commandGraceMs,
     }),
     decisions: createOperatorDecisions(),
+    placements: createOperatorDecisions(),
     settings,
     drivers: new Map(),
     remembered: new Map(ports.restored),
@@ -145,6 +149,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     registry: createRegistry(plane, deliveries),
     commander: plane.commands,
     deliveries,
+    assignments: createAssignments(plane, driverOf),
     onArrival: (arrival) => {
       if (isDraining) return arrival.refuse(503, 'Busbar is shutting down.', 10);
       const driver = driverOf(arrival.station);

@@ -4,7 +4,9 @@
  * Not pure only in that it reads live state; it changes nothing.
  */
 import type { DurableStation } from '../core/journal/record.ts';
-import { isMember, type Assignment } from '../core/routing/table.ts';
+import { place } from '../core/routing/placement.ts';
+import { assign, isMember, type Assignment, type StationFacts } from '../core/routing/table.ts';
+import { ownsOpen } from '../core/ids/transactions.ts';
 import { laneDepth } from '../core/station/slot.ts';
 import {
   durableStation,
@@ -24,6 +26,7 @@ import type {
 import type { BackendHeld, Deliveries } from '../ports/deliveries.ts';
 import type { BackendSettings } from '../ports/settings.ts';
 import type { DataPlane } from './data-plane.ts';
+import { placementSnapshot } from './assignments.ts';
 import { heldIn, heldLanesOf } from './deliveries.ts';
 
 export function createRegistry(plane: DataPlane, deliveries: Pick<Deliveries, 'heldByBackend'>): Registry {
@@ -82,11 +85,18 @@ function stationSnapshot(
     version: state?.link?.version ?? durable.version,
     group: groups.find((group) => isMember(group, facts))?.name ?? null,
     site: known?.site ?? null,
-    primary: state?.assignment?.primary ?? null,
+    primary: (state?.assignment ?? comingTo(plane, facts, durable))?.primary ?? null,
+    placement: placementSnapshot(durable.placement),
     lastSeenAt: durable.lastSeenAt === null ? null : new Date(durable.lastSeenAt).toISOString(),
     backends: backendsOf(plane, id, durable, state),
     recentCommands: (state?.recentCommands ?? []).toReversed().map(commandSnapshot),
   };
+}
+
+/** Where a station that is away will be. */
+function comingTo(plane: DataPlane, facts: StationFacts, { placement }: DurableStation): Assignment | null {
+  const routed = assign(plane.context.routing, facts);
+  return routed === null ? null : place(routed, placement);
 }
 
 /** The backends that it is attached to, and then those that messages are held for all the same. */
@@ -108,7 +118,7 @@ function backendsOf(
     const { held, parked, bytes } = lane === undefined ? nothingHeld : heldIn(plane, lane);
     return {
       backend,
-      role: roleOf(state?.assignment ?? null, backend),
+      role: roleOf(state?.assignment ?? null, durable, backend),
       link: link?.phase ?? 'idle',
       laneDepth: link === null ? 0 : laneDepth(link),
       held,
@@ -147,17 +157,27 @@ function primingStateOf({ phase, priming }: BackendLink): StationBackendSnapshot
   return priming.phase === 'idle' ? null : priming.phase;
 }
 
-function roleOf(assignment: Assignment | null, backend: string): StationBackendSnapshot['role'] {
+function roleOf(
+  assignment: Assignment | null,
+  { ids }: DurableStation,
+  backend: string,
+): StationBackendSnapshot['role'] {
   if (assignment === null) return 'draining';
   if (backend === assignment.primary) return 'primary';
   if ([...assignment.actions.values()].includes(backend)) return 'authority';
-  return assignment.observers.some((observer) => observer.backend === backend) ? 'observer' : 'draining';
+  if (assignment.observers.some((observer) => observer.backend === backend)) return 'observer';
+  const isStandby = assignment.standbys.includes(backend);
+  return isStandby && !ownsOpen(ids, backend) ? 'standby' : 'draining';
 }
 
 function isAttached(state: StationState | null, link: BackendLink): boolean {
   const assignment = state?.assignment;
   if (assignment == null) return link.phase !== 'idle';
-  return link.phase !== 'idle' || roleOf(assignment, link.backend) !== 'draining';
+  return (
+    link.phase !== 'idle' ||
+    assignment.standbys.includes(link.backend) ||
+    roleOf(assignment, state?.durable ?? unseen, link.backend) !== 'draining'
+  );
 }
 
 function backendSnapshot(

@@ -100,6 +100,7 @@ type SendEffect = Extract<Effect, { type: 'send' }>;
 type CloseEffect = Extract<Effect, { type: 'close' }>;
 type LateEffect = SendEffect | CloseEffect;
 type DecisionEffect = Extract<Effect, { type: 'decision_settled' }>;
+type AssignmentEffect = Extract<Effect, { type: 'assignment_settled' }>;
 type DialEffect = Extract<Effect, { type: 'dial' }>;
 
 export class StationDriver implements Sleeper, Driver {
@@ -305,6 +306,9 @@ export class StationDriver implements Sleeper, Driver {
       case 'decision_settled':
         if (effect.outcome.kind === 'refused') return settleDecision(this.#plane, effect);
         return this.#plane.journal.afterCommit(position, settleDecision, this.#plane, effect);
+      case 'assignment_settled':
+        if (!isChange(effect)) return settleAssignment(this.#plane, effect);
+        return this.#plane.journal.afterCommit(position, settleAssignment, this.#plane, effect);
       case 'notice':
         return this.#plane.observer.onNotice(this.state.id, effect.notice, effect.backend);
     }
@@ -476,6 +480,15 @@ const stoppedRetryAfterS = 60;
 const tryAgainLater = 1013;
 
 /** An operator's decision counts once it is on disk. */
+/** Only what was changed has to reach the disk. */
+function isChange({ outcome }: AssignmentEffect): boolean {
+  return outcome.kind === 'done' && outcome.isChanged;
+}
+
+function settleAssignment({ placements }: DataPlane, { requestId, outcome }: AssignmentEffect): void {
+  placements.settle(requestId, outcome);
+}
+
 function settleDecision({ decisions }: DataPlane, { requestId, outcome }: DecisionEffect): void {
   decisions.settle(requestId, outcome);
 }

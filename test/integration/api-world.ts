@@ -11,6 +11,7 @@ import { createMemoryDisk, openMemoryJournal } from '../../src/adapters/memory/j
 import type { HeldEntry } from '../../src/core/hold/held-lane.ts';
 import type { Delivery, HeldMessage } from '../../src/core/hold/held-message.ts';
 import type { FrameRecord, StationRecord } from '../../src/core/journal/record.ts';
+import type { Assignments } from '../../src/ports/assignments.ts';
 import type { AuditFault } from '../../src/ports/audit.ts';
 import type { Deliveries } from '../../src/ports/deliveries.ts';
 import type { JournalStore } from '../../src/ports/journal-store.ts';
@@ -64,6 +65,8 @@ export interface World {
   command: StationCommander['command'];
   /** What the next decision about a delivery gets. */
   decide: Deliveries['decide'];
+  /** What the next decision about a station's backend gets. */
+  assign: Assignments['decide'];
   /** Of an audit that cannot be written. */
   auditFault: AuditFault | null;
 }
@@ -73,6 +76,7 @@ export async function startWorld(
   given: {
     tokens?: readonly AdminToken[];
     port?: number;
+    registry?: Registry;
     journal?: TestJournal;
     /** In the order in which they were held; see {@link heldEntry}. */
     held?: Readonly<Record<string, readonly HeldEntry[]>>;
@@ -100,16 +104,19 @@ export async function startWorld(
       const found = deliveries.find(key);
       return Promise.resolve({ kind: 'done', before: found, after: found });
     }) as World['decide'],
+    assign: (() =>
+      Promise.resolve({ kind: 'done', isChanged: true, before: null, after: null })) as World['assign'],
     auditFault: null,
   };
   const started = await startApi({
     settings: { host: '127.0.0.1', port: given.port ?? 0, tokens: given.tokens ?? [] },
-    registry,
+    registry: given.registry ?? registry,
     reader: journal.reader,
     feed: journal.feed,
     reload: () => world.reload(),
     commander: { command: (command) => world.command(command) },
     deliveries: { ...deliveries, decide: (key, decision) => world.decide(key, decision) },
+    assignments: { decide: (station, decision) => world.assign(station, decision) },
     audit: createMemoryAudit({ entriesMax: 1_000, faultOfDisk: () => world.auditFault }),
     readiness: () => parts.readiness,
     metrics: { contentType: 'text/plain; version=0.0.4', text: () => Promise.resolve('busbar_up 1\n') },
@@ -214,7 +221,7 @@ export function heldEntry(at: number, given: Partial<HeldMessage & Delivery> = {
   };
 }
 
-function stationBackend(
+export function stationBackend(
   backend: string,
   given: Partial<StationBackendSnapshot> = {},
 ): StationBackendSnapshot {
@@ -235,7 +242,7 @@ function stationBackend(
   };
 }
 
-function stationOf(id: string, given: Partial<StationSnapshot> = {}): StationSnapshot {
+export function stationOf(id: string, given: Partial<StationSnapshot> = {}): StationSnapshot {
   return {
     id: id as StationId,
     connected: true,
@@ -247,6 +254,7 @@ function stationOf(id: string, given: Partial<StationSnapshot> = {}): StationSna
     site: 'berlin-1',
     tags: ['pilot'],
     primary: 'old',
+    placement: null,
     lastSeenAt: '2026-11-20T10:00:00.000Z',
     backends: [stationBackend('old', { link: 'open', state: 'synced' })],
     recentCommands: [],
@@ -336,7 +344,7 @@ export const backends: readonly BackendSnapshot[] = ['old', 'new'].map((name) =>
   lastError: null,
 }));
 
-const registry: Registry = {
+export const registry: Registry = {
   station: (id) => [...fleet, crowded].find((station) => station.id === id) ?? null,
   stations: () => fleet.values(),
   backends: () => [...backends],

@@ -143,6 +143,7 @@ function readRoute(
       primary,
       actions: new Map(Object.entries(entry.actions)),
       observers,
+      standbys: [],
       keys,
       localAnswers: new Set(ownAnswersOf(entry)),
       clock: entry.clock,

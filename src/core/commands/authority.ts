@@ -123,6 +123,17 @@ function grantedWith(granted: ReadonlySet<string>, action: string): boolean {
   return action === 'CertificateSigned' && granted.has('SignCertificate');
 }
 
+/** True where the command is about a transaction or a reservation: whoever has that may give it, also when another is in charge of the station. */
+export function isAboutOwned(action: string, payload: () => Payload): boolean {
+  const group = lineOf(action, payload);
+  return (
+    group === 'transaction' ||
+    group === 'transaction_status' ||
+    group === 'unlock' ||
+    group === 'cancel_reservation'
+  );
+}
+
 /** The action's line of the matrix. A profile for a transaction goes with the transaction (H18). */
 function lineOf(action: string, payload: () => Payload): Group | 'ambiguous' {
   if (action !== 'SetChargingProfile') return groupOf(action);

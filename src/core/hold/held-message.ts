@@ -21,6 +21,8 @@ export interface HeldMessage {
   readonly answer: string | null;
   /** The text is in the backend's words: what its identifiers mean may be forgotten by the time it leaves. Otherwise the backend has yet to name the transaction. */
   readonly isWorded: boolean;
+  /** Its transaction was another backend's: what this one thinks of the driver stops nobody. */
+  readonly isHandedOver?: true;
   /** The call as the station sent it, but for identifiers where it is worded. */
   readonly text: string;
   /** When it was held: wall clock, milliseconds since 1970. */

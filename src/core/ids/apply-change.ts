@@ -42,6 +42,18 @@ export function applyIdChange(ledger: IdLedger, change: IdChange): void {
       else if (row?.ids[change.backend] === 'pending') row.ids[change.backend] = 'none';
       break;
     }
+    case 'transaction_handed': {
+      const row = transactionByKey(ledger, change.key);
+      if (row === null) break;
+      row.owner = change.to;
+      if (!Object.hasOwn(row.ids, change.to)) row.ids[change.to] = row.family === 'v2' ? 'shown' : 'pending';
+      break;
+    }
+    case 'transaction_driver': {
+      const row = transactionByKey(ledger, change.key);
+      if (row !== null && row.state === 'open') row.idTag = change.idTag;
+      break;
+    }
     case 'transaction_confirmed': {
       const row = transactionByKey(ledger, change.key);
       if (row !== null) row.isConfirmed = true;

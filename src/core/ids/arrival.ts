@@ -17,10 +17,19 @@ export interface ArrivedCall {
 /** Who is there, when a call arrives. */
 export interface Attendance {
   readonly primary: string;
+  /** Whose the station was before it was cut over; none: there is nobody to go back to. */
+  readonly before?: Predecessor | null;
   /** Backends besides the primary that may own a transaction which they started. */
   readonly owners: readonly string[];
   /** Backends besides its owner that get a transaction which begins now. */
   readonly listeners: readonly string[];
+}
+
+/** The primary before the last cutover. */
+export interface Predecessor {
+  readonly backend: string;
+  /** A start from before this time is its: the cutover, where the station has been away since; wall clock, milliseconds since 1970. 0: none is. */
+  readonly startsUntil: number;
 }
 
 /** The wall clock, milliseconds since 1970: the only thing besides the ledger that a decision depends on. */

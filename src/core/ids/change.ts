@@ -34,6 +34,10 @@ export type IdChange =
     }
   /** A backend did not get a start, or gave no answer to it. */
   | { readonly type: 'transaction_unanswered'; readonly key: string; readonly backend: string }
+  /** Another backend has it from now on: `to` owns it, and gets its start where it never did. */
+  | { readonly type: 'transaction_handed'; readonly key: string; readonly to: string }
+  /** Who it is that charges, where the start did not say (2.x). */
+  | { readonly type: 'transaction_driver'; readonly key: string; readonly idTag: string }
   /** The station has used the number it was given. */
   | { readonly type: 'transaction_confirmed'; readonly key: string }
   /** Messages of it are held, or are no more: it keeps its row for so long, since what a backend calls it is written into them when they leave. */

@@ -42,9 +42,10 @@ export interface TransactionRow {
   readonly family: IdFamily;
   /** What the station calls it: 1.6 an integer's text, 2.x its string; null while the station has none. */
   ext: string | null;
-  readonly owner: string;
+  /** Whose it is to the end, whatever the routes say later; another's only where an operator handed it over. */
+  owner: string;
   readonly connectorId: number | null;
-  /** Kept only while it is open: it resolves a Stop without an id. */
+  /** The driver's token, kept only while it is open: it resolves a 1.6 Stop without an id, and tells whose the driver's next Authorize is. */
   idTag: string | null;
   readonly meterStart: number | null;
   /** The start's timestamp as the station wrote it. */

@@ -4,6 +4,7 @@
  * Pure. A transaction belongs to one backend from its start to its end, whatever the routes say later (architecture M1): to the one that asked for it by a remote
  * start (hazard H33), else to the primary.
  */
+import { parseIsoTime } from '../../std/iso-time.ts';
 import { mayName, tokenAt } from '../../protocol/splice.ts';
 import { transactionToDisplace } from './apply-change.ts';
 import { nobodys, type Arrival, type ArrivedCall, type Attendance, type IdContext } from './arrival.ts';
@@ -39,7 +40,7 @@ export function startArrived(
   const idTag = keptText(text, span, 'idTag');
   const asked = known === null ? remoteStartFor(ledger, idTag, connectorId, wallMs) : null;
   const isKept = known !== null || transactionToDisplace(ledger, connectorId) !== 'full';
-  const owner = known?.owner ?? (isKept ? ownerFor(attendance, asked) : attendance.primary);
+  const owner = known?.owner ?? (isKept ? ownerFor(attendance, asked, text, span) : attendance.primary);
   if (asked !== null) changes.push({ type: 'request_closed', minted: asked.minted, atMs: wallMs });
   if (isKept) {
     changes.push({
@@ -111,32 +112,33 @@ export function meterValuesArrived(
   return adopted(ledger, call.key, ext, attendance, connectorId, wallMs, []);
 }
 
-/** A transaction that began before Busbar knew of it: the primary gave it its number, and keeps it. */
+/** A transaction that began before Busbar knew of it: whoever was the primary then gave it its number, and keeps it. */
 function adopted(
   ledger: IdLedger,
   key: string,
   ext: string,
-  { primary }: Attendance,
+  attendance: Attendance,
   connectorId: number | null,
   wallMs: number,
   then: readonly IdChange[],
 ): Arrival {
+  const owner = adopterOf(attendance);
   if (hasNoRowAnyMore(ledger, ext) || transactionToDisplace(ledger, connectorId) === 'full') return nobodys;
   const opened: IdChange = {
     type: 'transaction_opened',
     key,
     family: 'v16',
     ext,
-    owner: primary,
+    owner,
     connectorId,
     idTag: null,
     meterStart: null,
     startedAt: null,
-    to: [primary],
+    to: [owner],
     ids: 'as_station',
     atMs: wallMs,
   };
-  return { owner: primary, transaction: key, issuer: null, changes: [opened, ...then] };
+  return { owner, transaction: key, issuer: null, changes: [opened, ...then] };
 }
 
 /** 2.x TransactionEvent. */
@@ -156,7 +158,8 @@ export function eventArrived(
   const eventType = tokenAt(text, span.bodyStart, ['eventType']);
   const isStart = eventType === '"Started"';
   const asked = remoteStartIn(ledger, text, span);
-  const owner = known?.owner ?? (isStart ? ownerFor(attendance, asked) : attendance.primary);
+  const owner = known?.owner ?? (isStart ? ownerFor(attendance, asked, text, span) : adopterOf(attendance));
+  const driver = driverOf(text, span);
   const connectorId = known === null ? evseOf(text, span) : known.connectorId;
   if (asked?.state === 'open') changes.push({ type: 'request_closed', minted: asked.minted, atMs: wallMs });
   const row = known?.key ?? key;
@@ -169,7 +172,7 @@ export function eventArrived(
       ext: kept(ext),
       owner,
       connectorId,
-      idTag: null,
+      idTag: driver,
       meterStart: null,
       startedAt: null,
       // Whoever did not get the start gets none of it (H24), but for the one it was always going to.
@@ -178,6 +181,8 @@ export function eventArrived(
       atMs: wallMs,
     });
   }
+  if (driver !== null && known?.state === 'open' && known.idTag === null)
+    changes.push({ type: 'transaction_driver', key: row, idTag: driver });
   if (eventType === '"Ended"' && isKept && known?.state !== 'ended')
     changes.push({ type: 'transaction_ended', key: row, stopKey: null, atMs: wallMs });
   useReservation(ledger, text, span, wallMs, changes);
@@ -218,8 +223,35 @@ function remoteStartIn(ledger: IdLedger, text: string, span: BodySpan): RequestR
   return token === null ? null : requestByMinted(ledger, 'remote_start', token);
 }
 
-function ownerFor({ primary, owners }: Attendance, asked: RequestRow | null): string {
-  return asked !== null && owners.includes(asked.backend) ? asked.backend : primary;
+function ownerFor(
+  { primary, owners, before }: Attendance,
+  asked: RequestRow | null,
+  text: string,
+  span: BodySpan,
+): string {
+  if (asked !== null && owners.includes(asked.backend)) return asked.backend;
+  if (before == null || before.startsUntil === 0) return primary;
+  // Told late: it began under the primary before (H29).
+  const startedAt = parseIsoTime(textAt(text, span.bodyStart, 'timestamp') ?? '');
+  return startedAt !== null && startedAt < before.startsUntil ? before.backend : primary;
+}
+
+/** Whose is a transaction of which nobody saw the start. */
+function adopterOf({ primary, before }: Attendance): string {
+  return before?.backend ?? primary;
+}
+
+/** The token that a 2.x event presents, by type and value and without case; null: none. */
+function driverOf(text: string, span: BodySpan): string | null {
+  if (!mayName(text, span.bodyStart, span.bodyEnd, 'idToken')) return null;
+  const value = stringAt(text, span, ['idToken', 'idToken']);
+  const type = stringAt(text, span, ['idToken', 'type']);
+  return value === null || type === null ? null : kept(`${type}:${value}`.toLowerCase());
+}
+
+function stringAt(text: string, span: BodySpan, path: readonly string[]): string | null {
+  const token = tokenAt(text, span.bodyStart, path);
+  return token === null ? null : stringOf(token);
 }
 
 function recipients(owner: string, { listeners }: Attendance): readonly string[] {

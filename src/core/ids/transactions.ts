@@ -22,6 +22,12 @@ export function transactionByKey(ledger: IdLedger, key: string): TransactionRow 
   return newest(ledger, (row) => row.key === key);
 }
 
+/** True for the owner of a transaction that is not over. */
+export function ownsOpen(ledger: IdLedger, backend: string): boolean {
+  for (const row of ledger.transactions) if (row.state === 'open' && row.owner === backend) return true;
+  return false;
+}
+
 /** What the station calls so. Two never have the same name at once. */
 export function transactionByExt(ledger: IdLedger, family: IdFamily, ext: string): TransactionRow | null {
   return newest(ledger, (row) => row.ext === ext && row.family === family);

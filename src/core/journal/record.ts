@@ -13,6 +13,7 @@ import type { Delivery, HeldMessage, LearnedToken } from '../hold/held-message.t
 import type { IdLedger } from '../ids/ledger.ts';
 import type { Verdict } from '../priming/priming.ts';
 import type { StationImage } from '../priming/station-image.ts';
+import type { Placement } from '../routing/placement.ts';
 
 /** `station`, or `backend:` and its configured name. */
 export type LinkName = 'station' | `backend:${string}`;
@@ -162,6 +163,8 @@ export type DurableChange =
   | { readonly what: 'inventory'; readonly change: InventoryChange }
   /** A driver is refused whom Busbar has let charge; `info` null: the station knows. */
   | { readonly what: 'refusal'; readonly transaction: string; readonly info: string | null }
+  /** Whose the station is by decision; null: its route alone decides. */
+  | { readonly what: 'placed'; readonly placement: Placement | null }
   /** Values of settings that a backend wrote and only it sees. */
   | {
       readonly what: 'virtual';
@@ -276,4 +279,6 @@ export interface DurableStation {
   readonly ids: IdLedger;
   /** By backend: what it thought of the station's last boot. */
   readonly verdicts: Record<string, Verdict>;
+  /** What was decided of it beside its route; null: nothing. */
+  placement: Placement | null;
 }

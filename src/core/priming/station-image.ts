@@ -13,6 +13,8 @@ export interface StationImage {
   boot: BootImage | null;
   /** One entry a connector, in the order in which they were first heard of. */
   readonly statuses: StatusImage[];
+  /** How far a firmware update is, in the station's word; null: none is under way. */
+  firmware: string | null;
 }
 
 export interface BootImage {
@@ -37,12 +39,17 @@ const bootCharactersMax = 8_192;
 const statusCharactersMax = 2_048;
 
 export function emptyImage(): StationImage {
-  return { boot: null, statuses: [] };
+  return { boot: null, statuses: [], firmware: null };
 }
 
 /** True for the calls of a station that an image is made of. */
 export function isImaged(action: string): boolean {
-  return action === 'StatusNotification' || action === 'BootNotification' || action === 'NotifyEvent';
+  return (
+    action === 'StatusNotification' ||
+    action === 'BootNotification' ||
+    action === 'NotifyEvent' ||
+    isFirmwareStatus(action)
+  );
 }
 
 /** Learns from a call of the station. True when the image is another than before. `payload` is its JSON, received at `wallMs`. */
@@ -61,15 +68,42 @@ export function learn(
     case 'NotifyEvent':
       return learnEvents(image, payload);
     default:
-      return false;
+      return isFirmwareStatus(action) && learnFirmware(image, payload);
   }
 }
+
+function isFirmwareStatus(action: string): boolean {
+  return action === 'FirmwareStatusNotification' || action === 'SignedFirmwareStatusNotification';
+}
+
+function learnFirmware(image: StationImage, payload: string): boolean {
+  const status = objectOf(payload)?.['status'];
+  const firmware = typeof status === 'string' && firmwareUnderWay.has(status) ? status : null;
+  if (image.firmware === firmware) return false;
+  image.firmware = firmware;
+  return true;
+}
+
+/** FirmwareStatusEnumType of all versions, without what ends an update or means that there is none. */
+const firmwareUnderWay: ReadonlySet<string> = new Set([
+  'Downloading',
+  'Downloaded',
+  'DownloadScheduled',
+  'DownloadPaused',
+  'SignatureVerified',
+  'InstallScheduled',
+  'Installing',
+  'InstallRebooting',
+  'InstallVerified',
+]);
 
 function learnBoot(image: StationImage, version: OcppVersion, payload: string): boolean {
   if (payload.length > bootCharactersMax) return false;
   const known = image.boot;
   if (known !== null && known.version === version && known.payload === payload) return false;
   image.boot = { version, payload: ownText(payload), number: (known?.number ?? 0) + 1 };
+  // Another firmware than before, most likely: whatever was under way is over, whether it says so or not.
+  image.firmware = null;
   return true;
 }
 

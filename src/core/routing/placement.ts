@@ -45,7 +45,10 @@ export function place(routed: Assignment, placement: Placement | null): Assignme
 }
 
 /** True while the route still gives the station to where it was taken from, or by now to where it was moved. */
-export function isStanding(routed: Pick<Assignment, 'primary'>, { routed: then, primary }: Placement): boolean {
+export function isStanding(
+  routed: Pick<Assignment, 'primary'>,
+  { routed: then, primary }: Placement,
+): boolean {
   return routed.primary === then || routed.primary === primary;
 }
 

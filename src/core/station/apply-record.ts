@@ -64,6 +64,9 @@ function applyChange(durable: DurableStation, change: DurableChange, at: number)
     case 'inventory':
       applyInventoryChange(durable.inventory, change.change);
       return true;
+    case 'placed':
+      durable.placement = change.placement;
+      return true;
     case 'virtual':
       durable.virtual[change.backend] = {
         ...durable.virtual[change.backend],

@@ -6,13 +6,12 @@
  * stays and the newcomer is refused (CWE-613; ocpp-go #314).
  */
 import { negotiateVersion } from '../../protocol/version.ts';
-import { assign } from '../routing/table.ts';
 import { coversFor, dialPatienceMs } from './covering.ts';
 import { backendLinkOf, dial, letGo, retryAfterS } from './backend-link.ts';
 import { factsOf } from './find-backend.ts';
 import { hasToken, takeToken, tokenInMs } from './bucket.ts';
 import type { Effect, StationEvent } from './events.ts';
-import { stationFacts } from './rerouting.ts';
+import { assignmentOf } from './rerouting.ts';
 import { admit, closeCode, displace } from './station-link.ts';
 import type { PendingArrival, StationState } from './state.ts';
 import { notice, type Turn } from './turn.ts';
@@ -43,7 +42,7 @@ export function onStationArrived(state: StationState, turn: Turn, event: Arrived
       Math.ceil(tokenInMs(state.connects, perSecond) / 1_000),
     );
   }
-  const assignment = assign(context.routing, stationFacts(state, turn));
+  const assignment = assignmentOf(state, turn);
   if (assignment === null) return refuse(404, 'No route takes this station.', null);
   const primary = factsOf(turn, assignment.primary);
   const version = negotiateVersion(event.offered, primary?.versions ?? []);

@@ -9,6 +9,7 @@ import { payloadOf } from '../../protocol/frame.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { BoundedQueue } from '../../std/bounded-queue.ts';
 import { startWithheld } from '../ids/result-to-station.ts';
+import { transactionByKey } from '../ids/transactions.ts';
 import type { SkipReason } from '../journal/record.ts';
 import { findBackendLink } from './find-backend.ts';
 import { heldLaneOf, hold, release } from './holding.ts';
@@ -39,11 +40,14 @@ export function copyToListeners(
   const { assignment } = state;
   if (assignment === null) return;
   const listeners = listenersOf(assignment);
-  if (listeners.length === 0) return;
+  const isPrimaryTold = wasShown(state, assignment.primary, owner, transaction);
+  if (listeners.length === 0 && !isPrimaryTold) return;
   const { action } = received.frame;
   // The boot is told by priming, which knows whether it was accepted; heartbeats are each backend's own.
   if (action === 'BootNotification' || action === 'Heartbeat') return;
   if (messageId !== null && isRepeated(state, messageId)) return;
+  if (isPrimaryTold)
+    offerCopy(state, turn, assignment.primary, link.version, received, messageId, transaction);
   const kind = classOf(link.version, action, () => namesTransaction(received));
   for (const listener of listeners) {
     if (
@@ -55,6 +59,18 @@ export function copyToListeners(
     )
       offerCopy(state, turn, listener.backend, link.version, received, messageId, transaction);
   }
+}
+
+/** The primary listened in when this transaction of another's began, and was cut over to since: it goes on being told, all of it or nothing (H24). */
+function wasShown(
+  { durable }: StationState,
+  primary: string,
+  owner: string | null,
+  transaction: string | null,
+): boolean {
+  if (owner === null || owner === primary || transaction === null) return false;
+  const row = transactionByKey(durable.ids, transaction);
+  return row !== null && Object.hasOwn(row.ids, primary);
 }
 
 /** A guaranteed message that was copied before: a repetition reaches nobody twice (D5). */

@@ -22,6 +22,7 @@ export interface Holding {
   readonly hasLeft: boolean;
   readonly answer: string | null;
   readonly isWorded: boolean;
+  readonly isHandedOver?: true;
   readonly text: string;
 }
 

@@ -11,8 +11,10 @@ import { callArrived } from '../ids/call-arrived.ts';
 import { callFailed, resultToStation } from '../ids/result-to-station.ts';
 import { toBackend } from '../ids/to-backend.ts';
 import { factsOf } from './find-backend.ts';
+import type { Predecessor } from '../ids/arrival.ts';
 import { transactionListeners } from './listening.ts';
 import { roleOf, type Belonging } from './roles.ts';
+import { ownerOfDriver } from './stop-authorisation.ts';
 import type { BackendLink, OpenCall, StationLink, StationState, WaitingCall } from './state.ts';
 import { recordDurably, type Received, type Turn } from './turn.ts';
 
@@ -21,14 +23,18 @@ export function readCall(
   state: StationState,
   turn: Turn,
   link: StationLink,
-  { text, frame }: Received,
+  received: Received,
   key: string,
 ): Belonging {
+  const { text, frame } = received;
   const { durable, assignment } = state;
   const { version } = link;
+  if (frame.action === 'Authorize')
+    return { owner: ownerOfDriver(state, turn, version, received), transaction: null };
   if (!mayCarryIds(version, frame.action)) return nobodys;
   const attendance = {
     primary: assignment?.primary ?? '',
+    before: predecessorOf(state),
     owners: noOwners,
     listeners: isStart(frame.action) ? transactionListeners(state, turn) : noOwners,
   };
@@ -44,6 +50,13 @@ export function readCall(
   for (const change of changes) note(state, turn, change);
   const isThere = owner !== null && factsOf(turn, owner)?.versions.includes(version) === true;
   return { owner: isThere ? owner : null, transaction };
+}
+
+/** Whose the station was before it was cut over. What it says of starts from before then counts only where it has been away since: it says the others at once. */
+function predecessorOf({ durable: { placement, lastSeenAt } }: StationState): Predecessor | null {
+  if (placement?.before == null) return null;
+  const { before: backend, at } = placement;
+  return { backend, startsUntil: (lastSeenAt ?? 0) > at ? at : 0 };
 }
 
 /** A backend's answer to a station's call: what it calls the transaction is kept, and the text for the station comes back. */

@@ -27,13 +27,20 @@ export function assertConsistent(state: StationState): void {
 }
 
 /** Connected means connected through. */
-function assertConnected({ assignment, backends }: StationState, link: StationLink): void {
+function assertConnected({ assignment, backends, durable }: StationState, link: StationLink): void {
   assert(assignment !== null, 'a connected station is assigned');
   assert(
     assignment.whenDown.covers || hasOpen(backends, assignment.primary),
     'a connected station has its primary, or Busbar in its place',
   );
   assert(link.slot !== null || laneDepth(link) === 0, 'no command waits for a free station');
+  const { placement } = durable;
+  assert(
+    placement === null ||
+      placement.primary === assignment.primary ||
+      (placement.routed !== assignment.primary && !assignment.standbys.includes(placement.primary)),
+    'a station that was cut over is where it was put, unless its route says another by now (M1)',
+  );
 }
 
 /** A loop, not `some`: this is on every frame's path. */

@@ -25,6 +25,7 @@ export function readVerdict(
 ): void {
   const { version, action, transaction, hasLeft, answer } = message;
   const is16 = version === 'ocpp1.6';
+  if (message.isHandedOver === true) return;
   if (answer === null || transaction === null || action !== (is16 ? 'StartTransaction' : 'TransactionEvent'))
     return;
   const at = findValue(text, frame.bodyStart, [is16 ? 'idTagInfo' : 'idTokenInfo']);

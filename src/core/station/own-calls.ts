@@ -22,7 +22,7 @@ import type { MessageClass } from '../../protocol/message-class.ts';
 import { isGivenUp } from './liveness.ts';
 import { factsOf } from './find-backend.ts';
 import { isBusbars } from './slot.ts';
-import { receivesOf, roleOf } from './roles.ts';
+import { isMovedTo, receivesOf, roleOf } from './roles.ts';
 import { nextOwnId, type BackendLink, type OpenCall, type StationState } from './state.ts';
 import { recordDurably, recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 
@@ -109,12 +109,33 @@ export function onOwnReply(
   if (verdict !== null) keepVerdict(state, turn, backend, verdict);
 }
 
+/** It has become the primary, and the other way round: from now on the station speaks to it, or Busbar does. */
+export function exchangePriming(
+  state: StationState,
+  turn: Turn,
+  from: BackendLink | null,
+  to: BackendLink | null,
+): void {
+  const verdict = from === null ? null : verdictOf(state, from);
+  // One that is being told of an outage is told to the end.
+  if (from?.phase === 'open' && from.priming.phase === 'idle') {
+    from.priming.phase = verdict?.status === 'Accepted' ? 'synced' : 'idle';
+    from.priming.isRegistered = true;
+    from.priming.intervalMs = verdict === null ? Infinity : heartbeatMs(verdict.intervalS);
+    from.priming.dueAtMs = turn.context.nowMs + from.priming.intervalMs;
+  }
+  if (to !== null) to.hasMissed = false;
+}
+
 /** The station has booted: everyone is told, the primary by the boot itself. */
 export function spreadBoot(state: StationState, turn: Turn): void {
   for (const backend of state.backends) {
     if (backend.phase !== 'open') continue;
-    if (roleOf(state, backend.backend) === 'primary') backend.priming.phase = 'idle';
-    else onStationBooted(backend.priming, viewOf(state, turn, backend));
+    if (roleOf(state, backend.backend) === 'primary') {
+      backend.priming.phase = 'idle';
+      // From here on the station keeps this backend's own interval.
+      if (isMovedTo(state, backend.backend)) backend.priming.dueAtMs = Infinity;
+    } else onStationBooted(backend.priming, viewOf(state, turn, backend));
   }
 }
 
@@ -185,7 +206,8 @@ const allIsHeard: ReadonlySet<MessageClass> = new Set(['registration', 'liveness
 
 function awaitBeat(state: StationState, turn: Turn, backend: BackendLink, verdict: Verdict): void {
   const assignment = state.assignment ?? state.arrival?.assignment;
-  if (assignment?.localAnswers.has('Heartbeat') !== true || verdict.status !== 'Accepted') return;
+  const isOwn = assignment?.localAnswers.has('Heartbeat') === true || isMovedTo(state, backend.backend);
+  if (!isOwn || verdict.status !== 'Accepted') return;
   backend.priming.intervalMs = heartbeatMs(verdict.intervalS);
   backend.priming.dueAtMs = turn.context.nowMs + backend.priming.intervalMs;
 }

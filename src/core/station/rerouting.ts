@@ -4,7 +4,8 @@
  * Pure. Asked when the routes changed and when a station said what it is. Its link stays unless its primary is another, or has to be dialled anew: then it is
  * closed, and the station comes back by the new route.
  */
-import { assign, type StationFacts } from '../routing/table.ts';
+import { place } from '../routing/placement.ts';
+import { assign, type Assignment, type StationFacts } from '../routing/table.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
 import { attachListeners, closeCode, closeStation } from './station-link.ts';
 import type { StationState } from './state.ts';
@@ -22,11 +23,17 @@ export function stationFacts(state: StationState, turn: Turn): StationFacts {
   };
 }
 
+/** Whose the station is: by its route, and by what was decided beside it. null: no route takes it. */
+export function assignmentOf(state: StationState, turn: Turn): Assignment | null {
+  const routed = assign(turn.context.routing, stationFacts(state, turn));
+  return routed === null ? null : place(routed, state.durable.placement);
+}
+
 /** True when the station's primary is another now, or has to be dialled anew. */
 export function isMisplaced(state: StationState, turn: Turn): boolean {
   const { assignment } = state;
   if (assignment === null) return false;
-  const wanted = assign(turn.context.routing, stationFacts(state, turn));
+  const wanted = assignmentOf(state, turn);
   if (wanted === null || wanted.primary !== assignment.primary) return true;
   const primary = findBackendLink(state, wanted.primary);
   // Nobody would answer it any more.
@@ -45,6 +52,6 @@ export function followRoutes(state: StationState, turn: Turn): void {
     notice(turn, 'moved_by_route');
     return closeStation(state, turn, closeCode.restart, 'moved_by_route');
   }
-  state.assignment = assign(turn.context.routing, stationFacts(state, turn));
+  state.assignment = assignmentOf(state, turn);
   attachListeners(state, turn);
 }

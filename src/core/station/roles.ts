@@ -1,16 +1,17 @@
 /**
  * What a backend is to a station: who answers, who listens in, who is let go of.
  *
- * Pure. One primary; other authorities for single actions; observers. An authority for single actions must know the station like everyone else, so
- * it listens in as an observer does by default.
+ * Pure. One primary; other authorities for single actions; observers; backends kept ready to become the primary. An authority for single actions must know the station like
+ * everyone else, and so must a standby: they listen in as an observer does by default.
  */
 import { defaultReceived, type MessageClass } from '../../protocol/message-class.ts';
 import type { Assignment, Observer } from '../routing/table.ts';
+import { ownsOpen } from '../ids/transactions.ts';
 import { factsOf } from './find-backend.ts';
 import type { StationState } from './state.ts';
 import type { Turn } from './turn.ts';
 
-export type Role = 'primary' | 'authority' | 'observer' | 'draining';
+export type Role = 'primary' | 'authority' | 'observer' | 'draining' | 'standby';
 
 /** Whose a station's call is. */
 export interface Belonging {
@@ -27,13 +28,13 @@ export function roleOf(state: StationState, backend: string): Role | null {
   if (backend === assignment.primary) return 'primary';
   for (const name of assignment.actions.values()) if (name === backend) return 'authority';
   if (assignment.observers.some((observer) => observer.backend === backend)) return 'observer';
-  return owns(state, backend) ? 'draining' : null;
+  if (owns(state, backend)) return 'draining';
+  return assignment.standbys.includes(backend) ? 'standby' : null;
 }
 
 /** It was the primary when a transaction began that is not over: that one is its to finish. */
-function owns({ durable }: StationState, backend: string): boolean {
-  for (const row of durable.ids.transactions) if (row.state === 'open' && row.owner === backend) return true;
-  return false;
+export function owns({ durable }: StationState, backend: string): boolean {
+  return ownsOpen(durable.ids, backend);
 }
 
 /** True for a backend that the station waits for: its primary, or the authority for an action. */
@@ -84,12 +85,17 @@ export function othersOf(state: StationState): string[] {
   return [...names];
 }
 
+/** The station was cut over to this backend, and may still keep the heartbeat interval of the one before. */
+export function isMovedTo({ durable }: StationState, backend: string): boolean {
+  return durable.placement?.primary === backend;
+}
+
 /** Everyone beside the primary who is told what the station says. The same list for the same route. */
 export function listenersOf(assignment: Assignment): readonly Observer[] {
   const known = listeners.get(assignment);
   if (known !== undefined) return known;
-  const { observers, actions } = assignment;
-  const silent = new Set(actions.values());
+  const { observers, actions, standbys } = assignment;
+  const silent = new Set([...actions.values(), ...standbys]);
   for (const { backend } of observers) silent.delete(backend);
   silent.delete(assignment.primary);
   const made = [
@@ -100,11 +106,17 @@ export function listenersOf(assignment: Assignment): readonly Observer[] {
   return made;
 }
 
-/** What Busbar itself tells this backend of the station. The primary hears the station; its heartbeats are Busbar's only where the route says so. */
-export function receivesOf({ assignment }: StationState, backend: string): ReadonlySet<MessageClass> {
+/**
+ * What Busbar itself tells this backend of the station. The primary hears the station; its heartbeats are Busbar's only where the route says so, or where the station keeps the
+ * interval of the primary before.
+ */
+export function receivesOf(state: StationState, backend: string): ReadonlySet<MessageClass> {
+  const { assignment } = state;
   if (assignment === null) return nothing;
-  if (backend === assignment.primary)
-    return assignment.localAnswers.has('Heartbeat') ? byDefault : withoutHeartbeats;
+  if (backend === assignment.primary) {
+    const isOwn = assignment.localAnswers.has('Heartbeat') || isMovedTo(state, backend);
+    return isOwn ? byDefault : withoutHeartbeats;
+  }
   return listenersOf(assignment).find((listener) => listener.backend === backend)?.receives ?? byDefault;
 }
 

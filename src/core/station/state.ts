@@ -330,12 +330,13 @@ export function durableStation(saved: Partial<DurableStation>, random = ''): Dur
     boot: saved.boot ?? null,
     version: saved.version ?? null,
     lastSeenAt: saved.lastSeenAt ?? null,
-    image: saved.image ?? emptyImage(),
+    image: { ...emptyImage(), ...saved.image },
     verdicts: saved.verdicts ?? {},
     ids: saved.ids === undefined ? emptyLedger(numberOf(random)) : resumeLedger(saved.ids),
     refusals: saved.refusals ?? [],
     inventory: saved.inventory ?? emptyInventory(),
     virtual: saved.virtual ?? {},
     answers: saved.answers ?? [],
+    placement: saved.placement ?? null,
   };
 }

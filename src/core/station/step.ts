@@ -11,6 +11,7 @@ import type { StationContext, StationEvent, Step } from './events.ts';
 import { endDelivery } from './away.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { coverAll, coversFor } from './covering.ts';
+import { onAssignmentDecided } from './cutover.ts';
 import { onDeliveryDecided } from './deciding.ts';
 import { onBackendText } from './from-backend.ts';
 import { onStationText } from './from-station.ts';
@@ -83,6 +84,8 @@ function decide(state: StationState, turn: Turn, event: StationEvent): void {
       return onOperatorCommand(state, turn, event.requestId, event.action, event.payload);
     case 'delivery_decided':
       return onDeliveryDecided(state, turn, event.requestId, event.number, event.decision);
+    case 'assignment_decided':
+      return onAssignmentDecided(state, turn, event.requestId, event.decision);
     case 'routing_changed':
       return onRoutingChanged(state, turn);
     case 'drain_started':

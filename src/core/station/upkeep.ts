@@ -15,6 +15,7 @@ import { pulseAtMs, takePulse } from './liveness.ts';
 import { finishCommand } from './command-outcome.ts';
 import { pumpCommands } from './commands.ts';
 import { askAgain, coverAll, coverOpen, coversFor, coverWaiting, dialPatienceMs } from './covering.ts';
+import { placementDueMs, tendPlacement } from './cutover.ts';
 import { heldDueMs, onHeldSilence } from './delivering.ts';
 import { noteFailed } from './identifiers.ts';
 import { refusalsDueMs, tendRefusals } from './late-verdicts.ts';
@@ -57,6 +58,7 @@ export function onTick(state: StationState, turn: Turn): void {
   admitCovered(state, turn);
   endCover(state, turn);
   if (state.durable.refusals.length > 0) tendRefusals(state, turn);
+  tendPlacement(state, turn);
   if (state.link !== null) tendStation(state, turn, state.link);
   if (state.link !== null) attachListeners(state, turn);
   else if (state.held.length > 0) deliverAway(state, turn);
@@ -80,7 +82,12 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
     }
     wakeAtMs = Math.min(wakeAtMs, callsDueMs(backend), coverDueMs(turn, backend));
   }
-  wakeAtMs = Math.min(wakeAtMs, coverEndMs(state, turn), refusalsDueMs(state, turn));
+  wakeAtMs = Math.min(
+    wakeAtMs,
+    coverEndMs(state, turn),
+    refusalsDueMs(state, turn),
+    placementDueMs(state, turn),
+  );
   if (link === null) return state.held.length === 0 ? wakeAtMs : Math.min(wakeAtMs, awayDueMs(state, turn));
   wakeAtMs = Math.min(wakeAtMs, callsDueMs(link));
   if (link.pausedFor === 0)

@@ -1,0 +1,281 @@
+/**
+ * `PUT /stations/{id}/assignment`, `POST /stations/{id}/rollback`: whose a station is, one station at a time, without its link noticing.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { parseDuration } from '../control/configuration/units.ts';
+import type { AssignmentDecision, AssignmentMade, Assignments } from '../ports/assignments.ts';
+import type { AuditOutcome } from '../ports/audit.ts';
+import type { Registry, StationBackendSnapshot } from '../ports/registry.ts';
+import type { StationId } from '../protocol/station-id.ts';
+import { fail, ok, type Result } from '../std/result.ts';
+import { errorAnswers, jsonAnswer } from './answers.ts';
+import { makeChange, type ChangeMade, type Changer } from './change.ts';
+import { problem, type Problem, type ProblemItem, type ProblemName } from './problem.ts';
+import {
+  assignmentBody,
+  assignmentQuery,
+  noQuery,
+  reasonBody,
+  stationParams,
+  type AssignmentBody,
+  type AssignmentQuery,
+  type ReasonBody,
+} from './schemas.ts';
+import { sendProblem } from './server.ts';
+import { presentPlacement, readStationId, unknownStation } from './station-routes.ts';
+
+/** Less than the five minutes after which clients give up by themselves. */
+const waitMaxMs = 240_000;
+const keepWarmDefaultMs = 14 * 86_400_000;
+/** Ten years: beyond, somebody mistook the unit. */
+const keepWarmMaxMs = 3_650 * 86_400_000;
+/** How often it is looked whether the backend knows the station by now. */
+const lookMs = 100;
+
+export interface AssignmentPorts {
+  readonly registry: Registry;
+  readonly assignments: Assignments;
+  readonly changer: Changer;
+}
+
+export function addAssignmentRoutes(app: FastifyInstance, ports: AssignmentPorts): void {
+  app.put('/api/v1/stations/:id/assignment', {
+    config: { role: 'operator', changes: true },
+    schema: {
+      tags: ['stations'],
+      operationId: 'moveStation',
+      summary: 'Move a station to another backend',
+      description:
+        'Its link stays up. 409 `not-synced`: the backend does not know the station yet, and is told of it from now on; `errors` says how far it is, and `wait` waits for it. 409 `transaction-open`, `firmware-update`, `reservation`, `report-in-parts`: that is to end first. 409 `not-connected`, `not-routed`, `wrong-version`. A station that is there already is 200 with `changed: false`. 504 `decision-unsettled`: nobody knows whether it is on disk; look at the station. Audited before it is done.',
+      params: stationParams,
+      querystring: assignmentQuery,
+      body: assignmentBody,
+      response: { 200: jsonAnswer('It is there.', 'StationMoved'), ...errorAnswers },
+    },
+    handler: (request, reply) => {
+      const body = request.body as AssignmentBody;
+      const read = readMove(body, request.query as AssignmentQuery);
+      if (!read.ok) return sendProblem(reply, read.fault);
+      const { reason, ...asked } = body;
+      return decide(ports, request, reply, {
+        action: 'station.move',
+        asked,
+        reason,
+        decision: read.value.decision,
+        waitMs: read.value.waitMs,
+      });
+    },
+  });
+  app.post('/api/v1/stations/:id/rollback', {
+    config: { role: 'operator', changes: true },
+    schema: {
+      tags: ['stations'],
+      operationId: 'rollBackStation',
+      summary: 'Take the last move of a station back',
+      description:
+        'The backend before answers it again. 409 `nothing-to-undo`: it was not moved, or its route decides again. 409 `not-synced`: the backend before was not kept ready; it is told of the station from now on. Audited before it is done.',
+      params: stationParams,
+      querystring: noQuery,
+      body: reasonBody,
+      response: { 200: jsonAnswer('It is back.', 'StationMoved'), ...errorAnswers },
+    },
+    handler: (request, reply) =>
+      decide(ports, request, reply, {
+        action: 'station.rollback',
+        asked: null,
+        reason: (request.body as ReasonBody).reason,
+        decision: { do: 'roll_back' },
+        waitMs: 0,
+      }),
+  });
+}
+
+interface Asked {
+  readonly action: 'station.move' | 'station.rollback';
+  /** For the audit. */
+  readonly asked: unknown;
+  readonly reason: string;
+  readonly decision: AssignmentDecision;
+  readonly waitMs: number;
+}
+
+function readMove(
+  { primary, openTransactions = 'pin', keepOldWarm, force = false }: AssignmentBody,
+  { wait }: AssignmentQuery,
+): Result<{ decision: AssignmentDecision; waitMs: number }, Problem> {
+  const keepWarmMs = readDuration('body.keepOldWarm', keepOldWarm, keepWarmDefaultMs, keepWarmMaxMs);
+  if (!keepWarmMs.ok) return keepWarmMs;
+  const waitMs = readDuration('query.wait', wait, 0, waitMaxMs);
+  if (!waitMs.ok) return waitMs;
+  return ok({
+    decision: {
+      do: 'cut_over',
+      primary,
+      openTransactions,
+      keepWarmMs: keepWarmMs.value,
+      isForced: force,
+    },
+    waitMs: waitMs.value,
+  });
+}
+
+function readDuration(
+  where: string,
+  text: string | undefined,
+  absentMs: number,
+  mostMs: number,
+): Result<number, Problem> {
+  if (text === undefined) return ok(absentMs);
+  const ms = parseDuration(text);
+  if (ms.ok && ms.value <= mostMs) return ms;
+  const reason = ms.ok ? `may be ${mostMs / 60_000} min at most` : `must be ${ms.fault.expected}`;
+  return fail(problem('invalid-request', `${where} ${reason}`, [{ where, reason }]));
+}
+
+async function decide(
+  { registry, assignments, changer }: AssignmentPorts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { action, asked, reason, decision, waitMs }: Asked,
+): Promise<FastifyReply> {
+  const id = readStationId((request.params as { id: string }).id, 'path.id');
+  if (!id.ok) return sendProblem(reply, id.fault);
+  const station = id.value;
+  if (registry.station(station) === null) return sendProblem(reply, unknownStation(station));
+  const change = { action, target: station, request: asked, reason };
+  return makeChange(changer, request, reply, change, async () => {
+    const made = await decideOnceSynced({ registry, assignments, station, decision, waitMs, caller: reply });
+    const outcome = auditOf(made);
+    changer.log.info(action === 'station.move' ? 'station_moved' : 'station_rolled_back', {
+      station,
+      to: made.after?.primary,
+      by: request.caller?.name,
+      reason,
+      outcome: outcome.outcome,
+      detail: outcome.detail,
+    });
+    return { outcome, send: answerOf(made, stateOf(registry, station, decision)) };
+  });
+}
+
+interface Waiting {
+  readonly registry: Registry;
+  readonly assignments: Assignments;
+  readonly station: StationId;
+  readonly decision: AssignmentDecision;
+  readonly waitMs: number;
+  /** Once it is gone, nobody waits for the answer any more. */
+  readonly caller: FastifyReply;
+}
+
+/** The first refusal starts the attaching; once the backend knows the station it is decided anew. */
+async function decideOnceSynced(waiting: Waiting): Promise<AssignmentMade> {
+  const { registry, assignments, station, decision, waitMs, caller } = waiting;
+  const deadline = performance.now() + waitMs;
+  let made = await assignments.decide(station, decision);
+  while (isNotSynced(made) && performance.now() < deadline && !caller.raw.destroyed) {
+    await pause(Math.min(lookMs, Math.max(1, deadline - performance.now())));
+    if (stateOf(registry, station, decision)?.state !== 'synced') continue;
+    made = await assignments.decide(station, decision);
+  }
+  return made;
+}
+
+function isNotSynced(made: AssignmentMade): boolean {
+  return made.kind === 'refused' && made.reason === 'not_synced';
+}
+
+/** How the backend stands that is to answer the station. */
+function stateOf(
+  registry: Registry,
+  station: StationId,
+  decision: AssignmentDecision,
+): StationBackendSnapshot | null {
+  const snapshot = registry.station(station);
+  const wanted = decision.do === 'cut_over' ? decision.primary : snapshot?.placement?.before;
+  return snapshot?.backends.find(({ backend }) => backend === wanted) ?? null;
+}
+
+function answerOf(made: AssignmentMade, backend: StationBackendSnapshot | null): ChangeMade['send'] {
+  if (made.kind === 'done')
+    return (to) => to.send({ changed: made.isChanged, placement: presentPlacement(made.after) });
+  const { name, remedy } = refusals[made.reason];
+  const isOnItsWay = isNotSynced(made) && backend !== null;
+  const errors = isOnItsWay ? statesOf(backend) : undefined;
+  const sentences = [made.detail, ...(isOnItsWay ? [howFar(backend)] : []), remedy];
+  return (to) => sendProblem(to, problem(name, sentences.join(' '), errors));
+}
+
+/** For programs. */
+function statesOf({ backend, link, state, lastError }: StationBackendSnapshot): ProblemItem[] {
+  return [
+    { where: `backends.${backend}.state`, reason: state ?? 'none' },
+    { where: `backends.${backend}.link`, reason: link },
+    ...(lastError === null ? [] : [{ where: `backends.${backend}.lastError`, reason: lastError }]),
+  ];
+}
+
+/** For people. */
+function howFar({ backend, state, link, lastError }: StationBackendSnapshot): string {
+  const why = lastError === null ? '' : `, and its last error was ${lastError}`;
+  return `${backend} is ${state ?? 'not told yet'} (link ${link})${why}.`;
+}
+
+type RefusalReason = Extract<AssignmentMade, { kind: 'refused' }>['reason'];
+
+/** The problem of each refusal, and what to do about it. */
+const refusals: Readonly<Record<RefusalReason, { readonly name: ProblemName; readonly remedy: string }>> = {
+  not_routed: {
+    name: 'not-routed',
+    remedy: 'Give it a route in the configuration, and reload it.',
+  },
+  unknown_backend: {
+    name: 'unknown-backend',
+    remedy: 'Name a backend of the configuration; GET /backends lists them.',
+  },
+  wrong_version: {
+    name: 'wrong-version',
+    remedy: 'If the backend does speak it, say so in its `versions` in the configuration, and reload it.',
+  },
+  not_connected: { name: 'not-connected', remedy: 'Ask again once it is connected.' },
+  not_synced: {
+    name: 'not-synced',
+    remedy: 'Ask again once its state is synced, or with ?wait=30s.',
+  },
+  transaction_open: {
+    name: 'transaction-open',
+    remedy: 'Ask again when it is over, or with `openTransactions` as pin.',
+  },
+  firmware_update: {
+    name: 'firmware-update',
+    remedy: 'Ask again when it is over, or with `force`: then nobody hears how it ended.',
+  },
+  reservation: {
+    name: 'reservation',
+    remedy: 'Ask again when it is over, or with `force`: then the new backend does not know of it.',
+  },
+  report_in_parts: {
+    name: 'report-in-parts',
+    remedy: 'Ask again in a minute, or with `force`: then the rest of it is lost.',
+  },
+  nothing_to_undo: {
+    name: 'nothing-to-undo',
+    remedy: 'Move it with PUT /stations/{id}/assignment if it is to go elsewhere.',
+  },
+  is_primary: { name: 'is-primary', remedy: 'Move the station to another backend first.' },
+  journal_failing: { name: 'storage-failing', remedy: 'Ask again once the storage works.' },
+  unknown_outcome: {
+    name: 'decision-unsettled',
+    remedy: 'Look at the station’s `placement` before asking again.',
+  },
+  too_many_stations: { name: 'too-many-stations', remedy: 'Ask again later.' },
+};
+
+function auditOf(made: AssignmentMade): AuditOutcome {
+  const { before, after } = made;
+  if (made.kind === 'done')
+    return { outcome: 'done', detail: made.isChanged ? null : 'It was so already.', before, after };
+  const outcome = made.reason === 'unknown_outcome' ? 'failed' : 'refused';
+  return { outcome, detail: made.detail, before, after };
+}

@@ -1,0 +1,188 @@
+/**
+ * `busbar station move|rollback`: stations to another backend and back, one after the other, while they stay connected.
+ *
+ * Both ask first, or take `--yes`, and want a reason, which the audit keeps. Ends with 1 where any of the stations is not where it should be.
+ */
+import { Option, type Command } from 'commander';
+import type { Client, ClientFault } from '../api/client.ts';
+import { openTransactions, type AssignmentBody, type StationMoved } from '../api/schemas.ts';
+import type { Result } from '../std/result.ts';
+import { confirm, sayUndone } from './confirm.ts';
+import { readDurationMs } from './duration.ts';
+import { withClient } from './gateway-client.ts';
+import { addExamples } from './help-example.ts';
+import type { CliIo } from './io.ts';
+import { printRows, type Column } from './output.ts';
+import { apiOptions, type ApiOptions } from './program.ts';
+
+interface RollbackOptions extends ApiOptions {
+  readonly reason: string;
+  readonly yes?: true;
+}
+
+interface MoveOptions extends RollbackOptions {
+  readonly to: string;
+  /** Milliseconds. */
+  readonly wait: number;
+  readonly openTransactions: AssignmentBody['openTransactions'];
+  readonly keepOldWarm?: string;
+  readonly force?: true;
+}
+
+export function addMoveVerbs(station: Command, io: CliIo): void {
+  addMove(station, io);
+  addRollback(station, io);
+}
+
+function addMove(station: Command, io: CliIo): void {
+  addExamples(
+    apiOptions(
+      station
+        .command('move <ids...>')
+        .description(
+          'move stations to another backend while they stay connected; one that does not know them yet is told of them, and asked for again with --wait',
+        ),
+    )
+      .requiredOption('--to <backend>', 'the backend that is to answer them')
+      .addOption(
+        new Option('--wait <duration>', 'how long to wait for the backend to know each station, such as 30s')
+          .argParser(readDurationMs)
+          .default(0, 'not at all'),
+      )
+      .addOption(
+        new Option(
+          '--open-transactions <what>',
+          'pin: their backend keeps them to the end; wait: no move while there are any; handover: the new backend gets them, which only some backends take',
+        )
+          .choices(openTransactions)
+          .default('pin'),
+      )
+      .option('--keep-old-warm <duration>', 'how long a rollback finds the backend before ready, such as 14d')
+      .option(
+        '--force',
+        'though a firmware update, a reservation or a report is under way, whose end the new backend will not understand',
+      )
+      .option('--yes', 'do not ask')
+      .requiredOption('--reason <text>', 'why; the audit keeps it')
+      .action(async (ids: string[], _options: unknown, command: Command) => {
+        const options = command.optsWithGlobals<MoveOptions>();
+        const body: AssignmentBody = {
+          primary: options.to,
+          reason: options.reason,
+          ...(options.openTransactions === undefined ? {} : { openTransactions: options.openTransactions }),
+          ...(options.keepOldWarm === undefined ? {} : { keepOldWarm: options.keepOldWarm }),
+          ...(options.force === undefined ? {} : { force: true }),
+        };
+        await decideEach(command, io, ids, {
+          risk: `${named(ids)} will be answered by ${options.to}${riskOf(options)}`,
+          question: 'Move?',
+          done: 'moved',
+          already: 'was there already',
+          decide: (client, id) => client.moveStation(id, body, options.wait),
+        });
+      }),
+    'busbar station move CP-1 --to new --wait 30s --reason "pilot"',
+    'busbar station move CP-1 CP-7 --to new --open-transactions wait --yes --reason "pilot"',
+  );
+}
+
+function addRollback(station: Command, io: CliIo): void {
+  addExamples(
+    apiOptions(
+      station
+        .command('rollback <ids...>')
+        .description('take the last move of stations back: the backend before answers them again'),
+    )
+      .option('--yes', 'do not ask')
+      .requiredOption('--reason <text>', 'why; the audit keeps it')
+      .action(async (ids: string[], _options: unknown, command: Command) => {
+        const { reason } = command.optsWithGlobals<RollbackOptions>();
+        await decideEach(command, io, ids, {
+          risk: `${named(ids)} will be answered by the backend before again`,
+          question: 'Roll back?',
+          done: 'rolled back',
+          already: 'was there already',
+          decide: (client, id) => client.rollBackStation(id, reason),
+        });
+      }),
+    'busbar station rollback CP-1 --yes --reason "new backend refuses drivers"',
+  );
+}
+
+interface Deciding {
+  readonly risk: string;
+  readonly question: string;
+  readonly done: string;
+  readonly already: string;
+  readonly decide: (client: Client, id: string) => Promise<Result<StationMoved, ClientFault>>;
+}
+
+interface Row {
+  readonly station: string;
+  readonly outcome: string;
+  readonly primary: string | null;
+  readonly detail: string | null;
+}
+
+const columns: readonly Column<Row>[] = [
+  { title: 'station', widthMax: 30, valueOf: ({ station }) => station },
+  { title: 'outcome', valueOf: ({ outcome }) => outcome },
+  { title: 'primary', widthMax: 20, valueOf: ({ primary }) => primary },
+  { title: 'detail', widthMax: 60, valueOf: ({ detail }) => detail },
+];
+
+async function decideEach(
+  command: Command,
+  io: CliIo,
+  ids: readonly string[],
+  what: Deciding,
+): Promise<void> {
+  const confirmed = await confirm(
+    what.risk,
+    what.question,
+    command.optsWithGlobals<RollbackOptions>().yes === true,
+    io,
+  );
+  if (!confirmed.ok) {
+    sayUndone(confirmed.fault, io);
+    return;
+  }
+  await withClient(command, io, async (client, { output }) => {
+    const rows: Row[] = [];
+    for (const station of new Set(ids)) {
+      const decided = await what.decide(client, station);
+      // Without a gateway that answers, the others need not be tried.
+      if (!decided.ok && decided.fault.problem === null && rows.length === 0) return decided.fault;
+      rows.push(rowOf(station, decided, what));
+    }
+    if (rows.some(({ outcome }) => outcome === notDone)) io.setExitCode(1);
+    printRows(io, output, columns, rows);
+    return null;
+  });
+}
+
+const notDone = 'not done';
+
+function rowOf(station: string, decided: Result<StationMoved, ClientFault>, what: Deciding): Row {
+  if (!decided.ok) return { station, outcome: notDone, primary: null, detail: decided.fault.message };
+  const { changed, placement } = decided.value;
+  return {
+    station,
+    outcome: changed ? what.done : what.already,
+    primary: placement?.primary ?? null,
+    detail: null,
+  };
+}
+
+function named(ids: readonly string[]): string {
+  return ids.length <= 3 ? ids.join(', ') : `${ids.length} stations`;
+}
+
+function riskOf({ openTransactions: open, force }: MoveOptions): string {
+  const handover =
+    open === 'handover'
+      ? '; open transactions are handed over, and a backend that does not take one started elsewhere bills it wrong'
+      : '';
+  const forced = force === true ? '; updates, reservations and reports under way are cut off' : '';
+  return `${handover}${forced}`;
+}

@@ -1,0 +1,317 @@
+/** One station is cut over from one backend to another, and back. */
+import { describe, expect, test } from 'vitest';
+import { Bench, sent } from '../../testkit/station-bench.ts';
+import type { AssignmentDecision, AssignmentOutcome, Effect } from './events.ts';
+
+const boot = '[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]';
+const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
+const available = '[2,"s","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Available"}]';
+const start =
+  '[2,"t","StartTransaction",{"connectorId":1,"idTag":"CARD","meterStart":100,"timestamp":"2023-11-14T22:13:20Z"}]';
+const started = '{"transactionId":77,"idTagInfo":{"status":"Accepted"}}';
+const meter = (id: string): string =>
+  `[2,"${id}","MeterValues",{"connectorId":1,"transactionId":77,"meterValue":[]}]`;
+const stop =
+  '[2,"e","StopTransaction",{"transactionId":77,"meterStop":900,"timestamp":"2023-11-14T23:13:20Z"}]';
+
+const cutOver: AssignmentDecision = {
+  do: 'cut_over',
+  primary: 'new',
+  openTransactions: 'pin',
+  keepWarmMs: 60_000,
+  isForced: false,
+};
+
+function decide(bench: Bench, decision: AssignmentDecision): AssignmentOutcome | undefined {
+  const effects = bench.do({ type: 'assignment_decided', requestId: 1, decision });
+  return effects.find((effect) => effect.type === 'assignment_settled')?.outcome;
+}
+
+/** What left for that backend, without message ids. */
+function to(bench: Bench, backend: string, effects: readonly Effect[] = bench.last.effects): string[] {
+  return textsTo(backend, effects).map((text) => text.replace(/^\[(\d),"[^"]*"/, '[$1'));
+}
+
+function textsTo(backend: string, effects: readonly Effect[]): string[] {
+  return effects.flatMap((effect) =>
+    effect.type === 'send' && effect.link.side === 'backend' && effect.link.backend === backend
+      ? [effect.text]
+      : [],
+  );
+}
+
+/** That backend answers the newest of what it was sent last. */
+function answer(bench: Bench, backend: string, payload: string): readonly Effect[] {
+  const [text = '[]'] = textsTo(backend, bench.last.effects);
+  return bench.fromBackend(`[3,"${(JSON.parse(text) as string[])[1]}",${payload}]`, backend);
+}
+
+/** That backend answers what it has. */
+function answerHeld(bench: Bench, name: string, payload: string): void {
+  const link = bench.state.backends.find(({ backend }) => backend === name);
+  bench.fromBackend(`[3,"${link?.slot?.sentId}",${payload}]`, name);
+}
+
+/** A station that has booted and told a status to `old`. */
+function settled(primary: ConstructorParameters<typeof Bench>[0] = {}): Bench {
+  const bench = new Bench(primary);
+  bench.connect();
+  bench.fromStation(boot);
+  answer(bench, 'old', accepted);
+  bench.fromStation(available);
+  answer(bench, 'old', '{}');
+  return bench;
+}
+
+/** `new` is told all of it, and answers. */
+function sync(bench: Bench): void {
+  bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+  for (const payload of [accepted, '{}', '{"currentTime":"2023-11-14T22:13:30Z"}'])
+    answer(bench, 'new', payload);
+}
+
+function ready(primary: ConstructorParameters<typeof Bench>[0] = {}): Bench {
+  const bench = settled(primary);
+  expect(decide(bench, { do: 'attach', backend: 'new' })).toEqual({ kind: 'done', isChanged: true });
+  sync(bench);
+  return bench;
+}
+
+function moved(primary: ConstructorParameters<typeof Bench>[0] = {}): Bench {
+  const bench = ready(primary);
+  expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+  return bench;
+}
+
+describe('a cutover', () => {
+  test('sends the station nothing, keeps its link, and the next call is the new primary’s', () => {
+    const bench = moved();
+    expect(bench.last.effects.map(({ type }) => type)).toEqual(['assignment_settled']);
+    expect(bench.last.isDurableChanged).toBe(true);
+    bench.fromStation('[2,"a","Authorize",{"idTag":"X"}]');
+    expect(to(bench, 'new')).toEqual(['[2,"Authorize",{"idTag":"X"}]']);
+    expect(to(bench, 'old')).toEqual([]);
+    expect(sent(answer(bench, 'new', '{"idTagInfo":{"status":"Accepted"}}'), 'station')).toHaveLength(1);
+  });
+
+  test('leaves the old one ready: it is told statuses and heartbeats, and is let go of when its time is over', () => {
+    const bench = moved();
+    bench.fromStation(available.replace('Available', 'Preparing'));
+    expect(to(bench, 'old')).toHaveLength(1);
+    answer(bench, 'old', '{}');
+    bench.context.wallMs += 60_000;
+    const effects = bench.pass(60_000);
+    expect(effects).toContainEqual(expect.objectContaining({ type: 'close', reason: 'not_routed_here' }));
+    expect(decide(bench, { do: 'roll_back' })).toMatchObject({ reason: 'nothing_to_undo' });
+  });
+
+  test('waits for a backend that does not know the station, and begins to tell it', () => {
+    const bench = settled();
+    expect(decide(bench, cutOver)).toMatchObject({ kind: 'refused', reason: 'not_synced' });
+    expect(bench.last.effects).toContainEqual(expect.objectContaining({ type: 'dial', backend: 'new' }));
+    sync(bench);
+    expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+    expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: false });
+  });
+
+  test('leaves a call that the old primary has to it', () => {
+    const bench = ready();
+    bench.fromStation('[2,"a","Authorize",{"idTag":"X"}]');
+    const [text = '[]'] = textsTo('old', bench.last.effects);
+    decide(bench, cutOver);
+    const id = (JSON.parse(text) as string[])[1];
+    const effects = bench.fromBackend(`[3,"${id}",{"idTagInfo":{"status":"Accepted"}}]`);
+    expect(sent(effects, 'station')).toEqual(['[3,"a",{"idTagInfo":{"status":"Accepted"}}]']);
+  });
+
+  test('answers the old primary’s commands that wait, and lets the one that is out end', () => {
+    const bench = ready();
+    bench.fromBackend('[2,"c1","GetConfiguration",{}]');
+    bench.fromBackend('[2,"c2","ClearCache",{}]');
+    decide(bench, cutOver);
+    expect(textsTo('old', bench.last.effects)).toEqual([expect.stringMatching(/^\[3,"c2",/)]);
+    const [command = '[]'] = sent(bench.fromBackend('[2,"c3","ClearCache",{}]'), 'backend');
+    expect(command).toMatch(/^\[3,"c3",\{"status":"Rejected"/);
+  });
+
+  test('is refused with the reason', () => {
+    expect(decide(settled(), { ...cutOver, primary: 'nobody' })).toMatchObject({ reason: 'unknown_backend' });
+    const away = ready();
+    away.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+    expect(decide(away, cutOver)).toMatchObject({ reason: 'not_connected' });
+    const failing = ready();
+    failing.context.isJournalWritable = false;
+    expect(decide(failing, cutOver)).toMatchObject({ reason: 'journal_failing' });
+    expect(decide(ready(), { do: 'detach', backend: 'old' })).toMatchObject({ reason: 'is_primary' });
+  });
+
+  test('waits for a firmware update, a reservation and a report, unless it is forced', () => {
+    const updating = ready();
+    updating.fromStation('[2,"f","FirmwareStatusNotification",{"status":"Installing"}]');
+    expect(decide(updating, cutOver)).toMatchObject({ reason: 'firmware_update' });
+    expect(decide(updating, { ...cutOver, isForced: true })).toEqual({ kind: 'done', isChanged: true });
+    const reserved = ready();
+    const reserve =
+      '[2,"r","ReserveNow",{"connectorId":1,"expiryDate":"2023-11-14T23:00:00Z","idTag":"X","reservationId":5}]';
+    const [command = '[]'] = sent(reserved.fromBackend(reserve), 'station');
+    reserved.fromStation(`[3,"${(JSON.parse(command) as string[])[1]}",{"status":"Accepted"}]`);
+    expect(decide(reserved, cutOver)).toMatchObject({ reason: 'reservation' });
+  });
+});
+
+/** With a transaction of `old`'s, and `new` ready. */
+function charging(): Bench {
+  const bench = settled();
+  bench.fromStation(start);
+  answer(bench, 'old', started);
+  decide(bench, { do: 'attach', backend: 'new' });
+  sync(bench);
+  return bench;
+}
+
+describe('a transaction that is open at a cutover', () => {
+  test('is pinned: its messages, its driver’s card and its stop go to the old primary, new ones do not', () => {
+    const bench = charging();
+    expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+    bench.fromStation(meter('m1'));
+    expect(to(bench, 'old')).toHaveLength(1);
+    expect(to(bench, 'new')).toEqual([]);
+    answer(bench, 'old', '{}');
+    bench.fromStation('[2,"a","Authorize",{"idTag":"card"}]');
+    expect(to(bench, 'old')).toEqual(['[2,"Authorize",{"idTag":"card"}]']);
+    answer(bench, 'old', '{"idTagInfo":{"status":"Accepted"}}');
+    bench.fromStation(stop);
+    expect(to(bench, 'old')).toHaveLength(1);
+    answer(bench, 'old', '{}');
+    bench.fromStation('[2,"a2","Authorize",{"idTag":"card"}]');
+    expect(to(bench, 'new')).toHaveLength(1);
+    answer(bench, 'new', '{"idTagInfo":{"status":"Accepted"}}');
+    bench.fromStation(start.replace('"t"', '"t2"').replace('100', '1900'));
+    expect(to(bench, 'new')).toHaveLength(1);
+  });
+
+  test('is stopped by the old primary, and by no one else', () => {
+    const bench = charging();
+    decide(bench, cutOver);
+    const remoteStop = '[2,"q","RemoteStopTransaction",{"transactionId":77}]';
+    expect(sent(bench.fromBackend(remoteStop, 'new'), 'station')).toEqual([]);
+    expect(sent(bench.fromBackend(remoteStop, 'old'), 'station')).toHaveLength(1);
+  });
+
+  test('holds the cutover up where it is to wait', () => {
+    const bench = charging();
+    const waiting = { ...cutOver, openTransactions: 'wait' } as const;
+    expect(decide(bench, waiting)).toMatchObject({ reason: 'transaction_open' });
+    bench.fromStation(stop);
+    answer(bench, 'old', '{}');
+    expect(decide(bench, waiting)).toEqual({ kind: 'done', isChanged: true });
+  });
+
+  test('changes hands where an operator says so: the new owner is told the start first', () => {
+    const bench = charging();
+    decide(bench, { ...cutOver, openTransactions: 'handover' });
+    const first = to(bench, 'new');
+    expect(first).toEqual([
+      '[2,"StartTransaction",{"connectorId":1,"idTag":"CARD","meterStart":100,"timestamp":"2023-11-14T22:13:20Z"}]',
+    ]);
+    bench.fromStation(meter('m1'));
+    answerHeld(bench, 'new', '{"transactionId":5,"idTagInfo":{"status":"Invalid"}}');
+    expect(sent(bench.last.effects, 'station')).toEqual([]);
+    expect(to(bench, 'new').join('\n')).toContain('"transactionId":5');
+    expect(to(bench, 'old')).toEqual([]);
+  });
+});
+
+describe('a rollback', () => {
+  test('takes the station back; what began meanwhile finishes where it began', () => {
+    const bench = moved();
+    bench.fromStation(start);
+    answer(bench, 'new', started);
+    expect(decide(bench, { do: 'roll_back' })).toEqual({ kind: 'done', isChanged: true });
+    bench.fromStation('[2,"a","Authorize",{"idTag":"X"}]');
+    expect(to(bench, 'old')).toHaveLength(1);
+    answer(bench, 'old', '{"idTagInfo":{"status":"Accepted"}}');
+    bench.fromStation(stop);
+    expect(to(bench, 'new')).toHaveLength(1);
+    expect(to(bench, 'old')).toEqual([]);
+    expect(decide(bench, { do: 'roll_back' })).toMatchObject({ reason: 'nothing_to_undo' });
+  });
+
+  test('and a cutover again leave things as one cutover does', () => {
+    const bench = moved();
+    const once = bench.state.assignment;
+    decide(bench, { do: 'roll_back' });
+    expect(bench.state.assignment?.primary).toBe('old');
+    expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+    expect(bench.state.assignment).toBe(once);
+  });
+
+  test('works while the station is away, and while the new primary is down', () => {
+    const away = moved();
+    away.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+    expect(decide(away, { do: 'roll_back' })).toEqual({ kind: 'done', isChanged: true });
+    away.arrive(2);
+    expect(away.last.effects).toContainEqual(expect.objectContaining({ type: 'dial', backend: 'old' }));
+    const covered = moved({ whenDown: { covers: true, untilMs: Infinity, untilMessages: Infinity } });
+    const epoch = covered.backendEpoch('new');
+    covered.do({ type: 'backend_lost', backend: 'new', epoch, code: null, reason: 'gone' });
+    expect(decide(covered, { do: 'roll_back' })).toEqual({ kind: 'done', isChanged: true });
+    covered.fromStation('[2,"a","Authorize",{"idTag":"X"}]');
+    expect(to(covered, 'old')).toHaveLength(1);
+  });
+});
+
+test('a start that was told late belongs to the primary of its time', () => {
+  const bench = ready();
+  bench.context.wallMs = Date.parse('2023-11-14T22:20:00Z');
+  decide(bench, { ...cutOver, keepWarmMs: 86_400_000 });
+  bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+  bench.context.wallMs += 600_000;
+  bench.arrive(2);
+  bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+  bench.do({ type: 'backend_opened', backend: 'old', epoch: bench.backendEpoch('old') });
+  bench.fromStation(start);
+  expect(bench.state.durable.ids.transactions.at(-1)?.owner).toBe('old');
+  bench.fromStation(start.replace('"t"', '"t2"').replace('22:13:20', '22:29:00').replace(':100', ':7'));
+  expect(bench.state.durable.ids.transactions.at(-1)?.owner).toBe('new');
+});
+
+test('an observer that is cut over to goes on being shown what it was shown the start of', () => {
+  const receives = new Set(['registration', 'liveness', 'state', 'transactions'] as const);
+  const bench = settledWithObserver();
+  bench.fromStation(start);
+  const [copy = '[]'] = textsTo('new', bench.last.effects);
+  answer(bench, 'old', started);
+  const named = '{"transactionId":5,"idTagInfo":{"status":"Accepted"}}';
+  bench.fromBackend(`[3,"${(JSON.parse(copy) as string[])[1]}",${named}]`, 'new');
+  expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+  bench.fromStation(meter('m1'));
+  expect(to(bench, 'old')).toHaveLength(1);
+  expect(to(bench, 'new')).toEqual([expect.stringContaining('"transactionId":5')]);
+
+  function settledWithObserver(): Bench {
+    const one = settled({ observers: [{ backend: 'new', receives, commands: new Set() }] });
+    const { routing } = one.context;
+    const backends = new Map(
+      [...routing.backends].map(([name, facts]) => [name, { ...facts, nonBilling: name === 'new' }]),
+    );
+    one.context.routing = { ...routing, backends };
+    sync(one);
+    return one;
+  }
+});
+
+test('a reload leaves a station where it was put, until its route says a third', () => {
+  const bench = moved();
+  bench.do({ type: 'routing_changed' });
+  expect(bench.state.assignment?.primary).toBe('new');
+  const { routing } = bench.context;
+  const routes = routing.routes.map((route) => ({
+    ...route,
+    assignment: { ...route.assignment, primary: 'vendor' },
+  }));
+  bench.context.routing = { ...routing, routes };
+  expect(bench.do({ type: 'routing_changed' })).toContainEqual(
+    expect.objectContaining({ type: 'close', reason: 'moved_by_route' }),
+  );
+});

@@ -1,0 +1,243 @@
+/**
+ * Whose the station is from now on: a cutover, its undoing, and who is kept ready for one.
+ *
+ * Pure. One record is the whole of it: what the station said before belongs to the primary before, what it says after to the new one, and messages of a transaction or a report
+ * follow whoever has that. The station is sent nothing, and its link stays (M2). Only a backend that knows the station takes it over (M5).
+ */
+import { isAboutOwned } from '../commands/authority.ts';
+import { payloadReader } from '../commands/payload.ts';
+import type { Placement, ReadyBackend } from '../routing/placement.ts';
+import { assign, type Assignment } from '../routing/table.ts';
+import { pumpCalls } from './backend-lane.ts';
+import { bodyOf, finishCommand } from './command-outcome.ts';
+import { refusePending } from './arrival.ts';
+import type { AssignmentDecision, AssignmentOutcome, AssignmentRefusal } from './events.ts';
+import { factsOf, findBackendLink } from './find-backend.ts';
+import { handOver } from './handover.ts';
+import { hindranceOf } from './hindrance.ts';
+import { exchangePriming } from './own-calls.ts';
+import { owns } from './roles.ts';
+import { assignmentOf, stationFacts } from './rerouting.ts';
+import type { BackendLink, StationState } from './state.ts';
+import { attachListeners } from './station-link.ts';
+import { recordDropped, recordDurably, type Turn } from './turn.ts';
+
+export function onAssignmentDecided(
+  state: StationState,
+  turn: Turn,
+  requestId: number,
+  decision: AssignmentDecision,
+): void {
+  const outcome = decide(state, turn, decision);
+  turn.effects.push({ type: 'assignment_settled', requestId, outcome });
+}
+
+function decide(state: StationState, turn: Turn, decision: AssignmentDecision): AssignmentOutcome {
+  const now = assignmentOf(state, turn);
+  if (now === null) return refused('not_routed', 'No route takes this station; add one that does.');
+  if (!turn.context.isJournalWritable)
+    return refused('journal_failing', 'The journal cannot be written now, so nothing can be decided.');
+  switch (decision.do) {
+    case 'attach':
+      return attach(state, turn, now, decision.backend);
+    case 'detach':
+      return detach(state, turn, now, decision.backend);
+    case 'cut_over':
+      return cutOver(state, turn, now, decision);
+    case 'roll_back':
+      return rollBack(state, turn, now);
+  }
+}
+
+function attach(state: StationState, turn: Turn, now: Assignment, backend: string): AssignmentOutcome {
+  const impossible = whyImpossible(state, turn, backend);
+  if (impossible !== null) return impossible;
+  const before = placementOf(state, turn, now);
+  const isReady = before.ready.some((ready) => ready.backend === backend && ready.until === null);
+  if (isReady || backend === now.primary) return unchanged;
+  put(state, turn, { ...before, ready: [...without(before.ready, backend), { backend, until: null }] });
+  return done;
+}
+
+function detach(state: StationState, turn: Turn, now: Assignment, backend: string): AssignmentOutcome {
+  if (backend === now.primary)
+    return refused('is_primary', `${backend} is the primary of this station; move the station first.`);
+  const before = placementOf(state, turn, now);
+  if (!before.ready.some((ready) => ready.backend === backend)) return unchanged;
+  put(state, turn, released(before, [backend]));
+  return done;
+}
+
+function cutOver(
+  state: StationState,
+  turn: Turn,
+  now: Assignment,
+  { primary, openTransactions, keepWarmMs, isForced }: Extract<AssignmentDecision, { do: 'cut_over' }>,
+): AssignmentOutcome {
+  if (primary === now.primary) return unchanged;
+  const impossible = whyImpossible(state, turn, primary);
+  if (impossible !== null) return impossible;
+  if (state.link === null)
+    return refused('not_connected', 'The station is not connected; it is moved once it is back.');
+  const to = findBackendLink(state, primary);
+  if (to?.phase !== 'open' || to.priming.phase !== 'synced') {
+    attach(state, turn, now, primary);
+    return refused('not_synced', `${primary} does not know the station yet: ${readinessOf(to)}.`);
+  }
+  const hindrance = isForced ? null : hindranceOf(state, turn, now.primary);
+  if (hindrance !== null) return refused(hindrance.reason, hindrance.detail);
+  if (openTransactions === 'wait' && owns(state, now.primary)) {
+    const detail = `A transaction of ${now.primary} is open; the station is moved once it has ended.`;
+    return refused('transaction_open', detail);
+  }
+  if (openTransactions === 'handover') handOver(state, turn, now.primary, primary);
+  const { wallMs } = turn.context;
+  const before = placementOf(state, turn, now);
+  const ready = without(without(before.ready, primary), now.primary);
+  if (keepWarmMs > 0) ready.push({ backend: now.primary, until: wallMs + keepWarmMs });
+  exchange(state, turn, now.primary, {
+    ...before,
+    primary,
+    before: keepWarmMs > 0 ? now.primary : null,
+    at: wallMs,
+    keepWarmMs,
+    ready,
+  });
+  return done;
+}
+
+/** What is undone needs no proof that it works: the station was there before. So it is undone also while the station, or the backend it was moved to, is away. */
+function rollBack(state: StationState, turn: Turn, now: Assignment): AssignmentOutcome {
+  const before = placementOf(state, turn, now);
+  if (before.before === null)
+    return refused(
+      'nothing_to_undo',
+      `There is no cutover of this station to undo: it is at ${now.primary}.`,
+    );
+  const impossible = whyImpossible(state, turn, before.before);
+  if (impossible !== null) return impossible;
+  const to = findBackendLink(state, before.before);
+  if (state.link !== null && to?.phase !== 'open' && !now.whenDown.covers) {
+    // The station would be closed for it, and come back to a backend that is not there.
+    const detail = `${before.before} cannot be reached, and the station stays where it is until it can: ${readinessOf(to)}.`;
+    return refused('not_synced', detail);
+  }
+  const { wallMs } = turn.context;
+  const until = wallMs + before.keepWarmMs;
+  const ready = [
+    ...without(without(before.ready, before.before), now.primary),
+    { backend: now.primary, until },
+  ];
+  exchange(state, turn, now.primary, { ...before, primary: before.before, before: null, at: wallMs, ready });
+  return done;
+}
+
+/** The backend cannot be the primary of this station, whatever it knows. */
+function whyImpossible(
+  { link, durable }: StationState,
+  turn: Turn,
+  backend: string,
+): AssignmentOutcome | null {
+  const facts = factsOf(turn, backend);
+  if (facts === null)
+    return refused('unknown_backend', `No backend is called ${backend}; add it to the configuration first.`);
+  const version = link?.version ?? durable.version;
+  if (version === null || facts.versions.includes(version)) return null;
+  const detail = `The station speaks ${version}, and ${backend} speaks ${facts.versions.join(', ')}.`;
+  return refused('wrong_version', detail);
+}
+
+/** Another is the primary from here on. */
+function exchange(state: StationState, turn: Turn, from: string, placement: Placement): void {
+  refusePending(state, turn, 503, 'The station has just been moved.', 1);
+  answerQueued(state, turn, from);
+  const old = findBackendLink(state, from);
+  const to = findBackendLink(state, placement.primary);
+  exchangePriming(state, turn, old, to);
+  put(state, turn, placement);
+  for (const link of [old, to]) if (link !== null) pumpCalls(state, turn, link);
+}
+
+/** Commands of the primary before that wait for the station: it is not in charge any more, but of what is its own (H4). */
+function answerQueued(state: StationState, turn: Turn, from: string): void {
+  const { link } = state;
+  const queued = link?.lane?.takeWhere(
+    (command) => command.from === from && !isAboutOwned(command.action, payloadReader(bodyOf(command))),
+  );
+  for (const command of queued ?? []) {
+    finishCommand(state, turn, command, 'no_authority');
+    recordDropped(state, turn, command, 'withheld');
+  }
+  if (link?.lane?.length === 0) link.lane = null;
+}
+
+/** Keeps what was decided, and opens and closes links by it. */
+function put(state: StationState, turn: Turn, placement: Placement): void {
+  const { routed, primary, ready } = placement;
+  const isPlain = primary === routed && ready.length === 0;
+  const change = { what: 'placed', placement: isPlain ? null : placement } as const;
+  recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
+  if (state.assignment !== null) state.assignment = assignmentOf(state, turn);
+  attachListeners(state, turn);
+}
+
+/** What was decided so far; where that is nothing, what the route says. */
+function placementOf(state: StationState, turn: Turn, now: Assignment): Placement {
+  const { placement } = state.durable;
+  const routed = assign(turn.context.routing, stationFacts(state, turn))?.primary ?? now.primary;
+  if (placement !== null && (placement.routed === routed || placement.primary === routed)) return placement;
+  return { routed, primary: now.primary, before: null, at: 0, keepWarmMs: 0, ready: [] };
+}
+
+/** Lets go of backends whose time as a standby is over. */
+export function tendPlacement(state: StationState, turn: Turn): void {
+  const { placement } = state.durable;
+  if (placement === null || !turn.context.isJournalWritable) return;
+  const over = placement.ready.filter(({ until }) => until !== null && until <= turn.context.wallMs);
+  if (over.length > 0)
+    put(
+      state,
+      turn,
+      released(
+        placement,
+        over.map(({ backend }) => backend),
+      ),
+    );
+}
+
+/** When the next of them is over, by the monotonic clock. A station that is away has nobody to let go of. */
+export function placementDueMs({ link, durable }: StationState, { context }: Turn): number {
+  if (link === null || durable.placement === null || !context.isJournalWritable) return Infinity;
+  let dueMs = Infinity;
+  for (const { until } of durable.placement.ready)
+    if (until !== null) dueMs = Math.min(dueMs, context.nowMs + Math.max(1, until - context.wallMs));
+  return dueMs;
+}
+
+/** Nobody is moved back to a backend that is not kept ready any more. */
+function released(placement: Placement, backends: readonly string[]): Placement {
+  const { before, ready } = placement;
+  return {
+    ...placement,
+    before: before !== null && backends.includes(before) ? null : before,
+    ready: ready.filter(({ backend }) => !backends.includes(backend)),
+  };
+}
+
+function without(ready: readonly ReadyBackend[], backend: string): ReadyBackend[] {
+  return ready.filter((one) => one.backend !== backend);
+}
+
+function readinessOf(link: BackendLink | null): string {
+  if (link === null || link.phase !== 'open')
+    return link?.lastError == null ? 'its link is being opened' : `its link is not open (${link.lastError})`;
+  const { phase, reason } = link.priming;
+  return reason === null ? `it is ${phase}` : `it is ${phase} (${reason})`;
+}
+
+const done: AssignmentOutcome = { kind: 'done', isChanged: true };
+const unchanged: AssignmentOutcome = { kind: 'done', isChanged: false };
+
+function refused(reason: AssignmentRefusal, detail: string): AssignmentOutcome {
+  return { kind: 'refused', reason, detail };
+}

@@ -1,0 +1,45 @@
+/**
+ * What is under way between a station and its primary that a cutover would cut through.
+ *
+ * Pure. None of it is lost by a cutover, since it follows whoever began it; but a firmware update ends in a reboot under another backend, a driver with a reservation is on the way, and
+ * a report in parts is half of what its asker knows. So it is waited for, unless an operator says otherwise.
+ */
+import type { AssignmentRefusal } from './events.ts';
+import type { StationState } from './state.ts';
+import type { Turn } from './turn.ts';
+
+export interface Hindrance {
+  readonly reason: Extract<AssignmentRefusal, 'firmware_update' | 'reservation' | 'report_in_parts'>;
+  /** A sentence for the operator: what, and what to do. */
+  readonly detail: string;
+}
+
+/** How long a reservation counts as one: when it expires is not known here. */
+const reservationMs = 12 * 3_600_000;
+/** How long the next part of a report is waited for. */
+const reportMs = 600_000;
+
+/** The first of them, or null. `primary`: whose they would be. */
+export function hindranceOf({ durable }: StationState, turn: Turn, primary: string): Hindrance | null {
+  const { image, ids } = durable;
+  const { wallMs } = turn.context;
+  if (image.firmware !== null) {
+    const detail = `A firmware update is under way (${image.firmware}); wait for its end, or force the cutover.`;
+    return { reason: 'firmware_update', detail };
+  }
+  const reserved = ids.objects.find(
+    ({ kind, backend, state, atMs }) =>
+      kind === 'reservation' && backend === primary && state === 'live' && wallMs - atMs < reservationMs,
+  );
+  if (reserved !== undefined) {
+    const detail = `Reservation ${reserved.id} of ${primary} is active; have it used or cancelled, or force the cutover.`;
+    return { reason: 'reservation', detail };
+  }
+  const asked = ids.requests.find(
+    ({ kind, backend, state, atMs }) =>
+      kind === 'request' && backend === primary && state === 'open' && wallMs - atMs < reportMs,
+  );
+  if (asked === undefined) return null;
+  const detail = `${primary} is still being told what it asked for by ${asked.action}; wait for the last part, or force the cutover.`;
+  return { reason: 'report_in_parts', detail };
+}
