@@ -44,9 +44,13 @@ export interface ProgressQuery {
   readonly limit: number;
 }
 
-/** `name_taken`: a migration of this name is not over. `too_many`: see `migrationsMax`. `storage`: it could not be kept, so that nothing was done. */
+/**
+ * `name_taken`: a migration of this name is not over. `claimed`: its stations are in another migration by now. `too_many`: see `migrationsMax`. `storage`: it is not known to be on disk. Of
+ * what was to be created nothing is; a decision counts already, but nothing is ordered before it is on disk, and it is lost if Busbar ends before. `stopped`: a bug
+ * stopped its machine.
+ */
 export interface MigrationFault {
-  readonly fault: 'name_taken' | 'too_many' | 'unknown' | 'storage';
+  readonly fault: 'name_taken' | 'claimed' | 'too_many' | 'unknown' | 'storage' | 'stopped';
   /** A sentence for the operator. */
   readonly detail: string;
 }
@@ -127,4 +131,4 @@ export interface MigrationStore {
   close(): Promise<void>;
 }
 
-export const migrationsKept = 200;
+export const migrationsKept = 50;

@@ -1,6 +1,7 @@
 /**
  * What must hold of a migration whatever happens: judged from the stations' placements, the orders, and what was saved; not from the machine's own word for it.
  */
+import { freshGate } from '../../src/core/migration/gates.ts';
 import type { MigrationEvent, Order, StationView } from '../../src/core/migration/events.ts';
 import type { FrozenPlan } from '../../src/core/migration/fleet.ts';
 import type { MigrationPlan } from '../../src/core/migration/plan.ts';
@@ -95,12 +96,14 @@ export class MigrationChecker {
     this.#moves[at]?.push(second);
     const perMinute = this.#plan.waves[at]?.perMinute ?? null;
     if (perMinute === null) return;
-    const within = (times: readonly number[] = []): number =>
-      times.filter((time) => time > second - 60).length;
-    // Outcomes come up to three seconds late, and a second of the pace may be caught up with; a wave that is started anew begins at once.
-    const allowed = Math.ceil((perMinute * 64) / 60) + 1 + within(this.#starts[at]);
-    if (within(this.#moves[at]) > allowed)
-      this.break('pace', `wave ${at} moved more than ${allowed} in a minute`);
+    for (const windowS of [12, 60]) {
+      const within = (times: readonly number[] = []): number =>
+        times.filter((time) => time > second - windowS).length;
+      // Outcomes come up to three seconds late, and a second of the pace may be caught up with; a wave that is started anew begins at once.
+      const allowed = Math.ceil((perMinute * (windowS + 4)) / 60) + 1 + within(this.#starts[at]);
+      if (within(this.#moves[at]) > allowed)
+        this.break('pace', `wave ${at} moved more than ${allowed} in ${windowS} seconds`);
+    }
   }
 
   rollingBack(station: SimStation): void {
@@ -163,7 +166,7 @@ export class MigrationChecker {
     if (waves.slice(0, at).some(({ phase }) => phase !== 'passed'))
       this.break('order', `wave ${at} starts and the one before has not passed`);
     if (wallMs < (plan.waves[at]?.atMs ?? 0)) this.break('order', `wave ${at} starts before its time`);
-    if (plan.approve && at > 0 && waves[at]?.isApproved !== true)
+    if (plan.approve && at > 0 && !(waves[at]?.isApproved ?? false))
       this.break('order', `nobody has approved wave ${at}`);
   }
 
@@ -173,7 +176,7 @@ export class MigrationChecker {
     if (wave.soakedMs < (plan.waves[at]?.soakMs ?? plan.soakMs))
       this.break('soak', `wave ${at} did not soak`);
     for (const [index, gate] of plan.gates.entries()) {
-      const { state, value, before } = wave.gates[index] as (typeof wave.gates)[number];
+      const { state, value, before } = wave.gates[index] ?? freshGate();
       const isBroken =
         value !== null &&
         ((gate.atMost !== null && value > gate.atMost) ||

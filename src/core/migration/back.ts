@@ -24,7 +24,12 @@ export function bringBack(turn: Turn, progress: StationProgress): void {
   if (progress.phase === 'rolled-back') return finishBack(turn, progress);
   const seen = turn.view.stations.get(station);
   const mayBeMoved = progress.isCutOrdered || progress.movedAt !== null;
-  if (!mayBeMoved) return onBack(turn, progress, 'it had not moved');
+  if (!mayBeMoved) {
+    // There may be a hundred thousand of them, and each is a row to save.
+    if (turn.room.roll_back === 0) return;
+    turn.room.roll_back -= 1;
+    return onBack(turn, progress, 'it had not moved');
+  }
   if (seen === undefined) return;
   if (seen.primary === head.plan.to || seen.primary === null) {
     order(turn, progress, { do: 'roll_back', station });

@@ -1,0 +1,68 @@
+/**
+ * What a plan sends to stations that have moved, in each version's words.
+ *
+ * Pure. OCPP 1.6 §5.2 ChangeConfiguration, §5.8 GetConfiguration, §5.4 ClearCache; 2.x B05 SetVariables, B06 GetVariables, C11 ClearCache.
+ */
+import { listOf, membersOf, readPayload, textOf } from '../core/commands/payload.ts';
+import type { EffectStep, OrderOutcome } from '../core/migration/events.ts';
+import type { CommandOutcome } from '../ports/station-commander.ts';
+import type { OcppVersion } from '../protocol/version.ts';
+
+/** A command to send, or why there is none for a station of this version. */
+export type EffectCommand =
+  | { readonly action: string; readonly payload: string }
+  | { readonly inapplicable: string };
+
+export function commandOf(step: EffectStep, version: OcppVersion): EffectCommand {
+  if (step.do === 'clear_cache') return { action: 'ClearCache', payload: '{}' };
+  const { component, key } = step;
+  if (version === 'ocpp1.6') {
+    if (component !== null) return { inapplicable: `${component}.${key} is a setting of OCPP 2.x` };
+    return step.do === 'read'
+      ? { action: 'GetConfiguration', payload: JSON.stringify({ key: [key] }) }
+      : { action: 'ChangeConfiguration', payload: JSON.stringify({ key, value: step.value }) };
+  }
+  if (component === null) return { inapplicable: `${key} is a setting of OCPP 1.6` };
+  const variable = { component: { name: component }, variable: { name: key } };
+  return step.do === 'read'
+    ? { action: 'GetVariables', payload: JSON.stringify({ getVariableData: [variable] }) }
+    : {
+        action: 'SetVariables',
+        payload: JSON.stringify({ setVariableData: [{ attributeValue: step.value, ...variable }] }),
+      };
+}
+
+/** What the station's answer comes to. */
+export function outcomeOf(step: EffectStep, outcome: CommandOutcome): OrderOutcome {
+  switch (outcome.kind) {
+    case 'refused':
+      // A command that Busbar lets nobody send is not let through the next time either.
+      if (outcome.reason === 'forbidden') return { kind: 'denied', detail: outcome.detail };
+      return { kind: 'refused', reason: 'not_sent', detail: outcome.detail, primary: null };
+    case 'error':
+      return { kind: 'denied', detail: `the station answered ${outcome.code}: ${outcome.description}` };
+    case 'result':
+      return step.do === 'read'
+        ? { kind: 'answered', value: valueIn(step.key, outcome.payload) }
+        : writtenOf(outcome.payload);
+  }
+}
+
+function valueIn(key: string, payload: string): string | null {
+  const { members } = readPayload(payload);
+  for (const entry of listOf(members, 'configurationKey').map(membersOf))
+    // 1.6 §5.2: keys are compared without their case.
+    if (textOf(entry, 'key')?.toLowerCase() === key.toLowerCase()) return textOf(entry, 'value');
+  const [result] = listOf(members, 'getVariableResult').map(membersOf);
+  if (result === undefined || textOf(result, 'attributeStatus') !== 'Accepted') return null;
+  return textOf(result, 'attributeValue');
+}
+
+/** `RebootRequired` is no refusal: reading it back says whether it holds already. */
+function writtenOf(payload: string): OrderOutcome {
+  const { members } = readPayload(payload);
+  const [result] = listOf(members, 'setVariableResult').map(membersOf);
+  const status = textOf(members, 'status') ?? textOf(result ?? {}, 'attributeStatus');
+  if (status === 'Accepted' || status === 'RebootRequired') return { kind: 'answered', value: null };
+  return { kind: 'denied', detail: `the station answered ${status ?? 'nothing that can be read'}` };
+}

@@ -1,0 +1,81 @@
+/**
+ * The fleet as migrations see it, read from the registry.
+ *
+ * Not pure: it reads live state, and lets others have their turn now and then.
+ */
+import type { StationView } from '../core/migration/events.ts';
+import type { Fleet, FleetStation } from '../core/migration/fleet.ts';
+import { assign, isMember } from '../core/routing/table.ts';
+import type { Registry, StationSnapshot } from '../ports/registry.ts';
+import type { Settings } from '../ports/settings.ts';
+import type { Turns } from './turns.ts';
+
+/** Every station there is. */
+export async function readFleet(
+  registry: Registry,
+  { backends, routing }: Pick<Settings, 'backends' | 'routing'>,
+  turns: Turns,
+): Promise<Fleet> {
+  const groups = [...routing.groups.values()];
+  const stations: FleetStation[] = [];
+  for (const snapshot of registry.stations()) {
+    const { id: station, version, vendor, model, firmware, site, tags, connected } = snapshot;
+    stations.push({
+      station,
+      // One that is not connected has no primary at the moment, but a route.
+      primary: snapshot.primary ?? assign(routing, snapshot)?.primary ?? null,
+      version,
+      vendor,
+      model,
+      firmware,
+      groups: groups.filter((group) => isMember(group, snapshot)).map(({ name }) => name),
+      site,
+      tags,
+      isConnected: connected,
+      hasTransaction: hasTransaction(snapshot),
+    });
+    await turns.next();
+  }
+  return {
+    stations,
+    backends: new Map([...backends.values()].map(({ name, versions }) => [name, versions])),
+    groups: new Set(routing.groups.keys()),
+  };
+}
+
+/** `to`: the backend that it is to move to. null: the registry does not know it. */
+export function viewOf(snapshot: StationSnapshot | null, to: string): StationView {
+  // One that was forgotten is none that may be passed over in silence.
+  if (snapshot === null) return gone;
+  const link = snapshot.backends.find(({ backend }) => backend === to);
+  return {
+    primary: snapshot.primary,
+    isConnected: snapshot.connected,
+    isSynced: link?.state === 'synced',
+    sync: link === undefined ? null : wordsOf(link),
+    hasTransaction: hasTransaction(snapshot),
+  };
+}
+
+const gone: StationView = {
+  primary: null,
+  isConnected: false,
+  isSynced: false,
+  sync: null,
+  hasTransaction: false,
+};
+
+/** Messages that the backend has yet to get of this station. */
+export function undeliveredTo(snapshot: StationSnapshot | null, to: string): number {
+  const link = snapshot?.backends.find(({ backend }) => backend === to);
+  return link === undefined ? 0 : link.held + link.parked;
+}
+
+function wordsOf({ state, link, lastError }: StationSnapshot['backends'][number]): string {
+  const words = state ?? link;
+  return lastError === null ? words : `${words} (${lastError})`;
+}
+
+function hasTransaction({ backends }: StationSnapshot): boolean {
+  return backends.some(({ transactions }) => transactions.length > 0);
+}

@@ -1,0 +1,125 @@
+/**
+ * Carries out what migrations order, some at a time.
+ *
+ * Not pure. Decisions about placements settle within a commit or two; commands take as long as a station does, and have lanes of their own. What is not wanted any more by the time
+ * its turn comes is let go: a pause takes effect at once.
+ */
+import type { Order, OrderOutcome } from '../core/migration/events.ts';
+import type { MigrationPlan } from '../core/migration/plan.ts';
+import type { AssignmentDecision, AssignmentMade, Assignments } from '../ports/assignments.ts';
+import type { Registry } from '../ports/registry.ts';
+import type { StationCommander } from '../ports/station-commander.ts';
+import { commandOf, outcomeOf } from './migration-effects.ts';
+
+/** At a time, of all migrations. What is beyond waits. */
+const decisionsMax = 64;
+const commandsMax = 64;
+
+export interface OrderPorts {
+  readonly registry: Pick<Registry, 'station'>;
+  readonly assignments: Assignments;
+  readonly commander: StationCommander;
+}
+
+/** An order, and who wants to know. Exactly one of the two is called. */
+export interface Errand {
+  readonly order: Order;
+  readonly plan: MigrationPlan;
+  readonly isWanted: () => boolean;
+  readonly settle: (outcome: OrderOutcome) => void;
+  readonly letGo: () => void;
+}
+
+export interface OrderDesk {
+  take(errand: Errand): void;
+  /** Nothing is begun any more; resolves once what was begun is settled. */
+  close(): Promise<void>;
+}
+
+export function createOrderDesk(ports: OrderPorts): OrderDesk {
+  const decisions = createLane(decisionsMax, (errand) => decideOn(ports, errand));
+  const commands = createLane(commandsMax, (errand) => sendTo(ports, errand));
+  return {
+    take: (errand) => (errand.order.do === 'effect' ? commands : decisions).take(errand),
+    close: async () => {
+      await Promise.all([decisions.close(), commands.close()]);
+    },
+  };
+}
+
+type Lane = OrderDesk;
+
+function createLane(atATimeMax: number, carryOut: (errand: Errand) => Promise<OrderOutcome>): Lane {
+  let waiting: Errand[] = [];
+  let head = 0;
+  let isOpen = true;
+  const under = new Set<Promise<void>>();
+
+  const run = async (): Promise<void> => {
+    for (;;) {
+      const errand = waiting[head];
+      if (errand === undefined) return;
+      head += 1;
+      if (head * 2 > waiting.length) {
+        waiting = waiting.slice(head);
+        head = 0;
+      }
+      if (isOpen && errand.isWanted()) errand.settle(await carryOut(errand));
+      else errand.letGo();
+    }
+  };
+
+  return {
+    take(errand) {
+      waiting.push(errand);
+      if (under.size >= atATimeMax) return;
+      const running: Promise<void> = run().finally(() => under.delete(running));
+      under.add(running);
+    },
+    async close() {
+      isOpen = false;
+      await Promise.all(under);
+    },
+  };
+}
+
+async function decideOn({ assignments }: OrderPorts, { order, plan }: Errand): Promise<OrderOutcome> {
+  const decision = decisionOf(order, plan);
+  const made = await assignments.decide(order.station, decision);
+  return outcomeOfDecision(made);
+}
+
+function decisionOf(order: Order, plan: MigrationPlan): AssignmentDecision {
+  switch (order.do) {
+    case 'attach':
+    case 'detach':
+      return { do: order.do, backend: plan.to };
+    case 'roll_back':
+      return { do: 'roll_back' };
+    case 'cut_over':
+    case 'effect':
+      return {
+        do: 'cut_over',
+        primary: plan.to,
+        openTransactions: plan.openTransactions,
+        keepWarmMs: plan.keepOldWarmMs,
+        isForced: false,
+      };
+  }
+}
+
+function outcomeOfDecision(made: AssignmentMade): OrderOutcome {
+  const primary = made.after?.primary ?? null;
+  return made.kind === 'done'
+    ? { kind: 'done', isChanged: made.isChanged, primary }
+    : { kind: 'refused', reason: made.reason, detail: made.detail, primary };
+}
+
+async function sendTo({ registry, commander }: OrderPorts, { order }: Errand): Promise<OrderOutcome> {
+  const snapshot = registry.station(order.station);
+  if (order.do !== 'effect' || snapshot?.connected !== true || snapshot.version === null)
+    return { kind: 'refused', reason: 'not_sent', detail: 'The station is not connected.', primary: null };
+  const command = commandOf(order.step, snapshot.version);
+  if ('inapplicable' in command) return { kind: 'inapplicable', detail: command.inapplicable };
+  return outcomeOf(order.step, await commander.command({ station: order.station, ...command }));
+}

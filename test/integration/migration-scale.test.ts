@@ -1,0 +1,31 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { afterEach, expect, test } from 'vitest';
+import { openMigrationWorld, type MigrationWorld } from './migration-world.ts';
+
+const worlds: MigrationWorld[] = [];
+afterEach(async () => {
+  for (const world of worlds.splice(0)) await world.close();
+});
+
+test('5,000 warm stations move and go back without holding anybody up', { timeout: 180_000 }, async () => {
+  const world = await openMigrationWorld(5_000, { tickMs: 100, decisionMs: 5 });
+  worlds.push(world);
+  for (const { ready } of world.fleet.stations.values()) ready.add('new');
+  await world.create({ soakMs: 600_000 });
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  await world.decide({ do: 'start' });
+  await world.reach(({ waves }) => waves[0]?.phase === 'soaking', 60_000);
+  const beganAtMs = performance.now();
+  await world.decide({ do: 'rollback' });
+  await world.reach(({ phase }) => phase === 'rolled-back', 60_000);
+  delay.disable();
+  const tookMs = performance.now() - beganAtMs;
+  expect([...world.fleet.stations.values()].every(({ primary }) => primary === 'old')).toBe(true);
+  expect(world.fleet.load.most).toBeLessThanOrEqual(64);
+  expect(tookMs).toBeLessThan(60_000);
+  expect(delay.max / 1e6).toBeLessThan(250);
+  process.stdout.write(
+    `rolled back in ${Math.round(tookMs)} ms; longest stall ${Math.round(delay.max / 1e6)} ms\n`,
+  );
+});
