@@ -27,13 +27,18 @@ export async function startBackends(names: readonly string[]): Promise<Map<strin
 }
 
 /** `prefixes`: of their names, in turn. */
-export function startStations(url: string, count: number, prefixes: readonly string[]): SimulatedStation[] {
+export function startStations(
+  url: string,
+  count: number,
+  prefixes: readonly string[],
+  speed = 60,
+): SimulatedStation[] {
   return Array.from({ length: count }, (_, index) => {
     const version = ocppVersions[index % ocppVersions.length] ?? 'ocpp1.6';
     const id = `${prefixes[Math.floor(index / ocppVersions.length) % prefixes.length] ?? ''}-${index}`;
     // A transaction message every second or so and station: some 200 a second in all.
     const pace = {
-      speed: 60,
+      speed,
       idleMs: [10_000, 60_000],
       chargingMs: [120_000, 600_000],
       reconnectMs: 6_000,
