@@ -82,6 +82,8 @@ export class BackendPeer {
   /** From now on it only answers, and answers well. */
   behaveWell(): void {
     this.options.commandEveryMs = Infinity;
+    // A boot that is refused in peace would be told again long after it.
+    this.options.bootsRefused = 0;
     for (const kind of misbehaviours) delete this.#misbehave[kind];
   }
 
