@@ -32,7 +32,7 @@ const numbersPerStation = 100_000;
 
 export class BackendPeer {
   /** Its own copy, which can be mended. */
-  readonly options: BackendOptions & { commandEveryMs: number };
+  readonly options: BackendOptions & { commandEveryMs: number; bootsRefused: number };
   readonly #misbehave: Partial<Record<Misbehaviour, number>>;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
