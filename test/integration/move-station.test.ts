@@ -11,6 +11,14 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
+const status = (connectorId: number) => ({ connectorId, errorCode: 'NoError', status: 'Available' });
+const start = (connectorId: number) => ({
+  connectorId,
+  idTag: 'T-1',
+  meterStart: 0,
+  timestamp: new Date().toISOString(),
+});
+
 test('a station is moved and taken back without its link noticing, and its sessions stay whole', async () => {
   const [old, fresh] = await Promise.all([startHeardBackend('ocpp1.6'), startHeardBackend('ocpp1.6')]);
   cleanups.push(
@@ -39,13 +47,6 @@ test('a station is moved and taken back without its link noticing, and its sessi
   );
   cleanups.push(() => station.close());
   const boot = { chargePointVendor: 'ACME', chargePointModel: 'One', firmwareVersion: '1.0' };
-  const status = (connectorId: number) => ({ connectorId, errorCode: 'NoError', status: 'Available' });
-  const start = (connectorId: number) => ({
-    connectorId,
-    idTag: 'T-1',
-    meterStart: 0,
-    timestamp: new Date().toISOString(),
-  });
   await station.call('BootNotification', boot);
   await station.call('StatusNotification', status(0));
   await station.call('StatusNotification', status(1));

@@ -92,10 +92,10 @@ export function onEffectSettled(
       return;
     case 'inapplicable':
       enterEffect(turn, progress, effect, 'skipped', outcome.detail);
-      return;
+      break;
     case 'denied':
       enterEffect(turn, progress, effect, 'failed', outcome.detail);
-      return;
+      break;
     case 'done':
     case 'answered':
       break;
@@ -104,6 +104,7 @@ export function onEffectSettled(
   progress.retryAtMs = 0;
   unblock(turn, progress);
   explain(turn, progress, null);
+  if (isOver(effect.phase)) return;
   const value = outcome.kind === 'answered' ? outcome.value : null;
   // The phase may be another by now than when this was ordered: undone meanwhile.
   if (step.do !== stepOf(turn.state.head.plan, effect).do) return touch(turn, progress);
