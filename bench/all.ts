@@ -26,6 +26,7 @@ const commands: readonly (readonly [bench: string, ...options: string[]])[] = [
   ['growth'],
   ['cover'],
   ['restart'],
+  ['cutover'],
 ];
 
 const { values: options } = parseArgs({ options: { publish: { type: 'boolean', default: false } } });

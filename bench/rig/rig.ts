@@ -50,6 +50,8 @@ export interface Rig {
   /** Has the backend go away or come back, or tell what it has got. */
   backend(is?: 'down' | 'up'): Promise<BackendTold>;
   probe(question: ProbeQuestion): Promise<ProbeSample>;
+  /** Where the gateway's API is; '' for others. */
+  readonly adminUrl: string;
   stop(): Promise<void>;
 }
 
@@ -104,6 +106,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   };
   return {
     subject,
+    adminUrl: tested?.adminUrl ?? '',
     probe,
     connect: (stations, inFlight) =>
       ask<Connected>({ order: 'connect', port, isTls, stations, linksEach, inFlight }),
@@ -133,7 +136,7 @@ export async function timeStart(configuration: string): Promise<number> {
     '--config',
     configuration,
   ]);
-  await child.stationPort();
+  await child.doors();
   const ms = performance.now() - beganMs;
   await child.stop('SIGKILL');
   return ms;
@@ -150,6 +153,7 @@ interface Ports {
 interface Started {
   readonly child: Child;
   readonly port: number;
+  readonly adminUrl: string;
 }
 
 /** On the load's core, but after it: what the observer does must not be taken for what it does to others. */
@@ -157,8 +161,11 @@ async function startEar(manner: RigOptions['observer']): Promise<Started | null>
   if (manner === undefined || manner === 'dead') return null;
   const child = new Child('observer', loadCore, [join(here, 'observer.ts'), manner], leastPriority);
   const { backendPort: port } = await child.hear<{ backendPort: number }>('backendPort', startMs);
-  return { child, port };
+  return { child, port, adminUrl: '' };
 }
+
+/** What a process under test tells of itself. */
+type Doors = Omit<Started, 'child'>;
 
 interface Certificate {
   readonly cert: string;
@@ -198,7 +205,7 @@ async function startSubject(
     command = [join(root, 'src/main.ts'), 'serve', '--config', file];
   }
   const child = new Child(subject, subjectCore, [...node, ...command]);
-  return { child, port: await child.stationPort() };
+  return { child, ...(await child.doors()) };
 }
 
 function urlOf(port: number): string {
@@ -247,7 +254,7 @@ class Child {
   #early: object[] = [];
   /** The last of what it logged, for the one who has to find out why it ended. */
   #lastLines: string[] = [];
-  #onStarted: ((port: number) => void) | null = null;
+  #onStarted: ((doors: Doors) => void) | null = null;
   #isStopping = false;
 
   constructor(name: string, core: number, nodeArguments: readonly string[], niceness = 0) {
@@ -275,9 +282,9 @@ class Child {
     return await this.#inTime(answer.promise as Promise<Answer>, `an answer (${key})`, timeoutMs);
   }
 
-  /** The port that its line `started` tells. */
-  async stationPort(): Promise<number> {
-    const started = Promise.withResolvers<number>();
+  /** What its line `started` tells: where stations connect, and where its API is. */
+  async doors(): Promise<Doors> {
+    const started = Promise.withResolvers<Doors>();
     this.#onStarted = started.resolve;
     return await this.#inTime(started.promise, 'to start', startMs);
   }
@@ -325,7 +332,10 @@ class Child {
 
   #onLine(line: string): void {
     if (this.#onStarted !== null && line.includes('stationPort')) {
-      this.#onStarted(Number(/"stationPort":(\d+)/.exec(line)?.[1]));
+      this.#onStarted({
+        port: Number(/"stationPort":(\d+)/.exec(line)?.[1]),
+        adminUrl: /"adminUrl":"([^"]+)"/.exec(line)?.[1] ?? '',
+      });
       this.#onStarted = null;
     }
     this.#lastLines.push(line);

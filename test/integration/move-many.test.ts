@@ -186,7 +186,16 @@ async function comesTo(client: Client, what: (migration: Migration) => boolean):
   for (;;) {
     const now = orThrow(await client.migration('leave-old'));
     if (what(now)) return now;
-    if (performance.now() > deadline) throw new Error(`it stays ${JSON.stringify({ ...now, plan: null })}`);
+    if (performance.now() > deadline) {
+      const waves = now.waves.map(({ name, state, reason, tally, gates }) => ({
+        name,
+        state,
+        reason,
+        tally,
+        gates,
+      }));
+      throw new Error(`it stays ${now.state} (${now.reason}): ${JSON.stringify(waves)}`);
+    }
     await sleep(200);
   }
 }
