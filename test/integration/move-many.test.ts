@@ -172,7 +172,7 @@ function statusesIn(ledger: Ledger | undefined, calls: 'sent' | 'received'): Map
   for (const { message } of exchangesOf(ledger, calls).exchanges) {
     if (message.action !== 'StatusNotification') continue;
     const { evseId, connectorId, status, connectorStatus } = message.payload;
-    statuses.set(`${String(evseId ?? '')}/${String(connectorId)}`, String(status ?? connectorStatus));
+    statuses.set(JSON.stringify([evseId, connectorId]), JSON.stringify(status ?? connectorStatus));
   }
   return statuses;
 }

@@ -122,14 +122,14 @@ describe.each(['ocpp1.6', 'ocpp2.0.1'] as const)('%s: a pinned session', (versio
       stopped.push([action, payload]);
       return { status: 'Accepted' };
     };
-    const [action, transactionId] =
+    const [action, transactionId]: [string, unknown] =
       version === 'ocpp1.6'
         ? ['RemoteStopTransaction', [...world.old.books.sessions.keys()][0]]
         : ['RequestStopTransaction', 'A'];
-    const refused = await world.next.peers.at(-1)?.call(action as string, { transactionId });
+    const refused = await world.next.peers.at(-1)?.call(action, { transactionId });
     expect(refused).toMatchObject({ status: 'Rejected' });
     expect(stopped).toEqual([]);
-    const accepted = await world.old.peers.at(-1)?.call(action as string, { transactionId });
+    const accepted = await world.old.peers.at(-1)?.call(action, { transactionId });
     expect(accepted).toMatchObject({ status: 'Accepted' });
     expect(stopped).toHaveLength(1);
     await world.charger.end('A', 11, 250);
