@@ -200,7 +200,6 @@ function tryAgain(turn: Turn, progress: StationProgress): void {
   enterStation(turn, progress, 'planned');
   // Whether it still is, nobody has looked.
   if (progress.attached === 'yes') progress.attached = 'ordered';
-  progress.effects = [];
   progress.refusals = 0;
   progress.blocked = null;
   progress.waitedMs.transaction = 0;
