@@ -102,7 +102,7 @@ describe('a gate', () => {
     expect(gateIn(driven)).toMatchObject({ state: 'green', value: 10 });
     driven.count(0, { answers: answersOf(90_000) });
     driven.run(1);
-    expect(gateIn(driven)).toMatchObject({ state: 'red', value: Infinity });
+    expect(gateIn(driven)).toMatchObject({ state: 'red', value: 120_000 });
   });
 
   test('counts the first hour of links whole, so that one that ends at once is no sixty an hour', () => {
