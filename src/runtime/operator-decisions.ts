@@ -32,6 +32,8 @@ export function createOperatorDecisions<Outcome>(): OperatorDecisions<Outcome> {
       const outcome = Promise.withResolvers<Outcome | null>();
       waiting.set(requestId, outcome.resolve);
       const deadline = setTimeout(() => end(requestId, null), decisionDeadlineMs);
+      // Nobody keeps a process for it.
+      deadline.unref();
       // The machine may settle it before `deliver` returns.
       deliver(requestId);
       const settled = await outcome.promise;

@@ -1,5 +1,5 @@
 /**
- * D3 and D5: what a backend hears of a transaction, told from the ledgers alone.
+ * D3, D5 and M1: what a backend hears of a transaction, told from the ledgers alone.
  *
  * Pure.
  */
@@ -35,6 +35,48 @@ export function checkSequences(evidence: Evidence): Violation[] {
       }
     }
   return found;
+}
+
+export interface OwnerRules {
+  /** Each may cost one re-send per station (D2), by then to another backend. */
+  readonly kills: number;
+}
+
+/** M1: whatever a station says of a transaction reaches one backend of those that answer it, wherever the station is moved meanwhile. */
+export function checkOwners(evidence: Evidence, { kills }: OwnerRules): Violation[] {
+  const found: Violation[] = [];
+  for (const station of evidence.stations.keys()) {
+    const owners = new Map<string, Map<string, string>>();
+    for (const [backend, ledgers] of evidence.backends) {
+      const ledger = ledgers.get(station);
+      for (const { message, text } of ledger === undefined ? [] : exchangesOf(ledger, 'received').exchanges) {
+        const name = transactionNameOf(message.action, message.payload);
+        if (name === null) continue;
+        const heard = owners.get(name) ?? new Map<string, string>();
+        owners.set(name, heard);
+        if (!heard.has(backend)) heard.set(backend, text);
+      }
+    }
+    const shared = [...owners.values()].filter(({ size }) => size > 1);
+    if (shared.length > kills)
+      found.push(
+        violation(
+          'M1',
+          station,
+          `${shared.length} transactions were told to two backends that answer: ${[...(shared[0]?.keys() ?? [])].join(', ')}`,
+          [...(shared[0]?.values() ?? [])],
+        ),
+      );
+  }
+  return found;
+}
+
+/** What tells a transaction wherever it is told: 2.x its name; 1.6, where each backend has its own, what was read when and where. */
+function transactionNameOf(action: string, payload: Readonly<Record<string, unknown>>): string | null {
+  if (action === 'TransactionEvent') return String(record(payload['transactionInfo'])['transactionId']);
+  if (action !== 'StartTransaction' && action !== 'StopTransaction') return null;
+  const { transactionId: _, ...rest } = payload;
+  return `${action} ${JSON.stringify(rest)}`;
 }
 
 export interface RepeatRules {

@@ -22,6 +22,7 @@ const isOne = first === last;
 const traceMax = isOne ? Number(values.tail) : 0;
 const startedMs = performance.now();
 let broken = 0;
+let moves = 0;
 for (let seed = first; seed <= last; seed += 1) {
   const { violations, trace, stats } = runWorld({
     seed,
@@ -31,12 +32,15 @@ for (let seed = first; seed <= last; seed += 1) {
     ...(values.day ? { alter: aDay } : {}),
   });
   if (isOne) process.stdout.write(`${trace.join('\n')}\n${JSON.stringify(stats)}\n`);
+  moves += stats.moves;
   if (violations.length === 0) continue;
   broken += 1;
   process.stdout.write(`seed ${seed}: ${describeViolations(violations)}\n`);
 }
 const seconds = (performance.now() - startedMs) / 1_000;
-process.stdout.write(`${last - first + 1} seeds, ${broken} broken, ${seconds.toFixed(1)} s\n`);
+process.stdout.write(
+  `${last - first + 1} seeds, ${broken} broken, ${moves} moves, ${seconds.toFixed(1)} s\n`,
+);
 process.exitCode = broken === 0 ? 0 : 1;
 
 function range(text: string): [number, number] {

@@ -233,6 +233,27 @@ const breaks: readonly Break[] = [
     from: "role: role ?? 'standby'",
     to: "role: role === 'observer' ? 'primary' : (role ?? 'standby')",
   },
+  {
+    name: 'open transactions change hands at every cutover',
+    rule: 'M1',
+    file: 'core/station/cutover.ts',
+    from: "if (openTransactions === 'handover') handOver",
+    to: "if (openTransactions !== 'wait') handOver",
+  },
+  {
+    name: 'a station that is moved loses its link',
+    rule: 'M2',
+    file: 'core/station/cutover.ts',
+    from: "refusePending(state, turn, 503, 'The station has just been moved.', 1);",
+    to: 'state.link = null;',
+  },
+  {
+    name: 'a station is moved to a backend that does not know it',
+    rule: 'M5',
+    file: 'core/station/cutover.ts',
+    from: "if (to?.phase !== 'open' || to.priming.phase !== 'synced') {",
+    to: "if (to?.phase !== 'open') {",
+  },
 ];
 
 describe('every checker sees what it is there for', () => {
@@ -254,6 +275,9 @@ describe('every checker sees what it is there for', () => {
       'D5',
       'D6',
       'D7',
+      'M1',
+      'M2',
+      'M5',
       'S1',
       'S2',
       'S7',

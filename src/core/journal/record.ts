@@ -267,7 +267,7 @@ export interface DurableStation {
   lastSeenAt: number | null;
   /** What backends that join late are told. */
   readonly image: StationImage;
-  /** The last answers to guaranteed messages but meter values, oldest first. */
+  /** The last answers to what bills, but to meter values of 1.6, oldest first. */
   readonly answers: GivenAnswer[];
   /** Oldest first; a few at most. */
   readonly refusals: Refusal[];

@@ -57,3 +57,15 @@ test('after an error the station is right to try again', () => {
   bench.fromBackend(`[4,"${idSent(bench)}","InternalError","",{}]`);
   expect(sent(bench.fromStation(start('2')), 'backend')).toHaveLength(1);
 });
+
+test('a burst of security events makes no start forgotten', () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.fromStation(start('1'));
+  bench.fromBackend(`[3,"${idSent(bench)}",{"transactionId":7,"idTagInfo":{"status":"Accepted"}}]`);
+  for (let at = 0; at < 40; at += 1) {
+    bench.fromStation(`[2,"s${at}","SecurityEventNotification",{"type":"${'x'.repeat(at)}"}]`);
+    bench.fromBackend(`[3,"${idSent(bench)}",{}]`);
+  }
+  expect(sent(bench.fromStation(start('2')), 'backend')).toEqual([]);
+});

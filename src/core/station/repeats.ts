@@ -56,7 +56,7 @@ export function rememberAnswer(
 
 /** Remembers what a guaranteed message was answered with, by whomever. */
 export function rememberGiven(state: StationState, turn: Turn, action: string, given: GivenAnswer): void {
-  if (action === 'MeterValues') {
+  if (!billing.has(action)) {
     if (state.answers.length >= answersMax) state.answers.shift();
     state.answers.push(given);
     return;
@@ -64,6 +64,14 @@ export function rememberGiven(state: StationState, turn: Turn, action: string, g
   const change = { what: 'answered', given } as const;
   recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
 }
+
+/** What starts and ends a transaction: no burst of readings or security events makes it forgotten. */
+const billing: ReadonlySet<string> = new Set([
+  'StartTransaction',
+  'StopTransaction',
+  'TransactionEvent',
+  'NotifySettlement',
+]);
 
 function findAnswer(answers: readonly GivenAnswer[], key: string): GivenAnswer | null {
   for (const given of answers) if (given.key === key) return given;

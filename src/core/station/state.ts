@@ -25,7 +25,7 @@ export interface StationState {
   idCount: number;
   /** Counts what Busbar sends of its own accord and as copies, apart from the rest: listeners must change no byte that others see. */
   ownCount: number;
-  /** The last answers to meter values, oldest first: see repeats.ts. */
+  /** The last answers to meter values and security events, oldest first: see repeats.ts. */
   readonly answers: GivenAnswer[];
   /** Guaranteed messages that listeners were given, oldest first. */
   readonly copied: string[];

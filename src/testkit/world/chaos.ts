@@ -3,6 +3,7 @@
  *
  * Pure and seeded.
  */
+import type { AssignmentDecision } from '../../core/station/events.ts';
 import type { Random } from '../random.ts';
 import { cutLink } from './link-pair.ts';
 import type { BackendPeer } from './backend-peer.ts';
@@ -29,6 +30,7 @@ interface World {
   kill(keepsPower: boolean): void;
   reload(change: (operated: Operated) => Operated): void;
   drain(spreadMs: number, deadlineMs: number): void;
+  decide(station: string, decision: AssignmentDecision): void;
 }
 
 export interface Chaos {
@@ -54,9 +56,11 @@ export function startChaos(world: World): Chaos {
     });
   };
   if (faults.length > 0) next();
+  const moves = startMoves(world);
   return {
     stop() {
       isOver = true;
+      moves.stop();
       world.trace.note('chaos', 'over', '');
       world.disk.isFailing = false;
       for (const backend of world.backends.values()) {
@@ -66,6 +70,50 @@ export function startChaos(world: World): Chaos {
       if (!world.isRunning) world.startProcess();
     },
   };
+}
+
+/** Somebody moves stations between backends, and takes them back. */
+function startMoves(world: World): Chaos {
+  const random = world.random('moves');
+  const { moveEveryMs, backends } = world.plan;
+  let isOver = false;
+  const next = (): void => {
+    const inMs = -Math.log(1 - random.next()) * moveEveryMs;
+    world.scheduler.after(inMs, () => {
+      if (isOver) return;
+      const { id } = random.pick(world.stations);
+      const { name } = random.pick(backends);
+      const decision = decisionOf(random, name);
+      world.trace.note('operator', decision.do, `${id} ${name}`);
+      if (world.isRunning) world.decide(id, decision);
+      next();
+    });
+  };
+  if (moveEveryMs !== Infinity) next();
+  return {
+    stop() {
+      isOver = true;
+    },
+  };
+}
+
+function decisionOf(random: Random, backend: string): AssignmentDecision {
+  const kind = random.pick(['attach', 'cut_over', 'cut_over', 'cut_over', 'roll_back', 'detach'] as const);
+  switch (kind) {
+    case 'attach':
+    case 'detach':
+      return { do: kind, backend };
+    case 'roll_back':
+      return { do: kind };
+    case 'cut_over':
+      return {
+        do: kind,
+        primary: backend,
+        openTransactions: random.pick(['pin', 'pin', 'wait']),
+        keepWarmMs: random.pick([0, 60_000, 86_400_000]),
+        isForced: random.chance(0.5),
+      };
+  }
 }
 
 /** Close code for a twin of a station that gives up. */

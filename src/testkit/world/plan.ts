@@ -60,6 +60,8 @@ export interface Plan {
   /** How long a backend takes no links, once it does not. */
   readonly outageMs: Range;
   readonly faults: readonly Fault[];
+  /** How often somebody moves a station from one backend to another, or back; Infinity: never. */
+  readonly moveEveryMs: number;
 }
 
 /** A backend that gets copies: of what a backend gets by default, or of everything, where it bills nobody. */
@@ -130,9 +132,12 @@ export function planOf(seed: number): Plan {
     faults: someOf(faults, random),
     outageMs: [1_000, 5 * minuteMs],
     covers: createRandom(seed, 'cover').chance(0.5),
+    moveEveryMs: backends.length > 1 ? createRandom(seed, 'moves').pick(moves) : Infinity,
     ...listenersOf(seed),
   };
 }
+
+const moves = [Infinity, minuteMs / 2, 3 * minuteMs, 10 * minuteMs] as const;
 
 /** Drawn apart, so that the rest of a seed does not depend on who listens. */
 function listenersOf(seed: number): Pick<Plan, 'listeners' | 'collides'> {

@@ -20,7 +20,7 @@ import {
 import { checkForeignIds } from '../id-checkers.ts';
 import type { Ledger } from '../ledger.ts';
 import { readMessage } from '../read-once.ts';
-import { checkRepeats, checkSequences } from '../transaction-checkers.ts';
+import { checkOwners, checkRepeats, checkSequences } from '../transaction-checkers.ts';
 import { grantedCommands, type Plan } from './plan.ts';
 
 export interface Case {
@@ -61,6 +61,7 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked 
     ...checkOrder(listening, { perTransaction: true }),
     ...checkForeignIds(evidence),
     ...checkSequences(evidence),
+    ...checkOwners(answering, { kills }),
     ...checkRepeats(evidence, {
       kills,
       callTimeoutMs: plan.callTimeoutMs - 2 * latencyMs,

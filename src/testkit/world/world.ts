@@ -4,6 +4,7 @@
  * Deterministic: the same seed and code give the same run, to the byte. The gateway in it is the real one from the station driver down; its ports are simulated.
  */
 import { checkStationId } from '../../protocol/station-id.ts';
+import type { AssignmentDecision } from '../../core/station/events.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { assert } from '../../std/assert.ts';
 import { violation, type Evidence, type Violation } from '../checkers.ts';
@@ -65,6 +66,8 @@ export interface WorldStats {
   frames: number;
   kills: number;
   faults: number;
+  /** Stations that got another primary by decision. */
+  moves: number;
   transactions: number;
   discarded: number;
   records: number;
@@ -99,6 +102,7 @@ export class World {
     frames: 0,
     kills: 0,
     faults: 0,
+    moves: 0,
     transactions: 0,
     discarded: 0,
     records: 0,
@@ -240,6 +244,24 @@ export class World {
     this.#operated = change(this.#operated);
     this.trace.note('gateway', 'reload', JSON.stringify(this.#operated));
     this.#process?.gateway.reload(settingsOf(this.plan, this.#operated));
+  }
+
+  /** Decides whose a station is: what was connected stays so (M2), and only who knows the station gets it (M5). */
+  decide(station: string, decision: AssignmentDecision): void {
+    const gateway = this.#process?.gateway;
+    const id = checkStationId(station);
+    if (gateway === undefined || !id.ok) return;
+    const before = gateway.registry.station(id.value);
+    void gateway.assignments.decide(id.value, decision);
+    const after = gateway.registry.station(id.value);
+    if (before === null || after === null || before.primary === after.primary) return;
+    this.stats.moves += 1;
+    this.trace.note(`${station} gateway`, 'moved', `${before.primary} to ${after.primary}`);
+    if (before.connected && !after.connected)
+      this.#found.push(violation('M2', station, 'the station lost its link by being moved', []));
+    const target = before.backends.find(({ backend }) => backend === after.primary);
+    if (decision.do === 'cut_over' && target?.state !== 'synced')
+      this.#found.push(violation('M5', station, `${after.primary} got a station that it does not know`, []));
   }
 
   /** Goes down in an orderly way. */
