@@ -33,6 +33,8 @@ export interface DrivenMigration {
   /** So many seconds; `settle` false leaves orders open. */
   run(seconds: number, settle?: boolean): void;
   settle(station: string, outcome: OrderOutcome): void;
+  /** The new backend answers it. */
+  answer(station: string): void;
   /** Adds to what was counted at the new backend (`after`) and at the old one. */
   count(wave: number, after: Partial<Counts>, before?: Partial<Counts>): void;
   progress(station: string): StationProgress;
@@ -81,6 +83,7 @@ export function driveMigration(
   const told = new Set<StationId>();
   const given: string[] = [];
   let heard: Heard['counted'][number][] = [];
+  let answered: StationId[] = [];
   const driven: DrivenMigration = {
     state: createMigration('m', planWith(plan), 1_800_000_000_000),
     evidence: [],
@@ -95,12 +98,13 @@ export function driveMigration(
     run(seconds, settle = true) {
       for (let second = 0; second < seconds; second += 1) {
         driven.wallMs += 1_000;
-        const counted = heard;
+        const now = { counted: heard, undelivered: [], boots: [], answered };
         heard = [];
+        answered = [];
         const { orders } = step({
           type: 'tick',
           elapsedMs: 1_000,
-          heard: { counted, undelivered: [], boots: [], answered: [] },
+          heard: now,
         });
         for (const order of orders) {
           driven.open.set(order.station, order);
@@ -114,6 +118,9 @@ export function driveMigration(
       assert(order !== undefined, 'there is an order to settle');
       driven.open.delete(order.station);
       step({ type: 'settled', order, outcome });
+    },
+    answer(station) {
+      answered.push(station as StationId);
     },
     count(wave, after, before = {}) {
       heard.push({ wave, after: { ...noCounts(), ...after }, before: { ...noCounts(), ...before } });

@@ -24,6 +24,18 @@ describe('waves', () => {
     expect(driven.state.head.phase).toBe('done');
   });
 
+  test('have their stations verified once the new backend has answered them, also after they passed', () => {
+    const driven = driveMigration({ waves: twoWaves, approve: true }, [['CP-1'], ['CP-2']]);
+    driven.decide({ do: 'start' });
+    driven.run(5);
+    expect(driven.state.head.waves[0]?.phase).toBe('passed');
+    expect(driven.progress('CP-1').phase).toBe('moved');
+    driven.answer('CP-1');
+    driven.answer('CP-2');
+    driven.run(1);
+    expect([driven.progress('CP-1').phase, driven.progress('CP-2').phase]).toEqual(['verified', 'synced']);
+  });
+
   test('keep their pace', () => {
     const stations = Array.from({ length: 10 }, (_, at) => `CP-${at}`);
     const driven = driveMigration({ waves: [waveOf('all', [], { perMinute: 20 })] }, [stations]);
