@@ -309,8 +309,8 @@ test('whatever comes as JSON is a plan, or said to be none', () => {
   );
   fc.assert(
     fc.property(fc.oneof(plan, value), (given) => {
-      const read = readPlan(structuredClone(given), 'body');
-      if (!read.ok) expect(read.fault.map(formatProblem).join('\n')).toMatch(/^body: ./);
+      const taken = readPlan(structuredClone(given), 'body');
+      if (!taken.ok) expect(taken.fault.map(formatProblem).join('\n')).toMatch(/^body: ./);
     }),
     { numRuns: 2_000 },
   );
