@@ -40,13 +40,13 @@ test('the guides show configurations', () => {
 });
 
 test('the plan in migrate-a-fleet.md is one that Busbar takes, and its first lines say the defaults', async () => {
-  const [text = ''] = migrating.filter(isPlan);
+  const text = migrating.find(isPlan) ?? '';
   const folder = await mkdtemp(join(tmpdir(), 'busbar-guide-'));
   const file = join(folder, 'plan.yaml');
   await writeFile(file, text);
-  const read = await readPlanFile(file, {});
+  const made = await readPlanFile(file, {});
   await rm(folder, { recursive: true });
-  expect(read.ok ? read.value.plan : read.fault).toMatchObject({ ...planDefaults, name: 'leave-old' });
+  expect(made.ok ? made.value.plan : made.fault).toMatchObject({ ...planDefaults, name: 'leave-old' });
 });
 
 test.each(

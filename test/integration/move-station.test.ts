@@ -1,5 +1,6 @@
 /** One station of `ocpp-rpc` moved from one backend of `ocpp-rpc` to another and back, by the real command line, while it charges. */
 import { afterEach, expect, test } from 'vitest';
+import type { StationId } from '../../src/protocol/station-id.ts';
 import { until } from '../../src/testkit/until.ts';
 import { connectRpcStation } from '../conformance/rpc-peers.ts';
 import { startFixture } from './busbar-fixture.ts';
@@ -19,7 +20,9 @@ const start = (connectorId: number) => ({
   timestamp: new Date().toISOString(),
 });
 
-test('a station is moved and taken back without its link noticing, and its sessions stay whole', async () => {
+const boot = { chargePointVendor: 'ACME', chargePointModel: 'One', firmwareVersion: '1.0' };
+
+async function startMoving() {
   const [old, fresh] = await Promise.all([startHeardBackend('ocpp1.6'), startHeardBackend('ocpp1.6')]);
   cleanups.push(
     () => old.close(),
@@ -27,45 +30,41 @@ test('a station is moved and taken back without its link noticing, and its sessi
   );
   old.nextNumber = () => 7;
   fresh.nextNumber = () => 8;
-  const fixture = await startFixture(
-    [
-      'stations: { listen: "127.0.0.1:0" }',
-      'admin: { listen: "127.0.0.1:0" }',
-      'storage: "sqlite::memory:"',
-      'backends:',
-      `  old: { url: "${old.url}" }`,
-      `  new: { url: "${fresh.url}" }`,
-      'routes: [{ stations: "*", primary: old }]',
-    ].join('\n'),
-  );
+  const fixture = await startFixture(configurationOf({ old: old.url, new: fresh.url }, 'old'));
   cleanups.push(() => fixture.close());
-  const busbar = (...args: string[]) => runCli(fixture.busbar.adminUrl, ...args);
   const station = await connectRpcStation(
     `ws://127.0.0.1:${fixture.busbar.stationPort}/ocpp`,
     stationId,
     'ocpp1.6',
   );
   cleanups.push(() => station.close());
-  const boot = { chargePointVendor: 'ACME', chargePointModel: 'One', firmwareVersion: '1.0' };
   await station.call('BootNotification', boot);
   await station.call('StatusNotification', status(0));
   await station.call('StatusNotification', status(1));
+  const busbar = (...args: string[]) => runCli(fixture.busbar.adminUrl, ...args);
+  return { old, fresh, fixture, station, busbar };
+}
+
+function configurationOf(backends: Readonly<Record<string, string>>, primary: string): string {
+  return [
+    'stations: { listen: "127.0.0.1:0" }',
+    'admin: { listen: "127.0.0.1:0" }',
+    'storage: "sqlite::memory:"',
+    'backends:',
+    ...Object.entries(backends).map(([name, url]) => `  ${name}: { url: "${url}" }`),
+    `routes: [{ stations: "*", primary: ${primary} }]`,
+  ].join('\n');
+}
+
+const moveArguments = ['station', 'move', stationId, '--to', 'new', '--yes', '--reason'] as const;
+
+test('a station is moved and taken back without its link noticing, and its sessions stay whole', async () => {
+  const { old, fresh, fixture, station, busbar } = await startMoving();
   const first = await station.call('StartTransaction', start(1));
 
-  const check = await busbar('station', 'move', stationId, '--to', 'new', '--yes', '--reason', 'too early');
+  const check = await busbar(...moveArguments, 'too early');
   expect([check.code, check.out]).toEqual([1, expect.stringContaining('does not know the station yet')]);
-  const move = await busbar(
-    'station',
-    'move',
-    stationId,
-    '--to',
-    'new',
-    '--wait',
-    '30s',
-    '--yes',
-    '--reason',
-    'pilot',
-  );
+  const move = await busbar(...moveArguments, 'pilot', '--wait', '30s');
   expect([move.code, move.err]).toEqual([0, '']);
   expect(move.out).toMatch(/CP-1\s.*moved.*new/);
   const shown = JSON.parse((await busbar('station', 'show', stationId, '-o', 'json')).out) as object;
@@ -113,4 +112,26 @@ test('a station is moved and taken back without its link noticing, and its sessi
     ['station.move', 'pilot', 'done'],
     ['station.move', 'too early', 'refused'],
   ]);
+}, 60_000);
+
+test('the old backend is taken out of the configuration without a station noticing', async () => {
+  const { old, fresh, fixture, station, busbar } = await startMoving();
+  expect((await busbar(...moveArguments, 'pilot', '--wait', '30s')).code).toBe(0);
+  await fixture.write(configurationOf({ new: fresh.url }, 'new'));
+  expect(await fixture.busbar.reload()).toMatchObject({ ok: true });
+  await station.call('Heartbeat', {});
+  expect(payloadsOf(fresh.calls, 'BootNotification')).toHaveLength(1);
+  expect(fresh.links).toHaveLength(1);
+  await until(
+    'the old link is gone',
+    () => fixture.busbar.gateway.registry.station(stationId as StationId)?.backends.length === 1,
+  );
+  expect(fixture.busbar.gateway.registry.station(stationId as StationId)).toMatchObject({
+    connected: true,
+    primary: 'new',
+    backends: [{ backend: 'new', role: 'primary' }],
+  });
+  const back = await busbar('station', 'rollback', stationId, '--yes', '--reason', 'too late');
+  expect(back.code).toBe(1);
+  expect(old.links).toHaveLength(1);
 }, 60_000);

@@ -191,10 +191,10 @@ export class MigrationChecker {
   }
 
   #checkEnd(phase: string, { station, phase: at, effects, isStuck, attached }: StationProgress): void {
-    const { primary, isForeign, isDead, settings, original, isReady, cutovers, rollbacks } =
-      this.#stations.get(station) as SimStation;
-    // One that never came back, and whose cutover is too long ago to be undone, is given up.
-    if (isForeign || (isDead && isStuck)) return;
+    const { primary, isForeign, settings, original, isReady, cutovers, rollbacks } = this.#stations.get(
+      station,
+    ) as SimStation;
+    if (isForeign) return;
     const isMoved = at === 'moved' || at === 'verified';
     if (isMoved !== (primary === 'new')) this.break('placement', `${station} is ${at}, and at ${primary}`);
     if (!isMoved && primary !== 'old') this.break('back', `${station} is ${at}, and at ${primary}`);

@@ -286,7 +286,7 @@ class MigrationWorld {
         else if (random.chance(0.005)) station.refusesFor = 5 + random.below(40);
         if (random.chance(0.0005)) somebodyElseMoves(station);
         // The old backend is not kept ready for ever.
-        if (station.primary === 'new' && random.chance(0.002)) station.before = null;
+        if (station.primary === 'new' && !station.isDead && random.chance(0.002)) station.before = null;
       }
       station.isSynced =
         this.#isNewUp &&

@@ -10,6 +10,9 @@ import { block, isOverdue, unblock } from './patience.ts';
 import type { StationProgress } from './state.ts';
 import { enterStation, order, touch, type Turn } from './turn.ts';
 
+/** How long a station that has to be cut over to come back may be away, milliseconds: it needs its backend and itself. */
+const returnWithinMs = 24 * 3_600_000;
+
 /** Nothing is left to do for it to be where it was before. */
 export function isBack({ phase, isStuck, effects, attached }: StationProgress, isForGood: boolean): boolean {
   if (isStuck) return true;
@@ -45,7 +48,8 @@ function askBack(turn: Turn, progress: StationProgress, { primary, before }: Sta
   const { station } = progress;
   if (primary === null || before === plan.from) {
     order(turn, progress, { do: 'roll_back', station });
-  } else if (isOverdue(turn, progress)) stick(turn, progress, progress.reason ?? 'it was refused');
+  } else if (isOverdue(turn, progress, returnWithinMs))
+    stick(turn, progress, progress.reason ?? 'it was refused');
   else order(turn, progress, { do: 'return', station });
 }
 

@@ -39,8 +39,8 @@ const counts: Counts = {
   answers: [1],
 };
 
-function headOf(evidence: number): MigrationHead {
-  const wave = (name: string): MigrationHead['waves'][number] => ({
+function waveOf(name: string): MigrationHead['waves'][number] {
+  return {
     name,
     phase: 'passed',
     reason: null,
@@ -55,7 +55,10 @@ function headOf(evidence: number): MigrationHead {
     before: counts,
     after: counts,
     undelivered: 0,
-  });
+  };
+}
+
+function headOf(evidence: number): MigrationHead {
   return {
     id: 'm',
     plan,
@@ -64,7 +67,7 @@ function headOf(evidence: number): MigrationHead {
     reason: null,
     since: 0,
     isGoingBack: false,
-    waves: [wave('a'), wave('b')],
+    waves: [waveOf('a'), waveOf('b')],
     problems: [],
     canaries: [],
     watchedMs: 0,
