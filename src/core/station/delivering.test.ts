@@ -238,6 +238,48 @@ describe('a refused message', () => {
     ]);
   });
 
+  test.each([
+    ['GenericError', [0, 10_000, 70_000, 370_000]],
+    ['SecurityError', [0, 10_000, 70_000, 370_000]],
+    ['FormationViolation', [0, 10_000]],
+    ['PropertyConstraintViolation', [0, 10_000]],
+    ['NotSupported', [0, 10_000]],
+    ['SomethingOfItsOwn', [0, 10_000]],
+  ])('with %s is sent at %j and then parked', (code, times) => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    outage.start(1);
+    // The first SecurityError has the backend told the boot once more.
+    let isTold = code !== 'SecurityError';
+    outage.answer = (call) => {
+      if (call.action === 'BootNotification') isTold = true;
+      return call.action === 'StartTransaction' ? `4|"${code}","no",{}` : outage.usual(call);
+    };
+    outage.comeBack();
+    outage.pass(86_400_000);
+    expect(isTold).toBe(true);
+    expect([...new Set(outage.delivered.map(({ atMs }) => atMs))]).toEqual(times);
+    expect(new Set(outage.delivered.map(({ text }) => text)).size).toBe(1);
+    expect(outage.held).toMatchObject([
+      { delivery: { state: 'parked', attempts: times.length, lastError: code } },
+    ]);
+  });
+
+  test('for good after it was refused in passing has its one retry all the same', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    outage.start(1);
+    const codes = ['InternalError', 'TypeConstraintViolation', 'TypeConstraintViolation'];
+    outage.answer = (call) =>
+      call.action === 'StartTransaction' ? `4|"${codes.shift()}","no",{}` : outage.usual(call);
+    outage.comeBack();
+    outage.pass(86_400_000);
+    expect(outage.delivered.map(({ atMs }) => atMs)).toEqual([0, 10_000, 70_000]);
+    expect(outage.held).toMatchObject([{ delivery: { state: 'parked', attempts: 3 } }]);
+  });
+
   test('holds up what follows in its transaction and nothing else', () => {
     const outage = new Outage();
     outage.begin();

@@ -2,9 +2,11 @@
  * Delivering what was held, once its backend can be reached again.
  *
  * Pure. One message at a time and in order, as the station would have sent them; live calls go first, and the pace is the backend's. A message has the same id and
- * bytes every time it leaves, so that a backend which knows it already can say so. One that is refused is tried again as the station would have tried, and then parked.
+ * bytes every time it leaves, so that a backend which knows it already can say so. One that is refused in passing is tried again as the station would have tried, one that is
+ * refused for good once more, since many a backend says that of what it cannot do just now; and then it is parked.
  */
 import { isGuaranteed } from '../../protocol/actions.ts';
+import { isPassing } from '../../protocol/error-code.ts';
 import { decode } from '../../protocol/frame.ts';
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
 import { keptMsOf } from '../cover/later.ts';
@@ -19,10 +21,12 @@ import { rememberGiven } from './repeats.ts';
 import type { BackendLink, OpenCall, StationState } from './state.ts';
 import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 
-/** How long after a refusal a message is sent again; after the last one it is parked. */
+/** How long after a refusal a message is sent again; after the last one it is parked, and after two in a row that were for good. */
 const retriesMs = [10_000, 60_000, 300_000] as const;
 /** Nobody knows whether a message that was not answered has arrived: its answer may still come. */
 const unansweredMs = 60_000;
+/** What stands for a refusal where there was none. */
+const noAnswer = 'no answer';
 /** Copies younger than this leave at once. */
 const liveMs = 10_000;
 /** It leaves after a commit: so much later at the most, but for a disk that fails. */
@@ -184,10 +188,16 @@ export function onHeldReply(
   }
   const attempts = entry.delivery.attempts + 1;
   const lastError = errorCodeOf(reply.text, reply.frame);
-  const retryMs = retriesMs[attempts - 1];
+  const isFinal = isForGood(lastError) && isForGood(entry.delivery.lastError);
+  const retryMs = isFinal ? undefined : retriesMs[attempts - 1];
   if (retryMs === undefined) return park(state, turn, lane, entry, attempts, lastError);
   const retryAt = turn.context.wallMs + retryMs;
   mark(state, turn, lane, entry, 'refused', { state: 'waiting', attempts, retryAt, lastError });
+}
+
+/** A refusal that is of the message itself. */
+function isForGood(error: string | null): boolean {
+  return error !== null && error !== noAnswer && !isPassing(error);
 }
 
 /** A held message was not answered in time. It is sent again as the same bytes, once its answer has had time to come. */
@@ -199,7 +209,7 @@ export function onHeldSilence(state: StationState, turn: Turn, backend: BackendL
   const attempts = entry.delivery.attempts + (isCopy ? 1 : 0);
   if (isCopy && attempts > retriesMs.length) return finish(state, turn, lane, entry, 'dropped');
   const retryAt = turn.context.wallMs + unansweredMs;
-  mark(state, turn, lane, entry, 'refused', { state: 'waiting', attempts, retryAt, lastError: 'no answer' });
+  mark(state, turn, lane, entry, 'refused', { state: 'waiting', attempts, retryAt, lastError: noAnswer });
 }
 
 /** The answer to a held message that was given up comes after all. */
