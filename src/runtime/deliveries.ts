@@ -184,7 +184,7 @@ function snapshotOf(
   { entry: { message, delivery }, behind }: Standing,
 ): DeliverySnapshot {
   const { number, backend, action, transaction, since, text } = message;
-  const { state, attempts, lastError } = delivery;
+  const { state, attempts, lastError, possiblyDuplicate = false } = delivery;
   return {
     station,
     number,
@@ -195,6 +195,7 @@ function snapshotOf(
     since,
     attempts,
     lastError,
+    possiblyDuplicate,
     behind: behind?.message.number ?? null,
     text,
   };

@@ -185,13 +185,13 @@ export interface DeliveryRecord {
   readonly backend: string;
   readonly number: number;
   readonly action: string;
-  /** `delivered` and `dropped` end it; `refused`: it will be tried again; `retried`: an operator wants it to be. */
+  /** `delivered` and `dropped` end it; `refused` and `unanswered`: it will be tried again; `retried`: an operator wants it to be. */
   readonly outcome: DeliveryOutcome;
   /** How it stands now; null: it is over. */
   readonly delivery: Delivery | null;
 }
 
-export type DeliveryOutcome = 'delivered' | 'refused' | 'parked' | 'retried' | 'dropped';
+export type DeliveryOutcome = 'delivered' | 'refused' | 'unanswered' | 'parked' | 'retried' | 'dropped';
 
 /** What a backend said of a token, kept for the time when it cannot be asked. */
 export interface LearnedRecord {

@@ -10,7 +10,7 @@ import { pumpCalls } from './backend-lane.ts';
 import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
 import { maySend, onCommand } from './commands.ts';
 import { coverOpen, coversFor } from './covering.ts';
-import { onHeldReply, onLateHeldReply } from './delivering.ts';
+import { findUnanswered, onHeldReply, onLateHeldReply } from './delivering.ts';
 import { readAnswer, readLate } from './identifiers.ts';
 import { learnToken } from './learning.ts';
 import { resultWithRefusal } from './late-verdicts.ts';
@@ -81,10 +81,13 @@ function backendTextsPerSecond({ context }: Turn): number {
 function onReply(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {
   const match = takeReply(backend, received.text, received.frame);
   if (match.what !== 'open') {
+    const unanswered = match.what === 'repeated' ? null : findUnanswered(state, backend, received);
+    if (unanswered !== null) {
+      onLateHeldReply(state, turn, backend, unanswered, received);
+      return pumpCalls(state, turn, backend);
+    }
     // The name of a transaction is good to know also when its start was given up (H6).
     if (match.what === 'late') readLate(state, turn, backend, received);
-    if (match.what === 'late' && received.frame.kind === 'result')
-      onLateHeldReply(state, turn, backend, backend.expiredId ?? '');
     return recordReceived(state, turn, received, match.what, null);
   }
   const { call } = match;

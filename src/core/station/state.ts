@@ -289,10 +289,13 @@ export function createStation(
   };
 }
 
-/** The lanes as the last process left them, from its messages in order. */
+/** The lanes as the last process left them, from its messages in order. It may have died before the answer to one that it had sent. */
 function lanesOf(held: readonly HeldEntry[]): HeldLane[] {
   const lanes: HeldLane[] = [];
   for (const entry of held) laneFor(lanes, entry.message.backend).push(entry);
+  for (const lane of lanes)
+    for (const entry of lane.doubtful())
+      if (entry.message.answer !== null) lane.mark(entry, { ...entry.delivery, possiblyDuplicate: true });
   return lanes;
 }
 

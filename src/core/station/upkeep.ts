@@ -163,6 +163,8 @@ function tendBackend(state: StationState, turn: Turn, backend: BackendLink): voi
   if (backend.phase !== 'open') return;
   tendBackendRate(turn, backend);
   pumpCalls(state, turn, backend);
+  // What it left unanswered may have had its link given up.
+  if (backend.phase !== 'open') return;
   switch (takePulse(backend.heard, backendPingIntervalMs, backendPongTimeoutMs, nowMs)) {
     case 'quiet':
       return;
