@@ -359,6 +359,7 @@ function noticesAtZero(): Record<Notice, number> {
     station_unresponsive: 0,
     backend_unresponsive: 0,
     backend_silent: 0,
+    backend_rejecting: 0,
     command_unanswered: 0,
     command_forbidden: 0,
     command_protected: 0,

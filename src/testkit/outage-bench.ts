@@ -39,6 +39,8 @@ export class Outage extends Bench {
   heard: Heard[] = [];
   /** All of them, oldest first. */
   readonly records: StationRecord[] = [];
+  /** What the shell was told of that no record shows, oldest first. */
+  readonly notices: string[] = [];
   /** Whether the backend takes links. */
   isUp = true;
   /** The backend's answer: `result(…)`, `refusal` or `silence`. */
@@ -166,6 +168,7 @@ export class Outage extends Bench {
       this.#events.push({ type: 'backend_pong', backend: 'old', epoch: effect.link.epoch });
     else if (effect.type === 'ping') this.#events.push({ type: 'station_pong', epoch: effect.link.epoch });
     else if (effect.type === 'send' && effect.link.side === 'backend') this.#onCall(effect.text);
+    else if (effect.type === 'notice') this.notices.push(effect.notice);
     else if (effect.type === 'send') this.#answers.push((JSON.parse(effect.text) as unknown[])[2]);
   }
 

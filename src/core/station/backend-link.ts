@@ -42,7 +42,7 @@ export function backendLinkOf(state: StationState, backend: string): BackendLink
     lastError: null,
     dialledAtMs: 0,
     downSinceMs: null,
-    silences: 0,
+    fruitless: 0,
     hasMissed: false,
     isCatchingUp: false,
     deliverAtMs: 0,
@@ -76,7 +76,7 @@ export function markOpened(state: StationState, turn: Turn, link: BackendLink): 
   link.phase = 'open';
   link.downSinceMs = null;
   // A link that only takes the place of a silent one proves nothing.
-  if (link.lastError !== renewed) link.silences = 0;
+  if (link.lastError !== renewed) link.fruitless = 0;
   link.openedAtMs = nowMs;
   link.heard.heardAtMs = nowMs;
   link.heard.pings = 0;

@@ -50,8 +50,8 @@ export function coversFor(
 }
 
 /** True when a call to this backend would wait for nothing. */
-export function isDown(turn: Turn, { phase, silences, downSinceMs, dialledAtMs }: BackendLink): boolean {
-  if (phase === 'open') return isGivenUp({ silences });
+export function isDown(turn: Turn, { phase, fruitless, downSinceMs, dialledAtMs }: BackendLink): boolean {
+  if (phase === 'open') return isGivenUp({ fruitless });
   if (phase !== 'dialling') return true;
   return downSinceMs !== null || turn.context.nowMs - dialledAtMs >= dialPatienceMs;
 }
@@ -63,7 +63,7 @@ export function askAgain(state: StationState, turn: Turn, backend: BackendLink):
   priming.dueAtMs = Math.min(priming.dueAtMs, turn.context.nowMs + askAgainMs);
 }
 
-/** True while nothing but a heartbeat goes to a backend that answers nothing. The boot is asked by itself. */
+/** True while nothing but a heartbeat goes to a backend that answers nothing, or with errors only. The boot is asked by itself. */
 export function isAskedAgain({ assignment }: StationState, backend: BackendLink): boolean {
   const { phase } = backend.priming;
   if (!isGivenUp(backend) || assignment?.primary !== backend.backend || !assignment.whenDown.covers)

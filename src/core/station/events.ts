@@ -114,6 +114,8 @@ export type Notice =
   | 'station_unresponsive'
   | 'backend_unresponsive'
   | 'backend_silent'
+  /** It has answered so many calls in a row with an error of its own that Busbar answers in its place. */
+  | 'backend_rejecting'
   | 'command_unanswered'
   | 'command_forbidden'
   /** It would have changed how the station is connected. */

@@ -17,6 +17,7 @@ import {
   type PrimingView,
   type Verdict,
 } from '../priming/priming.ts';
+import { isPassing } from '../../protocol/error-code.ts';
 import { payloadOf, type Frame } from '../../protocol/frame.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
 import { isGivenUp } from './liveness.ts';
@@ -24,7 +25,7 @@ import { factsOf } from './find-backend.ts';
 import { isBusbars } from './slot.ts';
 import { receivesOf, roleOf } from './roles.ts';
 import { nextOwnId, type BackendLink, type OpenCall, type StationState } from './state.ts';
-import { recordDurably, recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
+import { notice, recordDurably, recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 
 /** How often the clock of a backend that answers heartbeats is looked at. */
 const skewEveryMs = 60_000;
@@ -154,6 +155,28 @@ export function isForgetful(
   if (errorCodeOf(reply.text, reply.frame) !== 'SecurityError') return false;
   if (verdictOf(state, backend)?.status !== 'Accepted') return false;
   return onForgotten(backend.priming, viewOf(state, turn, backend));
+}
+
+/**
+ * Counts the answers in a row that are errors of a primary's own: one that answers with nothing else is as good as silent, and the station is answered by Busbar. An error
+ * that is of the call is an answer like any other, and so are those of a backend that has told the station to wait for its acceptance (2.x B02, B03).
+ */
+export function weighReply(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  { text, frame }: Received,
+): void {
+  const status = verdictOf(state, backend)?.status;
+  const isTrouble =
+    frame.kind === 'error' &&
+    roleOf(state, backend.backend) === 'primary' &&
+    isPassing(errorCodeOf(text, frame)) &&
+    status !== 'Pending' &&
+    status !== 'Rejected';
+  const wasGivenUp = isGivenUp(backend);
+  backend.fruitless = isTrouble ? backend.fruitless + 1 : 0;
+  if (isTrouble && !wasGivenUp && isGivenUp(backend)) notice(turn, 'backend_rejecting', backend.backend);
 }
 
 /** Notes how far a backend's clock is from ours; looked at now and then. */

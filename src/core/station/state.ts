@@ -107,8 +107,8 @@ export interface BackendLink {
   dialledAtMs: number;
   /** Since when it cannot be reached; null while it can, and before the first dial. */
   downSinceMs: number | null;
-  /** Calls in a row that it left unanswered. */
-  silences: number;
+  /** Calls in a row that came to nothing: left unanswered, or answered with an error that tells of the backend's own trouble. */
+  fruitless: number;
   /** Busbar has answered calls in its place: it is told how the station is once it is back. */
   hasMissed: boolean;
   /** It is being told that now, on the open link. */

@@ -202,7 +202,7 @@ function expireCall(state: StationState, turn: Turn, backend: BackendLink): void
   if (call === null) return;
   backend.slot = null;
   backend.expiredId = call.sentId;
-  backend.silences += 1;
+  backend.fruitless += 1;
   if (call.purpose === 'held') {
     onHeldSilence(state, turn, backend, call);
     askAgain(state, turn, backend);
