@@ -368,5 +368,6 @@ function noticesAtZero(): Record<Notice, number> {
     stale_event: 0,
     journal_failing: 0,
     held_near_bound: 0,
+    fault_forgotten: 0,
   };
 }

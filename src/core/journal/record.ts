@@ -12,7 +12,7 @@ import type { IdChange } from '../ids/change.ts';
 import type { Delivery, HeldMessage, LearnedToken } from '../hold/held-message.ts';
 import type { IdLedger } from '../ids/ledger.ts';
 import type { Verdict } from '../priming/priming.ts';
-import type { StationImage } from '../priming/station-image.ts';
+import type { MissedStatus, StationImage } from '../priming/station-image.ts';
 
 /** `station`, or `backend:` and its configured name. */
 export type LinkName = 'station' | `backend:${string}`;
@@ -162,6 +162,10 @@ export type DurableChange =
   | { readonly what: 'inventory'; readonly change: InventoryChange }
   /** A driver is refused whom Busbar has let charge; `info` null: the station knows. */
   | { readonly what: 'refusal'; readonly transaction: string; readonly info: string | null }
+  /** A fault that a backend did not hear of; the oldest of `missedMax` makes room. */
+  | { readonly what: 'missed'; readonly status: MissedStatus }
+  /** It has by now. */
+  | { readonly what: 'told'; readonly number: number }
   /** Values of settings that a backend wrote and only it sees. */
   | {
       readonly what: 'virtual';
@@ -268,6 +272,8 @@ export interface DurableStation {
   readonly answers: GivenAnswer[];
   /** Oldest first; a few at most. */
   readonly refusals: Refusal[];
+  /** Faults that backends have yet to hear of, oldest first. */
+  readonly missed: MissedStatus[];
   /** What is known of its settings, from answers that passed. */
   readonly inventory: Inventory;
   /** By backend: the values that it wrote and only it sees. */

@@ -18,6 +18,7 @@ import { hold, heldLaneOf } from './holding.ts';
 import { note, wordsFor } from './identifiers.ts';
 import { isGivenUp } from './liveness.ts';
 import { withRefusal } from './late-verdicts.ts';
+import { keepMissed } from './missed.ts';
 import { hasRoom } from './room.ts';
 import { callerOf } from './slot.ts';
 import {
@@ -173,7 +174,10 @@ function cover(
     covered.kind === 'result' && action === 'TransactionEvent'
       ? { ...covered, payload: withRefusal(state, turn, said.transaction, covered.payload) }
       : covered;
-  const isKept = laterOf(version, action) === 'held';
+  const isHeld = laterOf(version, action) === 'held';
+  const isKept =
+    isHeld ||
+    (action === 'StatusNotification' && keepMissed(state, turn, backend.backend, version, said.payload));
   for (const { idToken } of callers) {
     const text =
       answer.kind === 'result'
@@ -181,7 +185,7 @@ function cover(
         : callErrorText(version, idToken, answer.meaning, answer.description);
     sendOwn(state, turn, link, text, idToken, answer.kind, action, isKept ? 'afterCommit' : 'now');
   }
-  if (!isKept) return 0;
+  if (!isHeld) return 0;
   const { transaction, text, key, hasLeft } = said;
   const frame = decode(text, version);
   const words =

@@ -126,7 +126,9 @@ export type Notice =
   | 'stale_event'
   | 'journal_failing'
   /** A station's lane has passed the share of its bound at which somebody should look. */
-  | 'held_near_bound';
+  | 'held_near_bound'
+  /** A fault that a backend had yet to hear of made room for a newer one. */
+  | 'fault_forgotten';
 
 /**
  * Why an operator's command got no answer. `not_connected`, `forbidden`, `queue_full` and `expired` (it waited too long behind others): it was never sent and

@@ -22,6 +22,7 @@ import { payloadOf, type Frame } from '../../protocol/frame.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
 import { isGivenUp } from './liveness.ts';
 import { factsOf } from './find-backend.ts';
+import { missedBy, onHeard } from './missed.ts';
 import { isBusbars } from './slot.ts';
 import { receivesOf, roleOf } from './roles.ts';
 import { nextOwnId, type BackendLink, type OpenCall, type StationState } from './state.ts';
@@ -37,7 +38,7 @@ export function beginPriming(state: StationState, turn: Turn, backend: BackendLi
   if (roleOf(state, backend.backend) !== 'primary' && state.arrival?.assignment.primary !== backend.backend)
     return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
   // It was down while Busbar answered: it is told how the station is now, as one that joins.
-  if (backend.hasMissed) {
+  if (backend.hasMissed || missedBy(state, backend.backend).length > 0) {
     backend.hasMissed = false;
     backend.isCatchingUp = true;
     return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
@@ -106,6 +107,9 @@ export function onOwnReply(
   const result = reply?.frame.kind === 'result' ? payloadOf(reply.text, reply.frame) : null;
   const error = reply === null ? 'timeout' : errorCodeOf(reply.text, reply.frame);
   if (result !== null) measureSkew(turn, backend, result);
+  // An error of its own says that it has not heard.
+  if (call.purpose === 'status' && reply !== null && (result !== null || !isPassing(error)))
+    onHeard(state, turn, backend.backend, call.text.slice(call.bodyStart, call.bodyEnd));
   const verdict = onOwnAnswer(backend.priming, viewOf(state, turn, backend), call.purpose, result, error);
   if (verdict !== null) keepVerdict(state, turn, backend, verdict);
 }
@@ -195,6 +199,7 @@ export function viewOf(state: StationState, turn: Turn, backend: BackendLink): P
   const isSilentPrimary = isGivenUp(backend) && roleOf(state, backend.backend) === 'primary';
   return {
     image: state.durable.image,
+    missed: missedBy(state, backend.backend),
     receives: isSilentPrimary ? allIsHeard : receivesOf(state, backend.backend),
     isStationAlive:
       link !== null && nowMs - link.heard.heardAtMs <= settings.pingIntervalMs + settings.pongTimeoutMs,

@@ -337,6 +337,7 @@ export function durableStation(saved: Partial<DurableStation>, random = ''): Dur
     verdicts: saved.verdicts ?? {},
     ids: saved.ids === undefined ? emptyLedger(numberOf(random)) : resumeLedger(saved.ids),
     refusals: saved.refusals ?? [],
+    missed: saved.missed ?? [],
     inventory: saved.inventory ?? emptyInventory(),
     virtual: saved.virtual ?? {},
     answers: saved.answers ?? [],
