@@ -203,7 +203,7 @@ export interface LearnedRecord {
   readonly at: number;
   readonly station: StationId;
   readonly backend: string;
-  /** A digest: tokens are not kept. */
+  /** A digest: tokens are not kept. One that no token has: the backend had all that it said before forgotten. */
   readonly token: string;
   readonly learned: LearnedToken;
 }

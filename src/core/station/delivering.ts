@@ -17,6 +17,7 @@ import { renew } from './backend-link.ts';
 import { factsOf } from './find-backend.ts';
 import { heldLaneOf, mark, noAnswer, release } from './holding.ts';
 import { readAnswer, wordsFor } from './identifiers.ts';
+import { learnToken } from './learning.ts';
 import { readVerdict } from './late-verdicts.ts';
 import { errorCodeOf } from './own-calls.ts';
 import { rememberGiven } from './repeats.ts';
@@ -272,7 +273,18 @@ export function onLateHeldReply(
   const { action } = entry.message;
   recordReceived(state, turn, reply, 'late', action);
   if (lane === null) return;
-  if (reply.frame.kind === 'result') readAnswer(state, turn, backend, reply, entry.message);
+  if (reply.frame.kind === 'result') {
+    readAnswer(state, turn, backend, reply, entry.message);
+    const { text, version } = entry.message;
+    const frame = decode(text, version);
+    if (frame.kind === 'call')
+      learnToken(state, turn, backend, reply, {
+        action,
+        text,
+        bodyStart: frame.bodyStart,
+        bodyEnd: frame.bodyEnd,
+      });
+  }
   settle(state, turn, lane, entry, reply);
 }
 
