@@ -162,7 +162,7 @@ export function isForgetful(
 }
 
 /**
- * Counts the answers in a row that are errors of a primary's own: one that answers with nothing else is as good as silent, and the station is answered by Busbar. An error
+ * Where a route covers, counts the answers in a row that are errors of its primary's own: one that answers with nothing else is as good as silent, and the station is answered by Busbar. An error
  * that is of the call is an answer like any other, and so are those of a backend that has told the station to wait for its acceptance (2.x B02, B03).
  */
 export function weighReply(
@@ -171,16 +171,21 @@ export function weighReply(
   backend: BackendLink,
   { text, frame }: Received,
 ): void {
-  const status = verdictOf(state, backend)?.status;
-  const isTrouble =
-    frame.kind === 'error' &&
-    roleOf(state, backend.backend) === 'primary' &&
-    isPassing(errorCodeOf(text, frame)) &&
-    status !== 'Pending' &&
-    status !== 'Rejected';
+  if (frame.kind !== 'error' || !isOwnTrouble(state, backend, errorCodeOf(text, frame))) {
+    backend.fruitless = 0;
+    return;
+  }
   const wasGivenUp = isGivenUp(backend);
-  backend.fruitless = isTrouble ? backend.fruitless + 1 : 0;
-  if (isTrouble && !wasGivenUp && isGivenUp(backend)) notice(turn, 'backend_rejecting', backend.backend);
+  backend.fruitless += 1;
+  if (!wasGivenUp && isGivenUp(backend)) notice(turn, 'backend_rejecting', backend.backend);
+}
+
+function isOwnTrouble(state: StationState, backend: BackendLink, code: string): boolean {
+  const { assignment } = state;
+  if (assignment?.primary !== backend.backend || !assignment.whenDown.covers || !isPassing(code))
+    return false;
+  const status = verdictOf(state, backend)?.status;
+  return status !== 'Pending' && status !== 'Rejected';
 }
 
 /** Notes how far a backend's clock is from ours; looked at now and then. */

@@ -9,6 +9,8 @@ import {
   startOf,
   type Heard,
 } from '../../testkit/outage-bench.ts';
+import { routing } from '../../testkit/station-bench.ts';
+import { plainAssignment } from '../routing/table.ts';
 
 const authorize = { idTag: 'T' };
 
@@ -186,6 +188,15 @@ describe('a primary that answered five calls in a row with an error of its own',
       expect(outage.say('Authorize', authorize)).toBe(code);
       if (call % 3 === 2) outage.say('Heartbeat', {});
     }
+  });
+
+  test('but not where the route does not cover', () => {
+    const outage = new Outage();
+    outage.context.routing = routing([plainAssignment(0, 'old')], ['ocpp1.6']);
+    outage.begin();
+    outage.answer = () => refusal;
+    for (let call = 0; call < 12; call += 1) expect(outage.say('Authorize', authorize)).toBe('InternalError');
+    expect(outage.notices).toEqual([]);
   });
 
   test('but not while it has the station wait for its acceptance', () => {
