@@ -28,6 +28,8 @@ export function endDelivery(state: StationState, turn: Turn): void {
   for (const backend of state.backends) {
     if (backend.phase !== 'open' || backend.slot !== null) continue;
     const lane = heldLaneOf(state, backend.backend);
+    // The late answer to what went unanswered comes by this link or not at all.
+    if (lane?.isAwaitedOn(backend.epoch) === true) continue;
     if (lane === null || lane.owed === 0 || lane.next(turn.context.wallMs) === null)
       letGo(state, turn, backend, closeCode.goingAway, 'delivered');
   }

@@ -18,6 +18,7 @@ import { remember } from './command-replies.ts';
 import { onTriggered } from '../priming/priming.ts';
 import { finishCommand } from './command-outcome.ts';
 import { note } from './identifiers.ts';
+import { learnRefused } from './learning.ts';
 import { viewOf } from './own-calls.ts';
 import { callerOf, isFree } from './slot.ts';
 import {
@@ -89,6 +90,7 @@ export function onCommand(state: StationState, turn: Turn, backend: BackendLink,
         },
       };
       for (const change of meant.changes) note(state, turn, change);
+      if (action === 'SendLocalList') learnRefused(state, turn, backend.backend, version, payload());
       if (isFree(link)) return sendAtOnce(state, turn, link, received, command);
       link.lane ??= new CommandQueue<WaitingCommand>();
       if (link.lane.push(command))

@@ -167,6 +167,8 @@ export type Notice =
   | 'station_unresponsive'
   | 'backend_unresponsive'
   | 'backend_silent'
+  /** It has answered so many calls in a row with an error of its own that Busbar answers in its place. */
+  | 'backend_rejecting'
   | 'command_unanswered'
   | 'command_forbidden'
   /** It would have changed how the station is connected. */
@@ -177,7 +179,9 @@ export type Notice =
   | 'stale_event'
   | 'journal_failing'
   /** A station's lane has passed the share of its bound at which somebody should look. */
-  | 'held_near_bound';
+  | 'held_near_bound'
+  /** A fault that a backend had yet to hear of made room for a newer one. */
+  | 'fault_forgotten';
 
 /**
  * Why an operator's command got no answer. `not_connected`, `forbidden`, `queue_full` and `expired` (it waited too long behind others): it was never sent and

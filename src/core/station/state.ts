@@ -107,8 +107,8 @@ export interface BackendLink {
   dialledAtMs: number;
   /** Since when it cannot be reached; null while it can, and before the first dial. */
   downSinceMs: number | null;
-  /** Calls in a row that it left unanswered. */
-  silences: number;
+  /** Calls in a row that came to nothing: left unanswered, or answered with an error that tells of the backend's own trouble. */
+  fruitless: number;
   /** Busbar has answered calls in its place: it is told how the station is once it is back. */
   hasMissed: boolean;
   /** It is being told that now, on the open link. */
@@ -289,10 +289,13 @@ export function createStation(
   };
 }
 
-/** The lanes as the last process left them, from its messages in order. */
+/** The lanes as the last process left them, from its messages in order. It may have died before the answer to one that it had sent. */
 function lanesOf(held: readonly HeldEntry[]): HeldLane[] {
   const lanes: HeldLane[] = [];
   for (const entry of held) laneFor(lanes, entry.message.backend).push(entry);
+  for (const lane of lanes)
+    for (const entry of lane.doubtful())
+      if (entry.message.answer !== null) lane.mark(entry, { ...entry.delivery, possiblyDuplicate: true });
   return lanes;
 }
 
@@ -334,6 +337,7 @@ export function durableStation(saved: Partial<DurableStation>, random = ''): Dur
     verdicts: saved.verdicts ?? {},
     ids: saved.ids === undefined ? emptyLedger(numberOf(random)) : resumeLedger(saved.ids),
     refusals: saved.refusals ?? [],
+    missed: saved.missed ?? [],
     inventory: saved.inventory ?? emptyInventory(),
     virtual: saved.virtual ?? {},
     answers: saved.answers ?? [],

@@ -170,6 +170,8 @@ function tendBackend(state: StationState, turn: Turn, backend: BackendLink): voi
   if (backend.phase !== 'open') return;
   tendBackendRate(turn, backend);
   pumpCalls(state, turn, backend);
+  // What it left unanswered may have had its link given up.
+  if (backend.phase !== 'open') return;
   switch (takePulse(backend.heard, backendPingIntervalMs, backendPongTimeoutMs, nowMs)) {
     case 'quiet':
       return;
@@ -207,7 +209,7 @@ function expireCall(state: StationState, turn: Turn, backend: BackendLink): void
   if (call === null) return;
   backend.slot = null;
   backend.expiredId = call.sentId;
-  backend.silences += 1;
+  backend.fruitless += 1;
   if (call.purpose === 'held') {
     onHeldSilence(state, turn, backend, call);
     askAgain(state, turn, backend);
