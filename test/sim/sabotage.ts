@@ -23,20 +23,21 @@ const root = join(import.meta.dirname, '../..');
 const folders = ['std', 'protocol', 'core', 'ports', 'runtime'];
 
 /** Copies the sources, changes them in one place and returns the address of the broken gateway's module. */
-export async function breakGateway({ name, file, from, to }: Break): Promise<string> {
+export async function breakGateway(broken: Break): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'busbar-sabotage-'));
   for (const each of folders)
     await cp(join(root, 'src', each), join(folder, 'src', each), { recursive: true });
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  const path = join(folder, 'src', file);
-  const text = await readFile(path, 'utf8');
+  const path = join(folder, 'src', broken.file);
+  await writeFile(path, breakText(broken, await readFile(path, 'utf8')));
+  return pathToFileURL(join(folder, 'src/runtime/gateway.ts')).href;
+}
+
+/** The text of the file that is to be broken, broken. */
+export function breakText({ name, file, from, to }: Break, text: string): string {
   const places = text.split(from).length - 1;
   if (places !== 1)
     throw new Error(`"${name}": the place to break stands ${places} times in ${file}, not once`);
-  await writeFile(
-    path,
-    text.replace(from, () => to),
-  );
-  return pathToFileURL(join(folder, 'src/runtime/gateway.ts')).href;
+  return text.replace(from, () => to);
 }
