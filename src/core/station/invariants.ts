@@ -10,12 +10,13 @@ import { laneDepth } from './slot.ts';
 import type { BackendLink, PendingArrival, StationLink, StationState } from './state.ts';
 
 export function assertConsistent(state: StationState): void {
-  const { link, arrival, backends } = state;
+  const { link, grace, arrival, backends } = state;
   if (link !== null) assertConnected(state, link);
   if (arrival !== null) assertPending(state, arrival);
+  if (grace !== null) assertAwaited(state);
   for (const backend of backends) {
     assertBackend(state, backend);
-    if (link === null && arrival === null)
+    if (link === null && grace === null && arrival === null)
       assert(
         backend.phase === 'idle' ||
           backend.phase === 'waiting' ||
@@ -34,6 +35,15 @@ function assertConnected({ assignment, backends }: StationState, link: StationLi
     'a connected station has its primary, or Busbar in its place',
   );
   assert(link.slot !== null || laneDepth(link) === 0, 'no command waits for a free station');
+}
+
+/** What it would come back to is there, and nobody stands in its place. */
+function assertAwaited({ link, arrival, assignment, backends, drain }: StationState): void {
+  assert(link === null && arrival === null && drain === null, 'only a station that is away is waited for');
+  assert(
+    assignment !== null && hasOpen(backends, assignment.primary),
+    'a station that is waited for has a link to its primary',
+  );
 }
 
 /** A loop, not `some`: this is on every frame's path. */
