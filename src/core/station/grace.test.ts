@@ -297,6 +297,19 @@ describe('what was said before', () => {
     expect(sent(bench.fromBackend(`[3,"${id}",{}]`), 'station')).toEqual(['[3,"2",{}]']);
   });
 
+  test('one that Busbar was to answer while the station was away is answered when it is said again', () => {
+    const bench = connected({ whenDown: { covers: true, untilMs: Infinity, untilMessages: Infinity } });
+    bench.context.digest = () => 'd'.repeat(32);
+    bench.fromStation(stop('1'));
+    bench.pass(6_000);
+    lose(bench);
+    bench.pass(4_000);
+    bench.arrive(2);
+    expect(sent(bench.fromStation(stop('2')), 'station')).toEqual(['[3,"2",{}]']);
+    expect(bench.state.held).toHaveLength(1);
+    expect(bench.state.backends[0]?.slot).toMatchObject({ purpose: 'held' });
+  });
+
   test('what waited for its turn is not sent any more: the station says it again', () => {
     const bench = connected();
     bench.fromStation('[2,"1","Heartbeat",{}]');

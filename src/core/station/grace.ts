@@ -19,11 +19,10 @@ export const graceMs = 5_000;
  * station could not go on where it was.
  */
 export function loseStation(state: StationState, turn: Turn, code: number | null, reason: string): void {
-  const { link, arrival, assignment, drain } = state;
+  const { link, arrival } = state;
   if (link === null) return;
-  const primary = assignment === null ? null : findBackendLink(state, assignment.primary);
-  const mayReturn = arrival === null && drain === null && turn.context.isJournalWritable;
-  if (!mayReturn || primary?.phase !== 'open') return markStationGone(state, turn, code, reason);
+  const mayReturn = arrival === null && turn.context.isJournalWritable;
+  if (!mayReturn || !hasPrimary(state)) return markStationGone(state, turn, code, reason);
   failOpenCommand(state, turn, link);
   const { version, lane } = link;
   link.lane = null;
@@ -44,12 +43,17 @@ export function closeBackends(state: StationState, turn: Turn, reason: string): 
   for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, reason);
 }
 
-/** What is due of it: commands whose own time is up, and its end. */
+/** What is due of it: commands whose own time is up, and its end, which is also there when the primary's link is gone, however that came. */
 export function tendGrace(state: StationState, turn: Turn): void {
   const { grace } = state;
   if (grace === null) return;
   expireCommands(state, turn, grace);
-  if (grace.untilMs <= turn.context.nowMs) closeBackends(state, turn, 'station_gone');
+  if (grace.untilMs <= turn.context.nowMs || !hasPrimary(state)) closeBackends(state, turn, 'station_gone');
+}
+
+function hasPrimary(state: StationState): boolean {
+  const { assignment } = state;
+  return assignment !== null && findBackendLink(state, assignment.primary)?.phase === 'open';
 }
 
 /** When that is. */

@@ -8,7 +8,7 @@ import { callErrorText } from '../../protocol/error-code.ts';
 import { backendLinkOf, dial, letGo } from './backend-link.ts';
 import { factsOf } from './find-backend.ts';
 import { takeToken } from './bucket.ts';
-import { expireCommands, finishCommand } from './command-outcome.ts';
+import { finishCommand } from './command-outcome.ts';
 import { pumpCommands } from './commands.ts';
 import { dropCopies } from './copies.ts';
 import { isWanted, othersOf } from './roles.ts';
@@ -62,10 +62,7 @@ export function admit(state: StationState, turn: Turn, arrival: PendingArrival):
     code: null,
     reason: null,
   });
-  if (lane !== null) {
-    expireCommands(state, turn, link);
-    pumpCommands(state, turn, link);
-  }
+  pumpCommands(state, turn, link);
   attachListeners(state, turn);
 }
 

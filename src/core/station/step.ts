@@ -17,7 +17,7 @@ import { onStationText } from './from-station.ts';
 import { assertConsistent } from './invariants.ts';
 import { hearFrom } from './liveness.ts';
 import { onOperatorCommand } from './commands.ts';
-import { closeBackends, loseStation } from './grace.ts';
+import { closeBackends, loseStation, tendGrace } from './grace.ts';
 import { beginPriming } from './own-calls.ts';
 import { followRoutes } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
@@ -31,6 +31,7 @@ export function step(state: StationState, event: StationEvent, context: StationC
   tendLanes(state, turn);
   if (state.link === null) {
     proceedAfterProbe(state, turn);
+    tendGrace(state, turn);
     endDelivery(state, turn);
   }
   if (state.drain !== null) tendDrain(state, turn);

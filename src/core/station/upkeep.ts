@@ -16,7 +16,7 @@ import { expireCommands, finishCommand } from './command-outcome.ts';
 import { pumpCommands } from './commands.ts';
 import { askAgain, coverAll, coverOpen, coversFor, coverWaiting, dialPatienceMs } from './covering.ts';
 import { heldDueMs, onHeldSilence } from './delivering.ts';
-import { closeBackends, graceDueMs, tendGrace } from './grace.ts';
+import { closeBackends, graceDueMs } from './grace.ts';
 import { noteFailed } from './identifiers.ts';
 import { refusalsDueMs, tendRefusals } from './late-verdicts.ts';
 import { onOwnReply } from './own-calls.ts';
@@ -55,7 +55,6 @@ export function onTick(state: StationState, turn: Turn): void {
       expireWaitingCalls(state, turn, backend);
     }
   }
-  tendGrace(state, turn);
   admitCovered(state, turn);
   endCover(state, turn);
   if (state.durable.refusals.length > 0) tendRefusals(state, turn);
@@ -190,8 +189,6 @@ export function onBackendDown(
   coverAll(state, turn, backend);
   const calls = callsAt(backend).filter(({ purpose }) => purpose === 'relay');
   markDown(state, turn, backend, code, error);
-  // There is nothing left for the station to come back to.
-  if (isPrimary && state.grace !== null) return closeBackends(state, turn, 'station_gone');
   if (isPrimary && coversFor(state, turn, backend)) return;
   if (isPrimary) closeStation(state, turn, closeCode.restart, 'primary_lost');
   else forsake(state, turn, calls);
