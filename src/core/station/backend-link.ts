@@ -201,7 +201,7 @@ function forget(state: StationState, turn: Turn, link: BackendLink): void {
   forgetCopies(state, turn, link);
   const lost = link.lane?.takeWhere(({ purpose }) => purpose === 'relay') ?? [];
   for (const waiting of lost) recordDropped(state, turn, waiting, 'peer_gone');
-  const commands = state.link?.lane?.takeWhere(({ from }) => from === link.backend) ?? [];
+  const commands = (state.link ?? state.grace)?.lane?.takeWhere(({ from }) => from === link.backend) ?? [];
   for (const command of commands) recordDropped(state, turn, command, 'caller_gone');
   if (link.slot?.purpose === 'held') markCutOff(state, turn, link.backend, link.slot.held);
   link.slot = null;

@@ -28,6 +28,8 @@ export type StationEvent =
       readonly offered: readonly string[];
       /** A credential or certificate was checked; false with `auth: none`. */
       readonly isAuthenticated: boolean;
+      /** False where a link of it to a backend shows that backend the password of another connection (`credentials: forward`): then this one needs links of its own. */
+      readonly isSameCredential: boolean;
     }
   | { readonly type: 'station_frame'; readonly epoch: number; readonly text: string }
   | { readonly type: 'station_pong'; readonly epoch: number }

@@ -37,6 +37,8 @@ export interface StationState {
   readonly recentCommands: RecentCommand[];
   /** The open link to the station. */
   link: StationLink | null;
+  /** Its link was lost just now, and it may come right back; see grace.ts. */
+  grace: Grace | null;
   /** An upgrade request that is not answered yet. */
   arrival: PendingArrival | null;
   /** By which route the links below were made; null before the first arrival. */
@@ -70,6 +72,15 @@ export interface StationLink {
   expiredId: string | null;
 }
 
+/** A station that may come right back, to the links as they are. */
+export interface Grace {
+  /** The version that the links speak. */
+  readonly version: OcppVersion;
+  readonly untilMs: number;
+  /** Commands that wait for it. */
+  lane: CommandQueue<WaitingCommand> | null;
+}
+
 /** Reasons to stop reading from a station, as bits of `pausedFor`. */
 export const pausedForLane = 1;
 export const pausedForRate = 2;
@@ -79,6 +90,8 @@ export interface PendingArrival {
   readonly version: OcppVersion;
   readonly assignment: Assignment;
   readonly isAuthenticated: boolean;
+  /** It may have the links that are there: see `station_arrived`. */
+  readonly isSameCredential: boolean;
   /** `probing`: the old link has been pinged, to see whether it lives. `dialling`: the primary's link is being opened. */
   phase: { readonly name: 'probing'; readonly deadlineMs: number } | { readonly name: 'dialling' };
 }
@@ -280,6 +293,7 @@ export function createStation(
     lastHeld: held.at(-1)?.message.number ?? 0,
     recentCommands: [],
     link: null,
+    grace: null,
     arrival: null,
     assignment: null,
     backends: [],
