@@ -2,13 +2,13 @@
  * How one backend is brought to know a station that it did not see boot: registered, told every connector's state, kept alive.
  *
  * Pure. connecting → registering → pending → priming → synced, or rejected, failed. Every backend must see a conformant station: nothing but the boot
- * before it is accepted (1.6 §4.2; 2.x B02, B03), then the status of every connector, then heartbeats at the interval this backend asked for and only
+ * before it is accepted (1.6 §4.2; 2.x B02, B03), then the faults it has missed and the status of every connector, then heartbeats at the interval this backend asked for and only
  * while the station is proved alive. A backend's verdict stays between it and Busbar: the station hears of its primary's only.
  */
 import { parseIsoTime } from '../../std/iso-time.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
 import { findValue, tokenAt, valueEnd } from '../../protocol/splice.ts';
-import type { StationImage } from './station-image.ts';
+import type { MissedStatus, StationImage } from './station-image.ts';
 
 /** `idle`: this backend needs no help, the station itself speaks to it. Without a link every phase reads as `connecting`. */
 export type PrimingPhase = 'idle' | 'registering' | 'pending' | 'priming' | 'synced' | 'rejected' | 'failed';
@@ -21,6 +21,8 @@ export interface Priming {
   isRegistered: boolean;
   /** The boot that is told next has just happened, and says so. */
   isLiveBoot: boolean;
+  /** The number of the last missed fault that it was told on this link. */
+  toldMissed: number;
   /** Which status of the image is told next. */
   nextStatus: number;
   /** A status was refused: the backend is served, and not synced. */
@@ -52,6 +54,8 @@ export interface OwnCall {
 /** What the priming of one backend may look at. */
 export interface PrimingView {
   readonly image: StationImage;
+  /** Faults of the station that this backend has not heard of, oldest first. */
+  readonly missed: readonly MissedStatus[];
   readonly receives: ReadonlySet<MessageClass>;
   readonly isStationAlive: boolean;
   readonly nowMs: number;
@@ -72,6 +76,7 @@ export function idlePriming(): Priming {
     reason: null,
     isRegistered: false,
     isLiveBoot: false,
+    toldMissed: 0,
     nextStatus: 0,
     isFaulty: false,
     intervalMs: Infinity,
@@ -149,6 +154,12 @@ export function nextOwnCall(priming: Priming, view: PrimingView): OwnCall | null
       register(priming, nowMs);
       return nextOwnCall(priming, view);
     case 'priming': {
+      // What has passed comes before what is: the last word on a connector must be the current one.
+      const missed = receives.has('state') ? nextMissed(priming, view) : undefined;
+      if (missed !== undefined) {
+        priming.toldMissed = missed.number;
+        return { what: 'status', action: 'StatusNotification', payload: missed.payload };
+      }
       const status = receives.has('state') ? image.statuses[priming.nextStatus] : undefined;
       if (status !== undefined) {
         priming.nextStatus += 1;
@@ -219,9 +230,18 @@ export function register(priming: Priming, nowMs: number): void {
 function beginStatuses(priming: Priming, view: PrimingView, intervalMs: number): void {
   priming.phase = 'priming';
   priming.isRegistered = true;
+  priming.toldMissed = 0;
   priming.nextStatus = 0;
   priming.intervalMs = intervalMs;
   priming.dueAtMs = view.nowMs;
+}
+
+/** A fault that still holds is the current status of its connector, and told as that. */
+function nextMissed({ toldMissed }: Priming, { missed, image }: PrimingView): MissedStatus | undefined {
+  return missed.find(
+    ({ number, payload }) =>
+      number > toldMissed && !image.statuses.some((status) => status.payload === payload),
+  );
 }
 
 function onVerdict(priming: Priming, view: PrimingView, result: string): Verdict | null {
