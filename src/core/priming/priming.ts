@@ -25,7 +25,7 @@ export interface Priming {
   toldMissed: number;
   /** Which status of the image is told next. */
   nextStatus: number;
-  /** A status was refused: the backend is served, and not synced. */
+  /** A status was refused: the backend is served, and not synced before all are told again. */
   isFaulty: boolean;
   /** Between heartbeats, by the backend's own word; Infinity: none wanted. */
   intervalMs: number;
@@ -149,9 +149,10 @@ export function nextOwnCall(priming: Priming, view: PrimingView): OwnCall | null
         payload: bootPayload(image.boot, priming.isLiveBoot),
       };
     case 'failed':
-      if (priming.isRegistered) return beat(priming, view);
       if (nowMs < priming.dueAtMs) return null;
-      register(priming, nowMs);
+      if (priming.isRegistered && !receives.has('liveness')) return beat(priming, view);
+      if (priming.isRegistered) beginStatuses(priming, view, priming.intervalMs);
+      else register(priming, nowMs);
       return nextOwnCall(priming, view);
     case 'priming': {
       // What has passed comes before what is: the last word on a connector must be the current one.
@@ -165,8 +166,10 @@ export function nextOwnCall(priming: Priming, view: PrimingView): OwnCall | null
         priming.nextStatus += 1;
         return { what: 'status', action: status.action, payload: status.payload };
       }
-      if (!receives.has('liveness')) settle(priming);
-      return beat(priming, view);
+      if (receives.has('liveness')) return beat(priming, view);
+      priming.dueAtMs = Infinity;
+      settle(priming, view);
+      return null;
     }
   }
 }
@@ -190,7 +193,7 @@ export function onOwnAnswer(
       return null;
     case 'heartbeat':
       if (result === null) priming.reason = `heartbeat: ${error}`;
-      else if (priming.phase === 'priming') settle(priming);
+      else if (priming.phase === 'priming') settle(priming, view);
       return null;
   }
 }
@@ -232,6 +235,7 @@ function beginStatuses(priming: Priming, view: PrimingView, intervalMs: number):
   priming.isRegistered = true;
   priming.toldMissed = 0;
   priming.nextStatus = 0;
+  priming.isFaulty = false;
   priming.intervalMs = intervalMs;
   priming.dueAtMs = view.nowMs;
 }
@@ -265,9 +269,14 @@ function fail(priming: Priming, view: PrimingView, error: string): null {
   return null;
 }
 
-/** Every connector is told and a heartbeat sent right after was answered. */
-function settle(priming: Priming): void {
+/**
+ * Every connector is told and a heartbeat sent right after was answered. What was refused of it is told again, with the rest, after a while: it may have been a mood. Not to one that
+ * hears the station itself.
+ */
+function settle(priming: Priming, view: PrimingView): void {
   priming.phase = priming.isFaulty ? 'failed' : 'synced';
+  if (priming.isFaulty && view.receives.has('liveness'))
+    priming.dueAtMs = Math.min(priming.dueAtMs, view.nowMs + retryMs(view));
 }
 
 /** A heartbeat, if one is due and the station lives; without proof of life there is none (a backend must not believe in a dead station). */
