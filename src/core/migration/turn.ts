@@ -34,9 +34,9 @@ export interface Turn {
 const roomInAStep: Readonly<Record<Order['do'], number>> = {
   attach: 20,
   detach: 200,
-  cut_over: 200,
+  cut_over: 1_000,
   roll_back: 1_000,
-  return: 200,
+  return: 1_000,
   effect: 100,
 };
 
