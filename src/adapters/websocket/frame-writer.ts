@@ -4,6 +4,8 @@
  * Not pure: it owns the buffer that frames are made in, and writes to sockets. A frame is one write. Nearly always the system takes it at once, and then the same buffer
  * serves the next frame of any link: sending makes no garbage but a view.
  */
+// Imported: the global of that name is a getter, which every frame would call.
+import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { closeReasonBytesMax, controlBytesMax, opcode } from './frame-rules.ts';
 import { Masker, randomMask } from './masking.ts';
