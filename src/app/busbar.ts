@@ -6,6 +6,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { createMemoryAudit } from '../adapters/memory/audit-log.ts';
 import { createMemoryDisk, openMemoryJournal } from '../adapters/memory/journal-store.ts';
 import { createMemoryMigrationStore } from '../adapters/memory/migration-store.ts';
@@ -75,6 +76,7 @@ export interface Busbar {
 /** How long the last commit may take when everything else is closed. */
 const flushMs = 5_000;
 
+// `performance` is imported: the global of that name is a getter, and every frame reads the clock.
 const clock: Clock = { wallMs: () => Date.now(), nowMs: () => performance.now() };
 
 export async function startBusbar(options: BusbarOptions): Promise<Result<Busbar, StartFault>> {

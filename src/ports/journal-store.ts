@@ -13,8 +13,8 @@ export interface JournalBatch {
   /** Earliest and latest wall clock of the records, whole milliseconds. */
   readonly atFrom: number;
   readonly atTo: number;
-  /** The records as `core/journal/codec.ts` encodes them; '' without records. */
-  readonly body: string;
+  /** The records as `core/journal/codec.ts` encodes them, in UTF-8; empty without records. Good until the commit has succeeded: its memory is used again. */
+  readonly body: Uint8Array;
   /** The stations that the records are about. */
   readonly stations: ReadonlySet<StationId>;
   /** What outlives the process of these stations, as JSON. */

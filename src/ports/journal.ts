@@ -53,7 +53,7 @@ export interface JournalStats {
   readonly records: number;
   /** Records that could not be kept while the journal failed. */
   readonly recordsMissed: number;
-  /** What waits for a commit; bytes as characters of the encoded records. */
+  /** What waits for a commit; bytes as they will lie in the journal, before they are packed. */
   readonly pendingBytes: number;
   readonly pendingRecords: number;
   /** Told the duration of every commit, in seconds. */

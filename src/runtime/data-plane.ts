@@ -25,6 +25,7 @@ import type { BackendReach } from './backend-reach.ts';
 import type { DeliveryPacer } from './delivery-pacer.ts';
 import type { OperatorCommands } from './operator-commands.ts';
 import type { OperatorDecisions } from './operator-decisions.ts';
+import { forgetOldest } from '../std/forget-oldest.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
 /** The step's context, whose clocks the driver sets before each step. */
@@ -88,10 +89,7 @@ const tokensMax = 500_000;
 /** Keeps what a backend has just said of a token. */
 export function learnToken({ tokens }: Pick<DataPlane, 'tokens'>, { token, learned }: LearnedRecord): void {
   tokens.delete(token);
-  if (tokens.size >= tokensMax) {
-    const oldest = tokens.keys().next();
-    if (oldest.done !== true) tokens.delete(oldest.value);
-  }
+  if (tokens.size >= tokensMax) forgetOldest(tokens);
   tokens.set(token, learned);
 }
 
@@ -118,10 +116,7 @@ export function forgetDriver(
         .toSorted((one, other) => one.message.number - other.message.number),
     );
   if (durable.lastSeenAt === null) return;
-  if (!remembered.has(id) && remembered.size >= rememberedMax) {
-    const oldest = remembered.keys().next();
-    if (oldest.done !== true) remembered.delete(oldest.value);
-  }
+  if (!remembered.has(id) && remembered.size >= rememberedMax) forgetOldest(remembered);
   remembered.set(id, durable);
 }
 

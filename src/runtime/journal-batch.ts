@@ -4,6 +4,7 @@
 import { positionsOf, type DurableStation, type JournalRecord } from '../core/journal/record.ts';
 import type { JournalBatch, KeptChange } from '../ports/journal-store.ts';
 import type { StationId } from '../protocol/station-id.ts';
+import { BatchBody } from './batch-body.ts';
 import { KeptChanges } from './kept-changes.ts';
 
 export class GatheringBatch implements JournalBatch {
@@ -14,15 +15,35 @@ export class GatheringBatch implements JournalBatch {
   awaited = 0;
   atFrom = Infinity;
   atTo = -Infinity;
-  body = '';
   readonly stations = new Set<StationId>();
   readonly saved = new Map<StationId, string>();
+  readonly #body: BatchBody;
   /** Made for the first record that needs it: few batches do. */
   #kept: KeptChanges | null = null;
 
-  constructor(first: number) {
+  /** Whoever gave the memory may use it again once the batch is on disk. */
+  constructor(first: number, memory: Buffer) {
     this.first = first;
     this.last = first - 1;
+    this.#body = new BatchBody(memory);
+  }
+
+  /** Of the body. */
+  get bytes(): number {
+    return this.#body.length;
+  }
+
+  get body(): Uint8Array {
+    return this.#body.bytes;
+  }
+
+  get memory(): Buffer {
+    return this.#body.memory;
+  }
+
+  /** Keeps no more memory than it needs. Returns what it had. */
+  shrink(): Buffer {
+    return this.#body.shrink();
   }
 
   get isEmpty(): boolean {
@@ -38,7 +59,7 @@ export class GatheringBatch implements JournalBatch {
     const position = this.last + 1;
     this.last += positionsOf(record);
     this.records += 1;
-    this.body += encoded;
+    this.#body.add(encoded);
     if (record.at < this.atFrom) this.atFrom = Math.floor(record.at);
     if (record.at > this.atTo) this.atTo = Math.ceil(record.at);
     switch (record.type) {

@@ -18,6 +18,8 @@ export interface PublishingFeed extends JournalFeed {
   publish(batch: JournalBatch): void;
 }
 
+const utf8 = new TextDecoder();
+
 export function createJournalFeed(log: Log): PublishingFeed {
   const listeners = new Set<Listener>();
   return {
@@ -27,7 +29,7 @@ export function createJournalFeed(log: Log): PublishingFeed {
     },
     publish(batch) {
       if (listeners.size === 0 || batch.records === 0) return;
-      const decoded = decodeRecords(batch.body, batch.first);
+      const decoded = decodeRecords(utf8.decode(batch.body), batch.first);
       assert(decoded.ok, 'a batch holds what was encoded');
       for (const listener of listeners) {
         try {

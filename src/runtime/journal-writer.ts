@@ -14,6 +14,7 @@ import type { CommitFault, JournalStore } from '../ports/journal-store.ts';
 import type { Log } from '../ports/log.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { assert } from '../std/assert.ts';
+import { SpareMemory } from './batch-body.ts';
 import { GatheringBatch } from './journal-batch.ts';
 import type { PublishingFeed } from './journal-feed.ts';
 import { JournalPace } from './journal-pace.ts';
@@ -24,7 +25,7 @@ export interface JournalOptions {
   readonly feed: PublishingFeed;
   readonly clock: Clock;
   readonly log: Log;
-  /** Characters that may wait for a commit before records are left out; 64 Mi by default. */
+  /** Bytes that may wait for a commit before records are left out; 64 MiB by default. */
   readonly pendingMax?: number;
 }
 
@@ -33,7 +34,7 @@ export function createJournal(options: JournalOptions): Journal {
   return new JournalWriter(options);
 }
 
-/** A batch is sealed once it is this long, in characters. */
+/** A batch is sealed once its body has so many bytes. */
 const batchMax = 256 * 1024;
 const pendingMaxDefault = 64 * 1024 * 1024;
 /** What nobody waits for is committed this long after it was appended. */
@@ -56,6 +57,7 @@ class JournalWriter implements Journal {
   }>();
   /** Sealed and not on disk, oldest first; a running commit is of the first. */
   readonly #sealed: GatheringBatch[] = [];
+  readonly #memory = new SpareMemory();
   #gathering: GatheringBatch;
   #phase: 'idle' | 'planned' | 'committing' | 'failed' | 'closed' = 'idle';
   /** The batch being gathered is due: someone waits for it, or its time has come. */
@@ -75,7 +77,7 @@ class JournalWriter implements Journal {
     this.#options = options;
     this.#pendingMax = options.pendingMax ?? pendingMaxDefault;
     this.#committedPosition = options.store.lastPosition;
-    this.#gathering = new GatheringBatch(options.store.lastPosition + 1);
+    this.#gathering = new GatheringBatch(options.store.lastPosition + 1, this.#memory.take());
   }
 
   get isWritable(): boolean {
@@ -160,12 +162,13 @@ class JournalWriter implements Journal {
 
   #take(record: JournalRecord, encoded: string): number {
     const batch = this.#gathering;
+    const bytesBefore = batch.bytes;
     const position = batch.add(record, encoded);
     this.stats.records += 1;
     this.stats.pendingRecords += 1;
-    this.stats.pendingBytes += encoded.length;
+    this.stats.pendingBytes += batch.bytes - bytesBefore;
     if (this.stats.pendingBytes > this.#pendingMax / 16) this.#press();
-    if (batch.body.length >= batchMax) {
+    if (batch.bytes >= batchMax) {
       this.#seal();
       this.#plan();
     } else if (this.#idleTimer === null) this.#armIdleTimer();
@@ -226,8 +229,10 @@ class JournalWriter implements Journal {
   #seal(): void {
     this.#isDue = false;
     if (this.#gathering.isEmpty) return;
+    // Behind others it may wait for as long as the disk fails.
+    if (this.#sealed.length > 0) this.#memory.giveBack(this.#gathering.shrink());
     this.#sealed.push(this.#gathering);
-    this.#gathering = new GatheringBatch(this.#gathering.last + 1);
+    this.#gathering = new GatheringBatch(this.#gathering.last + 1, this.#memory.take());
   }
 
   #succeeded(batch: GatheringBatch): void {
@@ -235,7 +240,7 @@ class JournalWriter implements Journal {
     this.#committedPosition = batch.last;
     this.stats.commits += 1;
     this.stats.pendingRecords -= batch.records;
-    this.stats.pendingBytes -= batch.body.length;
+    this.stats.pendingBytes -= batch.bytes;
     this.#noteGap();
     this.#setWritable(true);
     this.#ease();
@@ -243,6 +248,7 @@ class JournalWriter implements Journal {
       this.#options.log.error('journal_waiter_broken', { error: String(error) }),
     );
     this.#options.feed.publish(batch);
+    this.#memory.giveBack(batch.memory);
     for (const flush of this.#flushes) if (flush.batch === batch) flush.done(true);
     if (this.#phase === 'closed') return;
     assert(this.#phase === 'committing', 'a commit ends once');

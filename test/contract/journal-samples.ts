@@ -124,7 +124,7 @@ export function batchOf(
     records: records.length,
     atFrom: Math.min(...times),
     atTo: Math.max(...times),
-    body: records.map(encodeRecord).join(''),
+    body: new TextEncoder().encode(records.map(encodeRecord).join('')),
     stations: new Set(records.flatMap((record) => (record.type === 'gap' ? [] : [record.station]))),
     saved,
     kept: kept.list(),

@@ -19,9 +19,14 @@ import type {
 import type { StationId } from '../../protocol/station-id.ts';
 import { assert } from '../../std/assert.ts';
 
+/** A batch as it lies on the disk: the memory of its body was only lent. */
+interface KeptBatch extends Pick<JournalBatch, 'first' | 'last' | 'atTo' | 'stations'> {
+  readonly text: string;
+}
+
 /** What a store writes to. One that is opened again holds what was committed to it. */
 export interface MemoryDisk {
-  readonly batches: JournalBatch[];
+  readonly batches: KeptBatch[];
   readonly stations: Map<StationId, string>;
   /** Held messages by station and number, as JSON. */
   readonly held: Map<StationId, Map<number, { readonly message: string; readonly delivery: string }>>;
@@ -94,6 +99,8 @@ export function openMemoryJournal(
   };
 }
 
+const utf8 = new TextDecoder();
+
 function write(disk: MemoryDisk, batch: JournalBatch): void {
   for (const [station, state] of batch.saved) disk.stations.set(station, state);
   for (const change of batch.kept) keep(disk, change);
@@ -101,11 +108,13 @@ function write(disk: MemoryDisk, batch: JournalBatch): void {
   const newest = disk.batches.at(-1);
   if (newest?.first === batch.first) {
     disk.batches.pop();
-    disk.size -= newest.body.length;
+    disk.size -= newest.text.length;
   }
   assert(batch.first > (disk.batches.at(-1)?.last ?? 0), 'positions grow');
-  disk.batches.push(batch);
-  disk.size += batch.body.length;
+  const { first, last, atTo, stations, body } = batch;
+  const text = utf8.decode(body);
+  disk.batches.push({ first, last, atTo, stations, text });
+  disk.size += text.length;
 }
 
 function keep(disk: MemoryDisk, change: KeptChange): void {
@@ -135,7 +144,7 @@ function sweep(disk: MemoryDisk, { framesMs, bytesMax }: Retention, nowMs: numbe
   let spent = 0;
   for (const batch of disk.batches.slice(0, -1)) {
     if (batch.atTo >= nowMs - framesMs && disk.size <= bytesMax) break;
-    disk.size -= batch.body.length;
+    disk.size -= batch.text.length;
     spent += 1;
   }
   disk.batches.splice(0, spent);
@@ -148,7 +157,7 @@ function readerOf(disk: MemoryDisk): JournalReader {
       const records: PlacedRecord[] = [];
       for (const batch of disk.batches) {
         if (batch.last <= after) continue;
-        const placed = decodeRecords(batch.body, batch.first, { fromPosition: after + 1 });
+        const placed = decodeRecords(batch.text, batch.first, { fromPosition: after + 1 });
         assert(placed.ok, 'memory keeps what was written');
         records.push(...placed.value.filter(({ position }) => position > after));
         if (records.length > limit) break;
@@ -187,7 +196,7 @@ function framesOn(disk: MemoryDisk, query: FrameQuery): JournalFrame[] {
   const batches = query.order === 'desc' ? disk.batches.toReversed() : disk.batches;
   for (const batch of batches) {
     if (query.station !== undefined && !batch.stations.has(query.station)) continue;
-    const frames = selectFrames(batch.body, batch.first, query);
+    const frames = selectFrames(batch.text, batch.first, query);
     assert(frames.ok, 'memory keeps what was written');
     found.push(...frames.value);
     if (found.length >= query.limit) break;

@@ -83,16 +83,23 @@ function startWriter(data: WriterThreadData): Promise<Result<WriterThread, OpenF
   };
   const thread = startThread<ToWriter, FromWriter>(new URL('./writer-thread.ts', import.meta.url), data);
   const pageStations = new PageStations();
-  const writeBody = sharedBody((memory) => thread.send({ type: 'memory', memory }));
+  const share = sharedBody((memory) => thread.send({ type: 'memory', memory }));
   const writerOf = (lastPosition: number): WriterThread => ({
     lastPosition,
     hasEnded: () => hasEnded,
     commit(batch) {
       assert(committed === null, 'one commit runs at a time');
-      const bytes = writeBody(batch.body);
+      const { body, saved, kept } = batch;
+      share(body);
       const indexed = pageStations.tell(batch);
-      const { saved, kept } = batch;
-      thread.send({ type: 'commit', head: headOf(batch), saved: [...saved], kept, indexed, bytes });
+      thread.send({
+        type: 'commit',
+        head: headOf(batch),
+        saved: [...saved],
+        kept,
+        indexed,
+        bytes: body.length,
+      });
       return new Promise((resolve) => {
         committed = resolve;
       });
@@ -128,33 +135,25 @@ function headOf({ first, last, atFrom, atTo, records, stations }: JournalBatch):
   return { first, last, atFrom, atTo, records, stations: `\n${[...stations].join('\n')}\n` };
 }
 
-/** Enough for a sealed batch of plain ASCII. */
+/** Enough for a sealed batch. */
 const sharedBytes = 512 * 1024;
-/** UTF-16 becomes at most three bytes a unit. */
-const bytesPerUnit = 3;
 
 /**
- * Writes bodies into memory that both threads see: one commit runs at a time, so one piece is enough, and it is used again. Memory that is new for
- * every batch costs more than all the rest, because the system hands it out page by page. Returns how a body is written; that gives its bytes.
+ * Copies bodies into memory that both threads see: one commit runs at a time, so one piece is enough, and it is used again. Memory that is new for
+ * every batch costs more than all the rest, because the system hands it out page by page.
  */
-function sharedBody(replaced: (memory: SharedArrayBuffer) => void): (body: string) => number {
-  const encoder = new TextEncoder();
-  let bytes = new Uint8Array(new SharedArrayBuffer(sharedBytes));
-  replaced(bytes.buffer);
+function sharedBody(replaced: (memory: SharedArrayBuffer) => void): (body: Uint8Array) => void {
+  let shared: Uint8Array = new Uint8Array(0);
+  grow(sharedBytes);
   return (body) => {
-    if (body.length > bytes.length) grow(body);
-    let { read, written } = encoder.encodeInto(body, bytes);
-    if (read < body.length) {
-      grow(body);
-      ({ read, written } = encoder.encodeInto(body, bytes));
-    }
-    assert(read === body.length, 'the shared memory has room for any body');
-    return written;
+    if (body.length > shared.length) grow(body.length);
+    shared.set(body);
   };
 
-  function grow(body: string): void {
-    bytes = new Uint8Array(new SharedArrayBuffer(body.length * bytesPerUnit));
-    replaced(bytes.buffer);
+  function grow(bytes: number): void {
+    const memory = new SharedArrayBuffer(bytes);
+    shared = new Uint8Array(memory);
+    replaced(memory);
   }
 }
 

@@ -7,7 +7,7 @@
 import { isUtf8 } from 'node:buffer';
 import { controlBytesMax, isCloseCode, noStatus, opcode, type FrameFault } from './frame-rules.ts';
 import { GrowingBytes } from './growing-bytes.ts';
-import { applyMask } from './masking.ts';
+import { Masker } from './masking.ts';
 
 export interface ReaderBounds {
   /** Octets of one message, all fragments together. */
@@ -45,6 +45,7 @@ const reservedBits = 0x70;
 /** Of the opcode: close, ping, pong and what is reserved beside them. */
 const controlBit = 0x08;
 const maskBit = 0x80;
+const masker = new Masker();
 
 export class FrameReader {
   readonly #sink: FrameSink;
@@ -195,7 +196,7 @@ export class FrameReader {
   #take(data: Buffer, from: number, end: number): void {
     const start = from + this.#headBytes;
     const first = data[from] ?? 0;
-    const isAscii = applyMask(data, start, end, this.#isServer ? data.readInt32LE(start - maskBytes) : 0);
+    const isAscii = masker.apply(data, start, end, this.#isServer ? data.readInt32LE(start - maskBytes) : 0);
     switch (first & 0x0f) {
       case opcode.text:
         if ((first & finalBit) === 0) this.#takeFragment(data, start, end, first);

@@ -4,9 +4,11 @@
  * Not pure: it owns the buffer that frames are made in, and writes to sockets. A frame is one write. Nearly always the system takes it at once, and then the same buffer
  * serves the next frame of any link: sending makes no garbage but a view.
  */
+// Imported: the global of that name is a getter, which every frame would call.
+import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { closeReasonBytesMax, controlBytesMax, opcode } from './frame-rules.ts';
-import { applyMask, randomMask } from './masking.ts';
+import { Masker, randomMask } from './masking.ts';
 
 /** What a peer that does not read can keep alive with one frame; a larger frame than a quarter of it has a buffer of its own. */
 const slabBytes = 16_384;
@@ -15,28 +17,31 @@ const slabFrameBytesMax = slabBytes / 4;
 let slab = Buffer.allocUnsafeSlow(slabBytes);
 /** What lies before it is still waited for by some socket. */
 let slabUsed = 0;
+/** The piece of the slab that was last used for a frame of so many bytes. Nearly always the next such frame may lie there too, and making a view anew would cost more than filling it. */
+const pieces = Array.from({ length: slabFrameBytesMax + 1 }, (): Buffer | null => null);
+const masker = new Masker();
 
-/** Writes one text frame. */
-export function writeText(socket: Socket, text: string, isMasked: boolean): void {
+/** Writes one text frame. Returns what the socket has not taken yet of all that was written to it, in bytes. */
+export function writeText(socket: Socket, text: string, isMasked: boolean): number {
   const bytes = Buffer.byteLength(text);
   const frame = frameFor(opcode.text, bytes, isMasked);
   const start = frame.length - bytes;
   // As many octets as characters: ASCII.
   frame.write(text, start, bytes, bytes === text.length ? 'latin1' : 'utf8');
-  put(socket, frame, start, isMasked);
+  return put(socket, frame, start, isMasked);
 }
 
-/** `payload` is at most 125 octets. */
+/** `payload` is at most 125 octets. Returns what `writeText` does. */
 export function writeControl(
   socket: Socket,
   code: typeof opcode.ping | typeof opcode.pong,
   payload: Uint8Array,
   isMasked: boolean,
-): void {
+): number {
   const frame = frameFor(code, payload.length, isMasked);
   const start = frame.length - payload.length;
   frame.set(payload, start);
-  put(socket, frame, start, isMasked);
+  return put(socket, frame, start, isMasked);
 }
 
 /** A null code makes an empty close frame. A reason that is too long is cut between characters. */
@@ -78,17 +83,24 @@ function fromSlab(size: number): Buffer {
   if (slabUsed + size > slabBytes) {
     slab = Buffer.allocUnsafeSlow(slabBytes);
     slabUsed = 0;
+    pieces.fill(null);
   }
-  return slab.subarray(slabUsed, slabUsed + size);
+  const known = pieces[size] ?? null;
+  if (known !== null && known.byteOffset === slabUsed) return known;
+  const piece = slab.subarray(slabUsed, slabUsed + size);
+  pieces[size] = piece;
+  return piece;
 }
 
-function put(socket: Socket, frame: Buffer, payloadStart: number, isMasked: boolean): void {
+function put(socket: Socket, frame: Buffer, payloadStart: number, isMasked: boolean): number {
   if (isMasked) {
     const mask = randomMask();
     frame.writeInt32LE(mask, payloadStart - 4);
-    applyMask(frame, payloadStart, frame.length, mask);
+    masker.apply(frame, payloadStart, frame.length, mask);
   }
   socket.write(frame);
   // With nothing left in its queue the socket is done with these bytes, and the next frame may lie where this one lay.
-  if (socket.writableLength > 0 && frame.buffer === slab.buffer) slabUsed += frame.length;
+  const queued = socket.writableLength;
+  if (queued > 0 && frame.buffer === slab.buffer) slabUsed += frame.length;
+  return queued;
 }

@@ -16,6 +16,17 @@ export interface Taker {
 
 const lent = Buffer.allocUnsafeSlow(65_536);
 
+/**
+ * The first so many bytes of the shared buffer, by their number. To make a view costs more than to read a short frame through it, and the frames of a fleet have few sizes: it
+ * is made once for each.
+ */
+const beginnings = Array.from({ length: 2_048 }, (): Buffer | null => null);
+
+function beginningOf(bytes: number): Buffer {
+  if (bytes >= beginnings.length) return lent.subarray(0, bytes);
+  return (beginnings[bytes] ??= lent.subarray(0, bytes));
+}
+
 /** Option `onread` for a socket to be opened. */
 export function onReadFor(reading: { readonly taker: Taker }): OnReadOpts {
   return { buffer: lent, callback: handOver(reading) };
@@ -24,7 +35,7 @@ export function onReadFor(reading: { readonly taker: Taker }): OnReadOpts {
 /** The closure lives as long as the socket, so it holds nothing but who takes the bytes at the time. */
 function handOver(reading: { readonly taker: Taker }): (bytes: number) => true {
   return (bytes) => {
-    reading.taker.receive(lent.subarray(0, bytes), true);
+    reading.taker.receive(beginningOf(bytes), true);
     return true;
   };
 }

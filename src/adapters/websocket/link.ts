@@ -52,6 +52,8 @@ export class WebSocketLink implements Link, FrameSink, Taker {
   #isCut = false;
   #isPaused = false;
   #isCongested = false;
+  /** What the socket had not taken when that was last looked at. Where it is nothing, it stays nothing until something is written. */
+  #queuedBytes: number;
   #messages = 0;
   /** The count of messages when one was first seen unfinished, and since when; 0: none. */
   #messagesThen = 0;
@@ -74,6 +76,7 @@ export class WebSocketLink implements Link, FrameSink, Taker {
     this.#handler = handler;
     this.#owner = owner;
     this.#reader = new FrameReader(this, readerBounds, side === 'server');
+    this.#queuedBytes = socket.writableLength;
     (socket as LinkSocket)[linkKey] = this;
     socket.on('end', onEnd);
     socket.on('close', onClose);
@@ -90,13 +93,13 @@ export class WebSocketLink implements Link, FrameSink, Taker {
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength;
+    if (this.#queuedBytes > 0) this.#queuedBytes = this.#socket.writableLength;
+    return this.#queuedBytes;
   }
 
   send(text: string): boolean {
     if (this.#phase !== 'open') return false;
-    writeText(this.#socket, text, this.#isClient);
-    if (this.#socket.writableLength > this.#home.bounds.congestedBytes) this.#noteCongestion();
+    this.#noteQueued(writeText(this.#socket, text, this.#isClient));
     return true;
   }
 
@@ -115,7 +118,8 @@ export class WebSocketLink implements Link, FrameSink, Taker {
   }
 
   ping(): void {
-    if (this.#phase === 'open') writeControl(this.#socket, opcode.ping, noPayload, this.#isClient);
+    if (this.#phase === 'open')
+      this.#queuedBytes = writeControl(this.#socket, opcode.ping, noPayload, this.#isClient);
   }
 
   pause(): void {
@@ -141,10 +145,8 @@ export class WebSocketLink implements Link, FrameSink, Taker {
   }
 
   onPing(payload: Buffer): void {
-    if (this.#phase === 'open') {
-      writeControl(this.#socket, opcode.pong, payload, this.#isClient);
-      if (this.#socket.writableLength > this.#home.bounds.congestedBytes) this.#noteCongestion();
-    }
+    if (this.#phase === 'open')
+      this.#noteQueued(writeControl(this.#socket, opcode.pong, payload, this.#isClient));
     this.#countControlFrame();
   }
 
@@ -256,8 +258,13 @@ export class WebSocketLink implements Link, FrameSink, Taker {
     if (unread !== null) this.#reader.push(unread, false);
   }
 
+  #noteQueued(bytes: number): void {
+    this.#queuedBytes = bytes;
+    if (bytes > this.#home.bounds.congestedBytes) this.#noteCongestion();
+  }
+
   #noteCongestion(): void {
-    if (this.#socket.writableLength > this.#home.bounds.bufferedBytesMax) {
+    if (this.#queuedBytes > this.#home.bounds.bufferedBytesMax) {
       this.#isCut = true;
       this.#end(null, 'peer_too_slow');
       this.terminate();

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { applyMask, randomMask } from './masking.ts';
+import { Masker, randomMask } from './masking.ts';
+
+const masker = new Masker();
 
 test('masks as RFC 6455 §5.3 says, nothing beside it, and tells ASCII', () => {
   fc.assert(
@@ -15,7 +17,7 @@ test('masks as RFC 6455 §5.3 says, nothing beside it, and tells ASCII', () => {
         key.writeInt32LE(mask);
         const masked = payload.map((octet, at) => octet ^ (key[at % 4] ?? 0));
         const data = Buffer.concat([Buffer.alloc(start, 0xaa), masked, Buffer.alloc(5, 0xaa)]);
-        expect(applyMask(data, start, start + payload.length, mask)).toBe(
+        expect(masker.apply(data, start, start + payload.length, mask)).toBe(
           payload.every((octet) => octet < 0x80),
         );
         expect(data.subarray(start, start + payload.length)).toEqual(Buffer.from(payload));

@@ -20,30 +20,45 @@ export function randomMask(): number {
   return key;
 }
 
-/** Below this many bytes a `DataView` costs more than it saves. */
-const viewFrom = 48;
+/** Below this many bytes whole words are not worth it. */
+const wordsFrom = 16;
 const highBits = 0x80_80_80_80;
 
 /**
- * Masks or unmasks in place, from `start` to before `end`; `mask` is the key as a little-endian number, 0 where there is none. Says whether every byte is ASCII
- * afterwards, which costs nothing on the way.
+ * Masks and unmasks in place. Nearly all that is read lies in one piece of memory, and nearly all that is written in another: whoever reads or writes has a masker of its
+ * own, which makes the view to see that memory as words only when it is another one.
  */
-export function applyMask(data: Buffer, start: number, end: number, mask: number): boolean {
-  let at = start;
-  let seen = 0;
-  if (end - start >= viewFrom) {
-    const view = new DataView(data.buffer, data.byteOffset, data.length);
-    for (const last = end - 4; at <= last; at += 4) {
-      const word = view.getInt32(at, true) ^ mask;
-      view.setInt32(at, word, true);
-      seen |= word;
+export class Masker {
+  #memory: ArrayBufferLike = new ArrayBuffer(0);
+  #words = new DataView(this.#memory);
+
+  /** From `start` to before `end`; `mask` is the key as a little-endian number, 0 where there is none. Says whether every byte is ASCII afterwards, which costs nothing on the way. */
+  apply(data: Buffer, start: number, end: number, mask: number): boolean {
+    let at = start;
+    let seen = 0;
+    if (end - start >= wordsFrom) {
+      const words = this.#wordsOf(data.buffer);
+      const offset = data.byteOffset;
+      for (const last = end - 4; at <= last; at += 4) {
+        const word = words.getInt32(offset + at, true) ^ mask;
+        words.setInt32(offset + at, word, true);
+        seen |= word;
+      }
     }
+    for (let shift = 0; at < end; at += 1) {
+      const byte = (data[at] ?? 0) ^ ((mask >>> shift) & 0xff);
+      data[at] = byte;
+      seen |= byte;
+      shift = (shift + 8) & 31;
+    }
+    return (seen & highBits) === 0;
   }
-  for (let shift = 0; at < end; at += 1) {
-    const byte = (data[at] ?? 0) ^ ((mask >>> shift) & 0xff);
-    data[at] = byte;
-    seen |= byte;
-    shift = (shift + 8) & 31;
+
+  #wordsOf(memory: ArrayBufferLike): DataView {
+    if (memory !== this.#memory) {
+      this.#memory = memory;
+      this.#words = new DataView(memory);
+    }
+    return this.#words;
   }
-  return (seen & highBits) === 0;
 }

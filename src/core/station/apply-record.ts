@@ -23,9 +23,7 @@ export function applyRecord(durable: DurableStation, record: StationRecord): boo
     case 'changed':
       return applyChange(durable, record.change, record.at);
     case 'frame':
-      return isTelling(record) && durable.version !== null
-        ? learn(durable.image, durable.version, record.action ?? '', payloadIn(record), record.at)
-        : false;
+      return isTelling(record) && applyTelling(durable, record, payloadIn(record));
     case 'sent':
     case 'dropped':
     case 'skipped':
@@ -39,6 +37,12 @@ export function applyRecord(durable: DurableStation, record: StationRecord): boo
 /** The station says something of itself that backends which join later have to be told. */
 export function isTelling(record: FrameRecord): boolean {
   return record.link === 'station' && record.kind === 'call' && isImaged(record.action ?? '');
+}
+
+/** The same for a frame that is telling, by who has its payload at hand. */
+export function applyTelling(durable: DurableStation, record: FrameRecord, payload: string): boolean {
+  const { image, version } = durable;
+  return version !== null && learn(image, version, record.action ?? '', payload, record.at);
 }
 
 function payloadIn(record: FrameRecord): string {

@@ -8,6 +8,7 @@ import { classOf } from '../../protocol/message-class.ts';
 import { payloadOf } from '../../protocol/frame.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { BoundedQueue } from '../../std/bounded-queue.ts';
+import { forgetOldest } from '../../std/forget-oldest.ts';
 import { startWithheld } from '../ids/result-to-station.ts';
 import { transactionByKey } from '../ids/transactions.ts';
 import type { SkipReason } from '../journal/record.ts';
@@ -74,10 +75,11 @@ function wasShown(
 }
 
 /** A guaranteed message that was copied before: a repetition reaches nobody twice (D5). */
-function isRepeated({ copied }: StationState, messageId: string): boolean {
-  if (copied.includes(messageId)) return true;
-  if (copied.length >= copiedMax) copied.shift();
-  copied.push(messageId);
+function isRepeated(state: StationState, messageId: string): boolean {
+  state.copied ??= new Set();
+  if (state.copied.has(messageId)) return true;
+  state.copied.add(messageId);
+  if (state.copied.size > copiedMax) forgetOldest(state.copied);
   return false;
 }
 

@@ -5,6 +5,7 @@
  * bill twice, or answer `ConcurrentTx` and end the session (MicroOcpp #237). What tells a repetition is its content. Only results are remembered: after an error the
  * station is right to try again. What starts and ends a transaction is remembered over a restart; after a crash the others may be sent once more, as the same bytes.
  */
+import { forgetOldest } from '../../std/forget-oldest.ts';
 import { ownText } from '../../std/own-text.ts';
 import type { GivenAnswer } from '../journal/record.ts';
 import { holdAgain } from './holding.ts';
@@ -26,9 +27,7 @@ export function answerRepeated(
   key: string,
 ): boolean {
   const payload =
-    holdAgain(state, turn, key)?.answer ??
-    findAnswer(state.answers, key)?.payload ??
-    findAnswer(state.durable.answers, key)?.payload;
+    holdAgain(state, turn, key)?.answer ?? state.answers?.get(key) ?? answerKept(state.durable.answers, key);
   if (payload === undefined) return false;
   const { action } = received.frame;
   const { idToken } = callerOf(link.epoch, received.text, received.frame);
@@ -43,7 +42,7 @@ export function answerGiven({ held, answers, durable }: StationState, key: strin
     const answer = lane.findKey(key)?.message.answer ?? null;
     if (answer !== null) return answer;
   }
-  return (findAnswer(answers, key) ?? findAnswer(durable.answers, key))?.payload ?? null;
+  return answers?.get(key) ?? answerKept(durable.answers, key) ?? null;
 }
 
 /** Remembers a backend's answer to a guaranteed call, also one that the station's link was gone for. `text` is as the station gets it. */
@@ -66,8 +65,9 @@ export function rememberAnswer(
 /** Remembers what a guaranteed message was answered with, by whomever. */
 export function rememberGiven(state: StationState, turn: Turn, action: string, given: GivenAnswer): void {
   if (!billing.has(action)) {
-    if (state.answers.length >= answersMax) state.answers.shift();
-    state.answers.push(given);
+    state.answers ??= new Map();
+    state.answers.set(given.key, given.payload);
+    if (state.answers.size > answersMax) forgetOldest(state.answers);
     return;
   }
   const change = { what: 'answered', given } as const;
@@ -82,7 +82,7 @@ const billing: ReadonlySet<string> = new Set([
   'NotifySettlement',
 ]);
 
-function findAnswer(answers: readonly GivenAnswer[], key: string): GivenAnswer | null {
-  for (const given of answers) if (given.key === key) return given;
-  return null;
+function answerKept(answers: readonly GivenAnswer[], key: string): string | undefined {
+  for (const given of answers) if (given.key === key) return given.payload;
+  return undefined;
 }

@@ -27,7 +27,8 @@ export function roleOf(state: StationState, backend: string): Role | null {
   if (assignment === null) return null;
   if (backend === assignment.primary) return 'primary';
   for (const name of assignment.actions.values()) if (name === backend) return 'authority';
-  if (assignment.observers.some((observer) => observer.backend === backend)) return 'observer';
+  // A loop, not `some`: this is on the path of every copy.
+  for (const observer of assignment.observers) if (observer.backend === backend) return 'observer';
   if (owns(state, backend)) return 'draining';
   return assignment.standbys.includes(backend) ? 'standby' : null;
 }
@@ -92,9 +93,11 @@ export function isMovedTo({ durable }: StationState, backend: string): boolean {
 
 /** Everyone beside the primary who is told what the station says. The same list for the same route. */
 export function listenersOf(assignment: Assignment): readonly Observer[] {
+  const { observers, actions, standbys } = assignment;
+  // Most routes have nobody: their frames need no look into the map.
+  if (observers.length === 0 && actions.size === 0 && standbys.length === 0) return nobody;
   const known = listeners.get(assignment);
   if (known !== undefined) return known;
-  const { observers, actions, standbys } = assignment;
   const silent = new Set([...actions.values(), ...standbys]);
   for (const { backend } of observers) silent.delete(backend);
   silent.delete(assignment.primary);
@@ -120,6 +123,7 @@ export function receivesOf(state: StationState, backend: string): ReadonlySet<Me
   return listenersOf(assignment).find((listener) => listener.backend === backend)?.receives ?? byDefault;
 }
 
+const nobody: readonly Observer[] = [];
 const listeners = new WeakMap<Assignment, readonly Observer[]>();
 const byDefault: ReadonlySet<MessageClass> = new Set(defaultReceived);
 const withoutHeartbeats: ReadonlySet<MessageClass> = new Set(['registration', 'state']);

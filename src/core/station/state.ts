@@ -6,7 +6,7 @@
 import type { BoundedQueue } from '../../std/bounded-queue.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
-import type { DurableStation, GivenAnswer } from '../journal/record.ts';
+import type { DurableStation } from '../journal/record.ts';
 import type { CommandQueue, Queued } from '../commands/command-queue.ts';
 import { emptyInventory } from '../commands/inventory.ts';
 import type { OwnElement, VirtualValue } from '../commands/settings.ts';
@@ -25,10 +25,10 @@ export interface StationState {
   idCount: number;
   /** Counts what Busbar sends of its own accord and as copies, apart from the rest: listeners must change no byte that others see. */
   ownCount: number;
-  /** The last answers to meter values and security events, oldest first: see repeats.ts. */
-  readonly answers: GivenAnswer[];
-  /** Guaranteed messages that listeners were given, oldest first. */
-  readonly copied: string[];
+  /** The payloads that the last meter values and security events were answered with, by the message's key and oldest first: see repeats.ts. Null while there are none. */
+  answers: Map<string, string> | null;
+  /** Guaranteed messages that listeners were given, oldest first. Null while there are none. */
+  copied: Set<string> | null;
   /** What Busbar answered and a backend has yet to get: a lane for each backend that has something to come. */
   readonly held: HeldLane[];
   /** The number of the newest message that was ever held. */
@@ -287,8 +287,8 @@ export function createStation(
     idPrefix,
     idCount: 0,
     ownCount: 0,
-    answers: [],
-    copied: [],
+    answers: null,
+    copied: null,
     held: lanesOf(held),
     lastHeld: held.at(-1)?.message.number ?? 0,
     recentCommands: [],

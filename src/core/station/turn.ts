@@ -3,7 +3,7 @@
  *
  * Pure. Every stage of a step gets the same turn; records and effects keep the order in which they were added.
  */
-import { withIdToken, type Frame } from '../../protocol/frame.ts';
+import { payloadOf, withIdToken, type Frame } from '../../protocol/frame.ts';
 import type {
   DropReason,
   FrameRecord,
@@ -12,7 +12,7 @@ import type {
   SentPurpose,
   StationRecord,
 } from '../journal/record.ts';
-import { applyRecord, isTelling } from './apply-record.ts';
+import { applyRecord, applyTelling, isTelling } from './apply-record.ts';
 import type { Effect, LinkRef, Notice, StationContext } from './events.ts';
 import type { StationState, WaitingCall, WaitingCommand } from './state.ts';
 
@@ -64,8 +64,9 @@ export function recordDurably(state: StationState, turn: Turn, record: StationRe
 }
 
 /** Adds a received frame; one that backends which join later must be told of is learnt from. */
-function addFrame(state: StationState, turn: Turn, record: FrameRecord): void {
-  if (isTelling(record) && applyRecord(state.durable, record)) turn.isImageChanged = true;
+function addFrame(state: StationState, turn: Turn, { text, frame }: Received, record: FrameRecord): void {
+  if (isTelling(record) && applyTelling(state.durable, record, payloadOf(text, frame)))
+    turn.isImageChanged = true;
   turn.records.push(record);
 }
 
@@ -79,7 +80,7 @@ export function recordReceived(
   latencyMs: number | null = null,
 ): void {
   const { link, text, frame } = received;
-  addFrame(state, turn, {
+  addFrame(state, turn, received, {
     type: 'frame',
     at: turn.context.wallMs,
     station: state.id,
@@ -128,7 +129,7 @@ export function relay(
   latencyMs: number | null = null,
 ): void {
   const { link, text, frame } = received;
-  addFrame(state, turn, {
+  addFrame(state, turn, received, {
     type: 'frame',
     at: turn.context.wallMs,
     station: state.id,
