@@ -125,7 +125,6 @@ function addCreate(app: FastifyInstance, migrations: Migrations, changer: Change
       const change = { action: 'migration.create', target: null, request: request.body, reason };
       return makeChange(changer, request, reply, change, async () => {
         const made = await migrations.create(plan, { who: request.caller?.name ?? '', reason });
-        logDecision(changer, request, { action: 'create', migration: plan.name, reason, made });
         if (!made.ok) return refusedBy(made.fault);
         const { value } = made;
         return {
@@ -295,8 +294,12 @@ async function decide(
       decision === null
         ? await replan(migrations, found, by)
         : await migrations.decide(found.id, decision, by);
-    logDecision(changer, request, { action, migration: found.plan.name, reason, made });
-    return madeOf(made, found, migrations.find(found.id));
+    const answer = madeOf(made, found, migrations.find(found.id));
+    const { outcome, detail } = answer.outcome;
+    // What was done is logged by whoever did it.
+    if (outcome !== 'done')
+      changer.log.info('migration_refused', { migration: found.id, action, by: by.who, reason, detail });
+    return answer;
   });
 }
 
@@ -321,6 +324,8 @@ const faults: Readonly<Record<MigrationFault['fault'], ProblemName>> = {
   name_taken: 'name-taken',
   too_many: 'too-many-migrations',
   unknown: 'unknown-migration',
+  claimed: 'stations-claimed',
+  stopped: 'migration-stopped',
   storage: 'storage-failing',
 };
 
@@ -364,23 +369,6 @@ function refusedBy(fault: MigrationFault): ChangeMade {
     outcome: { outcome: 'refused', detail: fault.detail, before: null, after: null },
     send: (to) => sendProblem(to, problemOfFault(fault)),
   };
-}
-
-interface Decided {
-  readonly action: string;
-  readonly migration: string;
-  readonly reason: string | null;
-  readonly made: Result<object, MigrationFault>;
-}
-
-function logDecision(
-  { log }: Changer,
-  request: FastifyRequest,
-  { action, migration, reason, made }: Decided,
-): void {
-  const fields = { migration, action, by: request.caller?.name, reason };
-  if (made.ok) log.info('migration_decided', fields);
-  else log.warn('migration_decided', { ...fields, ...made.fault });
 }
 
 /** For the audit. */

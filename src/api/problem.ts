@@ -26,6 +26,7 @@ export const problemTypes = {
   'not-now': { status: 409, title: 'Not as the migration stands' },
   'plan-has-problems': { status: 409, title: 'The plan has problems' },
   'gate-red': { status: 409, title: 'A gate is red' },
+  'stations-claimed': { status: 409, title: 'Another migration has the stations' },
   'migration-over': { status: 409, title: 'The migration is over' },
   'not-connected': { status: 409, title: 'The station is not connected' },
   'not-routed': { status: 409, title: 'No route takes the station' },
@@ -55,6 +56,7 @@ export const problemTypes = {
   'no-answer': { status: 504, title: 'No answer came from the station' },
   'decision-unsettled': { status: 504, title: 'The decision is not known to be kept' },
   'command-expired': { status: 504, title: 'The command was not sent in time' },
+  'migration-stopped': { status: 500, title: 'A bug stopped the migration' },
   internal: { status: 500, title: 'Internal fault' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

@@ -1,5 +1,5 @@
 /**
- * Busbar put together: journal, data plane, listener and API, started in that order and stopped in the other.
+ * Busbar put together: journal, data plane, listener, migrations and API, started in that order and stopped in the other.
  *
  * The composition root. Nothing is decided here; `serve`, the demo and the tests start the same thing.
  */
@@ -8,20 +8,24 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createMemoryAudit } from '../adapters/memory/audit-log.ts';
 import { createMemoryDisk, openMemoryJournal } from '../adapters/memory/journal-store.ts';
+import { createMemoryMigrationStore } from '../adapters/memory/migration-store.ts';
 import { createMetricsPage } from '../adapters/prometheus/metrics.ts';
 import { createSqliteAudit } from '../adapters/sqlite/audit-log.ts';
 import { openSqliteJournal } from '../adapters/sqlite/journal-store.ts';
+import { createSqliteMigrationStore } from '../adapters/sqlite/migration-store.ts';
 import { createDialer, type WebSocketDialer } from '../adapters/websocket/dialer.ts';
 import { listen } from '../adapters/websocket/listener.ts';
 import { startApi, type Api, type ApiOptions } from '../api/api.ts';
 import type { ReloadMade } from '../api/config-routes.ts';
 import type { ConfigurationProblem } from '../control/configuration/problem.ts';
+import { startMigrator, type Migrator } from '../control/migrator.ts';
 import type { AuditLog } from '../ports/audit.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Journal } from '../ports/journal.ts';
 import type { JournalStore } from '../ports/journal-store.ts';
 import type { Door, Gatekeeper, Listener } from '../ports/listener.ts';
 import type { Log } from '../ports/log.ts';
+import type { MigrationStore, Migrations } from '../ports/migrations.ts';
 import type { JournalFeed } from '../ports/registry.ts';
 import type { Settings } from '../ports/settings.ts';
 import { createDialPacer, type DialPacer } from '../runtime/dial-pacer.ts';
@@ -89,14 +93,44 @@ export async function startBusbar(options: BusbarOptions): Promise<Result<Busbar
     return fail({ where: 'stations.listen', reason: listener.fault.message });
   }
   const house = new House(options, plane, listener.value, openAudit(settings));
-  const api = await startApi(house.apiOptions());
+  const migrator = await startMigrations(plane, () => house.settings, log);
+  if (!migrator.ok) {
+    await listener.value.close();
+    await stopPlane(plane);
+    return migrator;
+  }
+  const api = await startApi(house.apiOptions(migrator.value));
   if (!api.ok) {
     await listener.value.close();
+    await migrator.value.close();
     await stopPlane(plane);
     return fail({ where: 'admin.listen', reason: api.fault.detail });
   }
-  house.api = api.value;
+  house.open(migrator.value, api.value);
   return ok(house);
+}
+
+/** Those that were going on go on. */
+async function startMigrations(
+  { gateway, feed }: Plane,
+  settings: () => Settings,
+  log: Log,
+): Promise<Result<Migrator, StartFault>> {
+  const { registry, assignments, commander } = gateway;
+  const started = await startMigrator({
+    store: openMigrations(settings(), log),
+    registry,
+    assignments,
+    commander,
+    feed,
+    clock,
+    log,
+    settings,
+    newId: () => `m-${randomBytes(6).toString('hex')}`,
+  });
+  if (started.ok) return started;
+  const reason = `the migrations of the last process cannot be read: ${started.fault.detail}`;
+  return fail({ where: 'storage', reason });
 }
 
 /** The data plane and what it stands on. */
@@ -176,8 +210,8 @@ class House implements Busbar {
   #isDraining = false;
   /** The last reload that was asked for. */
   #reloaded: Promise<unknown> = Promise.resolve();
-  /** Set before anyone gets to see the house. */
-  api: Api | null = null;
+  #migrator: Migrator | null = null;
+  #api: Api | null = null;
 
   constructor(options: BusbarOptions, plane: Plane, listener: Listener, audit: AuditLog) {
     this.#options = options;
@@ -187,16 +221,27 @@ class House implements Busbar {
     this.#settings = options.settings;
   }
 
+  /** Before anyone gets to see the house. */
+  open(migrator: Migrator, api: Api): void {
+    this.#migrator = migrator;
+    this.#api = api;
+  }
+
+  /** Those of this moment. */
+  get settings(): Settings {
+    return this.#settings;
+  }
+
   get stationPort(): number {
     return this.#listener.port;
   }
 
   get adminPort(): number {
-    return this.api?.port ?? 0;
+    return this.#api?.port ?? 0;
   }
 
   get adminUrl(): string {
-    return this.api?.url ?? '';
+    return this.#api?.url ?? '';
   }
 
   get gateway(): Gateway {
@@ -211,13 +256,14 @@ class House implements Busbar {
     return this.#plane.journal;
   }
 
-  apiOptions(): ApiOptions {
+  apiOptions(migrations: Migrations): ApiOptions {
     const { gateway, journal, store, feed, traffic } = this.#plane;
     const versions = { busbar: busbarVersion, node: process.versions.node };
     const families = gatewayMetrics({
       traffic,
       registry: gateway.registry,
       deliveries: gateway.deliveries,
+      migrations,
       journal: journal.stats,
       versions,
     });
@@ -230,7 +276,7 @@ class House implements Busbar {
       commander: gateway.commander,
       deliveries: gateway.deliveries,
       assignments: gateway.assignments,
-      migrations: noMigrations,
+      migrations,
       audit: this.#audit,
       readiness: () => ({
         storageWritable: journal.isWritable,
@@ -264,7 +310,7 @@ class House implements Busbar {
     gatekeeper.update(listener);
     dialer.update(links);
     store.retain(retention);
-    this.api?.update(admin);
+    this.#api?.update(admin);
     gateway.reload(next.value);
     return ok({ changed: true, before, after: summaryOf(next.value) });
   }
@@ -272,10 +318,14 @@ class House implements Busbar {
   async drain(spreadMs: number, deadlineMs: number): Promise<boolean> {
     this.#isDraining = true;
     this.#listener.stopAccepting();
-    const isClean = await this.#plane.gateway.drain(spreadMs, deadlineMs);
+    // What was ordered of stations is settled by their machines, at the latest when these are closed.
+    const [isClean] = await Promise.all([
+      this.#plane.gateway.drain(spreadMs, deadlineMs),
+      this.#migrator?.close(),
+    ]);
     await this.#listener.close();
     const isFlushed = await stopPlane(this.#plane);
-    await this.api?.close();
+    await this.#api?.close();
     await this.#audit.close();
     return isClean && isFlushed;
   }
@@ -306,6 +356,13 @@ function openAudit({ storage }: Settings): AuditLog {
     : createSqliteAudit({ file: storage.file, entriesMax: auditEntriesMax });
 }
 
+/** Migrations lie there too. */
+function openMigrations({ storage }: Settings, log: Log): MigrationStore {
+  return storage.file === ':memory:'
+    ? createMemoryMigrationStore()
+    : createSqliteMigrationStore({ file: storage.file, log });
+}
+
 /** A configuration in a few words, for the audit. */
 function summaryOf({ backends, routing, listener }: Settings): object {
   return {
@@ -315,20 +372,6 @@ function summaryOf({ backends, routing, listener }: Settings): object {
     knownStations: listener.known.size,
   };
 }
-
-const noMigrations: ApiOptions['migrations'] = {
-  preview: () => Promise.resolve({ waves: [], problems: [], canaries: [] }),
-  create: () => Promise.resolve(fail(notYet)),
-  replan: () => Promise.resolve(fail(notYet)),
-  decide: () => Promise.resolve(fail(notYet)),
-  list: () => [],
-  find: () => null,
-  waveOf: () => null,
-  stations: () => null,
-  claimOf: () => null,
-  evidence: () => Promise.resolve(fail(notYet)),
-};
-const notYet = { fault: 'unknown', detail: 'There are no migrations yet.' } as const;
 
 /** Why the folder of the journal cannot be made. */
 const folderFaults: Readonly<Record<string, string>> = {

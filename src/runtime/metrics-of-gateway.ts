@@ -6,6 +6,7 @@
 import type { BackendHeld, Deliveries } from '../ports/deliveries.ts';
 import type { JournalStats } from '../ports/journal.ts';
 import type { CountFamily, MetricFamily, Sample } from '../ports/metrics.ts';
+import type { Migrations, MigrationSnapshot } from '../ports/migrations.ts';
 import type { Registry } from '../ports/registry.ts';
 import { createHistogram } from './metrics-histogram.ts';
 import type { TrafficMetrics } from './metrics-from-records.ts';
@@ -14,6 +15,7 @@ export interface GatewayMetricsSources {
   readonly traffic: TrafficMetrics;
   readonly registry: Pick<Registry, 'backends' | 'connectedCount'>;
   readonly deliveries: Pick<Deliveries, 'heldByBackend'>;
+  readonly migrations: Pick<Migrations, 'list'>;
   readonly journal: JournalStats;
   /** Of Busbar and of Node.js. */
   readonly versions: { readonly busbar: string; readonly node: string };
@@ -27,6 +29,7 @@ export function gatewayMetrics({
   traffic,
   registry,
   deliveries,
+  migrations,
   journal,
   versions,
 }: GatewayMetricsSources): readonly MetricFamily[] {
@@ -41,6 +44,7 @@ export function gatewayMetrics({
     ),
     linksFamily(registry),
     ...heldFamilies(registry, deliveries),
+    migrationsFamily(migrations),
     ...traffic.families,
     {
       type: 'histogram',
@@ -101,6 +105,34 @@ function linksFamily(registry: GatewayMetricsSources['registry']): CountFamily {
         { labels: { side: 'backend', backend: name, state: 'waiting' }, value: linksWaiting },
       ]),
     ],
+  };
+}
+
+/** Every state has its series, so that an alert need not guess whether one is missing. */
+const migrationStates = [
+  'draft',
+  'ready',
+  'running',
+  'paused',
+  'soaking',
+  'done',
+  'rolled-back',
+  'abandoned',
+] as const satisfies readonly MigrationSnapshot['phase'][];
+
+function migrationsFamily(migrations: GatewayMetricsSources['migrations']): CountFamily {
+  return {
+    type: 'gauge',
+    name: 'busbar_migrations',
+    help: 'Migrations that are kept, by state.',
+    labelNames: ['state'],
+    samples: () => {
+      const all = migrations.list();
+      return migrationStates.map((state) => ({
+        labels: { state },
+        value: all.filter(({ phase }) => phase === state).length,
+      }));
+    },
   };
 }
 

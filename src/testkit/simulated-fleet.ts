@@ -165,6 +165,7 @@ function snapshotOf(station: FleetStationState, down: ReadonlySet<string>): Stat
     site: null,
     tags: [],
     primary,
+    placement: null,
     lastSeenAt: null,
     backends,
     recentCommands: [],

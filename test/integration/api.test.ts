@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openApiDocument } from '../../src/api/openapi.ts';
 import { fail, ok } from '../../src/std/result.ts';
 import { heartbeat, heldEntry, startWorld, tokens, tokenSettings, type World } from './api-world.ts';
+import { migrationsOf, snapshotOf } from './migration-samples.ts';
 
 interface Reply {
   readonly status: number;
@@ -272,8 +273,13 @@ describe('what cannot be understood', () => {
   });
 });
 
-const bodyFor = (path: string): object =>
-  path.endsWith('/commands') ? { action: 'Reset', payload: {} } : { reason: 'try' };
+const bodies: Readonly<Record<string, object>> = {
+  commands: { action: 'Reset', payload: {} },
+  assignment: { primary: 'new', reason: 'try' },
+  readiness: { backend: 'old' },
+  'migrations?dryRun=true': { name: 'n', from: 'old', to: 'new', waves: [{ name: 'w', stations: ['*'] }] },
+};
+const bodyFor = (path: string): object => bodies[path.split('/').at(-1) ?? ''] ?? { reason: 'try' };
 
 describe('who may call', () => {
   const routes = [
@@ -293,19 +299,43 @@ describe('who may call', () => {
     ['POST', '/api/v1/deliveries/CP-1:1700000000000/retry', 'operator'],
     ['POST', '/api/v1/deliveries/CP-1:1700000000000/drop', 'operator'],
     ['POST', '/api/v1/stations/CP-1/commands', 'operator'],
+    ['PUT', '/api/v1/stations/CP-1/assignment', 'operator'],
+    ['POST', '/api/v1/stations/CP-1/rollback', 'operator'],
+    ['POST', '/api/v1/stations/CP-1/readiness', 'operator'],
+    ['GET', '/api/v1/migrations', 'viewer'],
+    ['POST', '/api/v1/migrations?dryRun=true', 'operator'],
+    ['GET', '/api/v1/migrations/m-1', 'viewer'],
+    ['GET', '/api/v1/migrations/m-1/stations', 'viewer'],
+    ['GET', '/api/v1/migrations/m-1/evidence', 'viewer'],
+    ['GET', '/api/v1/migrations/m-1/report', 'viewer'],
+    ['POST', '/api/v1/migrations/m-1/start', 'operator'],
+    ['POST', '/api/v1/migrations/m-1/pause', 'operator'],
+    ['POST', '/api/v1/migrations/m-1/resume', 'operator'],
+    ['POST', '/api/v1/migrations/m-1/approve', 'operator'],
+    ['POST', '/api/v1/migrations/m-1/replan', 'operator'],
+    ['POST', '/api/v1/migrations/m-1/rollback', 'operator'],
+    ['POST', '/api/v1/migrations/m-1/abandon', 'operator'],
+    ['POST', '/api/v1/migrations/m-1/waves/pilot/start', 'operator'],
+    ['POST', '/api/v1/migrations/m-1/waves/pilot/rollback', 'operator'],
     ['POST', '/api/v1/config/reload', 'admin'],
   ] as const;
   const rank = { open: -1, viewer: 0, operator: 1, admin: 2 };
   let guarded: World;
   beforeAll(async () => {
-    guarded = await startWorld({ tokens: tokenSettings, held: { 'CP-1': [heldEntry(0)] } });
+    guarded = await startWorld({
+      tokens: tokenSettings,
+      held: { 'CP-1': [heldEntry(0)] },
+      migrations: migrationsOf([snapshotOf('m-1')], {
+        replan: () => Promise.resolve(ok(snapshotOf('m-1'))),
+      }),
+    });
   });
   afterAll(() => guarded.api.close());
 
   async function statusOf(method: string, path: string, authorization: string | null): Promise<number> {
     const controller = new AbortController();
     const headers: Record<string, string> = authorization === null ? {} : { authorization };
-    const init = method === 'POST' ? post(bodyFor(path), headers) : { method, headers };
+    const init = method === 'GET' ? { method, headers } : { ...post(bodyFor(path), headers), method };
     const response = await fetch(guarded.api.url + path, { ...init, signal: controller.signal });
     controller.abort();
     return response.status;
@@ -317,7 +347,12 @@ describe('who may call', () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     const covered = routes.map(
-      ([method, path]) => `${method} ${path.replace(/\/CP-1(:\d+)?/, '/{id}').replace('/old', '/{name}')}`,
+      ([method, path]) =>
+        `${method} ${path
+          .replace(/\?.*/, '')
+          .replace(/\/(CP-1(:\d+)?|m-1)/, '/{id}')
+          .replace('/old', '/{name}')
+          .replace('/pilot', '/{wave}')}`,
     );
     expect(listed.sort()).toEqual([...covered].sort());
   });

@@ -10,6 +10,7 @@ import {
 } from '../../src/runtime/metrics-from-records.ts';
 import { gatewayMetrics } from '../../src/runtime/metrics-of-gateway.ts';
 import { backends } from './api-world.ts';
+import { snapshotOf } from './migration-samples.ts';
 
 const call: FrameRecord = {
   type: 'frame',
@@ -67,7 +68,8 @@ async function textOf(traffic: TrafficMetrics, commits: readonly number[] = []):
         ['gone', { held: 1, parked: 0, billingAtRisk: 1, bytes: 90 }],
       ]),
   };
-  const families = gatewayMetrics({ traffic, registry, deliveries, journal, versions });
+  const migrations = { list: () => [snapshotOf('m-1'), snapshotOf('m-2', { phase: 'paused' })] };
+  const families = gatewayMetrics({ traffic, registry, deliveries, migrations, journal, versions });
   return createMetricsPage({ families, withProcess: false }).text();
 }
 

@@ -199,6 +199,7 @@ function allFamilies(): readonly MetricFamily[] {
     traffic: createTrafficMetrics(),
     registry,
     deliveries: { heldByBackend: () => new Map() },
+    migrations: { list: () => [] },
     journal,
     versions: { busbar: '', node: '' },
   });

@@ -1,7 +1,7 @@
 /**
  * The main thread's end of a thread that keeps something small beside the journal, in its file: requests out, answers in, matched by number.
  *
- * The thread is started by the first request, and anew after its death. Nothing rejects, and everything settles within seconds.
+ * The thread is started by the first request, and anew after its death; one that nobody asks ends, since most gateways change seldom. Nothing rejects, and everything settles within seconds.
  */
 import { fail, ok, type Result } from '../../std/result.ts';
 import { startThread, type Thread } from './thread.ts';
@@ -32,6 +32,9 @@ export interface BesideAsker<Request, Answer extends { readonly type: string }> 
 /** A disk that takes longer counts as failing. */
 const answerMs = 10_000;
 
+/** So long a thread is kept that nobody asks. */
+const idleMs = 30_000;
+
 /** `entry` is the thread's file; it serves with `serveBeside`. `name` is what is closed, for the fault's detail. */
 export function createBesideAsker<Request, Answer extends { readonly type: string }>(
   entry: URL,
@@ -43,15 +46,25 @@ export function createBesideAsker<Request, Answer extends { readonly type: strin
   let thread: Thread<ToBeside<Request>, FromBeside<Answer>> | null = null;
   let lastId = 0;
   let isClosed = false;
+  let idle: NodeJS.Timeout | undefined;
 
   const settle = (id: number, answer: Settled): void => {
     waiting.get(id)?.(answer);
     waiting.delete(id);
+    clearTimeout(idle);
+    if (waiting.size === 0) idle = setTimeout(letGo, idleMs).unref();
+  };
+  const letGo = (): void => {
+    const last = thread;
+    if (waiting.size > 0) return;
+    thread = null;
+    last?.send({ type: 'close' });
   };
   const start = (): Thread<ToBeside<Request>, FromBeside<Answer>> => {
     const started = startThread<ToBeside<Request>, FromBeside<Answer>>(entry, data);
     started.onMessage(({ id, answer }) => settle(id, answer));
     started.onEnd((detail) => {
+      if (thread !== started) return;
       thread = null;
       for (const id of waiting.keys()) settle(id, unavailable(detail));
     });
@@ -77,6 +90,7 @@ export function createBesideAsker<Request, Answer extends { readonly type: strin
     },
     async close() {
       isClosed = true;
+      clearTimeout(idle);
       const closing = thread;
       closing?.send({ type: 'close' });
       await closing?.ended;
