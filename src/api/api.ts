@@ -112,7 +112,7 @@ export async function buildApi(
     addBackendRoutes(server, registry);
     addCommandRoutes(server, registry, commander, changer);
     addAssignmentRoutes(server, { registry, assignments, changer });
-    addReadinessRoutes(server, { registry, assignments, changer });
+    addReadinessRoutes(server, { registry, assignments, migrations, changer });
     addMigrationRoutes(server, migrations, changer);
     addMigrationProofRoutes(server, migrations, registry);
     addDeliveryRoutes(server, deliveries, changer);

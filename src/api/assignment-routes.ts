@@ -181,7 +181,9 @@ async function decideOnceSynced(waiting: Waiting): Promise<AssignmentMade> {
   let made = await assignments.decide(station, decision);
   while (isNotSynced(made) && performance.now() < deadline && !caller.raw.destroyed) {
     await pause(Math.min(lookMs, Math.max(1, deadline - performance.now())));
-    if (stateOf(registry, station, decision)?.state !== 'synced') continue;
+    const state = stateOf(registry, station, decision)?.state ?? null;
+    // Without a state it is not told any more: whoever let go of it did not know of this.
+    if (state !== 'synced' && state !== null) continue;
     made = await assignments.decide(station, decision);
   }
   return made;

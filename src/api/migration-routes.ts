@@ -8,12 +8,13 @@ import { readPlan } from '../control/migration-plan/read-plan.ts';
 import type { MigrationPlan } from '../core/migration/plan.ts';
 import type { MigrationRefusal } from '../core/migration/state.ts';
 import type { AuditOutcome } from '../ports/audit.ts';
-import type {
-  MigrationDecision,
-  MigrationFault,
-  MigrationOutcome,
-  Migrations,
-  MigrationSnapshot,
+import {
+  migrationsKept,
+  type MigrationDecision,
+  type MigrationFault,
+  type MigrationOutcome,
+  type Migrations,
+  type MigrationSnapshot,
 } from '../ports/migrations.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
@@ -60,7 +61,7 @@ function addLists(app: FastifyInstance, migrations: Migrations): void {
       tags: ['migrations'],
       operationId: 'listMigrations',
       summary: 'Migrations, newest first',
-      description: 'Also those that are over, of which the newest 200 are kept.',
+      description: `Also those that are over, as long as there are not more than ${migrationsKept} in all.`,
       querystring: pageQuery,
       response: { 200: jsonAnswer('A page of migrations.', 'MigrationPage'), ...errorAnswers },
     },

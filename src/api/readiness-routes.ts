@@ -5,8 +5,9 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { AssignmentMade, Assignments } from '../ports/assignments.ts';
-import type { Registry, StationBackendSnapshot, StationSnapshot } from '../ports/registry.ts';
+import type { AssignmentMade } from '../ports/assignments.ts';
+import type { Migrations } from '../ports/migrations.ts';
+import type { StationBackendSnapshot, StationSnapshot } from '../ports/registry.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
 import { readWait, type AssignmentPorts } from './assignment-routes.ts';
@@ -25,7 +26,11 @@ import { readStationId, unknownStation } from './station-routes.ts';
 const waitDefaultMs = 30_000;
 const lookMs = 100;
 
-export function addReadinessRoutes(app: FastifyInstance, ports: AssignmentPorts): void {
+interface ReadinessPorts extends AssignmentPorts {
+  readonly migrations: Pick<Migrations, 'claimOf'>;
+}
+
+export function addReadinessRoutes(app: FastifyInstance, ports: ReadinessPorts): void {
   app.post('/api/v1/stations/:id/readiness', {
     config: { role: 'operator', changes: true },
     schema: {
@@ -42,15 +47,15 @@ export function addReadinessRoutes(app: FastifyInstance, ports: AssignmentPorts)
     handler: async (request, reply) => {
       const id = readStationId((request.params as { id: string }).id, 'path.id');
       if (!id.ok) return sendProblem(reply, id.fault);
-      const { registry, assignments, changer } = ports;
+      const { registry, assignments, migrations, changer } = ports;
       if (registry.station(id.value) === null) return sendProblem(reply, unknownStation(id.value));
       const waitMs = readWait((request.query as ReadinessQuery).wait, waitDefaultMs);
       if (!waitMs.ok) return sendProblem(reply, waitMs.fault);
       const { backend, reason = null } = request.body as ReadinessBody;
       const change = { action: 'station.check', target: id.value, request: { backend }, reason };
       return makeChange(changer, request, reply, change, async () => {
-        const asked = { registry, assignments, station: id.value, backend, waitMs: waitMs.value };
-        const readiness = await findOut({ ...asked, caller: reply });
+        const asked = { registry, assignments, migrations, station: id.value, backend };
+        const readiness = await findOut({ ...asked, waitMs: waitMs.value, caller: reply });
         return {
           outcome: { outcome: 'done', detail: readiness.reason, before: null, after: readiness },
           send: (to) => to.send(readiness),
@@ -60,9 +65,7 @@ export function addReadinessRoutes(app: FastifyInstance, ports: AssignmentPorts)
   });
 }
 
-interface Asked {
-  readonly registry: Registry;
-  readonly assignments: Assignments;
+interface Asked extends Omit<ReadinessPorts, 'changer'> {
   readonly station: StationId;
   readonly backend: string;
   readonly waitMs: number;
@@ -93,7 +96,10 @@ async function findOut(asked: Asked): Promise<Readiness> {
     openTransactions: linkOf(seen, seen?.primary ?? null)?.transactions.length ?? 0,
     tookMs: Math.round(performance.now() - begunMs),
   };
-  if (isOfUs) await assignments.decide(station, { do: 'detach', backend });
+  // A migration may have wanted it meanwhile, and found it done.
+  const claim = asked.migrations.claimOf(station);
+  const isWantedElsewhere = claim !== null && claim.progress.attached !== 'no';
+  if (isOfUs && !isWantedElsewhere) await assignments.decide(station, { do: 'detach', backend });
   return readiness;
 }
 

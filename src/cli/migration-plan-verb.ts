@@ -143,9 +143,12 @@ const canaryColumns: readonly Column<PlanPreviewed['canaries'][number]>[] = [
   { title: 'stands for', valueOf: ({ standsFor }) => standsFor },
 ];
 
-/** One in ten, and five at least. */
-function pilotSize(stations: number): number {
-  return Math.max(5, Math.ceil(stations / 10));
+/** One station in ten is the pilot, and five at least. A wave that nobody is left for would be a problem of the plan. */
+function laterWaves(all: number, left: number): string[] {
+  const pilot = Math.max(5, Math.ceil(all / 10));
+  const rest = '  - { name: rest, stations: ["*"], pace: 60/min }';
+  if (left > pilot) return [`  - { name: pilot, stations: ["*"], limit: ${pilot}, pace: 20/min }`, rest];
+  return left > 0 || all === 0 ? [rest] : [];
 }
 
 /** Every key that people change most is written out. Texts are quoted as JSON, which is YAML. */
@@ -171,8 +174,7 @@ function planText(
     'waves:',
     ...canary,
     '  # Add "at: 2026-12-01T02:00+01:00" to a wave that is not to start earlier.',
-    `  - { name: pilot, stations: ["*"], limit: ${pilotSize(count)}, pace: 20/min }`,
-    '  - { name: rest, stations: ["*"], pace: 60/min }',
+    ...laterWaves(count, count - canaries.length),
     'openTransactions: pin      # pin: they finish where they began; wait: a station moves when it is idle',
     'gates:                     # red holds the next wave; with rollback it undoes this one',
     '  - { measure: boots.accepted, atLeast: 100% }',

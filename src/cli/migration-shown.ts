@@ -55,11 +55,11 @@ export function showMigration(migration: Migration, io: CliIo): void {
     facts,
   );
   printRows(io, 'table', waveColumns, waves);
-  const gates = waves.flatMap((wave) =>
+  const begun = waves.filter(({ firstMoveAt }) => firstMoveAt !== null);
+  const gates = begun.flatMap((wave) =>
     wave.gates.map((gate, at): GateRow => ({ wave: wave.name, gate, planned: plan.gates[at] })),
   );
-  const measured = gates.filter(({ gate }) => gate.value !== null || gate.state === 'red');
-  if (measured.length > 0) printRows(io, 'table', gateColumns, measured);
+  if (gates.length > 0) printRows(io, 'table', gateColumns, gates);
   const reasons = waves.filter((wave) => wave.reason !== null);
   if (reasons.length > 0) printRows(io, 'table', reasonColumns, reasons);
   printProblems(problems, io);

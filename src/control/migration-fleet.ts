@@ -5,7 +5,7 @@
  */
 import type { StationView } from '../core/migration/events.ts';
 import type { Fleet, FleetStation } from '../core/migration/fleet.ts';
-import { assign, isMember } from '../core/routing/table.ts';
+import { isMember } from '../core/routing/table.ts';
 import type { Registry, StationSnapshot } from '../ports/registry.ts';
 import type { Settings } from '../ports/settings.ts';
 import type { Turns } from './turns.ts';
@@ -22,8 +22,7 @@ export async function readFleet(
     const { id: station, version, vendor, model, firmware, site, tags, connected } = snapshot;
     stations.push({
       station,
-      // One that is not connected has no primary at the moment, but a route.
-      primary: snapshot.primary ?? assign(routing, snapshot)?.primary ?? null,
+      primary: snapshot.primary,
       version,
       vendor,
       model,
@@ -50,6 +49,7 @@ export function viewOf(snapshot: StationSnapshot | null, to: string): StationVie
   const link = snapshot.backends.find(({ backend }) => backend === to);
   return {
     primary: snapshot.primary,
+    before: snapshot.placement?.before ?? null,
     isConnected: snapshot.connected,
     isSynced: link?.state === 'synced',
     sync: link === undefined ? null : wordsOf(link),
@@ -59,6 +59,7 @@ export function viewOf(snapshot: StationSnapshot | null, to: string): StationVie
 
 const gone: StationView = {
   primary: null,
+  before: null,
   isConnected: false,
   isSynced: false,
   sync: null,

@@ -83,10 +83,14 @@ function createLane(atATimeMax: number, carryOut: (errand: Errand) => Promise<Or
   };
 }
 
-async function decideOn({ assignments }: OrderPorts, { order, plan }: Errand): Promise<OrderOutcome> {
+async function decideOn(
+  { assignments, registry }: OrderPorts,
+  { order, plan }: Errand,
+): Promise<OrderOutcome> {
   const decision = decisionOf(order, plan);
   const made = await assignments.decide(order.station, decision);
-  return outcomeOfDecision(made);
+  // Without a placement it is where its route says.
+  return outcomeOfDecision(made, made.after?.primary ?? registry.station(order.station)?.primary ?? null);
 }
 
 function decisionOf(order: Order, plan: MigrationPlan): AssignmentDecision {
@@ -96,6 +100,15 @@ function decisionOf(order: Order, plan: MigrationPlan): AssignmentDecision {
       return { do: order.do, backend: plan.to };
     case 'roll_back':
       return { do: 'roll_back' };
+    case 'return':
+      // The way back is open whatever a firmware update or a reservation says.
+      return {
+        do: 'cut_over',
+        primary: plan.from,
+        openTransactions: 'pin',
+        keepWarmMs: plan.keepOldWarmMs,
+        isForced: true,
+      };
     case 'cut_over':
     case 'effect':
       return {
@@ -108,8 +121,7 @@ function decisionOf(order: Order, plan: MigrationPlan): AssignmentDecision {
   }
 }
 
-function outcomeOfDecision(made: AssignmentMade): OrderOutcome {
-  const primary = made.after?.primary ?? null;
+function outcomeOfDecision(made: AssignmentMade, primary: string | null): OrderOutcome {
   return made.kind === 'done'
     ? { kind: 'done', isChanged: made.isChanged, primary }
     : { kind: 'refused', reason: made.reason, detail: made.detail, primary };

@@ -156,7 +156,8 @@ export class MigrationRun {
     const { to } = this.state.head.plan;
     const some = [
       ...windowOf(soon, this.#soonAt, soonMax),
-      ...windowOf(sometimes, this.#sometimesAt, sometimesMax),
+      // What is still to be delivered is not saved: after a restart all are looked at once.
+      ...(this.#tickedAtMs === null ? sometimes : windowOf(sometimes, this.#sometimesAt, sometimesMax)),
       ...touched,
     ];
     this.#soonAt += soonMax;

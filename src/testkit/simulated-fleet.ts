@@ -165,7 +165,7 @@ function snapshotOf(station: FleetStationState, down: ReadonlySet<string>): Stat
     site: null,
     tags: [],
     primary,
-    placement: null,
+    placement: placementOf(station),
     lastSeenAt: null,
     backends,
     recentCommands: [],

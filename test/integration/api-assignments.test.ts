@@ -165,10 +165,17 @@ describe('a move', () => {
 
   test('waits as long as it is told for the backend to know the station', async () => {
     answers = [notSynced, moved];
+    state = 'connecting';
     const reply = call('PUT', `${assignment}?wait=30s`, move);
     setTimeout(() => (state = 'synced'), 250);
     expect(await reply).toMatchObject({ status: 200, body: { changed: true } });
     expect(decided).toHaveLength(2);
+  });
+
+  test('is asked for again where the backend was let go of meanwhile', async () => {
+    answers = [notSynced, notSynced, moved];
+    expect(await call('PUT', `${assignment}?wait=30s`, move)).toMatchObject({ status: 200 });
+    expect(decided).toHaveLength(3);
   });
 
   test('waits no longer than that', async () => {

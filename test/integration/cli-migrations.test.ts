@@ -14,7 +14,7 @@ import type { MigrationDecision, MigrationSnapshot } from '../../src/ports/migra
 import type { StationBackendSnapshot } from '../../src/ports/registry.ts';
 import { ok } from '../../src/std/result.ts';
 import { registry, startWorld, stationBackend, stationOf, type World } from './api-world.ts';
-import { migrationsOf, preview, snapshotOf } from './migration-samples.ts';
+import { migrationsOf, preview, progress, snapshotOf } from './migration-samples.ts';
 
 let world: World;
 let folder: string;
@@ -22,6 +22,8 @@ const all: MigrationSnapshot[] = [];
 let problems: MigrationSnapshot['problems'] = [];
 let decided: [string, MigrationDecision, string | null][] = [];
 let assigned: [string, AssignmentDecision['do']][] = [];
+/** A station that a migration attaches. */
+let claimed: string | null = null;
 /** How far the new backend knows each station. */
 let states: Record<string, StationBackendSnapshot['state']> = {};
 beforeAll(async () => {
@@ -47,6 +49,11 @@ beforeAll(async () => {
         all.unshift(snapshot);
         return Promise.resolve(ok(snapshot));
       },
+      claimOf: (station) => {
+        const [first] = progress;
+        if (station !== claimed || first === undefined) return null;
+        return { migration: 'leave-old', progress: { ...first, station, attached: 'ordered' } };
+      },
       decide: (id, decision, { reason }) => {
         decided.push([id, decision, reason]);
         return Promise.resolve(ok({ kind: 'done', isChanged: true }));
@@ -68,6 +75,7 @@ beforeEach(() => {
   assigned = [];
   problems = [];
   states = {};
+  claimed = null;
 });
 
 const none = () => Promise.resolve(0 as const);
@@ -258,6 +266,13 @@ describe('migration check', () => {
       'CP-7 attach',
       'CP-7 detach',
     ]);
+  });
+
+  test('does not let go of a station that a migration has the new backend told of by now', async () => {
+    states = { 'CP-1': 'synced', 'CP-7': 'synced' };
+    claimed = 'CP-7';
+    await busbar(['check', await fileOf(sound), '--wave', '1']);
+    expect(assigned.filter(([, what]) => what === 'detach')).toEqual([['CP-1', 'detach']]);
   });
 
   test('ends with 3 where one of a migration is not ready, and says why', async () => {

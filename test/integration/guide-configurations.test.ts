@@ -1,7 +1,10 @@
 /** Every configuration that the guide shows is one that Busbar takes. */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readPlanFile } from '../../src/control/migration-plan/read-plan.ts';
+import { planDefaults } from '../../src/core/migration/plan.ts';
 import { classOf, defaultReceived, messageClasses } from '../../src/protocol/message-class.ts';
 import { withFolder } from './config-folder.ts';
 
@@ -22,14 +25,28 @@ async function settingsOf(text: string) {
 
 const page = await read('several-backends');
 const outages = await read('outages');
+const migrating = configurationsOf(await read('migrate-a-fleet'));
+const isPlan = (text: string): boolean => text.includes('\nwaves:');
 const configurations = {
   'several-backends': configurationsOf(page),
   outages: configurationsOf(outages),
+  'migrate-a-fleet': migrating.filter((text) => !isPlan(text)),
 };
 
 test('the guides show configurations', () => {
   expect(configurations['several-backends'].length).toBeGreaterThanOrEqual(4);
   expect(configurations.outages).toHaveLength(2);
+  expect(migrating).toHaveLength(3);
+});
+
+test('the plan in migrate-a-fleet.md is one that Busbar takes, and its first lines say the defaults', async () => {
+  const text = migrating.find(isPlan) ?? '';
+  const folder = await mkdtemp(join(tmpdir(), 'busbar-guide-'));
+  const file = join(folder, 'plan.yaml');
+  await writeFile(file, text);
+  const made = await readPlanFile(file, {});
+  await rm(folder, { recursive: true });
+  expect(made.ok ? made.value.plan : made.fault).toMatchObject({ ...planDefaults, name: 'leave-old' });
 });
 
 test.each(

@@ -76,6 +76,7 @@ export class MigrationChecker {
         if (!progress.isCutOrdered) this.break('saved', `the cutover of ${order.station} is not on disk`);
         return;
       case 'roll_back':
+      case 'return':
         if (!isBackwards) this.break('wave', `${order.station} goes back in a wave that is ${wave?.phase}`);
         return;
       case 'effect': {

@@ -27,8 +27,8 @@ const breaks: readonly Break[] = [
     name: 'a rollback asks every station to go back, wherever it is',
     rule: 'others',
     file: 'core/migration/back.ts',
-    from: 'if (seen.primary === head.plan.to || seen.primary === null) {',
-    to: 'if (seen.primary !== undefined) {',
+    from: 'if (seen.primary === head.plan.to || seen.primary === null) return',
+    to: "if (seen.primary !== undefined) return order(turn, progress, { do: 'roll_back', station }) ? undefined :",
   },
   {
     name: 'waves go on in a pause',

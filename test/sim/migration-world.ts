@@ -244,6 +244,8 @@ class MigrationWorld {
         station.rollbacks += 1;
         this.#lived.rollbacks += 1;
         return done(station, true);
+      case 'return':
+        return returnTo(station);
       case 'effect':
         return sendEffect(station, order);
     }
@@ -283,6 +285,8 @@ class MigrationWorld {
         if (station.refusesFor > 0) station.refusesFor -= 1;
         else if (random.chance(0.005)) station.refusesFor = 5 + random.below(40);
         if (random.chance(0.0005)) somebodyElseMoves(station);
+        // The old backend is not kept ready for ever.
+        if (station.primary === 'new' && !station.isDead && random.chance(0.002)) station.before = null;
       }
       station.isSynced =
         this.#isNewUp &&
@@ -381,8 +385,15 @@ class MigrationWorld {
   }
 
   #viewOf(id: StationId): StationView {
-    const { primary, isConnected, isSynced, hasTransaction } = this.#stations.get(id) as SimStation;
-    return { primary, isConnected, isSynced, sync: isSynced ? 'synced' : 'registering', hasTransaction };
+    const { primary, before, isConnected, isSynced, hasTransaction } = this.#stations.get(id) as SimStation;
+    return {
+      primary,
+      before,
+      isConnected,
+      isSynced,
+      sync: isSynced ? 'synced' : 'registering',
+      hasTransaction,
+    };
   }
 
   #fleet(): Fleet {
@@ -434,6 +445,16 @@ function refuse(
   primary: string | null,
 ): OrderOutcome {
   return { kind: 'refused', reason, detail: `refused: ${reason}`, primary };
+}
+
+/** By a cutover to the old backend, which keeps every station known. */
+function returnTo(station: SimStation): OrderOutcome {
+  if (!station.isConnected) return refuse('not_connected', station.primary);
+  if (station.primary === 'old') return done(station, false);
+  station.before = station.primary;
+  station.primary = 'old';
+  station.rollbacks += 1;
+  return done(station, true);
 }
 
 function sendEffect(station: SimStation, { step }: Extract<Order, { do: 'effect' }>): OrderOutcome {

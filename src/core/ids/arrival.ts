@@ -28,7 +28,7 @@ export interface Attendance {
 /** The primary before the last cutover. */
 export interface Predecessor {
   readonly backend: string;
-  /** A start from before this time is its: the cutover, where the station has been away since; wall clock, milliseconds since 1970. 0: none is. */
+  /** A start from the days before this time is its: the cutover; wall clock, milliseconds since 1970. 0: none is. */
   readonly startsUntil: number;
 }
 

@@ -231,10 +231,15 @@ function ownerFor(
 ): string {
   if (asked !== null && owners.includes(asked.backend)) return asked.backend;
   if (before == null || before.startsUntil === 0) return primary;
-  // Told late: it began under the primary before (H29).
+  // Told late: it began under the primary before (H29). What is older than any queue is a wrong clock.
   const startedAt = parseIsoTime(textAt(text, span.bodyStart, 'timestamp') ?? '');
-  return startedAt !== null && startedAt < before.startsUntil ? before.backend : primary;
+  const isBefore =
+    startedAt !== null && startedAt < before.startsUntil && startedAt >= before.startsUntil - queuedMaxMs;
+  return isBefore ? before.backend : primary;
 }
+
+/** How long a station may have been away with its starts. */
+const queuedMaxMs = 7 * 86_400_000;
 
 /** Whose is a transaction of which nobody saw the start. */
 function adopterOf({ primary, before }: Attendance): string {

@@ -5,10 +5,13 @@
  * the station: what the station was sent because of its move is put back afterwards, when it is there.
  */
 import { advanceEffects, areEffectsOver, undoEffects } from './effects.ts';
-import type { OrderOutcome } from './events.ts';
-import { unblock } from './patience.ts';
+import type { OrderOutcome, StationView } from './events.ts';
+import { block, isOverdue, unblock } from './patience.ts';
 import type { StationProgress } from './state.ts';
-import { enterStation, explain, order, touch, type Turn } from './turn.ts';
+import { enterStation, order, touch, type Turn } from './turn.ts';
+
+/** How long a station that has to be cut over to come back may be away, milliseconds: it needs its backend and itself. */
+const returnWithinMs = 24 * 3_600_000;
 
 /** Nothing is left to do for it to be where it was before. */
 export function isBack({ phase, isStuck, effects, attached }: StationProgress, isForGood: boolean): boolean {
@@ -31,10 +34,7 @@ export function bringBack(turn: Turn, progress: StationProgress): void {
     return onBack(turn, progress, 'it had not moved');
   }
   if (seen === undefined) return;
-  if (seen.primary === head.plan.to || seen.primary === null) {
-    order(turn, progress, { do: 'roll_back', station });
-    return;
-  }
+  if (seen.primary === head.plan.to || seen.primary === null) return askBack(turn, progress, seen);
   onBack(
     turn,
     progress,
@@ -42,26 +42,28 @@ export function bringBack(turn: Turn, progress: StationProgress): void {
   );
 }
 
-/** What came of a `roll_back`. */
+/** An undone cutover needs nobody's help. One that cannot be undone, since too long ago, is a cutover to the old backend like any other; that one may be given up. */
+function askBack(turn: Turn, progress: StationProgress, { primary, before }: StationView): void {
+  const { plan } = turn.state.head;
+  const { station } = progress;
+  if (primary === null || before === plan.from) {
+    order(turn, progress, { do: 'roll_back', station });
+  } else if (isOverdue(turn, progress, returnWithinMs))
+    stick(turn, progress, progress.reason ?? 'it was refused');
+  else order(turn, progress, { do: 'return', station });
+}
+
+/** What came of a `roll_back`, or of a `return`. */
 export function onBackSettled(turn: Turn, progress: StationProgress, outcome: OrderOutcome): void {
   const { plan } = turn.state.head;
   if (outcome.kind !== 'done' && outcome.kind !== 'refused') return;
   if (outcome.primary === plan.from) return onBack(turn, progress, null);
-  if (outcome.kind === 'done') {
-    if (outcome.primary === null || outcome.primary === plan.to) return;
-    return stick(turn, progress, `it went back to ${outcome.primary}, whose it was before ${plan.from}`);
-  }
-  switch (outcome.reason) {
-    case 'nothing_to_undo':
-    case 'not_routed':
-      // By its route it belongs where it is, or nowhere: no decision of a migration brings it back.
-      if (outcome.primary === plan.to) return stick(turn, progress, outcome.detail);
-      return onBack(turn, progress, outcome.detail);
-    default:
-      progress.refusals += 1;
-      explain(turn, progress, outcome.detail);
-      touch(turn, progress);
-  }
+  // Where it is by now says the next look at it.
+  if (outcome.kind === 'done') return;
+  // It belongs to nobody any more, so that no decision brings it anywhere.
+  if (outcome.reason === 'not_routed') return onBack(turn, progress, outcome.detail);
+  progress.refusals += 1;
+  block(turn, progress, 'other', outcome.detail);
 }
 
 /** It is with its old backend, whoever brought it there. */

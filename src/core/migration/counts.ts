@@ -41,16 +41,19 @@ export function shareOf(part: number, whole: number): number | null {
   return whole === 0 ? null : part / whole;
 }
 
-/** The bound within which 95 % of the answers came, milliseconds; Infinity: it is beyond them all; null: there was none. */
+/** What stands for an answer that took longer than all bounds, milliseconds: a number that JSON has. */
+const beyondMs = 2 * (answerBoundsMs.at(-1) as number);
+
+/** The bound within which 95 % of the answers came, milliseconds; null: there was none. */
 export function p95Of({ answers }: Counts): number | null {
   const total = answers.reduce((sum, count) => sum + count, 0);
   if (total === 0) return null;
   let left = Math.ceil(total * 0.95);
   for (const [at, count] of answers.entries()) {
     left -= count;
-    if (left <= 0) return answerBoundsMs[at] ?? Infinity;
+    if (left <= 0) return answerBoundsMs[at] ?? beyondMs;
   }
-  return Infinity;
+  return beyondMs;
 }
 
 const hourMs = 3_600_000;

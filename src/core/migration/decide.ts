@@ -94,6 +94,7 @@ function permitLive(
     case 'resume':
       return head.phase === 'paused' ? permitResume(turn) : unchanged;
     case 'approve': {
+      if (!head.plan.approve) return refused('not_now', 'Its plan asks for nobody’s approval.');
       const next = waitingWave(turn);
       if (next === null) return refused('not_now', 'No wave waits for anything.');
       return next.isApproved ? unchanged : changed;
@@ -142,9 +143,10 @@ function permitBack({ phase, name }: WaveProgress): MigrationOutcome {
   return changed;
 }
 
-/** The wave that is next to start. */
+/** The wave that is next to start. The first needs nobody's approval: it was started. */
 function waitingWave({ state }: Turn): WaveProgress | null {
-  return state.head.waves.find(({ phase }) => phase === 'planned' || phase === 'attaching') ?? null;
+  const [, ...later] = state.head.waves;
+  return later.find(({ phase }) => phase === 'planned' || phase === 'attaching') ?? null;
 }
 
 function carryOut(turn: Turn, decision: MigrationDecision, wave: WaveProgress | null, said: string): void {
@@ -200,7 +202,6 @@ function tryAgain(turn: Turn, progress: StationProgress): void {
   enterStation(turn, progress, 'planned');
   // Whether it still is, nobody has looked.
   if (progress.attached === 'yes') progress.attached = 'ordered';
-  progress.effects = [];
   progress.refusals = 0;
   progress.blocked = null;
   progress.waitedMs.transaction = 0;

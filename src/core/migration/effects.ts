@@ -11,9 +11,17 @@ import type { EffectPhase, EffectProgress, StationProgress } from './state.ts';
 import { isOverdue, block, unblock } from './patience.ts';
 import { aboutStation, addEvidence, explain, order, touch, type Turn } from './turn.ts';
 
-/** What is to be done to a station that has moved, in order. The cache last: it may fill with what the settings allow. */
-export function effectsOf({ also }: MigrationPlan): EffectProgress[] {
-  const settings = also.configuration.map((_, at) => freshEffect(at, 'reading'));
+/**
+ * What is to be done to a station that has moved, in order. The cache last: it may fill with what the settings allow. `before`: what was done the last time; what of it could not be put
+ * back is to be put back still.
+ */
+export function effectsOf({ also }: MigrationPlan, before: readonly EffectProgress[]): EffectProgress[] {
+  const settings = also.configuration.map((_, at) => {
+    const effect = freshEffect(at, 'reading');
+    const last = before.find(({ what }) => what === at);
+    if (last === undefined || !last.isWritten || last.phase === 'undone') return effect;
+    return { ...effect, before: last.before, isWritten: true };
+  });
   return also.clearCache ? [...settings, freshEffect('clearCache', 'writing')] : settings;
 }
 
@@ -92,10 +100,10 @@ export function onEffectSettled(
       return;
     case 'inapplicable':
       enterEffect(turn, progress, effect, 'skipped', outcome.detail);
-      return;
+      break;
     case 'denied':
       enterEffect(turn, progress, effect, 'failed', outcome.detail);
-      return;
+      break;
     case 'done':
     case 'answered':
       break;
@@ -104,6 +112,7 @@ export function onEffectSettled(
   progress.retryAtMs = 0;
   unblock(turn, progress);
   explain(turn, progress, null);
+  if (isOver(effect.phase)) return;
   const value = outcome.kind === 'answered' ? outcome.value : null;
   // The phase may be another by now than when this was ordered: undone meanwhile.
   if (step.do !== stepOf(turn.state.head.plan, effect).do) return touch(turn, progress);
@@ -114,7 +123,8 @@ function goOn(turn: Turn, progress: StationProgress, effect: EffectProgress, val
   const { plan } = turn.state.head;
   switch (effect.phase) {
     case 'reading':
-      effect.before = value;
+      // What it was before anything was written stays what a rollback goes back to.
+      if (!effect.isWritten) effect.before = value;
       if (value === null)
         enterEffect(
           turn,

@@ -50,8 +50,10 @@ export interface MigrationView {
 }
 
 export interface StationView {
-  /** null: not known, or no route takes it. */
+  /** null: no route takes it, or nothing is known of it. */
   readonly primary: string | null;
+  /** What undoing its last cutover goes back to; null: there is nothing to undo, or no longer. */
+  readonly before: string | null;
   readonly isConnected: boolean;
   /** The new backend knows it. */
   readonly isSynced: boolean;
@@ -63,8 +65,10 @@ export interface StationView {
 export type Order =
   /** The new backend is to be told of it; or not any more. */
   | { readonly do: 'attach' | 'detach'; readonly station: StationId }
-  /** The new backend is to be its primary; or the one before again. */
-  | { readonly do: 'cut_over' | 'roll_back'; readonly station: StationId }
+  /** The new backend is to be its primary. */
+  | { readonly do: 'cut_over'; readonly station: StationId }
+  /** Its last cutover is to be undone; or, where that cannot be any more, it is to be cut over to the old backend. */
+  | { readonly do: 'roll_back' | 'return'; readonly station: StationId }
   /** It is to be sent something that the plan lists. */
   | {
       readonly do: 'effect';

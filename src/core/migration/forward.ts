@@ -44,7 +44,7 @@ export function onMoved(turn: Turn, progress: StationProgress, reason: string | 
   progress.refusals = 0;
   progress.retryAtMs = 0;
   progress.waitedMs.other = 0;
-  progress.effects = effectsOf(head.plan);
+  progress.effects = effectsOf(head.plan, progress.effects);
   touch(turn, progress);
   (head.waves[progress.wave] as WaveProgress).firstMoveAt ??= turn.view.wallMs;
 }

@@ -26,7 +26,7 @@ export function planMigration(
 ): FrozenPlan {
   const problems = checkPlan(plan, fleet);
   const byId = new Map(fleet.stations.map((station) => [station.station, station]));
-  const sorted = fleet.stations.toSorted((one, other) => (one.station < other.station ? -1 : 1));
+  const sorted = [...byId.keys()].sort().map((id) => byId.get(id) as FleetStation);
   const draft: Draft = { plan, fleet, claims, problems, taken: new Set(), notes: new Map() };
   const waves = plan.waves.map((wave, at) => {
     const { literals, includes } = readSelection(wave);
@@ -251,7 +251,7 @@ function aboutPlan(where: string, why: string, advice: string): PlanProblem {
 function proposeCanaries(stations: readonly FleetStation[]): Canary[] {
   const kinds = new Map<string, { best: FleetStation; count: number }>();
   for (const station of stations) {
-    const key = JSON.stringify([station.vendor, station.model, station.firmware]);
+    const key = `${station.vendor}\n${station.model}\n${station.firmware}`;
     const kind = kinds.get(key);
     if (kind === undefined) kinds.set(key, { best: station, count: 1 });
     else {

@@ -27,10 +27,14 @@ export function unblock(turn: Turn, progress: StationProgress): void {
   touch(turn, progress);
 }
 
-/** What is in its way has been there for longer than the plan allows. */
-export function isOverdue({ state }: Turn, { blocked, waitedMs }: StationProgress): boolean {
+/** What is in its way has been there for longer than the plan allows, or than that many milliseconds. */
+export function isOverdue(
+  { state }: Turn,
+  { blocked, waitedMs }: StationProgress,
+  allowedMs: number | null = null,
+): boolean {
   if (blocked === null) return false;
   const { plan, ranMs } = state.head;
-  const maxMs = blocked.by === 'transaction' ? plan.waitUpToMs : plan.giveUpAfterMs;
+  const maxMs = allowedMs ?? (blocked.by === 'transaction' ? plan.waitUpToMs : plan.giveUpAfterMs);
   return waitedMs[blocked.by] + ranMs - blocked.fromMs >= maxMs;
 }

@@ -25,6 +25,7 @@ export function settleOrder(turn: Turn, wanted: Order, outcome: OrderOutcome): v
     case 'cut_over':
       return onCutSettled(turn, progress, outcome);
     case 'roll_back':
+    case 'return':
       return onBackSettled(turn, progress, outcome);
     case 'effect':
       return onEffectSettled(turn, progress, wanted, outcome);

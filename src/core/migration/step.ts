@@ -59,7 +59,7 @@ export function isStillWanted({ head, stations }: MigrationState, wanted: Order)
   if (progress === undefined || isOver({ head })) return false;
   if (head.waves[progress.wave]?.phase === 'rolling-back')
     return wanted.do !== 'attach' && wanted.do !== 'cut_over';
-  return head.phase !== 'paused' && wanted.do !== 'roll_back';
+  return head.phase !== 'paused' && wanted.do !== 'roll_back' && wanted.do !== 'return';
 }
 
 /**
@@ -101,6 +101,7 @@ function checkOrders({ orders, state: { head, stations }, view }: Turn): void {
     assert(isBackwards || head.phase !== 'paused', 'nothing goes on in a pause');
     if (wanted.do === 'cut_over')
       assert(wave === 'moving' && !head.isGoingBack, 'a station moves in a wave that does');
-    if (wanted.do === 'roll_back') assert(isBackwards, 'a station goes back in a wave that does');
+    if (wanted.do === 'roll_back' || wanted.do === 'return')
+      assert(isBackwards, 'a station goes back in a wave that does');
   }
 }

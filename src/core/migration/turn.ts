@@ -36,6 +36,7 @@ const roomInAStep: Readonly<Record<Order['do'], number>> = {
   detach: 200,
   cut_over: 200,
   roll_back: 1_000,
+  return: 200,
   effect: 100,
 };
 

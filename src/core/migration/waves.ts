@@ -63,6 +63,8 @@ function hear(turn: Turn, { counted, undelivered, boots, answered }: Heard): voi
     if (progress?.phase !== 'moved' || progress.isAnswered) continue;
     progress.isAnswered = true;
     touch(turn, progress);
+    // Its wave may have passed by now.
+    verify(turn, progress);
   }
 }
 

@@ -271,9 +271,16 @@ test('a start that was told late belongs to the primary of its time', () => {
   bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
   bench.do({ type: 'backend_opened', backend: 'old', epoch: bench.backendEpoch('old') });
   bench.fromStation(start);
-  expect(bench.state.durable.ids.transactions.at(-1)?.owner).toBe('old');
+  const owner = (): string | undefined => bench.state.durable.ids.transactions.at(-1)?.owner;
+  expect(owner()).toBe('old');
   bench.fromStation(start.replace('"t"', '"t2"').replace('22:13:20', '22:29:00').replace(':100', ':7'));
-  expect(bench.state.durable.ids.transactions.at(-1)?.owner).toBe('new');
+  expect(owner()).toBe('new');
+  // A clock that was never set, and one that lags: what is told later is live.
+  bench.fromStation(start.replace('"t"', '"t3"').replace('2023', '1970').replace(':100', ':12345'));
+  expect(owner()).toBe('new');
+  bench.context.wallMs += 600_000;
+  bench.fromStation(start.replace('"t"', '"t4"').replace(':100', ':1234567'));
+  expect(owner()).toBe('new');
 });
 
 test('an observer that is cut over to goes on being shown what it was shown the start of', () => {

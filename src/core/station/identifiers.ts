@@ -34,7 +34,7 @@ export function readCall(
   if (!mayCarryIds(version, frame.action)) return nobodys;
   const attendance = {
     primary: assignment?.primary ?? '',
-    before: predecessorOf(state),
+    before: predecessorOf(state, turn),
     owners: noOwners,
     listeners: isStart(frame.action) ? transactionListeners(state, turn) : noOwners,
   };
@@ -52,12 +52,16 @@ export function readCall(
   return { owner: isThere ? owner : null, transaction };
 }
 
-/** Whose the station was before it was cut over. What it says of starts from before then counts only where it has been away since: it says the others at once. */
-function predecessorOf({ durable: { placement, lastSeenAt } }: StationState): Predecessor | null {
+/** Whose the station was before it was cut over. A station tells what it has queued right after it comes: later its starts are live, whatever its clock says. */
+function predecessorOf({ durable }: StationState, { context }: Turn): Predecessor | null {
+  const { placement, lastSeenAt } = durable;
   if (placement?.before == null) return null;
-  const { before: backend, at } = placement;
-  return { backend, startsUntil: (lastSeenAt ?? 0) > at ? at : 0 };
+  const isQueueing = context.wallMs - (lastSeenAt ?? 0) < queueMs;
+  return { backend: placement.before, startsUntil: isQueueing ? placement.at : 0 };
 }
+
+/** A link's first minutes: a station's queue is empty by then. */
+const queueMs = 600_000;
 
 /** A backend's answer to a station's call: what it calls the transaction is kept, and the text for the station comes back. */
 export function readAnswer(

@@ -32,7 +32,7 @@ const numbersPerStation = 100_000;
 
 export class BackendPeer {
   /** Its own copy, which can be mended. */
-  readonly options: BackendOptions & { commandEveryMs: number };
+  readonly options: BackendOptions & { commandEveryMs: number; bootsRefused: number };
   readonly #misbehave: Partial<Record<Misbehaviour, number>>;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
@@ -82,6 +82,8 @@ export class BackendPeer {
   /** From now on it only answers, and answers well. */
   behaveWell(): void {
     this.options.commandEveryMs = Infinity;
+    // A boot that is refused in peace would be told again long after it.
+    this.options.bootsRefused = 0;
     for (const kind of misbehaviours) delete this.#misbehave[kind];
   }
 

@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest';
+import { noSideEffects, planDefaults, type MigrationPlan } from './plan.ts';
+import { beginReport, effectName, finishReport, readEvidence } from './report.ts';
+import type { Counts, Evidence, MigrationHead, StationProgress } from './state.ts';
+import type { StationId } from '../../protocol/station-id.ts';
+
+const plan: MigrationPlan = {
+  ...planDefaults,
+  name: 'n',
+  from: 'old',
+  to: 'new',
+  waves: ['a', 'b'].map((name) => ({
+    name,
+    take: { by: 'group', group: name },
+    limit: null,
+    atMs: null,
+    perMinute: null,
+    soakMs: null,
+  })),
+  gates: [],
+  approve: false,
+  also: {
+    ...noSideEffects,
+    configuration: [
+      { component: null, key: 'K', value: '1' },
+      { component: 'C', key: 'V', value: '2' },
+    ],
+  },
+};
+
+const counts: Counts = {
+  answered: 1,
+  errors: 0,
+  unanswered: 0,
+  asked: 0,
+  accepted: 0,
+  drops: 0,
+  watchedMs: 9,
+  answers: [1],
+};
+
+function waveOf(name: string): MigrationHead['waves'][number] {
+  return {
+    name,
+    phase: 'passed',
+    reason: null,
+    since: 0,
+    stations: 1,
+    isApproved: false,
+    isWaived: false,
+    paceAtMs: 0,
+    soakedMs: 0,
+    firstMoveAt: null,
+    gates: [],
+    before: counts,
+    after: counts,
+    undelivered: 0,
+  };
+}
+
+function headOf(evidence: number): MigrationHead {
+  return {
+    id: 'm',
+    plan,
+    createdAt: 0,
+    phase: 'done',
+    reason: null,
+    since: 0,
+    isGoingBack: false,
+    waves: [waveOf('a'), waveOf('b')],
+    problems: [],
+    canaries: [],
+    watchedMs: 0,
+    ranMs: 0,
+    evidence,
+    evidenceLeftOut: 2,
+  };
+}
+
+function progressOf(station: string, given: Partial<StationProgress> = {}): StationProgress {
+  return {
+    station: station as StationId,
+    wave: 0,
+    phase: 'verified',
+    reason: null,
+    since: 5,
+    movedAt: null,
+    isCutOrdered: false,
+    attached: 'no',
+    refusals: 0,
+    blocked: null,
+    waitedMs: { transaction: 0, other: 0 },
+    retryAtMs: 0,
+    isBootAccepted: null,
+    isAnswered: false,
+    isStuck: false,
+    effects: [],
+    ...given,
+  };
+}
+
+function evidenceOf(number: number, given: Partial<Evidence> & Pick<Evidence, 'what'>): Evidence {
+  return {
+    number,
+    at: number * 10,
+    who: 'busbar',
+    station: null,
+    wave: null,
+    before: null,
+    after: null,
+    reason: null,
+    values: null,
+    ...given,
+  };
+}
+
+describe('a report', () => {
+  test('is the same whatever the pages in which its evidence comes', () => {
+    const entries = [
+      evidenceOf(1, { what: 'decision', who: 'ops', after: 'start' }),
+      evidenceOf(2, { what: 'migration', after: 'running' }),
+      evidenceOf(3, { what: 'station', station: 'S' as StationId, wave: 'a', after: 'moved' }),
+      evidenceOf(4, { what: 'wave', wave: 'a', after: 'passed' }),
+      evidenceOf(5, { what: 'migration', after: 'done' }),
+    ];
+    const made = [1, 2, 5].map((size) => {
+      const draft = beginReport();
+      for (let at = 0; at < entries.length; at += size) readEvidence(draft, entries.slice(at, at + size));
+      return finishReport(draft, {
+        head: headOf(5),
+        stations: [progressOf('S')],
+        sessionsOf: () => null,
+        madeAt: 99,
+      });
+    });
+    expect(made[1]).toEqual(made[0]);
+    expect(made[2]).toEqual(made[0]);
+    expect(made[0]).toMatchObject({
+      startedAt: 20,
+      endedAt: 50,
+      waves: [
+        { lastMoveAt: 30, passedAt: 40 },
+        { lastMoveAt: null, stations: [] },
+      ],
+      evidence: { count: 5, leftOut: 2, missing: 0 },
+    });
+  });
+
+  test('says how much of its evidence is missing, between and at the end', () => {
+    const draft = beginReport();
+    readEvidence(draft, [evidenceOf(2, { what: 'order' })]);
+    readEvidence(draft, [evidenceOf(5, { what: 'order' })]);
+    const sources = { head: headOf(9), stations: [], sessionsOf: () => null, madeAt: 0 };
+    expect(finishReport(draft, sources).evidence).toEqual({ count: 9, leftOut: 2, missing: 1 + 2 + 4 });
+  });
+
+  test('has an end again only once it is over again', () => {
+    const draft = beginReport();
+    readEvidence(draft, [
+      evidenceOf(1, { what: 'migration', after: 'done' }),
+      evidenceOf(2, { what: 'migration', after: 'running' }),
+    ]);
+    expect([draft.endedAt, draft.startedAt]).toEqual([null, 20]);
+  });
+
+  test('names every station that is not as planned', () => {
+    const stations = [
+      progressOf('fine'),
+      progressOf('excused', { phase: 'failed', reason: 'away' }),
+      progressOf('stuck', { wave: 1, phase: 'moved', isStuck: true, reason: 'cannot go back' }),
+      progressOf('unset', {
+        effects: [{ what: 1, phase: 'failed', reason: 'read-only', before: null, isWritten: false }],
+      }),
+    ];
+    const sources = { head: headOf(0), stations, sessionsOf: () => ({ from: 1, to: 2 }), madeAt: 0 };
+    const report = finishReport(beginReport(), sources);
+    expect(report.exceptions).toEqual([
+      { at: 5, station: 'excused', wave: 'a', reason: 'away' },
+      { at: 5, station: 'stuck', wave: 'b', reason: 'cannot go back' },
+      { at: 5, station: 'unset', wave: 'a', reason: 'read-only' },
+    ]);
+    expect(report.waves[0]?.stations[0]?.sessions).toEqual({ from: 1, to: 2 });
+  });
+});
+
+test('a side effect is called by what it sets', () => {
+  expect(['clearCache', 0, 1].map((what) => effectName(plan, what as 'clearCache' | number))).toEqual([
+    'clearCache',
+    'K',
+    'C.V',
+  ]);
+});
