@@ -30,6 +30,14 @@ export const misbehaviours = [
 ] as const;
 export type Misbehaviour = (typeof misbehaviours)[number];
 
+/** How a backend misbehaves towards one station. */
+export interface Misconduct {
+  /** Probability of each, per answer. */
+  readonly shares: Readonly<Partial<Record<Misbehaviour, number>>>;
+  /** The calls that it is about; null: all. */
+  readonly actions: ReadonlySet<string> | null;
+}
+
 export interface BackendOptions {
   readonly name: string;
   readonly seed: number;
@@ -73,6 +81,8 @@ export interface BackendStation {
   readonly station: string;
   readonly options: BackendOptions;
   readonly random: Random;
+  /** By the options at first; whoever runs it may change it at any time. */
+  misconduct: Misconduct;
   version: OcppVersion;
   isOpen: boolean;
   /** Texts on their way, by due time; what is due when the link is gone is lost. */
@@ -126,6 +136,7 @@ export function createBackendStation(
     station,
     options,
     random: createRandom(options.seed, `${options.name}/${station}`),
+    misconduct: { shares: options.misbehave, actions: null },
     version: options.versions[0] ?? 'ocpp1.6',
     isOpen: false,
     outgoing: [],
@@ -219,7 +230,7 @@ function onCall(
   peer.stats.calls += 1;
   const answer = answerText(peer, message, text, clock);
   const dueMs = clock.nowMs + random.within(options.answerDelayMs);
-  const wrong = misbehaviourNow(peer);
+  const wrong = misbehaviourNow(peer, message.action);
   switch (wrong) {
     case null:
       post(peer, dueMs, answer);
@@ -262,9 +273,11 @@ function onCall(
   }
 }
 
-function misbehaviourNow(peer: BackendStation): Misbehaviour | null {
+function misbehaviourNow(peer: BackendStation, action: string): Misbehaviour | null {
+  const { shares, actions } = peer.misconduct;
+  if (actions?.has(action) === false) return null;
   for (const kind of misbehaviours) {
-    const probability = peer.options.misbehave[kind] ?? 0;
+    const probability = shares[kind] ?? 0;
     if (probability > 0 && peer.random.chance(probability)) {
       peer.stats.misbehaved += 1;
       return kind;

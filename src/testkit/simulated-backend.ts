@@ -20,6 +20,7 @@ import {
   type BackendEvent,
   type BackendOptions,
   type BackendStation,
+  type Misconduct,
 } from './backend-life.ts';
 import { createLedger, noteText, stepBackendWithLedger, type Ledger } from './ledger.ts';
 import { readMessage, type Message } from './wire.ts';
@@ -152,6 +153,13 @@ export class SimulatedBackend {
     const socket = this.#peers.get(station)?.socket;
     if (how === 'cut') socket?.terminate();
     else socket?.close(1000);
+  }
+
+  /** From now on towards this station; `null`: as the options say, as at first. Unknown stations are passed over. */
+  misbehave(station: string, misconduct: Misconduct | null): void {
+    const peer = this.#peers.get(station);
+    if (peer === undefined) return;
+    peer.state.misconduct = misconduct ?? { shares: this.options.misbehave, actions: null };
   }
 
   /** Sends a text as it is: for whatever a well-behaved backend would not say. False when the station has no link. */
