@@ -5,6 +5,7 @@ import {
   accountsOf,
   answersToKept,
   checkMoves,
+  checkSent,
   driversRefused,
   type Move,
   type MoveAccount,
@@ -126,4 +127,29 @@ test('an answer to a command is the station’s only while the backend is its pr
   expect(new Set(kept.map((text) => /"(\w+)"/.exec(text)?.[1]))).toEqual(
     new Set(['new150', 'new350', 'new450', 'new50', 'old150', 'old250', 'old350', 'old450']),
   );
+});
+
+const wronglySent = (): string[] =>
+  checkSent([there, back], stations(), backends()).map(({ texts: [text = ''] }) => text);
+
+test('a station gets the commands of its primary, and others’ about their transactions', () => {
+  const command = (ledger: Ledger, atMs: number, action: string, body: string): void => {
+    noteText(ledger, 'sent', atMs, `[2,"c${atMs}","${action}",${body}]`);
+    noteText(station, 'received', atMs, `[2,"s${atMs}","${action}",${body}]`);
+    noteText(ledger, 'received', atMs, `[3,"c${atMs}",{}]`);
+  };
+  tell(50, 1, 'Start', [old]);
+  command(next, 250, 'ClearCache', '{}');
+  command(old, 260, 'RemoteStopTransaction', '{"transactionId":1}');
+  command(old, 265, 'UnlockConnector', '{"connectorId":1}');
+  command(old, 450, 'ClearCache', '{}');
+  expect(wronglySent()).toEqual([]);
+  command(old, 267, 'UnlockConnector', '{"connectorId":2}');
+  command(old, 270, 'ClearCache', '{}');
+  noteText(station, 'received', 280, '[2,"busbar","ClearCache",{}]');
+  expect(wronglySent()).toEqual([
+    '[2,"s267","UnlockConnector",{"connectorId":2}]',
+    '[2,"s270","ClearCache",{}]',
+    '[2,"busbar","ClearCache",{}]',
+  ]);
 });

@@ -5,9 +5,10 @@
  */
 import { violation, type Violation } from '../testkit/checkers.ts';
 import { exchangesOf, textsOf, type Exchange, type Ledger } from '../testkit/ledger.ts';
-import type { MoveTime } from '../testkit/move-checkers.ts';
+import { linksLost, type MoveTime } from '../testkit/move-checkers.ts';
 import { contentOf } from '../testkit/read-once.ts';
-import { transactionsOf, type ToldTransaction } from '../testkit/told-transactions.ts';
+import { connectorOf, transactionsOf, type ToldTransaction } from '../testkit/told-transactions.ts';
+import { record } from '../testkit/wire.ts';
 
 type Ledgers = ReadonlyMap<string, Ledger>;
 
@@ -40,16 +41,7 @@ export function accountOfMove(
   backends: ReadonlyMap<string, Ledgers>,
   untilMs: number,
 ): MoveAccount {
-  const told = move.stations.flatMap((station) => {
-    const source = stations.get(station);
-    if (source === undefined) return [];
-    const heard = heardBy(station, backends);
-    return transactionsOf(source).map((transaction) => ({
-      beganAtMs: transaction.beganAtMs,
-      endedAtMs: transaction.endedAtMs,
-      owners: ownersOf(transaction, heard),
-    }));
-  });
+  const told = move.stations.flatMap((station) => ownedTransactions(station, stations, backends));
   const open = told.filter(
     ({ beganAtMs, endedAtMs }) =>
       beganAtMs < move.beganAtMs && (endedAtMs === null || endedAtMs > move.endedAtMs),
@@ -57,7 +49,10 @@ export function accountOfMove(
   const begun = told.filter(({ beganAtMs }) => beganAtMs > move.endedAtMs && beganAtMs < untilMs);
   return {
     stations: move.stations.length,
-    linksLost: move.stations.reduce((sum, station) => sum + linksLost(stations.get(station), move), 0),
+    linksLost: move.stations.reduce((sum, station) => {
+      const source = stations.get(station);
+      return source === undefined ? sum : sum + linksLost(source, move);
+    }, 0),
     open: open.length,
     kept: open.filter(({ owners }) => owners.length === 1).length,
     ended: open.filter(({ endedAtMs }) => endedAtMs !== null).length,
@@ -109,6 +104,24 @@ export function driversRefused(
   return { asked: asked.length, failed: failed.length };
 }
 
+/** M2: what a station is sent from its first move on is a command of its primary of that moment, or of a transaction's owner about that: nothing else, and nothing because of a move. */
+export function checkSent(
+  moves: readonly Move[],
+  stations: Ledgers,
+  backends: ReadonlyMap<string, Ledgers>,
+): Violation[] {
+  return [...byStation(moves)].flatMap(([station, itsMoves]) => {
+    const sent = commandsOf(station, backends);
+    const owned = ownedTransactions(station, stations, backends);
+    return commandsGot(stations.get(station))
+      .filter(({ atMs }) => atMs >= (itsMoves[0]?.beganAtMs ?? Infinity))
+      .filter((got) => !sent.some((command) => mayBe(got, command, itsMoves, owned)))
+      .map(({ text }) =>
+        violation('M2', station, 'the station was sent what its primary did not say', [text]),
+      );
+  });
+}
+
 /**
  * Answers to commands that were kept from stations that were moved: Busbar gives them. Of a backend that is not the primary all that it says, but for its own transactions; of the primary
  * what would touch a transaction that another still has.
@@ -119,32 +132,107 @@ export function answersToKept(
   backends: ReadonlyMap<string, Ledgers>,
 ): ReadonlySet<string> {
   const found = new Set<string>();
-  for (const station of new Set(moves.flatMap((move) => move.stations))) {
-    const itsMoves = moves.filter((move) => move.stations.includes(station));
-    const source = stations.get(station);
-    const got = source === undefined ? [] : exchangesOf(source, 'received').exchanges;
-    for (const [name, ledgers] of backends) {
-      const ledger = ledgers.get(station);
-      for (const command of ledger === undefined ? [] : exchangesOf(ledger, 'sent').exchanges)
-        for (const { atMs, text } of command.answers) {
-          const isPrimary = isPrimaryAllThrough(name, itsMoves, command.atMs, atMs);
-          if (!isPrimary || !got.some((one) => isSame(one, command, atMs))) found.add(text);
-        }
-    }
+  for (const [station, itsMoves] of byStation(moves)) {
+    const got = commandsGot(stations.get(station));
+    for (const command of commandsOf(station, backends))
+      for (const { atMs, text } of command.exchange.answers) {
+        const isPrimary = roleAt(command.backend, itsMoves, command.exchange.atMs, atMs) === 'primary';
+        if (!isPrimary || !got.some((one) => isSame(one, command))) found.add(text);
+      }
   }
   return found;
 }
 
-/** What the station got is the command, since it got it before that was answered. */
-function isSame(got: Exchange, command: Exchange, answeredAtMs: number): boolean {
-  const isMeanwhile = got.atMs >= command.atMs && got.atMs <= answeredAtMs;
-  return isMeanwhile && contentOf(got.text) === contentOf(command.text);
+interface Command {
+  readonly backend: string;
+  readonly exchange: Exchange;
 }
 
-function isPrimaryAllThrough(name: string, moves: readonly Move[], fromMs: number, toMs: number): boolean {
-  const isMoving = moves.some(({ beganAtMs, endedAtMs }) => beganAtMs <= toMs && endedAtMs >= fromMs);
+function byStation(moves: readonly Move[]): Map<string, readonly Move[]> {
+  const stations = new Set(moves.flatMap((move) => move.stations));
+  return new Map(
+    [...stations].map((station) => [station, moves.filter((move) => move.stations.includes(station))]),
+  );
+}
+
+function commandsOf(station: string, backends: ReadonlyMap<string, Ledgers>): Command[] {
+  return [...backends].flatMap(([backend, ledgers]) => {
+    const ledger = ledgers.get(station);
+    if (ledger === undefined) return [];
+    return exchangesOf(ledger, 'sent').exchanges.map((exchange) => ({ backend, exchange }));
+  });
+}
+
+function commandsGot(source: Ledger | undefined): readonly Exchange[] {
+  return source === undefined ? [] : exchangesOf(source, 'received').exchanges;
+}
+
+function mayBe(
+  got: Exchange,
+  command: Command,
+  moves: readonly Move[],
+  owned: readonly OwnedTransaction[],
+): boolean {
+  if (!isSame(got, command)) return false;
+  const isPrimary = roleAt(command.backend, moves, got.atMs, got.atMs) !== 'other';
+  return isPrimary || owned.some((one) => isAbout(got, one, command.backend));
+}
+
+/** A command that was on its way when its transaction ended. */
+const underwayMs = 500;
+
+/** It names a transaction that the backend has, or the connector where that is going on. */
+function isAbout(
+  { atMs, message: { payload } }: Exchange,
+  { owners, connector, beganAtMs, endedAtMs }: OwnedTransaction,
+  backend: string,
+): boolean {
+  if (!owners.includes(backend)) return false;
+  if ('transactionId' in payload) return true;
+  const named = Number(payload['evseId'] ?? record(payload['evse'])['id'] ?? payload['connectorId']);
+  return named === connector && beganAtMs <= atMs && (endedAtMs ?? Infinity) + underwayMs >= atMs;
+}
+
+/** What the station got is the command, since it got it before that was answered. */
+function isSame(got: Exchange, { exchange }: Command): boolean {
+  const isMeanwhile = got.atMs >= exchange.atMs && got.atMs <= (exchange.answers[0]?.atMs ?? Infinity);
+  return isMeanwhile && contentOf(got.text) === contentOf(exchange.text);
+}
+
+/** `moving`: the station was moved meanwhile. */
+function roleAt(
+  backend: string,
+  moves: readonly Move[],
+  fromMs: number,
+  toMs: number,
+): 'primary' | 'moving' | 'other' {
+  if (moves.some(({ beganAtMs, endedAtMs }) => beganAtMs <= toMs && endedAtMs >= fromMs)) return 'moving';
   const last = moves.findLast(({ endedAtMs }) => endedAtMs < fromMs);
-  return !isMoving && (last === undefined ? moves[0]?.from : last.to) === name;
+  return (last === undefined ? moves[0]?.from : last.to) === backend ? 'primary' : 'other';
+}
+
+interface OwnedTransaction {
+  readonly beganAtMs: number;
+  readonly endedAtMs: number | null;
+  readonly connector: number;
+  /** Who has heard of it. */
+  readonly owners: readonly string[];
+}
+
+function ownedTransactions(
+  station: string,
+  stations: Ledgers,
+  backends: ReadonlyMap<string, Ledgers>,
+): OwnedTransaction[] {
+  const source = stations.get(station);
+  if (source === undefined) return [];
+  const heard = heardBy(station, backends);
+  return transactionsOf(source).map((transaction) => ({
+    beganAtMs: transaction.beganAtMs,
+    endedAtMs: transaction.endedAtMs,
+    connector: connectorOf(transaction.calls[0] as Exchange),
+    owners: ownersOf(transaction, heard),
+  }));
 }
 
 /** By backend: the contents that it got of the station. */
@@ -162,11 +250,4 @@ function ownersOf({ calls }: ToldTransaction, heard: ReadonlyMap<string, Readonl
   return [...heard]
     .filter(([, contents]) => calls.some(({ text }) => contents.has(contentOf(text))))
     .map(([name]) => name);
-}
-
-function linksLost(ledger: Ledger | undefined, { beganAtMs, endedAtMs }: MoveTime): number {
-  if (ledger === undefined) return 0;
-  return ledger.entries.filter(
-    ({ type, atMs }) => type === 'closed' && atMs >= beganAtMs && atMs <= endedAtMs,
-  ).length;
 }

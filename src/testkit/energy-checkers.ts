@@ -6,7 +6,7 @@
  */
 import { violation, type Evidence, type Violation } from './checkers.ts';
 import { exchangesOf, type Exchange, type Ledger } from './ledger.ts';
-import { isEnd, isStart } from './told-transactions.ts';
+import { connectorOf, isEnd, isStart } from './told-transactions.ts';
 import { record } from './wire.ts';
 
 export interface MeteredSession {
@@ -112,10 +112,6 @@ function nameOf({ message: { action, payload }, answers }: Exchange): string {
   if (action === 'TransactionEvent') return String(record(payload['transactionInfo'])['transactionId']);
   const given = answers.findLast(({ message }) => message.type === 3)?.message.payload;
   return String((action === 'StartTransaction' ? given : payload)?.['transactionId']);
-}
-
-function connectorOf({ message: { action, payload } }: Exchange): number {
-  return Number(action === 'StartTransaction' ? payload['connectorId'] : record(payload['evse'])['id']);
 }
 
 function readingOf({ message: { action, payload } }: Exchange): number {

@@ -14,21 +14,25 @@ export interface MoveTime {
   readonly endedAtMs: number;
 }
 
+/** What was on its way when a link closed, and a link's end when a move was. */
+const underwayMs = 250;
+
 /** M2: the link of a station that is moved stays. */
 export function checkLinksKept({ stations }: Evidence, moves: readonly MoveTime[]): Violation[] {
-  return moves.flatMap(({ stations: moved, beganAtMs, endedAtMs }) =>
-    moved.flatMap((station) => {
-      const ledger = stations.get(station);
-      const isLost =
-        ledger === undefined ||
-        !wasOpenAt(ledger, beganAtMs) ||
-        ledger.entries.some(
-          ({ type, atMs }) =>
-            (type === 'opened' || type === 'closed') && atMs >= beganAtMs && atMs <= endedAtMs,
-        );
-      return isLost ? [violation('M2', station, 'the station had no link, or lost it, while moved', [])] : [];
-    }),
+  return moves.flatMap((move) =>
+    move.stations
+      .filter((station) => {
+        const ledger = stations.get(station);
+        return ledger === undefined || !wasOpenAt(ledger, move.beganAtMs) || linksLost(ledger, move) > 0;
+      })
+      .map((station) => violation('M2', station, 'the station had no link, or lost it, while moved', [])),
   );
+}
+
+/** Links that ended while a station was moved. */
+export function linksLost({ entries }: Ledger, { beganAtMs, endedAtMs }: MoveTime): number {
+  const isMeanwhile = (atMs: number): boolean => atMs >= beganAtMs && atMs <= endedAtMs + underwayMs;
+  return entries.filter(({ type, atMs }) => type === 'closed' && isMeanwhile(atMs)).length;
 }
 
 function wasOpenAt(ledger: Ledger, atMs: number): boolean {
@@ -38,9 +42,6 @@ function wasOpenAt(ledger: Ledger, atMs: number): boolean {
     )?.type === 'opened'
   );
 }
-
-/** A status that was on its way when a link closed. */
-const underwayMs = 250;
 
 /** What a backend knows of the connectors is what the station said last, as far as that backend was kept told: up to the end of its last link. */
 export function checkStatuses({ stations, backends }: Evidence): Violation[] {

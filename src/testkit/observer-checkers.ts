@@ -51,7 +51,7 @@ export function checkUnaffected(evidence: Evidence): Violation[] {
 }
 
 /** No command reaches a station more often than those who may command it sent it. */
-export function checkCommands({ stations, backends }: Evidence): Violation[] {
+function checkCommands({ stations, backends }: Evidence): Violation[] {
   return [...stations].flatMap(([station, source]) => {
     const sent = new Bag(
       [...backends.values()].flatMap((ledgers) => {

@@ -48,6 +48,11 @@ export function isEnd({ message: { action, payload } }: Exchange): boolean {
   return action === 'StopTransaction' || (action === 'TransactionEvent' && payload['eventType'] === 'Ended');
 }
 
+/** Where a transaction began, told by its start. 2.x: the EVSE. */
+export function connectorOf({ message: { action, payload } }: Exchange): number {
+  return Number(action === 'StartTransaction' ? payload['connectorId'] : record(payload['evse'])['id']);
+}
+
 /** In 1.6 the content of the start, in 2.x the station's own text; null for what is of no transaction. */
 function transactionKey(
   { message: { action, payload } }: Exchange,
