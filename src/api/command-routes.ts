@@ -29,7 +29,7 @@ export function addCommandRoutes(
       operationId: 'commandStation',
       summary: 'Send a command to a station and wait for its answer',
       description:
-        'It waits its turn among the commands of the backends. 403: Busbar forbids it. 409: the station is not connected. 502: the station answered with an error, whose code and description are in `errors`. 503: too many commands wait. 504: no answer came (`no-answer`: the station may have done it), or its turn did not come in time (`command-expired`: it was not sent). Audited before it is sent.',
+        'It waits its turn among the commands of the backends. 403: Busbar forbids it. 409: the station is not connected, and did not come back within the five seconds that it is waited for. 502: the station answered with an error, whose code and description are in `errors`. 503: too many commands wait. 504: no answer came (`no-answer`: the station may have done it), or its turn did not come in time (`command-expired`: it was not sent). Audited before it is sent.',
       params: stationParams,
       querystring: noQuery,
       body: commandBody,

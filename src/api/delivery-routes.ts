@@ -168,7 +168,8 @@ function audited(snapshot: DeliverySnapshot | null): Omit<Delivery, 'text'> | nu
 }
 
 function presentDelivery(snapshot: DeliverySnapshot): Delivery {
-  const { station, backend, state, action, transaction, since, attempts, lastError, behind, text } = snapshot;
+  const { station, backend, state, action, transaction, since, attempts, lastError } = snapshot;
+  const { possiblyDuplicate, behind, text } = snapshot;
   return {
     id: idOf(snapshot),
     station,
@@ -179,6 +180,7 @@ function presentDelivery(snapshot: DeliverySnapshot): Delivery {
     since: new Date(since).toISOString(),
     attempts,
     lastError,
+    possiblyDuplicate,
     behind: behind === null ? null : idOf({ station, number: behind }),
     text,
   };

@@ -39,8 +39,12 @@ export function presentMigration(snapshot: MigrationSnapshot): Migration {
   };
 }
 
-export function presentPreview({ waves, problems, canaries }: PlanPreview): PlanPreviewed {
+export function presentPreview(
+  plan: MigrationPlan,
+  { waves, problems, canaries }: PlanPreview,
+): PlanPreviewed {
   return {
+    plan: writePlan(plan),
     waves: waves.map(({ name, stations }) => ({ name, stations: [...stations] })),
     problems: problems.map(presentProblem),
     canaries: canaries.map(presentCanary),

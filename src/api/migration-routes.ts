@@ -122,7 +122,7 @@ function addCreate(app: FastifyInstance, migrations: Migrations, changer: Change
       if (!asked.ok) return sendProblem(reply, asked.fault);
       const { plan, reason } = asked.value;
       if ((request.query as CreateQuery).dryRun === true)
-        return reply.send(presentPreview(await migrations.preview(plan)));
+        return reply.send(presentPreview(plan, await migrations.preview(plan)));
       const change = { action: 'migration.create', target: null, request: request.body, reason };
       return makeChange(changer, request, reply, change, async () => {
         const made = await migrations.create(plan, { who: request.caller?.name ?? '', reason });

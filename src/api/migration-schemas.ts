@@ -162,6 +162,7 @@ export type MigrationDecided = Static<typeof migrationDecided>;
 
 export const planPreview = Type.Object(
   {
+    plan,
     waves: Type.Array(Type.Object({ name: Type.String(), stations: Type.Array(Type.String()) }, closed)),
     problems: Type.Array(problem),
     canaries: Type.Array(canary),

@@ -245,6 +245,10 @@ export const delivery = Type.Object(
     }),
     attempts: Type.Integer({ minimum: 0, description: 'How often the backend refused it.' }),
     lastError: nullable(Type.String()),
+    possiblyDuplicate: Type.Boolean({
+      description:
+        'It left once, or may have before Busbar was restarted, and was not answered: the backend may have it already.',
+    }),
     behind: nullable(
       Type.String({
         description: 'The id of the parked one of its transaction that it waits behind; null: none.',

@@ -19,6 +19,7 @@ const warnings: ReadonlySet<Notice> = new Set([
   'command_forbidden',
   'journal_failing',
   'held_near_bound',
+  'backend_rejecting',
 ]);
 
 export function createObserver(meter: TrafficMeter, log: Log): Observer {

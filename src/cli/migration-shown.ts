@@ -133,8 +133,13 @@ export const movedStationColumns: readonly Column<MovedStation>[] = [
   { title: 'wave', widthMax: 14, valueOf: ({ wave }) => wave },
   { title: 'state', valueOf: ({ state }) => state },
   { title: 'moved', valueOf: ({ movedAt }) => movedAt },
-  { title: 'why', widthMax: 50, valueOf: ({ reason }) => reason },
+  { title: 'why', widthMax: 50, valueOf: ({ reason, effects }) => reason ?? failedEffects(effects) },
 ];
+
+function failedEffects(effects: MovedStation['effects']): string | null {
+  const failed = effects.filter(({ state }) => state === 'failed');
+  return failed.length === 0 ? null : failed.map(({ what, reason }) => `${what}: ${reason}`).join('; ');
+}
 
 /** One line that says how far it is: for watching, and for logs. */
 export function progressLine({ name, state, waves, reason }: Migration): string {

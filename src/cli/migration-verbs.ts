@@ -198,15 +198,18 @@ const restingStates: ReadonlySet<string> = new Set(['done', 'rolled-back', 'aban
 async function watchMigration(client: Client, id: string, io: CliIo): Promise<ClientFault | null> {
   const isTerminal = 'isTTY' in io.stdout && io.stdout.isTTY === true;
   let last = '';
+  let isLost = false;
   while (io.signal?.aborted !== true) {
     const found = await client.migration(id);
     if (!found.ok) {
       // A gateway that restarts comes back, and the migration with it.
       if (found.fault.fault === 'refused' || last === '') return found.fault;
-      io.stderr.write(`${found.fault.message} Trying again.\n`);
+      if (!isLost) io.stderr.write(`${found.fault.message} Trying again.\n`);
+      isLost = true;
     } else {
+      isLost = false;
       const line = progressLine(found.value);
-      if (line !== last) io.stdout.write(isTerminal ? `\r\u001b[2K${line}` : `${line}\n`);
+      if (line !== last) io.stdout.write(isTerminal ? `\r\u001b[2K${cut(line, io)}` : `${line}\n`);
       last = line;
       if (restingStates.has(found.value.state)) {
         if (isTerminal) io.stdout.write('\n');
@@ -216,6 +219,12 @@ async function watchMigration(client: Client, id: string, io: CliIo): Promise<Cl
     await pause(lookMs, null, io.signal === undefined ? {} : { signal: io.signal }).catch(() => null);
   }
   return null;
+}
+
+/** A line that the terminal breaks could not be written over. */
+function cut(line: string, { stdout }: CliIo): string {
+  const columns = 'columns' in stdout && typeof stdout.columns === 'number' ? stdout.columns : Infinity;
+  return line.length < columns ? line : `${line.slice(0, columns - 2)}…`;
 }
 
 interface DecisionOptions extends ApiOptions {

@@ -28,6 +28,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { MigrationStore, MigrationStoreFault, StoredMigration } from '../ports/migrations.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { StationId } from '../protocol/station-id.ts';
+import { assert } from '../std/assert.ts';
 import { undeliveredTo, viewOf } from './migration-fleet.ts';
 import type { OrderDesk } from './migration-orders.ts';
 import { takeTurns } from './turns.ts';
@@ -77,7 +78,7 @@ export class MigrationRun {
     return this.state.head.id;
   }
 
-  /** Null once which station is in which wave is on disk. */
+  /** Null once which station is in which wave is on disk, and where a bug stopped it. */
   plan(frozen: FrozenPlan, by: DecidedBy): Promise<MigrationStoreFault | null> {
     return this.#alone(() => {
       this.#step({ type: 'planned', frozen, by }, this.#blind());
@@ -85,14 +86,14 @@ export class MigrationRun {
     });
   }
 
-  /** The outcome, and why it is not on disk: null when it is. */
+  /** The outcome, and why it is not on disk: null when it is. All of it null: a bug stopped it. */
   decide(
     decision: MigrationDecision,
     by: DecidedBy,
-  ): Promise<{ readonly outcome: MigrationOutcome; readonly fault: MigrationStoreFault | null }> {
+  ): Promise<{ readonly outcome: MigrationOutcome; readonly fault: MigrationStoreFault | null } | null> {
     return this.#alone(async () => {
       const { outcome } = this.#step({ type: 'decided', decision, by }, this.#blind());
-      if (outcome === null) throw new Error('a decision has an outcome');
+      assert(outcome !== null, 'a decision has an outcome');
       // What is so already may still wait for the disk.
       return { outcome, fault: this.#isChanged ? await this.#save() : null };
     });
@@ -103,18 +104,24 @@ export class MigrationRun {
     return this.#alone(() => this.#tick());
   }
 
-  /** One thing after the other. */
-  #alone<Value>(work: () => Promise<Value>): Promise<Value> {
-    const done = this.#last.then(work);
-    this.#last = done.catch((error: unknown) => {
-      this.#bug ??= String(error);
-    });
-    return done;
-  }
-
   /** What stopped its machine, a bug of ours: nothing happens to it any more before the next process. */
   get bug(): string | null {
     return this.#bug;
+  }
+
+  /** One thing after the other. Null where a bug stops it, or has: what it came to is half of something. */
+  #alone<Value>(work: () => Promise<Value>): Promise<Value | null> {
+    const done = this.#last.then(async () => {
+      if (this.#bug !== null) return null;
+      try {
+        return await work();
+      } catch (error) {
+        this.#bug = String(error);
+        return null;
+      }
+    });
+    this.#last = done;
+    return done;
   }
 
   async #tick(): Promise<MigrationStoreFault | null> {

@@ -104,7 +104,7 @@ class House implements Migrator {
     await this.#ticking;
     await this.#desk.close();
     // What was settled last is told, so that the next process need not look for it.
-    for (const run of this.#live()) await run.tick();
+    for (const run of this.#live()) await this.#tick(run);
     this.#meter.close();
     await this.#ports.store.close();
   }
@@ -128,6 +128,7 @@ class House implements Migrator {
       const { head } = createMigration(this.#ports.newId(), plan, this.#ports.clock.wallMs());
       const run = new MigrationRun(this.runPorts, { head, stations: [] });
       const failed = await run.plan(await this.#freeze(plan, null), by);
+      if (run.bug !== null) return stopped(run.bug);
       if (failed !== null) return fault('storage', `It could not be kept: ${failed.detail}`);
       this.#runs.push(run);
       return ok(snapshotOf(run.state));
@@ -138,8 +139,8 @@ class House implements Migrator {
     return this.#onePlan(async () => {
       const run = this.#find(idOrName);
       if (run === null) return unknown(idOrName);
-      if (run.bug !== null) return stopped(run.bug);
       const failed = await run.plan(await this.#freeze(run.state.head.plan, run), by);
+      if (run.bug !== null) return stopped(run.bug);
       if (failed !== null) return fault('storage', `It is not known to be kept: ${failed.detail}`);
       return ok(snapshotOf(run.state));
     });
@@ -154,8 +155,9 @@ class House implements Migrator {
       const other = this.#claimantOf(run);
       if (other !== null) return fault('claimed', `Its stations are in ${other} by now, which is not over.`);
     }
-    if (run.bug !== null) return stopped(run.bug);
-    const { outcome, fault: failed } = await run.decide(decision, by);
+    const decided = await run.decide(decision, by);
+    if (decided === null) return stopped(run.bug);
+    const { outcome, fault: failed } = decided;
     if (outcome.kind === 'done' && outcome.isChanged)
       this.#ports.log.info('migration_decided', { migration: run.id, decision: decision.do, who: by.who });
     if (failed !== null) return fault('storage', `It is decided, and not known to be kept: ${failed.detail}`);
@@ -279,14 +281,11 @@ class House implements Migrator {
     const { log } = this.#ports;
     this.#meter.follow(run.state);
     const before = run.state.head.phase;
-    try {
-      const failed = await run.tick();
-      if (failed !== null)
-        log.warn('migration_not_saved', { migration: run.id, fault: failed.fault, detail: failed.detail });
-    } catch (error) {
-      // A bug stops this migration, and no other. It goes on from what was saved when Busbar is started again.
-      log.error('migration_stopped', { migration: run.id, error: String(error) });
-    }
+    const failed = await run.tick();
+    if (failed !== null)
+      log.warn('migration_not_saved', { migration: run.id, fault: failed.fault, detail: failed.detail });
+    // A bug stops this migration, and no other. It goes on from what was saved when Busbar is started again.
+    if (run.bug !== null) log.error('migration_stopped', { migration: run.id, error: run.bug });
     const { phase, reason } = run.state.head;
     if (phase !== before) log.info('migration_phase', { migration: run.id, before, after: phase, reason });
   }
@@ -308,10 +307,10 @@ function fault(
   return fail({ fault: kind, detail });
 }
 
-function stopped(bug: string): { readonly ok: false; readonly fault: MigrationFault } {
+function stopped(bug: string | null): { readonly ok: false; readonly fault: MigrationFault } {
   return fault(
     'stopped',
-    `A bug stopped it: ${bug}. It goes on from where it was when Busbar is started again.`,
+    `A bug stopped it: ${bug ?? 'unknown'}. It goes on from where it was when Busbar is started again.`,
   );
 }
 

@@ -127,12 +127,13 @@ function countFrame(followed: Followed, record: FrameRecord, wave: number, isMov
   if (action === 'BootNotification' && isFromNew)
     followed.boots.set(station, kind === 'result' && memberOf(record, ['status']) === '"Accepted"');
   if (record.outcome !== 'relayed' && record.outcome !== 'rewritten') return;
+  // It may have moved a moment ago, and the migration is yet to be told.
+  if (isFromNew) followed.answered.add(station);
   // What is pinned to the old backend is still its business, and no measure of either.
   if (isFromNew !== isMoved) return;
   const counts = cellOf(followed, wave, isFromNew);
   counts.answered += 1;
   countAnswer(counts, latencyMs);
-  if (isFromNew) followed.answered.add(station);
   if (kind === 'error') counts.errors += 1;
   else if (asks.has(action ?? '')) countVerdict(counts, record);
 }

@@ -26,6 +26,8 @@ export interface DeliverySnapshot extends DeliveryKey {
   /** How often the backend refused it. */
   readonly attempts: number;
   readonly lastError: string | null;
+  /** It left once and was not answered: the backend may have it already. */
+  readonly possiblyDuplicate: boolean;
   /** The number of the parked one of its transaction that it waits behind; null: none. */
   readonly behind: number | null;
   /** The call as it was held. */

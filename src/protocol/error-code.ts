@@ -48,6 +48,14 @@ export function errorCode(version: OcppVersion, meaning: ErrorMeaning): string {
   return version === 'ocpp1.6' ? ocpp16[meaning] : ocpp2[meaning];
 }
 
+/** Codes that tell of a trouble of the callee, and nothing of the call: the same call may be taken later. Spelt alike in every version. */
+const passing: ReadonlySet<string> = new Set([ocpp2.internal, ocpp2.generic, ocpp2.security]);
+
+/** True for an error that may pass; every other one is of the call itself, which is refused for good. */
+export function isPassing(code: string): boolean {
+  return passing.has(code);
+}
+
 /** The longest error description of OCPP-J (string[255]); longer ones have crashed station stacks. */
 export const errorDescriptionCharactersMax = 255;
 

@@ -187,7 +187,7 @@ function snapshotOf(
   { entry: { message, delivery }, behind }: Standing,
 ): DeliverySnapshot {
   const { number, backend, action, transaction, since, text } = message;
-  const { state, attempts, lastError } = delivery;
+  const { state, attempts, lastError, possiblyDuplicate = false } = delivery;
   return {
     station,
     number,
@@ -198,6 +198,7 @@ function snapshotOf(
     since,
     attempts,
     lastError,
+    possiblyDuplicate,
     behind: behind?.message.number ?? null,
     text,
   };

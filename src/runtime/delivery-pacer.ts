@@ -60,7 +60,8 @@ export class DeliveryPacer {
     if (line === undefined) return;
     const most = this.#rateOf(backend);
     if (outcome === 'delivered') line.perSecond = Math.min(most, line.perSecond + most * growthShare);
-    else if (outcome === 'refused') line.perSecond = Math.max(most * leastShare, line.perSecond / 2);
+    else if (outcome === 'refused' || outcome === 'unanswered')
+      line.perSecond = Math.max(most * leastShare, line.perSecond / 2);
   }
 
   #lineOf(backend: string, most: number, nowMs: number): Line {

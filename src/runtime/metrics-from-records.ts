@@ -226,7 +226,7 @@ function countCall(
 
 function countDelivery({ deliveries }: Tally, { backend, outcome }: DeliveryRecord): void {
   const known = deliveries.get(backend);
-  const counted = known ?? { delivered: 0, refused: 0, parked: 0, retried: 0, dropped: 0 };
+  const counted = known ?? { delivered: 0, refused: 0, unanswered: 0, parked: 0, retried: 0, dropped: 0 };
   if (known === undefined) deliveries.set(backend, counted);
   counted[outcome] += 1;
 }
@@ -316,7 +316,7 @@ function deliveriesFamily({ deliveries }: Tally): CountFamily {
   return {
     type: 'counter',
     name: 'busbar_deliveries_total',
-    help: 'What came of messages that were held. refused: it is tried again. parked: given up until an operator decides. retried: an operator had it sent again. dropped: an operator gave it up, or it was of no more use.',
+    help: 'What came of messages that were held. refused, unanswered: it is tried again. parked: given up until an operator decides. retried: an operator had it sent again. dropped: an operator gave it up, or it was of no more use.',
     labelNames: ['backend', 'outcome'],
     samples: () =>
       [...deliveries].flatMap(([backend, counted]) =>
@@ -359,6 +359,7 @@ function noticesAtZero(): Record<Notice, number> {
     station_unresponsive: 0,
     backend_unresponsive: 0,
     backend_silent: 0,
+    backend_rejecting: 0,
     command_unanswered: 0,
     command_forbidden: 0,
     command_protected: 0,
@@ -367,5 +368,6 @@ function noticesAtZero(): Record<Notice, number> {
     stale_event: 0,
     journal_failing: 0,
     held_near_bound: 0,
+    fault_forgotten: 0,
   };
 }

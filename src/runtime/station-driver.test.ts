@@ -2,6 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { congestedBytes, Hands, stationId, stop, idOf } from '../testkit/data-plane-bench.ts';
 import { freshDelivery } from '../core/hold/fresh-delivery.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
+import type { Secret } from '../std/secret.ts';
+
+const textOf = (secret: Secret | null): string | null =>
+  secret === null ? null : new TextDecoder().decode(secret.reveal());
 
 describe('answers that wait for the disk', () => {
   test('leave in order once they are on it, and before a closing that was decided after them', () => {
@@ -141,8 +145,9 @@ describe('an upgrade', () => {
     const arrival = hands.arrive();
     arrival.isGone = true;
     const backend = hands.dialer.last.opens();
-    expect(backend.did).toEqual(['close 1001 station_gone']);
     expect(hands.isConnected).toBe(false);
+    hands.pass(5_000);
+    expect(backend.did).toEqual(['close 1001 station_gone']);
   });
 
   test('whose peer leaves while its backend is dialled abandons the dial', () => {
@@ -161,6 +166,37 @@ describe('an upgrade', () => {
     expect(hands.dialer.dials.map(({ request }) => request.forwarded === null)).toEqual([false, true]);
   });
 
+  test('is let in to the links that are there only with the password that they were opened with', () => {
+    const hands = new Hands();
+    const first = hands.connect();
+    first.station.closes();
+    hands.arrive('secret');
+    expect(hands.dialer.dials).toHaveLength(1);
+    expect(hands.isConnected).toBe(true);
+    // A newer connection while the old one is open, and then one after it.
+    for (const password of ['other', null, 'secret']) {
+      hands.arrive(password);
+      const backend = hands.dialer.last.opens();
+      expect(backend.did).toEqual([]);
+    }
+    expect(first.backend.did).toEqual(['close 1001 station_reconnects']);
+    expect(hands.dialer.dials.map(({ request }) => textOf(request.forwarded))).toEqual([
+      'secret',
+      'other',
+      null,
+      'secret',
+    ]);
+  });
+
+  test('does not wait for a dial that shows the password of another', () => {
+    const hands = new Hands();
+    hands.arrive('secret');
+    const { last } = hands.dialer;
+    hands.arrive('other');
+    expect(last.isAbandoned).toBe(true);
+    expect(textOf(hands.dialer.last.request.forwarded)).toBe('other');
+  });
+
   test('that waits for the old link to be probed lends its password to nobody', () => {
     const hands = new Hands({ actions: new Map([['DataTransfer', 'vendor']]) });
     hands.arrive('secret', false);
@@ -171,7 +207,7 @@ describe('an upgrade', () => {
     const { request } = hands.dialer.last;
     expect(request.backend.name).toBe('vendor');
     expect(hands.dialer.dials).toHaveLength(3);
-    expect(new TextDecoder().decode(request.forwarded?.reveal())).toBe('secret');
+    expect(textOf(request.forwarded)).toBe('secret');
   });
 });
 

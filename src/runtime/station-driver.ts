@@ -3,6 +3,7 @@
  *
  * Not pure. It decides nothing about OCPP. One driver and one `LinkEnd` per link is all a station costs here: no closure, no timer, no promise.
  */
+import { timingSafeEqual } from 'node:crypto';
 import type { DialFault, Effect, LinkRef, StationEvent, Step } from '../core/station/events.ts';
 import type { StationState } from '../core/station/state.ts';
 import { answersStation } from '../core/station/roles.ts';
@@ -10,6 +11,7 @@ import { step } from '../core/station/step.ts';
 import type { OcppVersion } from '../protocol/version.ts';
 import type { Arrival } from '../ports/listener.ts';
 import type { DialOutcome } from '../ports/dialer.ts';
+import type { BackendSettings } from '../ports/settings.ts';
 import type { Link, LinkHandler } from '../ports/link.ts';
 import { assert } from '../std/assert.ts';
 import type { Secret } from '../std/secret.ts';
@@ -37,6 +39,8 @@ interface LinkEnd {
   isCongested: boolean;
   /** Closed by us: it gets nothing any more, is read so that the closing handshake ends, and holds up nobody. */
   isClosing: boolean;
+  /** The station's own password, or that it had none, as this backend was shown it; undefined where it is shown none. */
+  shown: Secret | null | undefined;
   /** Characters that came lately: halved every second. */
   lately: number;
   latelySecond: number;
@@ -164,7 +168,8 @@ export class StationDriver implements Sleeper, Driver {
       this.handle({ type: 'station_lost', epoch, code: null, reason: 'gone_before_upgrade' });
     };
     const { offered, isAuthenticated } = arrival;
-    this.handle({ type: 'station_arrived', epoch, offered, isAuthenticated });
+    const isSameCredential = this.#isShownAlready(arrival.credential);
+    this.handle({ type: 'station_arrived', epoch, offered, isAuthenticated, isSameCredential });
   }
 
   /** Runs one step and carries out what it decided. An event that comes meanwhile has its turn after it. */
@@ -373,6 +378,7 @@ export class StationDriver implements Sleeper, Driver {
       isPausedByCore: false,
       isCongested: false,
       isClosing: false,
+      shown: undefined,
       lately: 0,
       latelySecond: 0,
     };
@@ -405,17 +411,28 @@ export class StationDriver implements Sleeper, Driver {
       isPausedByCore: false,
       isCongested: false,
       isClosing: false,
+      shown: undefined,
       lately: 0,
       latelySecond: 0,
     };
     this.#ends.push(end);
-    const forwarded = settings.credentials.kind === 'forward' ? this.#presented() : null;
+    const forwarded = isForwarded(settings) ? this.#presented() : null;
+    if (isForwarded(settings)) end.shown = forwarded;
     const known = knownStationOf(this.#plane, this.state.id);
     end.abandon = this.#plane.dialer.dial(
       { station: this.state.id, backend: settings, known, version, forwarded },
       handler,
       dialOutcome,
       end,
+    );
+  }
+
+  /** False where a backend that is shown the station's own password was shown, or may yet be shown, another for the connections that there are. */
+  #isShownAlready(credential: Secret | null): boolean {
+    if (![...this.#plane.settings.backends.values()].some(isForwarded)) return true;
+    if (this.state.link !== null && !isSameSecret(this.#credential, credential)) return false;
+    return this.#ends.every(
+      ({ shown, isClosing }) => isClosing || shown === undefined || isSameSecret(shown, credential),
     );
   }
 
@@ -475,6 +492,16 @@ export class StationDriver implements Sleeper, Driver {
 }
 
 const stoppedRetryAfterS = 60;
+
+function isForwarded({ credentials }: BackendSettings): boolean {
+  return credentials.kind === 'forward';
+}
+
+function isSameSecret(left: Secret | null, right: Secret | null): boolean {
+  if (left === null || right === null) return left === right;
+  const [one, other] = [left.reveal(), right.reveal()];
+  return one.length === other.length && timingSafeEqual(one, other);
+}
 
 /** WebSocket close code 1013 (IANA registry). */
 const tryAgainLater = 1013;

@@ -5,6 +5,7 @@
  */
 import type { Effect, StationEvent } from '../core/station/events.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
+import type { StationRecord } from '../core/journal/record.ts';
 import { createStation } from '../core/station/state.ts';
 import type { OcppVersion } from '../protocol/version.ts';
 import { assert } from '../std/assert.ts';
@@ -36,6 +37,10 @@ function hashOf(text: string): string {
 /** A station that is covered for, its backend, and their time: both clocks move together, and every wake is kept. */
 export class Outage extends Bench {
   heard: Heard[] = [];
+  /** All of them, oldest first. */
+  readonly records: StationRecord[] = [];
+  /** What the shell was told of that no record shows, oldest first. */
+  readonly notices: string[] = [];
   /** Whether the backend takes links. */
   isUp = true;
   /** The backend's answer: `result(…)`, `refusal` or `silence`. */
@@ -61,6 +66,7 @@ export class Outage extends Bench {
 
   override do(event: StationEvent): readonly Effect[] {
     const effects = super.do(event);
+    this.records.push(...this.last.records);
     for (const effect of effects) this.#onEffect(effect);
     if (this.#isBusy) return effects;
     this.#isBusy = true;
@@ -162,6 +168,7 @@ export class Outage extends Bench {
       this.#events.push({ type: 'backend_pong', backend: 'old', epoch: effect.link.epoch });
     else if (effect.type === 'ping') this.#events.push({ type: 'station_pong', epoch: effect.link.epoch });
     else if (effect.type === 'send' && effect.link.side === 'backend') this.#onCall(effect.text);
+    else if (effect.type === 'notice') this.notices.push(effect.notice);
     else if (effect.type === 'send') this.#answers.push((JSON.parse(effect.text) as unknown[])[2]);
   }
 

@@ -63,8 +63,13 @@ export class Bench {
     return this.last.effects;
   }
 
-  arrive(epoch = 1, isAuthenticated = true, offered: readonly string[] = ['ocpp1.6']): readonly Effect[] {
-    return this.do({ type: 'station_arrived', epoch, offered, isAuthenticated });
+  arrive(
+    epoch = 1,
+    isAuthenticated = true,
+    offered: readonly string[] = ['ocpp1.6'],
+    isSameCredential = true,
+  ): readonly Effect[] {
+    return this.do({ type: 'station_arrived', epoch, offered, isAuthenticated, isSameCredential });
   }
 
   /** A station connected through to its primary. */

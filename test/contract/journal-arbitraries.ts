@@ -151,7 +151,7 @@ const anyDelivery: fc.Arbitrary<DeliveryRecord> = fc.record({
   backend: wellFormed,
   number: fc.nat(),
   action: fc.string(),
-  outcome: fc.constantFrom('delivered', 'refused', 'parked', 'retried', 'dropped'),
+  outcome: fc.constantFrom('delivered', 'refused', 'unanswered', 'parked', 'retried', 'dropped'),
   delivery: fc.option(
     fc.record({
       state: fc.constantFrom('waiting' as const, 'parked' as const),

@@ -21,7 +21,7 @@ const held: Readonly<Record<string, readonly HeldEntry[]>> = {
   'CP-1': [
     heldEntry(1, { transaction: 't1', action: 'StartTransaction' }),
     heldEntry(3, { transaction: 't2', state: 'parked', attempts: 4, lastError: 'InternalError' }),
-    heldEntry(5, { transaction: 't2' }),
+    heldEntry(5, { transaction: 't2', possiblyDuplicate: true }),
     heldEntry(7, { backend: 'new' }),
   ],
   'CP|2': [heldEntry(2), heldEntry(3, { state: 'parked', transaction: 't2' }), heldEntry(9)],
@@ -62,6 +62,7 @@ function snapshot(key: DeliveryKey): NonNullable<DecisionMade['before']> {
     since: key.number,
     attempts: 4,
     lastError: 'InternalError',
+    possiblyDuplicate: false,
     behind: null,
     text: '[2,"s","StopTransaction",{"idTag":"T-1"}]',
   };
@@ -125,10 +126,12 @@ describe('deliveries', () => {
       since: '2023-11-14T22:13:20.005Z',
       attempts: 0,
       lastError: null,
+      possiblyDuplicate: true,
       behind: `CP-1:${at(3)}`,
       text: '[2,"s5","StopTransaction",{"idTag":"T-1","meterStop":5}]',
     });
-    expect((await call(`/deliveries/${encodeURIComponent(`CP|2:${at(3)}`)}`)).body.behind).toBeNull();
+    const other = await call(`/deliveries/${encodeURIComponent(`CP|2:${at(3)}`)}`);
+    expect(other.body).toMatchObject({ behind: null, possiblyDuplicate: false });
   });
 
   test.each(['CP-1:1', 'CP-1:', `:${at(1)}`, 'CP-1', `CP-9:${at(1)}`, `CP-1:${at(1)}.5`, 'CP-1:1:1'])(

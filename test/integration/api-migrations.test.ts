@@ -88,6 +88,7 @@ describe('a migration', () => {
   test('is only looked at with dryRun', async () => {
     const reply = await call('?dryRun=true', written);
     expect([reply.status, reply.body.waves]).toEqual([200, preview.waves]);
+    expect(reply.body.plan).toMatchObject({ ...written, openTransactions: 'pin', soak: '1d' });
     expect(reply.body.problems).toEqual([
       {
         where: 'waves[1].group',

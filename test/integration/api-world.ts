@@ -203,7 +203,14 @@ export function heartbeat(station: string, serial: number, at = 1_700_000_000_00
 
 /** A message that is held, the first `at` milliseconds after the others began. */
 export function heldEntry(at: number, given: Partial<HeldMessage & Delivery> = {}): HeldEntry {
-  const { state = 'waiting', attempts = 0, retryAt = 0, lastError = null, ...message } = given;
+  const {
+    state = 'waiting',
+    attempts = 0,
+    retryAt = 0,
+    lastError = null,
+    possiblyDuplicate,
+    ...message
+  } = given;
   const number = 1_700_000_000_000 + at;
   return {
     message: {
@@ -220,7 +227,13 @@ export function heldEntry(at: number, given: Partial<HeldMessage & Delivery> = {
       since: number,
       ...message,
     },
-    delivery: { state, attempts, retryAt, lastError },
+    delivery: {
+      state,
+      attempts,
+      retryAt,
+      lastError,
+      ...(possiblyDuplicate === undefined ? {} : { possiblyDuplicate }),
+    },
   };
 }
 

@@ -9,9 +9,13 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { armSignal, trapVariable, type Trap } from './kill-points.ts';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
+const preload = join(import.meta.dirname, 'kill-preload.ts');
 const startMaxMs = 60_000;
+/** Under load every point is passed many times a second. */
+const trapMaxMs = 30_000;
 /** Fifty starts in a row need not translate the sources fifty times. */
 const compileCache = join(tmpdir(), 'busbar-test-compile-cache');
 
@@ -19,6 +23,7 @@ export class BusbarProcess {
   readonly #config: string;
   readonly #onLine: (line: string) => void;
   #child: ChildProcess | null = null;
+  #trap: Trap | null = null;
   /** Its log since the last start: what went wrong when a test fails. */
   log: string[] = [];
 
@@ -32,13 +37,19 @@ export class BusbarProcess {
     return this.#child?.pid ?? 0;
   }
 
-  /** Returns once it listens. */
-  async start(): Promise<void> {
-    const child = spawn(process.execPath, [main, 'serve', '--config', this.#config], {
+  /** Returns once it listens. `trap`: where `kill` has it kill itself. */
+  async start(trap: Trap | null = null): Promise<void> {
+    const imports = trap === null ? [] : ['--import', preload];
+    const child = spawn(process.execPath, [...imports, main, 'serve', '--config', this.#config], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
+      env: {
+        ...process.env,
+        NODE_COMPILE_CACHE: compileCache,
+        ...(trap === null ? {} : { [trapVariable]: JSON.stringify(trap) }),
+      },
     });
     this.#child = child;
+    this.#trap = trap;
     this.log = [];
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(
@@ -55,6 +66,23 @@ export class BusbarProcess {
       });
     });
     child.removeAllListeners('exit');
+  }
+
+  /** kill -9: where its trap is, or here and now. Returns once it is gone. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    const trap = this.#trap;
+    if (child === null || trap === null) {
+      await this.stop('SIGKILL');
+      return;
+    }
+    const gone = once(child, 'exit', { signal: AbortSignal.timeout(trapMaxMs) });
+    child.kill(armSignal);
+    await gone.catch(() => {
+      throw new Error(`Busbar never came to ${trap.point}\n${this.log.join('\n')}`);
+    });
+    if (child.signalCode !== 'SIGKILL')
+      throw new Error(`Busbar ended with ${child.signalCode ?? child.exitCode} instead of ${trap.point}`);
   }
 
   /** Returns once it is gone. */

@@ -258,6 +258,7 @@ routes:
           commands: new Set(),
         },
       ],
+      standbys: [],
       keys: [
         { pattern: 'PriceList', backend: 'old' },
         { pattern: 'Price*', backend: 'tariffs' },

@@ -177,6 +177,43 @@ describe('a primary that is lost', () => {
   });
 });
 
+describe('a station that loses its link', () => {
+  const routes = '[{ stations: "*", primary: old }]';
+
+  test('and is back at once goes on over its backend’s link, and gets what was asked of it meanwhile', async () => {
+    const old = await startBackend();
+    const { stationUrl, busbar } = await start(configuration({ backends: { old }, routes }));
+    for (let flap = 1; flap <= 3; flap += 1) {
+      const station = await dialStation(stationUrl('CP-1'));
+      station.socket.terminate();
+      await until('it is gone', () => busbar.gateway.registry.connectedCount === 0);
+    }
+    const link = await old.linkOf('CP-1');
+    link.send('[2,"c","Reset",{"type":"Soft"}]');
+    const back = await dialStation(stationUrl('CP-1'));
+    const [command = '[]'] = await back.received(1);
+    const [, id, action] = JSON.parse(command) as string[];
+    expect(action).toBe('Reset');
+    back.send(`[3,"${id}",{"status":"Accepted"}]`);
+    expect(await link.received(1)).toEqual(['[3,"c",{"status":"Accepted"}]']);
+    expect(old.linkCount('CP-1')).toBe(1);
+    expect(link.isOpen).toBe(true);
+  });
+
+  test('and stays away is refused what was asked of it, and then its backend’s link is closed', async () => {
+    const old = await startBackend();
+    const { stationUrl, busbar } = await start(configuration({ backends: { old }, routes }));
+    const station = await dialStation(stationUrl('CP-1'));
+    const link = await old.linkOf('CP-1');
+    station.socket.terminate();
+    await until('it is gone', () => busbar.gateway.registry.connectedCount === 0);
+    link.send('[2,"c","Reset",{"type":"Soft"}]');
+    await until('the link is closed', () => link.closed !== null);
+    expect(link.texts).toEqual(['[3,"c",{"status":"Rejected"}]']);
+    expect(link.closed?.reason).toBe('station_gone');
+  });
+});
+
 describe('a second connection of the same identity', () => {
   const password = 'correct-horse-battery';
 

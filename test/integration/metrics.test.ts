@@ -219,6 +219,9 @@ describe('the page', () => {
     expect(page.get('busbar_stations_connected')).toBe(7);
     expect(page.get('busbar_links{side="station",backend="",state="open"}')).toBe(7);
     expect(page.get('busbar_links{side="backend",backend="new",state="waiting"}')).toBe(1);
+    expect(page.get('busbar_migrations{state="running"}')).toBe(1);
+    expect(page.get('busbar_migrations{state="paused"}')).toBe(1);
+    expect(page.get('busbar_migrations{state="draft"}')).toBe(0);
     expect(page.get('busbar_journal_records_missed_total')).toBe(2);
     expect(page.get('busbar_journal_pending_bytes')).toBe(512);
     expect(page.get('busbar_journal_commit_seconds_count')).toBe(2);

@@ -4,6 +4,7 @@ import type { MigrationPlan } from '../../src/core/migration/plan.ts';
 import type { FrameRecord } from '../../src/core/journal/record.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 import type { FleetStationState } from '../../src/testkit/simulated-fleet.ts';
+import { until } from '../../src/testkit/until.ts';
 import { openMigrationWorld, ops, planOf, type MigrationWorld } from './migration-world.ts';
 
 const worlds: MigrationWorld[] = [];
@@ -232,6 +233,53 @@ describe('a migrator', () => {
     await sleep(200);
     expect([...world.fleet.stations.values()].some(({ ready }) => ready.size > 0)).toBe(false);
     world.fault = null;
+    await world.reach(({ phase }) => phase === 'done');
+  });
+
+  test('lets go of what waits for its turn when it is paused', async () => {
+    const world = await open(400, { decisionMs: 100 });
+    for (const { ready } of world.fleet.stations.values()) ready.add('new');
+    const moved = (): number =>
+      [...world.fleet.stations.values()].filter(({ primary }) => primary === 'new').length;
+    await world.create({ soakMs: 60_000 });
+    await world.decide({ do: 'start' });
+    await until('some have moved', () => moved() > 0);
+    await world.decide({ do: 'pause' });
+    // What is under way by now is not called back.
+    await sleep(150);
+    const after = moved();
+    expect(after).toBeLessThanOrEqual(200);
+    await sleep(500);
+    expect(moved()).toBe(after);
+    await world.decide({ do: 'resume' });
+    await world.reach(({ waves }) => waves[0]?.tally.moved === 400);
+  });
+
+  test('stops a migration that a bug has broken, and no other', async () => {
+    const world = await open(4);
+    await world.create({ waves: canaryAndRest.slice(0, 1) });
+    const other = planOf({
+      name: 'other',
+      waves: [{ ...canaryAndRest[0], take: { by: 'stations', patterns: ['CP-2'] } } as never],
+    });
+    expect(await world.migrator.create(other, ops)).toMatchObject({ ok: true, value: { phase: 'ready' } });
+    const registry = world.fleet.registry as { station: typeof world.fleet.registry.station };
+    const { station } = registry;
+    registry.station = (id) => {
+      if (id === 'CP-1') throw new Error('a bug');
+      return station(id);
+    };
+    await world.decide({ do: 'start' });
+    await sleep(200);
+    const stopped = await world.migrator.decide('leave-old', { do: 'pause' }, ops);
+    expect(stopped).toMatchObject({
+      ok: false,
+      fault: { fault: 'stopped', detail: expect.stringContaining('a bug') as string },
+    });
+    await world.migrator.decide('other', { do: 'start' }, ops);
+    await until('the other is done', () => world.migrator.find('other')?.phase === 'done');
+    registry.station = station;
+    await world.restart();
     await world.reach(({ phase }) => phase === 'done');
   });
 

@@ -97,8 +97,8 @@ const breaks: readonly Break[] = [
     name: 'the late end of an old link ends the new one',
     rule: 'S7',
     file: 'core/station/step.ts',
-    from: 'if (state.link?.epoch !== epoch) return;\n  markStationGone',
-    to: 'markStationGone',
+    from: 'if (state.link?.epoch !== epoch) return;\n  loseStation',
+    to: 'loseStation',
   },
   {
     name: 'an answer to the old link of a station goes to its new one',

@@ -28,20 +28,21 @@ export async function breakGateway(wanted: Break): Promise<string> {
 }
 
 /** The same, and returns the folder that the broken copy is in. */
-export async function breakSources({ name, file, from, to }: Break): Promise<string> {
+export async function breakSources(broken: Break): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'busbar-sabotage-'));
   for (const each of folders)
     await cp(join(root, 'src', each), join(folder, 'src', each), { recursive: true });
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  const path = join(folder, 'src', file);
-  const text = await readFile(path, 'utf8');
+  const path = join(folder, 'src', broken.file);
+  await writeFile(path, breakText(broken, await readFile(path, 'utf8')));
+  return folder;
+}
+
+/** The text of the file that is to be broken, broken. */
+export function breakText({ name, file, from, to }: Break, text: string): string {
   const places = text.split(from).length - 1;
   if (places !== 1)
     throw new Error(`"${name}": the place to break stands ${places} times in ${file}, not once`);
-  await writeFile(
-    path,
-    text.replace(from, () => to),
-  );
-  return folder;
+  return text.replace(from, () => to);
 }

@@ -282,3 +282,36 @@ test('what is written of a plan is read back to the same', () => {
     }),
   );
 });
+
+test('whatever comes as JSON is a plan, or said to be none', () => {
+  const value = fc.jsonValue({ maxDepth: 3 });
+  const entry = (...keys: readonly string[]) =>
+    fc.oneof(
+      fc.dictionary(fc.constantFrom(...keys), fc.oneof(value, fc.constantFrom('5s', '1/min', '10%', 0))),
+      value,
+    );
+  const wave = entry('name', 'stations', 'group', 'tag', 'site', 'limit', 'at', 'pace', 'soak');
+  const gate = entry('measure', 'atLeast', 'atMost', 'worseThanBefore', 'for', 'rollback', 'whenNoData');
+  const setting = entry('component', 'key', 'value');
+  const plan = fc.record(
+    {
+      name: value,
+      from: value,
+      to: value,
+      waves: fc.oneof(fc.array(wave), value),
+      gates: fc.oneof(fc.array(gate), value),
+      also: fc.oneof(fc.record({ configuration: fc.array(setting), clearCache: value }), value),
+      soak: value,
+      openTransactions: value,
+      other: value,
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(fc.oneof(plan, value), (given) => {
+      const taken = readPlan(structuredClone(given), 'body');
+      if (!taken.ok) expect(taken.fault.map(formatProblem).join('\n')).toMatch(/^body: ./);
+    }),
+    { numRuns: 2_000 },
+  );
+});

@@ -83,7 +83,7 @@ function readWritten(value: unknown, report: Report, problems: ProblemList): Rea
 
 /** What is set is read back and kept as evidence, in the clear. */
 function readSetting(
-  { component, key, value }: PlanFile['also']['configuration'][number],
+  { component, key = '', value = '' }: Partial<PlanFile['also']['configuration'][number]>,
   at: number,
   report: Report,
 ): SettingChange {

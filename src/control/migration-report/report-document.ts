@@ -206,7 +206,10 @@ function stationRow(station: StationReport): string[] {
 function effectBlocks(report: MigrationReport): Block[] {
   const rows = report.waves.flatMap(({ stations }) =>
     stations.flatMap(({ station, effects }) =>
-      effects.map(({ what, phase, before, reason }) => [station, what, phase, before ?? '', reason ?? '']),
+      effects
+        // Settings of another version than the station's are no news.
+        .filter(({ phase }) => phase !== 'skipped')
+        .map(({ what, phase, before, reason }) => [station, what, phase, before ?? '', reason ?? '']),
     ),
   );
   return [

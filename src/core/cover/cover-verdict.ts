@@ -10,7 +10,7 @@ import type { LearnedToken } from '../hold/held-message.ts';
 import { isGroup } from './learned-tokens.ts';
 import type { Presented } from './presented-token.ts';
 
-/** `deny` nobody · `known` whom the backend accepted when it last spoke of them, and until when it said · `all` everybody, refused ones too. */
+/** `deny` nobody · `known` whom the backend accepted when it last spoke of them, within 30 days, and until when it said · `all` everybody, refused ones too. */
 export type AuthorizePolicy = 'deny' | 'known' | 'all';
 
 export interface VerdictFacts {
@@ -23,6 +23,8 @@ export interface VerdictFacts {
   readonly isTokenInUse: (token: string) => boolean;
 }
 
+/** What a backend said of a token longer ago than this says nothing any more. */
+const rememberedMs = 30 * 86_400_000;
 const acceptedForMs = 3_600_000;
 export const refusedForMs = 5 * 60_000;
 
@@ -34,7 +36,8 @@ export const refusedForMs = 5 * 60_000;
 export function verdictOn(presented: Presented | null, facts: VerdictFacts, mayBeInUse = false): string {
   const token = presented?.text ?? null;
   if (token === null || facts.policy === 'deny') return refusedInfo('Invalid', facts);
-  const learned = facts.learned(token);
+  const last = facts.learned(token);
+  const learned = last !== null && facts.wallMs - last.learnedAt > rememberedMs ? null : last;
   const accepted = learned !== null && isAcceptance(learned, facts.wallMs) ? learned : null;
   if (facts.policy === 'known' && accepted === null) return refusedInfo(refusalOf(learned, facts), facts);
   const isElsewhere = !mayBeInUse && token !== nobodysToken && facts.isTokenInUse(token);

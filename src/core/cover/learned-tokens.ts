@@ -8,7 +8,7 @@ import { assert } from '../../std/assert.ts';
 import { parseIsoTime } from '../../std/iso-time.ts';
 import { mayName } from '../../protocol/splice.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
-import { membersOf, readPayload, textOf, type Members } from '../commands/payload.ts';
+import { listOf, membersOf, readPayload, textOf, type Members, type Payload } from '../commands/payload.ts';
 import type { LearnedToken } from '../hold/held-message.ts';
 import { presentedToken } from './presented-token.ts';
 
@@ -76,6 +76,21 @@ export function learnTokens(
   return { token, learned };
 }
 
+/** The tokens that a backend's local authorization list (SendLocalList) refuses. At most as many as the list has entries. */
+export function refusedIn(version: OcppVersion, payload: Payload, wallMs: number): Lesson[] {
+  const { info } = version === 'ocpp1.6' ? ocpp16 : ocpp2;
+  const lessons: Lesson[] = [];
+  for (const entry of listOf(payload.members, 'localAuthorizationList')) {
+    const members = membersOf(entry);
+    const status = textOf(membersOf(members[info]), 'status');
+    const token = presentedToken(version, { members, isAmbiguous: payload.isAmbiguous })?.text ?? null;
+    if (token === null || status === null || status === 'Accepted' || status.length > statusCharactersMax)
+      continue;
+    lessons.push({ token, learned: { status, group: null, expiresAt: null, learnedAt: wallMs } });
+  }
+  return lessons;
+}
+
 /** An acceptance for some EVSEs (2.x `evseId`) is no acceptance for the next one, and what is kept does not say for which. */
 function isForAnyEvse(info: Members): boolean {
   return !Object.hasOwn(info, 'evseId');
@@ -104,6 +119,11 @@ export function isGroup(version: OcppVersion, group: unknown): boolean {
 /** What a token is kept under. `token` is the text of presented-token.ts. */
 export function tokenKey(backend: string, token: string, digest: Digest): string {
   return digestOf(digest, 'token', backend, token);
+}
+
+/** What it is kept under that a backend had all of its tokens forgotten. */
+export function clearedKey(backend: string, digest: Digest): string {
+  return digestOf(digest, 'cleared', backend);
 }
 
 /**

@@ -17,7 +17,10 @@ export interface Presented {
 }
 
 /** Null where the call has no token. */
-export function presentedToken(version: OcppVersion, { members, isAmbiguous }: Payload): Presented | null {
+export function presentedToken(
+  version: OcppVersion,
+  { members, isAmbiguous }: Pick<Payload, 'members' | 'isAmbiguous'>,
+): Presented | null {
   const name = version === 'ocpp1.6' ? 'idTag' : 'idToken';
   const member = Object.hasOwn(members, name) ? members[name] : undefined;
   if (member === null || member === undefined) return null;

@@ -10,6 +10,8 @@ import type { Delivery, HeldMessage } from './held-message.ts';
 export interface HeldEntry {
   readonly message: HeldMessage;
   delivery: Delivery;
+  /** The link, by its epoch, on which it was left unanswered in this process: its answer may still come there. */
+  unansweredOn?: number;
 }
 
 /** A message, and the parked one of its transaction that it waits behind; null: behind none. */
@@ -142,6 +144,24 @@ export class HeldLane {
       if (entry.message.transaction !== null && (isParked || entry.message.since < before)) atRisk += 1;
     }
     return { held: this.length - parked, parked, atRisk };
+  }
+
+  /** Those of which one may have been on its way when the process ended: nobody knows what became of it. */
+  *doubtful(): Generator<HeldEntry, void, undefined> {
+    const behind = new Set<string>();
+    for (const entry of this) {
+      const { transaction } = entry.message;
+      if (transaction !== null && behind.has(transaction)) continue;
+      if (entry.delivery.state === 'waiting') yield entry;
+      if (!isBlocked(entry.delivery)) return;
+      if (transaction !== null) behind.add(transaction);
+    }
+  }
+
+  /** True while the late answer to one of them is waited for on that link. */
+  isAwaitedOn(epoch: number): boolean {
+    for (const { unansweredOn } of this) if (unansweredOn === epoch) return true;
+    return false;
   }
 
   find(number: number): HeldEntry | null {

@@ -38,6 +38,8 @@ export interface Delivery {
   /** Not before this time: wall clock, milliseconds since 1970; 0: at once. */
   readonly retryAt: number;
   readonly lastError: string | null;
+  /** It left once and nobody knows what became of it: the backend may have it already, and gets it once more. That stays so, whatever is said of the next. */
+  readonly possiblyDuplicate?: true;
 }
 
 /** What a backend last said of a token, for the time when it cannot be asked. */

@@ -12,7 +12,7 @@ import type { IdChange } from '../ids/change.ts';
 import type { Delivery, HeldMessage, LearnedToken } from '../hold/held-message.ts';
 import type { IdLedger } from '../ids/ledger.ts';
 import type { Verdict } from '../priming/priming.ts';
-import type { StationImage } from '../priming/station-image.ts';
+import type { MissedStatus, StationImage } from '../priming/station-image.ts';
 import type { Placement } from '../routing/placement.ts';
 
 /** `station`, or `backend:` and its configured name. */
@@ -163,6 +163,10 @@ export type DurableChange =
   | { readonly what: 'inventory'; readonly change: InventoryChange }
   /** A driver is refused whom Busbar has let charge; `info` null: the station knows. */
   | { readonly what: 'refusal'; readonly transaction: string; readonly info: string | null }
+  /** A fault that a backend did not hear of; the oldest of `missedMax` makes room. */
+  | { readonly what: 'missed'; readonly status: MissedStatus }
+  /** It has by now. */
+  | { readonly what: 'told'; readonly number: number }
   /** Whose the station is by decision; null: its route alone decides. */
   | { readonly what: 'placed'; readonly placement: Placement | null }
   /** Values of settings that a backend wrote and only it sees. */
@@ -188,13 +192,13 @@ export interface DeliveryRecord {
   readonly backend: string;
   readonly number: number;
   readonly action: string;
-  /** `delivered` and `dropped` end it; `refused`: it will be tried again; `retried`: an operator wants it to be. */
+  /** `delivered` and `dropped` end it; `refused` and `unanswered`: it will be tried again; `retried`: an operator wants it to be. */
   readonly outcome: DeliveryOutcome;
   /** How it stands now; null: it is over. */
   readonly delivery: Delivery | null;
 }
 
-export type DeliveryOutcome = 'delivered' | 'refused' | 'parked' | 'retried' | 'dropped';
+export type DeliveryOutcome = 'delivered' | 'refused' | 'unanswered' | 'parked' | 'retried' | 'dropped';
 
 /** What a backend said of a token, kept for the time when it cannot be asked. */
 export interface LearnedRecord {
@@ -202,7 +206,7 @@ export interface LearnedRecord {
   readonly at: number;
   readonly station: StationId;
   readonly backend: string;
-  /** A digest: tokens are not kept. */
+  /** A digest: tokens are not kept. One that no token has: the backend had all that it said before forgotten. */
   readonly token: string;
   readonly learned: LearnedToken;
 }
@@ -271,6 +275,8 @@ export interface DurableStation {
   readonly answers: GivenAnswer[];
   /** Oldest first; a few at most. */
   readonly refusals: Refusal[];
+  /** Faults that backends have yet to hear of, oldest first. */
+  readonly missed: MissedStatus[];
   /** What is known of its settings, from answers that passed. */
   readonly inventory: Inventory;
   /** By backend: the values that it wrote and only it sees. */

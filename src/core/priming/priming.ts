@@ -2,13 +2,13 @@
  * How one backend is brought to know a station that it did not see boot: registered, told every connector's state, kept alive.
  *
  * Pure. connecting → registering → pending → priming → synced, or rejected, failed. Every backend must see a conformant station: nothing but the boot
- * before it is accepted (1.6 §4.2; 2.x B02, B03), then the status of every connector, then heartbeats at the interval this backend asked for and only
+ * before it is accepted (1.6 §4.2; 2.x B02, B03), then the faults it has missed and the status of every connector, then heartbeats at the interval this backend asked for and only
  * while the station is proved alive. A backend's verdict stays between it and Busbar: the station hears of its primary's only.
  */
 import { parseIsoTime } from '../../std/iso-time.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
 import { findValue, tokenAt, valueEnd } from '../../protocol/splice.ts';
-import type { StationImage } from './station-image.ts';
+import type { MissedStatus, StationImage } from './station-image.ts';
 
 /** `idle`: this backend needs no help, the station itself speaks to it. Without a link every phase reads as `connecting`. */
 export type PrimingPhase = 'idle' | 'registering' | 'pending' | 'priming' | 'synced' | 'rejected' | 'failed';
@@ -21,9 +21,11 @@ export interface Priming {
   isRegistered: boolean;
   /** The boot that is told next has just happened, and says so. */
   isLiveBoot: boolean;
+  /** The number of the last missed fault that it was told on this link. */
+  toldMissed: number;
   /** Which status of the image is told next. */
   nextStatus: number;
-  /** A status was refused: the backend is served, and not synced. */
+  /** A status was refused: the backend is served, and not synced before all are told again. */
   isFaulty: boolean;
   /** Between heartbeats, by the backend's own word; Infinity: none wanted. */
   intervalMs: number;
@@ -52,6 +54,8 @@ export interface OwnCall {
 /** What the priming of one backend may look at. */
 export interface PrimingView {
   readonly image: StationImage;
+  /** Faults of the station that this backend has not heard of, oldest first. */
+  readonly missed: readonly MissedStatus[];
   readonly receives: ReadonlySet<MessageClass>;
   readonly isStationAlive: boolean;
   readonly nowMs: number;
@@ -72,6 +76,7 @@ export function idlePriming(): Priming {
     reason: null,
     isRegistered: false,
     isLiveBoot: false,
+    toldMissed: 0,
     nextStatus: 0,
     isFaulty: false,
     intervalMs: Infinity,
@@ -144,18 +149,27 @@ export function nextOwnCall(priming: Priming, view: PrimingView): OwnCall | null
         payload: bootPayload(image.boot, priming.isLiveBoot),
       };
     case 'failed':
-      if (priming.isRegistered) return beat(priming, view);
       if (nowMs < priming.dueAtMs) return null;
-      register(priming, nowMs);
+      if (priming.isRegistered && !receives.has('liveness')) return beat(priming, view);
+      if (priming.isRegistered) beginStatuses(priming, view, priming.intervalMs);
+      else register(priming, nowMs);
       return nextOwnCall(priming, view);
     case 'priming': {
+      // What has passed comes before what is: the last word on a connector must be the current one.
+      const missed = receives.has('state') ? nextMissed(priming, view) : undefined;
+      if (missed !== undefined) {
+        priming.toldMissed = missed.number;
+        return { what: 'status', action: 'StatusNotification', payload: missed.payload };
+      }
       const status = receives.has('state') ? image.statuses[priming.nextStatus] : undefined;
       if (status !== undefined) {
         priming.nextStatus += 1;
         return { what: 'status', action: status.action, payload: status.payload };
       }
-      if (!receives.has('liveness')) settle(priming);
-      return beat(priming, view);
+      if (receives.has('liveness')) return beat(priming, view);
+      priming.dueAtMs = Infinity;
+      settle(priming, view);
+      return null;
     }
   }
 }
@@ -179,7 +193,7 @@ export function onOwnAnswer(
       return null;
     case 'heartbeat':
       if (result === null) priming.reason = `heartbeat: ${error}`;
-      else if (priming.phase === 'priming') settle(priming);
+      else if (priming.phase === 'priming') settle(priming, view);
       return null;
   }
 }
@@ -219,9 +233,19 @@ export function register(priming: Priming, nowMs: number): void {
 function beginStatuses(priming: Priming, view: PrimingView, intervalMs: number): void {
   priming.phase = 'priming';
   priming.isRegistered = true;
+  priming.toldMissed = 0;
   priming.nextStatus = 0;
+  priming.isFaulty = false;
   priming.intervalMs = intervalMs;
   priming.dueAtMs = view.nowMs;
+}
+
+/** A fault that still holds is the current status of its connector, and told as that. */
+function nextMissed({ toldMissed }: Priming, { missed, image }: PrimingView): MissedStatus | undefined {
+  return missed.find(
+    ({ number, payload }) =>
+      number > toldMissed && !image.statuses.some((status) => status.payload === payload),
+  );
 }
 
 function onVerdict(priming: Priming, view: PrimingView, result: string): Verdict | null {
@@ -245,9 +269,14 @@ function fail(priming: Priming, view: PrimingView, error: string): null {
   return null;
 }
 
-/** Every connector is told and a heartbeat sent right after was answered. */
-function settle(priming: Priming): void {
+/**
+ * Every connector is told and a heartbeat sent right after was answered. What was refused of it is told again, with the rest, after a while: it may have been a mood. Not to one that
+ * hears the station itself.
+ */
+function settle(priming: Priming, view: PrimingView): void {
   priming.phase = priming.isFaulty ? 'failed' : 'synced';
+  if (priming.isFaulty && view.receives.has('liveness'))
+    priming.dueAtMs = Math.min(priming.dueAtMs, view.nowMs + retryMs(view));
 }
 
 /** A heartbeat, if one is due and the station lives; without proof of life there is none (a backend must not believe in a dead station). */

@@ -33,6 +33,18 @@ export interface StatusImage {
   readonly payload: string;
 }
 
+/** A fault that a backend has yet to hear of. */
+export interface MissedStatus {
+  /** Grows with every one of a station. */
+  readonly number: number;
+  readonly backend: string;
+  /** As the station sent it, with a timestamp where it gave none. */
+  readonly payload: string;
+}
+
+/** Faults that are kept of one station, for all of its backends; beyond it the oldest goes. */
+export const missedMax = 50;
+
 /** Connectors that are remembered. */
 export const statusesMax = 128;
 const bootCharactersMax = 8_192;
@@ -114,12 +126,27 @@ function learnStatus(image: StationImage, version: OcppVersion, payload: string,
     version === 'ocpp1.6'
       ? keyOf(body['connectorId'])
       : `${keyOf(body['evseId'])}/${keyOf(body['connectorId'])}`;
-  // A status of 1.6 need not say since when it holds; told later without that, it would look as if it had just changed.
-  const isDated = typeof body['timestamp'] === 'string';
+  return keep(image, { key, action: 'StatusNotification', payload: dated(body, payload, wallMs) });
+}
+
+/** A status of 1.6 need not say since when it holds; told later without that, it would look as if it had just changed. */
+function dated(body: Record<string, unknown>, payload: string, wallMs: number): string {
+  if (typeof body['timestamp'] === 'string') return payload;
   const close = payload.lastIndexOf('}');
   const comma = Object.keys(body).length === 0 ? '' : ',';
-  const dated = isDated ? payload : `${payload.slice(0, close)}${comma}"timestamp":"${isoTime(wallMs)}"}`;
-  return keep(image, { key, action: 'StatusNotification', payload: dated });
+  return `${payload.slice(0, close)}${comma}"timestamp":"${isoTime(wallMs)}"}`;
+}
+
+/** The status as it is told later, where it is a fault: one that has passed by then is to be known all the same. Null for every other. */
+export function faultIn(version: OcppVersion, payload: string, wallMs: number): string | null {
+  const body = objectOf(payload);
+  if (body === null || payload.length > statusCharactersMax) return null;
+  const { status, errorCode, connectorStatus } = body;
+  const isFault =
+    version === 'ocpp1.6'
+      ? status === 'Faulted' || (typeof errorCode === 'string' && errorCode !== 'NoError')
+      : connectorStatus === 'Faulted';
+  return isFault ? ownText(dated(body, payload, wallMs)) : null;
 }
 
 /** 2.1 tells the state of connectors by events of the variable AvailabilityState (B01.FR.05, E02.FR.05). */

@@ -7,7 +7,7 @@ import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { DurableChange, DurableStation, FrameRecord, StationRecord } from '../journal/record.ts';
 import { applyInventoryChange } from '../commands/inventory.ts';
 import { applyIdChange } from '../ids/apply-change.ts';
-import { isImaged, learn } from '../priming/station-image.ts';
+import { isImaged, learn, missedMax } from '../priming/station-image.ts';
 
 /** Changes the durable part of a station by a record of it. True when there was something to change. */
 export function applyRecord(durable: DurableStation, record: StationRecord): boolean {
@@ -61,6 +61,15 @@ function applyChange(durable: DurableStation, change: DurableChange, at: number)
     case 'refusal':
       applyRefusal(durable, change.transaction, change.info, at);
       return true;
+    case 'missed':
+      if (durable.missed.length >= missedMax) durable.missed.shift();
+      durable.missed.push(change.status);
+      return true;
+    case 'told': {
+      const told = durable.missed.findIndex(({ number }) => number === change.number);
+      if (told !== -1) durable.missed.splice(told, 1);
+      return told !== -1;
+    }
     case 'inventory':
       applyInventoryChange(durable.inventory, change.change);
       return true;

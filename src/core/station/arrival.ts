@@ -7,12 +7,13 @@
  */
 import { negotiateVersion } from '../../protocol/version.ts';
 import { coversFor, dialPatienceMs } from './covering.ts';
-import { backendLinkOf, dial, letGo, retryAfterS } from './backend-link.ts';
+import { backendLinkOf, dial, retryAfterS } from './backend-link.ts';
 import { factsOf } from './find-backend.ts';
 import { hasToken, takeToken, tokenInMs } from './bucket.ts';
 import type { Effect, StationEvent } from './events.ts';
+import { closeBackends, tendGrace } from './grace.ts';
 import { assignmentOf } from './rerouting.ts';
-import { admit, closeCode, displace } from './station-link.ts';
+import { admit, displace } from './station-link.ts';
 import type { PendingArrival, StationState } from './state.ts';
 import { notice, type Turn } from './turn.ts';
 
@@ -56,8 +57,11 @@ export function onStationArrived(state: StationState, turn: Turn, event: Arrived
     version,
     assignment,
     isAuthenticated: event.isAuthenticated,
+    isSameCredential: event.isSameCredential,
     phase: { name: 'dialling' },
   };
+  // Its time may be up and not have been looked at yet.
+  tendGrace(state, turn);
   if (state.link === null) return reachPrimary(state, turn, arrival);
   if (
     event.isAuthenticated &&
@@ -110,13 +114,14 @@ function reachPrimary(state: StationState, turn: Turn, arrival: PendingArrival):
   const facts = factsOf(turn, primary);
   const backend = backendLinkOf(state, primary);
   if (facts === null) return refusePending(state, turn, 503, 'The backend is not configured.', 10);
-  const fits = backend.version === arrival.version && backend.revision === facts.revision;
+  const fits =
+    arrival.isSameCredential && backend.version === arrival.version && backend.revision === facts.revision;
   if (fits && backend.phase === 'open') return admit(state, turn, arrival);
   // A station that is answered in its primary's place is here already, while that is dialled.
   if (fits && backend.phase === 'dialling')
     return state.link === null ? undefined : admit(state, turn, arrival);
   if (state.link !== null) displace(state, turn);
-  for (const other of state.backends) letGo(state, turn, other, closeCode.goingAway, 'station_reconnects');
+  closeBackends(state, turn, 'station_reconnects');
   if (backend.phase === 'waiting' && backend.redialAtMs > turn.context.nowMs) {
     if (coversFor(state, turn, backend, arrival.assignment)) return admit(state, turn, arrival);
     return refusePending(state, turn, 503, 'The backend cannot be reached.', retryAfterS(turn, backend));

@@ -74,3 +74,21 @@ test('a station that comes back takes the link over', () => {
   expect(new Set(actions(outage))).toEqual(new Set(['StartTransaction', 'StopTransaction']));
   expect(outage.held).toEqual([]);
 });
+
+test('a message that is left unanswered has its link kept for the late answer, and leaves again on a new one', () => {
+  const outage = gone();
+  outage.isUp = true;
+  outage.heard = [];
+  let isSilent = true;
+  outage.answer = (call) => (isSilent ? '' : outage.usual(call));
+  outage.pass(70_000);
+  expect(actions(outage)).toEqual(['StartTransaction']);
+  const epoch = outage.backendEpoch('old');
+  outage.pass(60_000);
+  expect(outage.state.backends[0]).toMatchObject({ phase: 'open', epoch });
+  isSilent = false;
+  outage.pass(60_000);
+  expect(outage.backendEpoch('old')).toBeGreaterThan(epoch);
+  expect(actions(outage)).toEqual(['StartTransaction', 'StartTransaction', 'StopTransaction']);
+  expect(outage.held).toEqual([]);
+});

@@ -1,7 +1,7 @@
 /**
  * Delivering what is held for a station that is away.
  *
- * Pure. Backends see within a moment that a station is gone, since its links are closed with it; but what it has said before is owed to them, and it may never come back.
+ * Pure. Backends see within a moment that a station is gone, since its links are closed soon after; but what it has said before is owed to them, and it may never come back.
  * So after a while a link is opened for the delivery alone: it carries what is held, nothing of it is answered by the station, and commands on it are refused. It is closed
  * when there is no more to deliver.
  */
@@ -24,10 +24,12 @@ export function deliverAway(state: StationState, turn: Turn): void {
 
 /** Closes the links of a station that is away once they have nothing more to carry. */
 export function endDelivery(state: StationState, turn: Turn): void {
-  if (state.link !== null || state.arrival !== null) return;
+  if (state.link !== null || state.arrival !== null || state.grace !== null) return;
   for (const backend of state.backends) {
     if (backend.phase !== 'open' || backend.slot !== null) continue;
     const lane = heldLaneOf(state, backend.backend);
+    // The late answer to what went unanswered comes by this link or not at all.
+    if (lane?.isAwaitedOn(backend.epoch) === true) continue;
     if (lane === null || lane.owed === 0 || lane.next(turn.context.wallMs) === null)
       letGo(state, turn, backend, closeCode.goingAway, 'delivered');
   }
@@ -61,8 +63,8 @@ export function awayDueMs(state: StationState, turn: Turn): number {
   return dueMs > nowMs ? dueMs : nowMs + awayMs;
 }
 
-function isAway({ link, arrival, drain, held }: StationState): boolean {
-  return link === null && arrival === null && drain === null && held.length > 0;
+function isAway({ link, grace, arrival, drain, held }: StationState): boolean {
+  return link === null && grace === null && arrival === null && drain === null && held.length > 0;
 }
 
 /** Wall clock. */

@@ -11,10 +11,15 @@ import type { BackendFacts } from '../routing/table.ts';
 import type { BackendLink, StationState } from './state.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
 import { forgetCopies } from './copies.ts';
+import { markCutOff } from './holding.ts';
 import { recordDropped, recordDurably, refOf, type Turn } from './turn.ts';
 
 /** How long a link must have been open for its failures to be forgotten. */
 export const stableAfterMs = 30_000;
+
+/** Why Busbar itself ends a link on which a held message was left unanswered. */
+const goingAway = 1001;
+const renewed = 'message_unanswered';
 
 /** This station's link to the backend, made when it is first asked for. */
 export function backendLinkOf(state: StationState, backend: string): BackendLink {
@@ -37,7 +42,7 @@ export function backendLinkOf(state: StationState, backend: string): BackendLink
     lastError: null,
     dialledAtMs: 0,
     downSinceMs: null,
-    silences: 0,
+    fruitless: 0,
     hasMissed: false,
     isCatchingUp: false,
     deliverAtMs: 0,
@@ -70,7 +75,8 @@ export function markOpened(state: StationState, turn: Turn, link: BackendLink): 
   const { nowMs, wallMs } = turn.context;
   link.phase = 'open';
   link.downSinceMs = null;
-  link.silences = 0;
+  // A link that only takes the place of a silent one proves nothing.
+  if (link.lastError !== renewed) link.fruitless = 0;
   link.openedAtMs = nowMs;
   link.heard.heardAtMs = nowMs;
   link.heard.pings = 0;
@@ -110,6 +116,13 @@ export function markDown(
   link.phase = 'waiting';
   link.lastError = error;
   forget(state, turn, link);
+}
+
+/** Ends a link on which a held message was left unanswered: it leaves again on the next one. Nothing of the station's may be on it. */
+export function renew(state: StationState, turn: Turn, link: BackendLink): void {
+  assert(link.slot === null && link.phase === 'open', 'only an idle link is renewed');
+  turn.effects.push({ type: 'close', link: refOf(link), code: goingAway, reason: renewed, when: 'now' });
+  markDown(state, turn, link, goingAway, renewed);
 }
 
 function markStable(link: BackendLink): void {
@@ -188,8 +201,9 @@ function forget(state: StationState, turn: Turn, link: BackendLink): void {
   forgetCopies(state, turn, link);
   const lost = link.lane?.takeWhere(({ purpose }) => purpose === 'relay') ?? [];
   for (const waiting of lost) recordDropped(state, turn, waiting, 'peer_gone');
-  const commands = state.link?.lane?.takeWhere(({ from }) => from === link.backend) ?? [];
+  const commands = (state.link ?? state.grace)?.lane?.takeWhere(({ from }) => from === link.backend) ?? [];
   for (const command of commands) recordDropped(state, turn, command, 'caller_gone');
+  if (link.slot?.purpose === 'held') markCutOff(state, turn, link.backend, link.slot.held);
   link.slot = null;
   if (link.lane?.length === 0) link.lane = null;
   link.answered = null;

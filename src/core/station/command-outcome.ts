@@ -18,10 +18,11 @@ import {
   recentCommandsMax,
   type OpenCall,
   type RecentCommand,
+  type StationLink,
   type StationState,
   type WaitingCommand,
 } from './state.ts';
-import { sendOwn, type Received, type Turn } from './turn.ts';
+import { recordDropped, sendOwn, type Received, type Turn } from './turn.ts';
 
 /** What a command came to: the station's answer, or why there is none. */
 type Ending = 'result' | 'error' | RefusalReason;
@@ -45,6 +46,17 @@ export function finishCommand(
   if (command.from === fromOperator)
     return settle(turn, Number(command.caller.idToken), outcomeOf(ending, reply));
   if (ending !== 'result' && ending !== 'error') tellBackend(state, turn, command, ending);
+}
+
+/** Refuses the commands that have waited for the station as long as they may. */
+export function expireCommands(state: StationState, turn: Turn, waitedFor: Pick<StationLink, 'lane'>): void {
+  const { nowMs } = turn.context;
+  if (waitedFor.lane === null || waitedFor.lane.nextDeadlineMs() > nowMs) return;
+  for (const waiting of waitedFor.lane.takeWhere(({ deadlineMs }) => deadlineMs <= nowMs)) {
+    recordDropped(state, turn, waiting, 'expired');
+    finishCommand(state, turn, waiting, 'expired');
+  }
+  if (waitedFor.lane.length === 0) waitedFor.lane = null;
 }
 
 function tellBackend(

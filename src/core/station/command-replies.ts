@@ -5,13 +5,14 @@
  */
 import { payloadOf } from '../../protocol/frame.ts';
 import { learn } from '../commands/inventory.ts';
-import { readPayload, type Payload } from '../commands/payload.ts';
+import { readPayload, textOf, type Payload } from '../commands/payload.ts';
 import { overlay } from '../commands/served-settings.ts';
 import { confirmedOf, mergeOwn, type VirtualValue } from '../commands/settings.ts';
 import { resultToBackend } from '../ids/result-to-backend.ts';
 import { virtualOf } from './command-facts.ts';
 import { bodyOf, finishCommand } from './command-outcome.ts';
 import { note } from './identifiers.ts';
+import { forgetTokens } from './learning.ts';
 import { roleOf } from './roles.ts';
 import { deliverReply } from './slot.ts';
 import type { BackendLink, OpenCall, StationState } from './state.ts';
@@ -34,6 +35,8 @@ export function onCommandReply(
       readPayload(bodyOf(call)),
       readPayload(payloadOf(received.text, frame)),
     );
+  if (call.action === 'ClearCache' && call.purpose === 'relay' && isAccepted(received))
+    forgetTokens(state, turn, call.from);
   finishCommand(state, turn, call, frame.kind === 'result' ? 'result' : 'error', received);
   if (call.purpose === 'operator') {
     const latencyMs = Math.round(turn.context.nowMs - call.sentAtMs);
@@ -41,6 +44,12 @@ export function onCommandReply(
   }
   const answer = backend === null ? received.text : answerFor(state, turn, received, call, backend);
   deliverReply(state, turn, received, call, backend?.phase === 'open' ? backend : null, answer);
+}
+
+function isAccepted({ text, frame }: Received): boolean {
+  return (
+    frame.kind === 'result' && textOf(readPayload(payloadOf(text, frame)).members, 'status') === 'Accepted'
+  );
 }
 
 /** The answer as its asker is to see it: its own identifiers, its own virtual values, and what Busbar answered for the station. */

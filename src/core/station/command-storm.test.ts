@@ -58,6 +58,8 @@ class Storm {
   readonly #numbers = new Map<string, number>();
   #stationEpoch = 0;
   #isBusy = false;
+  /** There is one station: it comes once, and again when it is away. */
+  #station: 'away' | 'arriving' | 'here' = 'away';
 
   constructor(seed: number) {
     this.#random = createRandom(seed);
@@ -103,19 +105,36 @@ class Storm {
   }
 
   #arrive(): void {
+    if (this.#station !== 'away') return;
+    this.#station = 'arriving';
     this.#stationEpoch += 1;
     this.#isBusy = false;
     const epoch = this.#stationEpoch;
-    this.#do(this.bench.do({ type: 'station_arrived', epoch, offered: ['ocpp1.6'], isAuthenticated: true }));
+    this.#do(
+      this.bench.do({
+        type: 'station_arrived',
+        epoch,
+        offered: ['ocpp1.6'],
+        isAuthenticated: true,
+        isSameCredential: true,
+      }),
+    );
   }
 
   #cutStation(): void {
+    this.#in(this.#random.within([20_000, 200_000]), () => this.#cutStation());
+    if (this.#station !== 'here') return;
     this.outcomes.outages += 1;
     const epoch = this.#stationEpoch;
     this.#do(this.bench.do({ type: 'station_lost', epoch, code: null, reason: 'cut' }));
+    this.#leave();
+  }
+
+  /** Its link is gone. It comes back while it is waited for, or later. */
+  #leave(): void {
+    this.#station = 'away';
     this.#isBusy = false;
-    this.#in(this.#random.within([100, 5_000]), () => this.#arrive());
-    this.#in(this.#random.within([20_000, 200_000]), () => this.#cutStation());
+    this.#in(this.#random.within([100, 10_000]), () => this.#arrive());
   }
 
   #cutBackend(backend: string): void {
@@ -170,7 +189,11 @@ class Storm {
     switch (effect.type) {
       case 'dial':
         return this.#in(this.#random.within([10, 500]), () => this.#answerDial(effect.backend, effect.epoch));
+      case 'accept':
+        this.#station = 'here';
+        return;
       case 'refuse':
+        this.#station = 'away';
         return this.#in(1_000, () => this.#arrive());
       case 'send':
         return effect.link.side === 'station'
@@ -179,7 +202,8 @@ class Storm {
       case 'close':
       case 'terminate':
         if (effect.link.side === 'backend') return this.#lose(effect.link.backend);
-        return this.#in(this.#random.within([100, 5_000]), () => this.#arrive());
+        if (effect.link.epoch === this.#stationEpoch && this.#station === 'here') this.#leave();
+        return;
       case 'command_settled': {
         const { requestId, outcome } = effect;
         return this.#answered('operator', String(requestId), outcome.kind === 'refused' ? null : outcome);

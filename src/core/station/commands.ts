@@ -18,6 +18,7 @@ import { remember } from './command-replies.ts';
 import { onTriggered } from '../priming/priming.ts';
 import { finishCommand } from './command-outcome.ts';
 import { note } from './identifiers.ts';
+import { learnRefused } from './learning.ts';
 import { viewOf } from './own-calls.ts';
 import { callerOf, isFree } from './slot.ts';
 import {
@@ -37,10 +38,11 @@ export function onCommand(state: StationState, turn: Turn, backend: BackendLink,
   const { text, frame } = received;
   const { action } = frame;
   const { link } = state;
+  const waitedFor = link ?? state.grace;
   const version = backend.version ?? 'ocpp1.6';
   const payload = payloadReader(payloadOf(text, frame));
   const answer = (given: Answer): void => answerBackend(state, turn, backend, received, given);
-  if (link === null) return answer(refuse(version, action, 'not_connected', payload));
+  if (waitedFor === null) return answer(refuse(version, action, 'not_connected', payload));
   const asker = askerOf(state, backend);
   const party = { backend: backend.backend, isPrimary: asker.role === 'primary' };
   const { ids } = state.durable;
@@ -89,11 +91,12 @@ export function onCommand(state: StationState, turn: Turn, backend: BackendLink,
         },
       };
       for (const change of meant.changes) note(state, turn, change);
-      if (isFree(link)) return sendAtOnce(state, turn, link, received, command);
-      link.lane ??= new CommandQueue<WaitingCommand>();
-      if (link.lane.push(command))
+      if (action === 'SendLocalList') learnRefused(state, turn, backend.backend, version, payload());
+      if (link !== null && isFree(link)) return sendAtOnce(state, turn, link, received, command);
+      waitedFor.lane ??= new CommandQueue<WaitingCommand>();
+      if (waitedFor.lane.push(command))
         return recordReceived(state, turn, received, words === text ? 'queued' : 'rewritten', action);
-      if (link.lane.length === 0) link.lane = null;
+      if (waitedFor.lane.length === 0) waitedFor.lane = null;
       notice(turn, 'backend_flooding', backend.backend);
       return answer(refuse(version, action, 'queue_full', payload));
     }
@@ -120,15 +123,16 @@ export function onOperatorCommand(
   payload: string,
 ): void {
   const command = ownCommand(state, turn, fromOperator, String(requestId), action, payload);
-  if (state.link === null) return finishCommand(state, turn, command, 'not_connected');
-  if (!takeCommand(state, turn, state.link, command)) finishCommand(state, turn, command, 'queue_full');
+  if (state.link === null && state.grace === null)
+    return finishCommand(state, turn, command, 'not_connected');
+  if (!takeCommand(state, turn, command)) finishCommand(state, turn, command, 'queue_full');
 }
 
 /** A command that Busbar gives of its own accord to a connected station; where the queue is full it is not given. */
 export function sendOwnCommand(state: StationState, turn: Turn, action: string, payload: string): void {
   if (state.link === null) return;
   const command = ownCommand(state, turn, fromBusbar, '0', action, payload);
-  if (!takeCommand(state, turn, state.link, command)) finishCommand(state, turn, command, 'queue_full');
+  if (!takeCommand(state, turn, command)) finishCommand(state, turn, command, 'queue_full');
 }
 
 /** A command that came in on no link. */
@@ -142,7 +146,7 @@ function ownCommand(
 ): WaitingCommand {
   const messageId = nextOwnId(state);
   const idToken = `"${messageId}"`;
-  const version = state.link?.version ?? 'ocpp1.6';
+  const version = (state.link ?? state.grace)?.version ?? 'ocpp1.6';
   const text = `[2,${idToken},${JSON.stringify(action)},${payload}]`;
   const { nowMs, wallMs, settings } = turn.context;
   return {
@@ -173,14 +177,17 @@ function ownCommand(
   };
 }
 
-/** Sends it, or puts it in line. False where there is no room. */
-function takeCommand(state: StationState, turn: Turn, link: StationLink, command: WaitingCommand): boolean {
-  if (link.slot === null && link.lane === null) {
+/** Sends it, or puts it in line. False where there is no room, or no station. */
+function takeCommand(state: StationState, turn: Turn, command: WaitingCommand): boolean {
+  const { link } = state;
+  if (link !== null && isFree(link)) {
     sendCommand(state, turn, link, command);
     return true;
   }
-  link.lane ??= new CommandQueue<WaitingCommand>();
-  return link.lane.push(command);
+  const waitedFor = link ?? state.grace;
+  if (waitedFor === null) return false;
+  waitedFor.lane ??= new CommandQueue<WaitingCommand>();
+  return waitedFor.lane.push(command);
 }
 
 /** Sends the next waiting command, if the station is free. */

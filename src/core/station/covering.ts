@@ -6,7 +6,8 @@
  */
 import { coverAnswer, type CoverAnswer } from '../cover/cover-answer.ts';
 import { laterOf } from '../cover/later.ts';
-import { openGroup, tokenKey } from '../cover/learned-tokens.ts';
+import { membersOf, readPayload, textOf } from '../commands/payload.ts';
+import { openGroup } from '../cover/learned-tokens.ts';
 import type { LearnedToken } from '../hold/held-message.ts';
 import { extFor, transactionByKey } from '../ids/transactions.ts';
 import type { Assignment } from '../routing/table.ts';
@@ -18,6 +19,9 @@ import { hold, heldLaneOf } from './holding.ts';
 import { note, wordsFor } from './identifiers.ts';
 import { isGivenUp } from './liveness.ts';
 import { withRefusal } from './late-verdicts.ts';
+import { keepMissed } from './missed.ts';
+import { knownOf } from './learning.ts';
+import { answerGiven } from './repeats.ts';
 import { hasRoom } from './room.ts';
 import { callerOf } from './slot.ts';
 import {
@@ -50,8 +54,8 @@ export function coversFor(
 }
 
 /** True when a call to this backend would wait for nothing. */
-export function isDown(turn: Turn, { phase, silences, downSinceMs, dialledAtMs }: BackendLink): boolean {
-  if (phase === 'open') return isGivenUp({ silences });
+export function isDown(turn: Turn, { phase, fruitless, downSinceMs, dialledAtMs }: BackendLink): boolean {
+  if (phase === 'open') return isGivenUp({ fruitless });
   if (phase !== 'dialling') return true;
   return downSinceMs !== null || turn.context.nowMs - dialledAtMs >= dialPatienceMs;
 }
@@ -63,7 +67,7 @@ export function askAgain(state: StationState, turn: Turn, backend: BackendLink):
   priming.dueAtMs = Math.min(priming.dueAtMs, turn.context.nowMs + askAgainMs);
 }
 
-/** True while nothing but a heartbeat goes to a backend that answers nothing. The boot is asked by itself. */
+/** True while nothing but a heartbeat goes to a backend that answers nothing, or with errors only. The boot is asked by itself. */
 export function isAskedAgain({ assignment }: StationState, backend: BackendLink): boolean {
   const { phase } = backend.priming;
   if (!isGivenUp(backend) || assignment?.primary !== backend.backend || !assignment.whenDown.covers)
@@ -173,7 +177,10 @@ function cover(
     covered.kind === 'result' && action === 'TransactionEvent'
       ? { ...covered, payload: withRefusal(state, turn, said.transaction, covered.payload) }
       : covered;
-  const isKept = laterOf(version, action) === 'held';
+  const isHeld = laterOf(version, action) === 'held';
+  const isKept =
+    isHeld ||
+    (action === 'StatusNotification' && keepMissed(state, turn, backend.backend, version, said.payload));
   for (const { idToken } of callers) {
     const text =
       answer.kind === 'result'
@@ -181,7 +188,7 @@ function cover(
         : callErrorText(version, idToken, answer.meaning, answer.description);
     sendOwn(state, turn, link, text, idToken, answer.kind, action, isKept ? 'afterCommit' : 'now');
   }
-  if (!isKept) return 0;
+  if (!isHeld) return 0;
   const { transaction, text, key, hasLeft } = said;
   const frame = decode(text, version);
   const words =
@@ -216,7 +223,7 @@ function answerTo(
 ): CoverAnswer {
   // What an open link did not carry is held, but for what only the newest matters of.
   if (backend.phase !== 'open' || laterOf(version, action) === 'latest') backend.hasMissed = true;
-  const { wallMs, digest, learned } = turn.context;
+  const { wallMs, digest } = turn.context;
   return coverAnswer({
     version,
     action,
@@ -226,19 +233,35 @@ function answerTo(
     boot: bootVerdict(state, backend.backend, action),
     transactionId:
       action === 'StartTransaction' ? numberFor(state, turn, backend.backend, transaction) : null,
-    learned: (token) => opened(learned(tokenKey(backend.backend, token, digest)), token, digest),
+    learned: (token) => opened(knownOf(turn, backend.backend, token), token, digest),
     isTokenInUse: (token) => action === 'StartTransaction' && isCharging(state, token, transaction),
   });
 }
 
 /**
- * True where the token has another transaction open at this station. Not asked of an Authorize: the card may be shown to end that very transaction. Which 2.x transactions a
- * token has is not kept.
+ * True where the token charges at another connector of this station already. Not asked of an Authorize: the card may be shown to end that very transaction. Nor in 2.x, where
+ * a transaction may be open long after its driver has stopped it, until the cable is unplugged: what a backend thinks of that it says late. A transaction whose end never
+ * came counts as long as its connector has no later one, and one that was refused never does.
  */
-function isCharging({ durable }: StationState, token: string, transaction: string | null): boolean {
-  return durable.ids.transactions.some(
-    ({ state, idTag, key }) => state === 'open' && key !== transaction && idTag?.toLowerCase() === token,
-  );
+function isCharging(state: StationState, token: string, transaction: string | null): boolean {
+  const { ids } = state.durable;
+  const own = transaction === null ? null : transactionByKey(ids, transaction);
+  const outlived = new Set<number | null>(own === null ? [] : [own.connectorId]);
+  for (const row of ids.transactions.toReversed()) {
+    if (row.key === transaction) continue;
+    const isOpen = row.state === 'open' && !outlived.has(row.connectorId);
+    if (isOpen && row.idTag?.toLowerCase() === token && !wasRefused(state, row.key)) return true;
+    outlived.add(row.connectorId);
+  }
+  return false;
+}
+
+/** Many stations send no stop for a start that was refused. What they were told of a start that is long over is not known any more. */
+function wasRefused(state: StationState, start: string): boolean {
+  const answer = answerGiven(state, start);
+  if (answer === null) return false;
+  const status = textOf(membersOf(readPayload(answer).members['idTagInfo']), 'status');
+  return status !== null && status !== 'Accepted';
 }
 
 /** What is learnt is kept sealed. */

@@ -1,5 +1,6 @@
 /** One station is cut over from one backend to another, and back. */
 import { describe, expect, test } from 'vitest';
+import type { OcppVersion } from '../../protocol/version.ts';
 import { Bench, sent } from '../../testkit/station-bench.ts';
 import type { AssignmentDecision, AssignmentOutcome, Effect } from './events.ts';
 
@@ -52,10 +53,12 @@ function answerHeld(bench: Bench, name: string, payload: string): void {
   bench.fromBackend(`[3,"${link?.slot?.sentId}",${payload}]`, name);
 }
 
+type Routed = ConstructorParameters<typeof Bench>[0];
+
 /** A station that has booted and told a status to `old`. */
-function settled(primary: ConstructorParameters<typeof Bench>[0] = {}): Bench {
+function settled(primary: Routed = {}, version: OcppVersion = 'ocpp1.6'): Bench {
   const bench = new Bench(primary);
-  bench.connect();
+  bench.connect(1, true, version);
   bench.fromStation(boot);
   answer(bench, 'old', accepted);
   bench.fromStation(available);
@@ -70,14 +73,14 @@ function sync(bench: Bench): void {
     answer(bench, 'new', payload);
 }
 
-function ready(primary: ConstructorParameters<typeof Bench>[0] = {}): Bench {
-  const bench = settled(primary);
+function ready(primary: Routed = {}, version: OcppVersion = 'ocpp1.6'): Bench {
+  const bench = settled(primary, version);
   expect(decide(bench, { do: 'attach', backend: 'new' })).toEqual({ kind: 'done', isChanged: true });
   sync(bench);
   return bench;
 }
 
-function moved(primary: ConstructorParameters<typeof Bench>[0] = {}): Bench {
+function moved(primary: Routed = {}): Bench {
   const bench = ready(primary);
   expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
   return bench;
@@ -156,6 +159,15 @@ describe('a cutover', () => {
     const [command = '[]'] = sent(reserved.fromBackend(reserve), 'station');
     reserved.fromStation(`[3,"${(JSON.parse(command) as string[])[1]}",{"status":"Accepted"}]`);
     expect(decide(reserved, cutOver)).toMatchObject({ reason: 'reservation' });
+    const reporting = ready({}, 'ocpp2.0.1');
+    const [ask = '[]'] = sent(
+      reporting.fromBackend('[2,"g","GetBaseReport",{"requestId":1,"reportBase":"FullInventory"}]'),
+      'station',
+    );
+    reporting.fromStation(`[3,"${(JSON.parse(ask) as string[])[1]}",{"status":"Accepted"}]`);
+    expect(decide(reporting, cutOver)).toMatchObject({ reason: 'report_in_parts' });
+    reporting.context.wallMs += 120_000;
+    expect(decide(reporting, cutOver)).toEqual({ kind: 'done', isChanged: true });
   });
 });
 

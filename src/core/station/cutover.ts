@@ -13,6 +13,7 @@ import { bodyOf, finishCommand } from './command-outcome.ts';
 import { refusePending } from './arrival.ts';
 import type { AssignmentDecision, AssignmentOutcome, AssignmentRefusal } from './events.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
+import { closeBackends } from './grace.ts';
 import { handOver } from './handover.ts';
 import { hindranceOf } from './hindrance.ts';
 import { exchangePriming } from './own-calls.ts';
@@ -150,6 +151,7 @@ function whyImpossible(
 /** Another is the primary from here on. */
 function exchange(state: StationState, turn: Turn, from: string, placement: Placement): void {
   refusePending(state, turn, 503, 'The station has just been moved.', 1);
+  if (state.link === null) closeBackends(state, turn, 'station_moved');
   answerQueued(state, turn, from);
   const old = findBackendLink(state, from);
   const to = findBackendLink(state, placement.primary);

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { Bench, sent } from '../../testkit/station-bench.ts';
 import type { HeldEntry } from '../hold/held-lane.ts';
+import type { Delivery } from '../hold/held-message.ts';
 import type { DecisionOutcome, DeliveryDecision } from './events.ts';
 
 const covers = {
@@ -56,12 +57,13 @@ function back(bench: Bench): void {
 }
 
 /** Makes the state of a message as if its backend had refused it for good. */
-function park(bench: Bench, entry: HeldEntry): void {
+function park(bench: Bench, entry: HeldEntry, more: Partial<Delivery> = {}): void {
   bench.state.held[0]?.mark(entry, {
     state: 'parked',
     attempts: 4,
     retryAt: 0,
     lastError: 'InternalError',
+    ...more,
   });
 }
 
@@ -89,6 +91,14 @@ describe('a parked message', () => {
     const fresh = { state: 'waiting', attempts: 0, retryAt: 0, lastError: null };
     expect(deliveries(bench)).toEqual([[entry.message.number, 'retried', fresh]]);
     expect(bench.state.held[0]?.next(0)).toBe(entry);
+  });
+
+  test('that the backend may have already is still such a one when it is retried', () => {
+    const bench = covered();
+    const entry = start(bench);
+    park(bench, entry, { possiblyDuplicate: true });
+    decide(bench, entry, 'retry');
+    expect(entry.delivery).toMatchObject({ attempts: 0, possiblyDuplicate: true });
   });
 
   test('that is dropped is gone, and is not sent', () => {

@@ -46,7 +46,15 @@ function decide(
         'behind',
         `It waits behind ${first.message.number} of its transaction, which is parked; decide about that one first.`,
       );
-    mark(state, turn, lane, entry, 'retried', freshDelivery);
+    const { possiblyDuplicate } = entry.delivery;
+    mark(
+      state,
+      turn,
+      lane,
+      entry,
+      'retried',
+      possiblyDuplicate === true ? { ...freshDelivery, possiblyDuplicate } : freshDelivery,
+    );
   }
   // What stood still may leave at once.
   if (link !== undefined) pumpCalls(state, turn, link);

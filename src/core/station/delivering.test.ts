@@ -11,7 +11,9 @@ import {
   startOf,
   type Heard,
 } from '../../testkit/outage-bench.ts';
+import { routing } from '../../testkit/station-bench.ts';
 import type { HeldEntry } from '../hold/held-lane.ts';
+import { plainAssignment } from '../routing/table.ts';
 import { createStation } from './state.ts';
 
 /** Two transactions that ran during an outage, one inside the other. */
@@ -167,7 +169,10 @@ describe('what was held', () => {
       outage.say('TransactionEvent', eventOf('A', seqNo, type));
     const saved = JSON.parse(JSON.stringify(outage.held)) as HeldEntry[];
     const next = new Outage('ocpp2.1', saved);
+    const marks = next.held.map(({ delivery }) => delivery.possiblyDuplicate);
     next.begin();
+    // The last process may have sent the first, and none of those behind it.
+    expect(marks).toEqual([true, undefined, undefined]);
     expect(next.delivered.map(({ id }) => id)).toEqual(saved.map(({ message }) => message.key));
     expect(next.delivered.map(({ payload }) => payload['seqNo'])).toEqual([0, 1, 2]);
     expect(next.held).toEqual([]);
@@ -236,6 +241,48 @@ describe('a refused message', () => {
     expect(outage.held).toMatchObject([
       { delivery: { state: 'parked', attempts: 4, lastError: 'InternalError' } },
     ]);
+  });
+
+  test.each([
+    ['GenericError', [0, 10_000, 70_000, 370_000]],
+    ['SecurityError', [0, 10_000, 70_000, 370_000]],
+    ['FormationViolation', [0, 10_000]],
+    ['PropertyConstraintViolation', [0, 10_000]],
+    ['NotSupported', [0, 10_000]],
+    ['SomethingOfItsOwn', [0, 10_000]],
+  ])('with %s is sent at %j and then parked', (code, times) => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    outage.start(1);
+    // The first SecurityError has the backend told the boot once more.
+    let isTold = code !== 'SecurityError';
+    outage.answer = (call) => {
+      if (call.action === 'BootNotification') isTold = true;
+      return call.action === 'StartTransaction' ? `4|"${code}","no",{}` : outage.usual(call);
+    };
+    outage.comeBack();
+    outage.pass(86_400_000);
+    expect(isTold).toBe(true);
+    expect([...new Set(outage.delivered.map(({ atMs }) => atMs))]).toEqual(times);
+    expect(new Set(outage.delivered.map(({ text }) => text)).size).toBe(1);
+    expect(outage.held).toMatchObject([
+      { delivery: { state: 'parked', attempts: times.length, lastError: code } },
+    ]);
+  });
+
+  test('for good after it was refused in passing has its one retry all the same', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    outage.start(1);
+    const codes = ['InternalError', 'TypeConstraintViolation', 'TypeConstraintViolation'];
+    outage.answer = (call) =>
+      call.action === 'StartTransaction' ? `4|"${codes.shift()}","no",{}` : outage.usual(call);
+    outage.comeBack();
+    outage.pass(86_400_000);
+    expect(outage.delivered.map(({ atMs }) => atMs)).toEqual([0, 10_000, 70_000]);
+    expect(outage.held).toMatchObject([{ delivery: { state: 'parked', attempts: 3 } }]);
   });
 
   test('holds up what follows in its transaction and nothing else', () => {
@@ -316,19 +363,101 @@ describe('a refused message', () => {
   });
 });
 
+/** The backend keeps silent on starts for so long. */
+function silentFor(ms: number): Outage {
+  const outage = new Outage();
+  outage.begin();
+  outage.goDown();
+  outage.start(1);
+  outage.answer = (call) =>
+    call.action === 'StartTransaction' && call.atMs < ms ? silence : outage.usual(call);
+  outage.comeBack();
+  return outage;
+}
+
 describe('a message that is not answered', () => {
-  test('leaves again after a minute, as the same bytes, on the same link', () => {
+  test('waits a minute for its late answer, and leaves again as the same bytes on a new link', () => {
+    const outage = silentFor(60_000);
+    const epoch = outage.backendEpoch('old');
+    outage.pass(91_000);
+    expect(outage.delivered.map(({ atMs }) => atMs)).toEqual([0]);
+    expect(outage.backendEpoch('old')).toBe(epoch);
+    outage.pass(9_000);
+    expect(outage.delivered).toHaveLength(2);
+    expect(outage.delivered[1]?.atMs).toBeGreaterThanOrEqual(92_000);
+    expect(outage.backendEpoch('old')).toBeGreaterThan(epoch);
+    expect(new Set(outage.delivered.map(({ text }) => text)).size).toBe(1);
+    expect(outage.held).toEqual([]);
+  });
+
+  test('is marked as one that the backend may have twice, on record too', () => {
+    const outage = silentFor(Infinity);
+    expect(outage.held[0]?.delivery.possiblyDuplicate).toBeUndefined();
+    outage.pass(40_000);
+    expect(outage.held).toMatchObject([
+      { delivery: { state: 'waiting', attempts: 0, lastError: 'no answer', possiblyDuplicate: true } },
+    ]);
+    expect(outage.records.filter(({ type }) => type === 'delivery')).toMatchObject([
+      { outcome: 'unanswered', delivery: { possiblyDuplicate: true } },
+    ]);
+    // Nor does a refusal of the second copy say what became of the first.
+    outage.answer = (call) => (call.action === 'StartTransaction' ? refusal : outage.usual(call));
+    outage.pass(60_000);
+    expect(outage.held).toMatchObject([{ delivery: { attempts: 1, possiblyDuplicate: true } }]);
+  });
+
+  test('has the station notice nothing of the new link, and costs it no more than one every five minutes', () => {
+    const outage = silentFor(Infinity);
+    outage.pass(3_600_000);
+    expect(outage.state.link?.epoch).toBe(1);
+    expect(outage.delivered.length).toBeGreaterThan(9);
+    expect(outage.delivered.length).toBeLessThan(13);
+  });
+
+  test('leaves again only once the commands of its backend are answered', () => {
+    const outage = silentFor(60_000);
+    outage.pass(85_000);
+    const epoch = outage.backendEpoch('old');
+    outage.fromBackend('[2,"b1","ClearCache",{}]');
+    outage.pass(10_000);
+    expect(outage.backendEpoch('old')).toBe(epoch);
+    outage.fromStation(`[3,"${outage.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+    outage.pass(5_000);
+    expect(outage.backendEpoch('old')).toBeGreaterThan(epoch);
+    expect(outage.held).toEqual([]);
+  });
+
+  test('leaves again on the same link where the station would be closed with it', () => {
+    const outage = silentFor(60_000);
+    const epoch = outage.backendEpoch('old');
+    outage.context.routing = routing([plainAssignment(0, 'old')], ['ocpp1.6']);
+    outage.do({ type: 'routing_changed' });
+    outage.pass(100_000);
+    expect(outage.backendEpoch('old')).toBe(epoch);
+    expect(outage.delivered).toHaveLength(2);
+    expect(outage.held).toEqual([]);
+  });
+
+  test('is refused when its late answer refuses it', () => {
+    const outage = silentFor(Infinity);
+    outage.pass(45_000);
+    outage.fromBackend(`[4,"${outage.delivered[0]?.id}","FormationViolation","",{}]`);
+    expect(outage.held).toMatchObject([{ delivery: { attempts: 1, lastError: 'FormationViolation' } }]);
+  });
+
+  test('is over when its answer comes after that to another which was left unanswered too', () => {
     const outage = new Outage();
     outage.begin();
     outage.goDown();
     outage.start(1);
-    outage.answer = (call) =>
-      call.action === 'StartTransaction' && call.atMs < 60_000 ? silence : outage.usual(call);
+    outage.start(2);
+    outage.answer = (call) => (call.action === 'StartTransaction' ? silence : outage.usual(call));
     outage.comeBack();
-    outage.pass(93_000);
-    expect(outage.delivered.map(({ atMs }) => atMs)).toEqual([0, 92_000]);
-    expect(new Set(outage.delivered.map(({ text }) => text)).size).toBe(1);
-    expect(outage.held).toEqual([]);
+    outage.pass(70_000);
+    expect(outage.delivered).toHaveLength(2);
+    const late = result({ transactionId: 77, idTagInfo: { status: 'Accepted' } }).slice(2);
+    outage.fromBackend(`[3,"${outage.delivered[0]?.id}",${late}]`);
+    expect(outage.held.map(({ message }) => message.key)).toEqual([outage.delivered[1]?.id]);
   });
 
   test('is over when its answer comes late', () => {
@@ -357,6 +486,7 @@ describe('a message that is not answered', () => {
     outage.comeBack();
     const before = outage.delivered.map(({ text }) => text);
     outage.goDown();
+    expect(outage.held).toMatchObject([{ delivery: { retryAt: 0, possiblyDuplicate: true } }]);
     outage.answer = (call) => outage.usual(call);
     outage.comeBack();
     expect(outage.delivered.map(({ text }) => text)).toEqual(before);

@@ -2,27 +2,35 @@
  * Delivering what was held, once its backend can be reached again.
  *
  * Pure. One message at a time and in order, as the station would have sent them; live calls go first, and the pace is the backend's. A message has the same id and
- * bytes every time it leaves, so that a backend which knows it already can say so. One that is refused is tried again as the station would have tried, and then parked.
+ * bytes every time it leaves, so that a backend which knows it already can say so. One that is left unanswered leaves again on a new link, once its answer has had time to come
+ * on the old one: most backends look at a link's calls one after the other, and what waits there behind a call that hangs waits for ever. One that is refused in passing is tried again as the station would have tried, one that is
+ * refused for good once more, since many a backend says that of what it cannot do just now; and then it is parked.
  */
 import { isGuaranteed } from '../../protocol/actions.ts';
-import { decode } from '../../protocol/frame.ts';
+import { isPassing } from '../../protocol/error-code.ts';
+import { decode, idTokenOf } from '../../protocol/frame.ts';
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
 import { keptMsOf } from '../cover/later.ts';
 import type { HeldEntry, HeldLane } from '../hold/held-lane.ts';
-import { isAskedAgain } from './covering.ts';
+import { coversFor, isAskedAgain } from './covering.ts';
+import { renew } from './backend-link.ts';
 import { factsOf } from './find-backend.ts';
-import { heldLaneOf, mark, release } from './holding.ts';
-import { wordsFor } from './identifiers.ts';
+import { heldLaneOf, mark, noAnswer, release } from './holding.ts';
+import { readAnswer, wordsFor } from './identifiers.ts';
+import { learnToken } from './learning.ts';
 import { readVerdict } from './late-verdicts.ts';
 import { errorCodeOf } from './own-calls.ts';
 import { rememberGiven } from './repeats.ts';
 import type { BackendLink, OpenCall, StationState } from './state.ts';
 import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 
-/** How long after a refusal a message is sent again; after the last one it is parked. */
+/** How long after a refusal a message is sent again; after the last one it is parked, and after two in a row that were for good. */
 const retriesMs = [10_000, 60_000, 300_000] as const;
-/** Nobody knows whether a message that was not answered has arrived: its answer may still come. */
+/** How long the answer to a message may still come after its time. One that was left unanswered before waits longer: each time costs the station a link. */
 const unansweredMs = 60_000;
+const unansweredAgainMs = 300_000;
+/** How soon a link that cannot be renewed now is looked at again. */
+const busyMs = 1_000;
 /** Copies younger than this leave at once. */
 const liveMs = 10_000;
 /** It leaves after a commit: so much later at the most, but for a disk that fails. */
@@ -40,6 +48,11 @@ export function deliverHeld(state: StationState, turn: Turn, backend: BackendLin
     return false;
   const entry = nextOf(state, turn, lane);
   if (entry === null) return false;
+  if (entry.unansweredOn === backend.epoch && mayRenew(state, turn, backend)) {
+    if (isAsking(state, backend)) return later(backend, nowMs + busyMs);
+    renew(state, turn, backend);
+    return false;
+  }
   const steadyMs = backend.flaps >= flapsMin ? backend.openedAtMs + facts.holdDownMs - nowMs : 0;
   if (steadyMs > 0) return later(backend, nowMs + steadyMs);
   // A copy of what has just been said is no backlog.
@@ -58,6 +71,18 @@ function nextOf(state: StationState, turn: Turn, lane: HeldLane): HeldEntry | nu
     release(state, turn, lane, entry, 'dropped');
   }
   return null;
+}
+
+/** The station is to notice nothing of it. Where it would, its message goes over the same link again; so does a copy, which nobody counts on. */
+function mayRenew(state: StationState, turn: Turn, backend: BackendLink): boolean {
+  return (
+    state.link === null || state.assignment?.primary !== backend.backend || coversFor(state, turn, backend)
+  );
+}
+
+/** A command of the backend's is at the station, or waits for it: its answer goes by this link. */
+function isAsking({ link }: StationState, { backend }: BackendLink): boolean {
+  return link !== null && (link.slot?.from === backend || (link.lane?.countOf(backend) ?? 0) > 0);
 }
 
 /** When the next held message may leave for this backend, which is open; Infinity when there is none or its slot is taken. */
@@ -176,21 +201,37 @@ export function onHeldReply(
   recordReceived(state, turn, reply, 'consumed', call.action, Math.round(turn.context.nowMs - call.sentAtMs));
   const lane = heldLaneOf(state, backend.backend);
   const entry = lane?.find(call.held) ?? null;
-  if (lane === null || entry === null) return;
+  if (lane !== null && entry !== null) settle(state, turn, lane, entry, reply);
+}
+
+function settle(state: StationState, turn: Turn, lane: HeldLane, entry: HeldEntry, reply: Received): void {
   // What a listener thinks of a copy is nobody's affair.
   if (entry.message.answer === null || reply.frame.kind === 'result') {
     finish(state, turn, lane, entry, 'delivered');
-    return readVerdict(state, turn, entry.message, reply);
+    return readVerdict(state, turn, entry, reply);
   }
+  delete entry.unansweredOn;
   const attempts = entry.delivery.attempts + 1;
   const lastError = errorCodeOf(reply.text, reply.frame);
-  const retryMs = retriesMs[attempts - 1];
+  const isFinal = isForGood(lastError) && isForGood(entry.delivery.lastError);
+  const retryMs = isFinal ? undefined : retriesMs[attempts - 1];
   if (retryMs === undefined) return park(state, turn, lane, entry, attempts, lastError);
   const retryAt = turn.context.wallMs + retryMs;
-  mark(state, turn, lane, entry, 'refused', { state: 'waiting', attempts, retryAt, lastError });
+  mark(state, turn, lane, entry, 'refused', {
+    ...entry.delivery,
+    state: 'waiting',
+    attempts,
+    retryAt,
+    lastError,
+  });
 }
 
-/** A held message was not answered in time. It is sent again as the same bytes, once its answer has had time to come. */
+/** A refusal that is of the message itself. */
+function isForGood(error: string | null): boolean {
+  return error !== null && error !== noAnswer && !isPassing(error);
+}
+
+/** A held message was not answered in time. Nobody knows whether it has arrived. */
 export function onHeldSilence(state: StationState, turn: Turn, backend: BackendLink, call: OpenCall): void {
   const lane = heldLaneOf(state, backend.backend);
   const entry = lane?.find(call.held) ?? null;
@@ -198,15 +239,53 @@ export function onHeldSilence(state: StationState, turn: Turn, backend: BackendL
   const isCopy = entry.message.answer === null;
   const attempts = entry.delivery.attempts + (isCopy ? 1 : 0);
   if (isCopy && attempts > retriesMs.length) return finish(state, turn, lane, entry, 'dropped');
-  const retryAt = turn.context.wallMs + unansweredMs;
-  mark(state, turn, lane, entry, 'refused', { state: 'waiting', attempts, retryAt, lastError: 'no answer' });
+  const wasUnanswered = !isCopy && entry.unansweredOn !== undefined;
+  const retryAt = turn.context.wallMs + (wasUnanswered ? unansweredAgainMs : unansweredMs);
+  if (!isCopy) entry.unansweredOn = backend.epoch;
+  mark(state, turn, lane, entry, 'unanswered', {
+    state: 'waiting',
+    attempts,
+    retryAt,
+    lastError: noAnswer,
+    ...(isCopy ? {} : { possiblyDuplicate: true }),
+  });
 }
 
-/** The answer to a held message that was given up comes after all. */
-export function onLateHeldReply(state: StationState, turn: Turn, backend: BackendLink, key: string): void {
+/** The held message that a reply is about which nothing waits for any more; null: it is about none. */
+export function findUnanswered(
+  state: StationState,
+  backend: BackendLink,
+  { text, frame }: Received,
+): HeldEntry | null {
+  const entry = heldLaneOf(state, backend.backend)?.findKey(idTokenOf(text, frame).slice(1, -1)) ?? null;
+  return entry?.unansweredOn === backend.epoch ? entry : null;
+}
+
+/** The answer to a held message comes after all, and counts like any other. */
+export function onLateHeldReply(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  entry: HeldEntry,
+  reply: Received,
+): void {
   const lane = heldLaneOf(state, backend.backend);
-  const entry = lane?.findKey(key) ?? null;
-  if (lane !== null && entry !== null) finish(state, turn, lane, entry, 'delivered');
+  const { action } = entry.message;
+  recordReceived(state, turn, reply, 'late', action);
+  if (lane === null) return;
+  if (reply.frame.kind === 'result') {
+    readAnswer(state, turn, backend, reply, entry.message);
+    const { text, version } = entry.message;
+    const frame = decode(text, version);
+    if (frame.kind === 'call')
+      learnToken(state, turn, backend, reply, {
+        action,
+        text,
+        bodyStart: frame.bodyStart,
+        bodyEnd: frame.bodyEnd,
+      });
+  }
+  settle(state, turn, lane, entry, reply);
 }
 
 /** The message is over. The station may still repeat it: until now the lane knew what it was told. */
@@ -231,7 +310,13 @@ function park(
   attempts: number,
   lastError: string,
 ): void {
-  mark(state, turn, lane, entry, 'parked', { state: 'parked', attempts, retryAt: 0, lastError });
+  mark(state, turn, lane, entry, 'parked', {
+    ...entry.delivery,
+    state: 'parked',
+    attempts,
+    retryAt: 0,
+    lastError,
+  });
 }
 
 const nobody = { epoch: 0, idToken: '' } as const;

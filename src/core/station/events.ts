@@ -28,6 +28,8 @@ export type StationEvent =
       readonly offered: readonly string[];
       /** A credential or certificate was checked; false with `auth: none`. */
       readonly isAuthenticated: boolean;
+      /** False where a link of it to a backend shows that backend the password of another connection (`credentials: forward`): then this one needs links of its own. */
+      readonly isSameCredential: boolean;
     }
   | { readonly type: 'station_frame'; readonly epoch: number; readonly text: string }
   | { readonly type: 'station_pong'; readonly epoch: number }
@@ -167,6 +169,8 @@ export type Notice =
   | 'station_unresponsive'
   | 'backend_unresponsive'
   | 'backend_silent'
+  /** It has answered so many calls in a row with an error of its own that Busbar answers in its place. */
+  | 'backend_rejecting'
   | 'command_unanswered'
   | 'command_forbidden'
   /** It would have changed how the station is connected. */
@@ -177,7 +181,9 @@ export type Notice =
   | 'stale_event'
   | 'journal_failing'
   /** A station's lane has passed the share of its bound at which somebody should look. */
-  | 'held_near_bound';
+  | 'held_near_bound'
+  /** A fault that a backend had yet to hear of made room for a newer one. */
+  | 'fault_forgotten';
 
 /**
  * Why an operator's command got no answer. `not_connected`, `forbidden`, `queue_full` and `expired` (it waited too long behind others): it was never sent and

@@ -9,14 +9,14 @@ import { spend, tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
 import { maySend, onCommand } from './commands.ts';
-import { coverOpen, coversFor } from './covering.ts';
-import { onHeldReply, onLateHeldReply } from './delivering.ts';
+import { askAgain, coverAll, coverOpen, coversFor, isAskedAgain } from './covering.ts';
+import { findUnanswered, onHeldReply, onLateHeldReply } from './delivering.ts';
 import { readAnswer, readLate } from './identifiers.ts';
 import { learnToken } from './learning.ts';
 import { resultWithRefusal } from './late-verdicts.ts';
 import { hearFrom } from './liveness.ts';
 import { withClock } from './local-answers.ts';
-import { catchUp, isForgetful, measureSkew, onOwnReply, onPrimaryVerdict } from './own-calls.ts';
+import { catchUp, isForgetful, measureSkew, onOwnReply, onPrimaryVerdict, weighReply } from './own-calls.ts';
 import { rememberAnswer } from './repeats.ts';
 import { deliverReply, repeat, takeReply } from './slot.ts';
 import { nextMessageId, type BackendLink, type OpenCall, type StationState } from './state.ts';
@@ -81,14 +81,17 @@ function backendTextsPerSecond({ context }: Turn): number {
 function onReply(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {
   const match = takeReply(backend, received.text, received.frame);
   if (match.what !== 'open') {
+    const unanswered = match.what === 'repeated' ? null : findUnanswered(state, backend, received);
+    if (unanswered !== null) {
+      onLateHeldReply(state, turn, backend, unanswered, received);
+      return pumpCalls(state, turn, backend);
+    }
     // The name of a transaction is good to know also when its start was given up (H6).
     if (match.what === 'late') readLate(state, turn, backend, received);
-    if (match.what === 'late' && received.frame.kind === 'result')
-      onLateHeldReply(state, turn, backend, backend.expiredId ?? '');
     return recordReceived(state, turn, received, match.what, null);
   }
   const { call } = match;
-  backend.silences = 0;
+  weighReply(state, turn, backend, received);
   if (isForgetful(state, turn, backend, received, call.action) && call.purpose !== 'boot') {
     // It is told the boot first, and then this call again.
     recordReceived(state, turn, received, 'consumed', call.action);
@@ -100,7 +103,7 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
     const held = backend.slot;
     backend.slot = null;
     if (held !== null) onHeldReply(state, turn, backend, held, received);
-    return pumpCalls(state, turn, backend);
+    return goOn(state, turn, backend, call);
   }
   const named =
     call.purpose === 'held' && received.frame.kind !== 'result'
@@ -109,13 +112,11 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   learnToken(state, turn, backend, received, call);
   if (call.purpose === 'held') {
     onHeldReply(state, turn, backend, call, received);
-    catchUp(state, turn, backend, call);
-    return pumpCalls(state, turn, backend);
+    return goOn(state, turn, backend, call);
   }
   if (call.purpose !== 'relay') {
     onOwnReply(state, turn, backend, call, received);
-    catchUp(state, turn, backend, call);
-    return pumpCalls(state, turn, backend);
+    return goOn(state, turn, backend, call);
   }
   const isAwaited = state.link?.epoch === call.caller.epoch;
   if (isAwaited && call.isGuaranteed && !turn.context.isJournalWritable) {
@@ -129,7 +130,15 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   const text = resultWithRefusal(state, turn, call.transaction, received, timed);
   rememberAnswer(state, turn, call, received, text);
   deliverReply(state, turn, received, call, state.link, text);
-  catchUp(state, turn, backend, call);
+  goOn(state, turn, backend, call);
+}
+
+/** What is next for a backend that has answered: what it missed, or, where it answers with errors only, nothing but a heartbeat by and by. */
+function goOn(state: StationState, turn: Turn, backend: BackendLink, call: OpenCall): void {
+  if (isAskedAgain(state, backend)) {
+    coverAll(state, turn, backend);
+    askAgain(state, turn, backend);
+  } else catchUp(state, turn, backend, call);
   pumpCalls(state, turn, backend);
 }
 

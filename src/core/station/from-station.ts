@@ -27,7 +27,7 @@ import {
   takeReply,
   type Placement,
 } from './slot.ts';
-import { answerByMs, coverCall, coversFor, hasBacklog, isDown } from './covering.ts';
+import { answerByMs, coverCall, coverOpen, coversFor, hasBacklog, isDown } from './covering.ts';
 import { hasRoom } from './room.ts';
 import { copyToListeners } from './copies.ts';
 import { readCall, wordsFor } from './identifiers.ts';
@@ -164,7 +164,12 @@ function toAuthority(
   const same = isKept ? findCall(backend, messageId) : null;
   if (same !== null) {
     if (!join(same, caller)) return refuseFlood(state, turn, received);
-    return recordReceived(state, turn, received, 'joined', action);
+    recordReceived(state, turn, received, 'joined', action);
+    // Its time came while the station was away.
+    const { slot } = backend;
+    if (same === slot && slot.answerByMs <= turn.context.nowMs && coversFor(state, turn, backend))
+      coverOpen(state, turn, backend, slot);
+    return;
   }
   const placement: Placement = {
     caller,

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { plainAssignment } from '../routing/table.ts';
 import { Bench, kinds, routing, sent } from '../../testkit/station-bench.ts';
 import type { Effect, StationEvent } from './events.ts';
+import { graceMs } from './grace.ts';
 import { laneCallsMax, laneOverrunMax } from './state.ts';
 
 function refused(bench: Bench, backend: string): readonly Effect[] {
@@ -239,6 +240,7 @@ describe('S7: what is of an old link', () => {
     bench.connect();
     const epoch = bench.backendEpoch('old');
     bench.do({ type: 'station_lost', epoch: 1, code: 1001, reason: '' });
+    bench.pass(graceMs);
     const stale: StationEvent[] = [
       { type: 'backend_opened', backend: 'old', epoch },
       { type: 'backend_refused', backend: 'old', epoch, fault: 'timed_out', detail: '' },

@@ -16,8 +16,18 @@ export interface Hindrance {
 
 /** How long a reservation counts as one: when it expires is not known here. */
 const reservationMs = 12 * 3_600_000;
-/** How long the next part of a report is waited for. */
-const reportMs = 600_000;
+/** How long the last part of a report is waited for. */
+const reportMs = 120_000;
+/** What is answered in parts. Logs and firmware are told of for hours, and go on under another primary. */
+const reports: ReadonlySet<string> = new Set([
+  'GetBaseReport',
+  'GetReport',
+  'GetMonitoringReport',
+  'GetChargingProfiles',
+  'GetDisplayMessages',
+  'CustomerInformation',
+  'GetDERControl',
+]);
 
 /** The first of them, or null. `primary`: whose they would be. */
 export function hindranceOf({ durable }: StationState, turn: Turn, primary: string): Hindrance | null {
@@ -36,8 +46,8 @@ export function hindranceOf({ durable }: StationState, turn: Turn, primary: stri
     return { reason: 'reservation', detail };
   }
   const asked = ids.requests.find(
-    ({ kind, backend, state, atMs }) =>
-      kind === 'request' && backend === primary && state === 'open' && wallMs - atMs < reportMs,
+    ({ action, backend, state, atMs }) =>
+      reports.has(action) && backend === primary && state === 'open' && wallMs - atMs < reportMs,
   );
   if (asked === undefined) return null;
   const detail = `${primary} is still being told what it asked for by ${asked.action}; wait for the last part, or force the cutover.`;

@@ -97,12 +97,29 @@ export function mark(
   turn: Turn,
   lane: HeldLane,
   entry: HeldEntry,
-  outcome: Extract<DeliveryOutcome, 'refused' | 'parked' | 'retried'>,
+  outcome: Extract<DeliveryOutcome, 'refused' | 'unanswered' | 'parked' | 'retried'>,
   delivery: Delivery,
 ): void {
   lane.mark(entry, delivery);
   record(state, turn, entry, outcome, delivery);
 }
+
+/** The link went while the message was out on it: it leaves again on the next one. */
+export function markCutOff(state: StationState, turn: Turn, backend: string, number: number): void {
+  const lane = heldLaneOf(state, backend);
+  const entry = lane?.find(number) ?? null;
+  // Of copies nobody asks whether they came twice.
+  if (lane === null || entry === null || entry.message.answer === null) return;
+  const { delivery } = entry;
+  mark(state, turn, lane, entry, 'unanswered', {
+    ...delivery,
+    lastError: noAnswer,
+    possiblyDuplicate: true,
+  });
+}
+
+/** What stands in the place of a backend's error where there is none. */
+export const noAnswer = 'no answer';
 
 function record(
   state: StationState,

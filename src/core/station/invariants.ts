@@ -10,12 +10,13 @@ import { laneDepth } from './slot.ts';
 import type { BackendLink, PendingArrival, StationLink, StationState } from './state.ts';
 
 export function assertConsistent(state: StationState): void {
-  const { link, arrival, backends } = state;
+  const { link, grace, arrival, backends } = state;
   if (link !== null) assertConnected(state, link);
   if (arrival !== null) assertPending(state, arrival);
+  if (grace !== null) assertAwaited(state);
   for (const backend of backends) {
     assertBackend(state, backend);
-    if (link === null && arrival === null)
+    if (link === null && grace === null && arrival === null)
       assert(
         backend.phase === 'idle' ||
           backend.phase === 'waiting' ||
@@ -40,6 +41,15 @@ function assertConnected({ assignment, backends, durable }: StationState, link: 
       placement.primary === assignment.primary ||
       (placement.routed !== assignment.primary && !assignment.standbys.includes(placement.primary)),
     'a station that was cut over is where it was put, unless its route says another by now (M1)',
+  );
+}
+
+/** What it would come back to is there, and nobody stands in its place. */
+function assertAwaited({ link, arrival, assignment, backends, drain }: StationState): void {
+  assert(link === null && arrival === null && drain === null, 'only a station that is away is waited for');
+  assert(
+    assignment !== null && hasOpen(backends, assignment.primary),
+    'a station that is waited for has a link to its primary',
   );
 }
 

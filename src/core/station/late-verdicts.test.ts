@@ -109,3 +109,16 @@ test('2.x: a station that says nothing for a minute is told to stop', () => {
   const commands = sent(bench.pass(61_000), 'station').filter((text) => text.includes('RequestStop'));
   expect(commands.map((text) => (JSON.parse(text) as unknown[])[3])).toEqual([{ transactionId: 'TX' }]);
 });
+
+test('a session that the backend may have booked already is not stopped for being there twice', () => {
+  const bench = covered('ocpp1.6');
+  bench.fromStation(start16);
+  back(bench);
+  // The link goes before the answer, and the backend takes the start that is sent again for a second one.
+  const epoch = bench.backendEpoch('old');
+  bench.do({ type: 'backend_lost', backend: 'old', epoch, code: null, reason: 'gone' });
+  back(bench);
+  const effects = answer(bench, '{"transactionId":7,"idTagInfo":{"status":"ConcurrentTx"}}');
+  expect(sent(effects, 'station')).toEqual([]);
+  expect(effects.filter(({ type }) => type === 'notice')).toEqual([]);
+});

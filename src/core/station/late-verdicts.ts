@@ -7,7 +7,7 @@
  */
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
 import { transactionByKey } from '../ids/transactions.ts';
-import type { HeldMessage } from '../hold/held-message.ts';
+import type { HeldEntry } from '../hold/held-lane.ts';
 import type { Refusal } from '../journal/record.ts';
 import { sendOwnCommand } from './commands.ts';
 import type { StationState } from './state.ts';
@@ -20,7 +20,7 @@ const patienceMs = 60_000;
 export function readVerdict(
   state: StationState,
   turn: Turn,
-  message: HeldMessage,
+  { message, delivery }: HeldEntry,
   { text, frame }: Received,
 ): void {
   const { version, action, transaction, hasLeft, answer } = message;
@@ -33,7 +33,8 @@ export function readVerdict(
   const info = text.slice(at, valueEnd(text, at));
   const status = statusOf(info);
   // One that was there before under another answer takes its own session for a second one (H2).
-  if (status === null || status === 'Accepted' || (status === 'ConcurrentTx' && hasLeft)) return;
+  const mayBeThere = hasLeft || delivery.possiblyDuplicate === true;
+  if (status === null || status === 'Accepted' || (status === 'ConcurrentTx' && mayBeThere)) return;
   notice(turn, 'late_refusal', message.backend);
   if (transactionByKey(state.durable.ids, transaction)?.state !== 'open') return;
   change(state, turn, transaction, is16 ? '' : info);

@@ -1,10 +1,14 @@
 /**
  * What backends say of tokens, kept for the time when they cannot be asked.
  *
- * Pure. Only where the station's route may ever need it. At rest a token is a digest, and its group can be read only by who presents the token.
+ * Pure. Only where the station's route may ever need it. At rest a token is a digest, and its group can be read only by who presents the token. What a backend has stations
+ * forget or refuse it takes back here too, as from a station's own cache (C10 to C12).
  */
-import { learnTokens, sealGroup, tokenKey } from '../cover/learned-tokens.ts';
+import type { Payload } from '../commands/payload.ts';
+import { clearedKey, learnTokens, refusedIn, sealGroup, tokenKey } from '../cover/learned-tokens.ts';
+import type { LearnedToken } from '../hold/held-message.ts';
 import { payloadOf } from '../../protocol/frame.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
 import type { BackendLink, OpenCall, StationState } from './state.ts';
 import type { Received, Turn } from './turn.ts';
 
@@ -13,21 +17,20 @@ const freshMs = 24 * 3_600_000;
 
 /** A backend answered a call with a token in it. */
 export function learnToken(
-  { id, assignment }: StationState,
+  state: StationState,
   turn: Turn,
   { backend, version }: BackendLink,
   { text, frame }: Received,
-  call: OpenCall,
+  call: Pick<OpenCall, 'action' | 'text' | 'bodyStart' | 'bodyEnd'>,
 ): void {
-  if (assignment?.whenDown.covers !== true || frame.kind !== 'result' || version === null) return;
-  const { wallMs, digest, learned: known } = turn.context;
+  if (state.assignment?.whenDown.covers !== true || frame.kind !== 'result' || version === null) return;
+  const { wallMs, digest } = turn.context;
   const said = call.text.slice(call.bodyStart, call.bodyEnd);
   const lesson = learnTokens(version, call.action, said, payloadOf(text, frame), wallMs);
   if (lesson === null) return;
   const { token, learned } = lesson;
-  const key = tokenKey(backend, token, digest);
   const group = learned.group === null ? null : sealGroup(learned.group, token, digest);
-  const before = known(key);
+  const before = knownOf(turn, backend, token);
   const isNews =
     before === null ||
     before.status !== learned.status ||
@@ -35,12 +38,44 @@ export function learnToken(
     before.expiresAt !== learned.expiresAt ||
     wallMs - before.learnedAt >= freshMs;
   if (!isNews) return;
-  turn.records.push({
-    type: 'learned',
-    at: wallMs,
-    station: id,
-    backend,
-    token: key,
-    learned: { ...learned, group },
-  });
+  keep(state, turn, backend, tokenKey(backend, token, digest), { ...learned, group });
+}
+
+/** What the backend last said of this token, its group sealed; null: nothing that still counts. */
+export function knownOf(
+  { context: { learned, digest } }: Turn,
+  backend: string,
+  token: string,
+): LearnedToken | null {
+  const known = learned(tokenKey(backend, token, digest));
+  if (known === null) return null;
+  const cleared = learned(clearedKey(backend, digest));
+  return cleared !== null && known.learnedAt <= cleared.learnedAt ? null : known;
+}
+
+/** The backend had a station forget its tokens, and the station did: so does Busbar, of this backend. */
+export function forgetTokens(state: StationState, turn: Turn, backend: string): void {
+  if (state.assignment?.whenDown.covers !== true) return;
+  const { wallMs, digest } = turn.context;
+  const cleared = { status: 'Cleared', group: null, expiresAt: null, learnedAt: wallMs };
+  keep(state, turn, backend, clearedKey(backend, digest), cleared);
+}
+
+/** The backend sends a list on which tokens are refused. Whether the station takes it is another matter: those it had accepted it accepts no more. */
+export function learnRefused(
+  state: StationState,
+  turn: Turn,
+  backend: string,
+  version: OcppVersion,
+  list: Payload,
+): void {
+  if (state.assignment?.whenDown.covers !== true) return;
+  const { wallMs, digest } = turn.context;
+  for (const { token, learned } of refusedIn(version, list, wallMs))
+    if (knownOf(turn, backend, token)?.status === 'Accepted')
+      keep(state, turn, backend, tokenKey(backend, token, digest), learned);
+}
+
+function keep({ id }: StationState, turn: Turn, backend: string, token: string, learned: LearnedToken): void {
+  turn.records.push({ type: 'learned', at: turn.context.wallMs, station: id, backend, token, learned });
 }

@@ -30,10 +30,10 @@ export function pulseAtMs(heard: Liveness, intervalMs: number, timeoutMs: number
   return heard.pings === 0 ? heard.heardAtMs + intervalMs : heard.pingedAtMs + timeoutMs;
 }
 
-/** True for an open link on which nothing is answered. */
-export function isGivenUp({ silences }: Pick<BackendLink, 'silences'>): boolean {
-  return silences >= silencesMax;
+/** True for an open link on which nothing but silence and errors comes. */
+export function isGivenUp({ fruitless }: Pick<BackendLink, 'fruitless'>): boolean {
+  return fruitless >= fruitlessMax;
 }
 
-/** Calls in a row that a backend may leave unanswered before it counts as down. */
-const silencesMax = 5;
+/** Calls in a row that may come to nothing before a backend counts as down. */
+const fruitlessMax = 5;

@@ -122,6 +122,24 @@ describe('on attach', () => {
     expect(to(bench, 'new')).toEqual(['[2,"Heartbeat",{}]']);
   });
 
+  test('one that refused a status is told all of them again, until it takes them', () => {
+    const bench = observed();
+    withPast(bench);
+    open(bench, 'new');
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",${accepted}]`, 'new');
+    bench.fromBackend(`[4,"${idTo(bench, 'new')}","InternalError","",{}]`, 'new');
+    const beat = '{"currentTime":"2023-11-14T22:13:30Z"}';
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",${beat}]`, 'new');
+    const link = bench.state.backends.find(({ backend }) => backend === 'new');
+    expect(link?.priming).toMatchObject({ phase: 'failed', reason: 'status: InternalError' });
+    bench.context.nowMs += 180_000;
+    bench.fromStation('[2,"h","Heartbeat",{}]');
+    expect(to(bench, 'new')).toEqual([`[2,"StatusNotification",${available}]`]);
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",{}]`, 'new');
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",${beat}]`, 'new');
+    expect(link?.priming.phase).toBe('synced');
+  });
+
   test('one that has forgotten the station is told the boot again, and then what it refused', () => {
     const bench = observed();
     withPast(bench);

@@ -17,14 +17,16 @@ import {
   type PrimingView,
   type Verdict,
 } from '../priming/priming.ts';
+import { isPassing } from '../../protocol/error-code.ts';
 import { payloadOf, type Frame } from '../../protocol/frame.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
 import { isGivenUp } from './liveness.ts';
 import { factsOf } from './find-backend.ts';
+import { missedBy, onHeard } from './missed.ts';
 import { isBusbars } from './slot.ts';
 import { isMovedTo, receivesOf, roleOf } from './roles.ts';
 import { nextOwnId, type BackendLink, type OpenCall, type StationState } from './state.ts';
-import { recordDurably, recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
+import { notice, recordDurably, recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 
 /** How often the clock of a backend that answers heartbeats is looked at. */
 const skewEveryMs = 60_000;
@@ -36,7 +38,7 @@ export function beginPriming(state: StationState, turn: Turn, backend: BackendLi
   if (roleOf(state, backend.backend) !== 'primary' && state.arrival?.assignment.primary !== backend.backend)
     return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
   // It was down while Busbar answered: it is told how the station is now, as one that joins.
-  if (backend.hasMissed) {
+  if (backend.hasMissed || missedBy(state, backend.backend).length > 0) {
     backend.hasMissed = false;
     backend.isCatchingUp = true;
     return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
@@ -105,6 +107,9 @@ export function onOwnReply(
   const result = reply?.frame.kind === 'result' ? payloadOf(reply.text, reply.frame) : null;
   const error = reply === null ? 'timeout' : errorCodeOf(reply.text, reply.frame);
   if (result !== null) measureSkew(turn, backend, result);
+  // An error of its own says that it has not heard.
+  if (call.purpose === 'status' && reply !== null && (result !== null || !isPassing(error)))
+    onHeard(state, turn, backend.backend, call.text.slice(call.bodyStart, call.bodyEnd));
   const verdict = onOwnAnswer(backend.priming, viewOf(state, turn, backend), call.purpose, result, error);
   if (verdict !== null) keepVerdict(state, turn, backend, verdict);
 }
@@ -177,6 +182,33 @@ export function isForgetful(
   return onForgotten(backend.priming, viewOf(state, turn, backend));
 }
 
+/**
+ * Where a route covers, counts the answers in a row that are errors of its primary's own: one that answers with nothing else is as good as silent, and the station is answered by Busbar. An error
+ * that is of the call is an answer like any other, and so are those of a backend that has told the station to wait for its acceptance (2.x B02, B03).
+ */
+export function weighReply(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  { text, frame }: Received,
+): void {
+  if (frame.kind !== 'error' || !isOwnTrouble(state, backend, errorCodeOf(text, frame))) {
+    backend.fruitless = 0;
+    return;
+  }
+  const wasGivenUp = isGivenUp(backend);
+  backend.fruitless += 1;
+  if (!wasGivenUp && isGivenUp(backend)) notice(turn, 'backend_rejecting', backend.backend);
+}
+
+function isOwnTrouble(state: StationState, backend: BackendLink, code: string): boolean {
+  const { assignment } = state;
+  if (assignment?.primary !== backend.backend || !assignment.whenDown.covers || !isPassing(code))
+    return false;
+  const status = verdictOf(state, backend)?.status;
+  return status !== 'Pending' && status !== 'Rejected';
+}
+
 /** Notes how far a backend's clock is from ours; looked at now and then. */
 export function measureSkew(turn: Turn, backend: BackendLink, result: string): void {
   const { nowMs, wallMs } = turn.context;
@@ -193,6 +225,7 @@ export function viewOf(state: StationState, turn: Turn, backend: BackendLink): P
   const isSilentPrimary = isGivenUp(backend) && roleOf(state, backend.backend) === 'primary';
   return {
     image: state.durable.image,
+    missed: missedBy(state, backend.backend),
     receives: isSilentPrimary ? allIsHeard : receivesOf(state, backend.backend),
     isStationAlive:
       link !== null && nowMs - link.heard.heardAtMs <= settings.pingIntervalMs + settings.pongTimeoutMs,

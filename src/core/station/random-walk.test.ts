@@ -7,6 +7,7 @@ import { Bench, routing } from '../../testkit/station-bench.ts';
 import { ocppVersions, type OcppVersion } from '../../protocol/version.ts';
 import { plainAssignment, type RoutingTable } from '../routing/table.ts';
 import type { Effect, LinkRef, StationEvent } from './events.ts';
+import { graceMs } from './grace.ts';
 
 const walks = 1_000;
 const stepsEach = 120;
@@ -33,6 +34,8 @@ class Walk {
   #pinged: Peer[] = [];
   #isQuiet = false;
   #epoch = 0;
+  /** When the station was last here or at the door. */
+  #hereAtMs = 0;
 
   constructor(seed: number) {
     this.#random = createRandom(seed);
@@ -143,7 +146,13 @@ class Walk {
     const epoch = (this.#epoch += 1);
     this.#arrivals.set(epoch, null);
     const offered = [this.#random.pick(['ocpp1.6', 'ocpp1.6', 'ocpp2.0.1', 'ocpp2.1', 'ocpp9'])];
-    this.#do({ type: 'station_arrived', epoch, offered, isAuthenticated: this.#random.chance(0.5) });
+    this.#do({
+      type: 'station_arrived',
+      epoch,
+      offered,
+      isAuthenticated: this.#random.chance(0.5),
+      isSameCredential: this.#random.chance(0.9),
+    });
   }
 
   #leave(): void {
@@ -188,6 +197,11 @@ class Walk {
       expect(this.bench.last.wakeAtMs, 'a tick leaves nothing that is due').toBeGreaterThan(context.nowMs);
     }
     context.nowMs = untilMs;
+    if (!this.#isHere && untilMs - this.#hereAtMs >= graceMs)
+      expect(
+        this.#peers.filter(({ phase }) => phase !== 'closed'),
+        'no backend believes in a station that is gone',
+      ).toEqual([]);
     for (const { waits, phase } of this.#peers)
       for (const [id, atMs] of waits)
         if (phase === 'open')
@@ -202,7 +216,14 @@ class Walk {
   }
 
   #do(event: StationEvent): void {
+    const wasHere = this.#isHere;
     for (const effect of this.bench.do(event)) this.#carryOut(effect);
+    if (wasHere || this.#isHere) this.#hereAtMs = this.bench.context.nowMs;
+  }
+
+  get #isHere(): boolean {
+    const { link, arrival } = this.bench.state;
+    return link !== null || arrival !== null;
   }
 
   #carryOut(effect: Effect): void {

@@ -37,6 +37,15 @@ export function answerRepeated(
   return true;
 }
 
+/** What the station was told about a guaranteed message, as JSON; null: it is not known any more. */
+export function answerGiven({ held, answers, durable }: StationState, key: string): string | null {
+  for (const lane of held) {
+    const answer = lane.findKey(key)?.message.answer ?? null;
+    if (answer !== null) return answer;
+  }
+  return (findAnswer(answers, key) ?? findAnswer(durable.answers, key))?.payload ?? null;
+}
+
 /** Remembers a backend's answer to a guaranteed call, also one that the station's link was gone for. `text` is as the station gets it. */
 export function rememberAnswer(
   state: StationState,

@@ -1,6 +1,16 @@
 /** A backend whose link stays open and that does not answer, or not in time: it is asked again by and by, and told what it missed. */
 import { describe, expect, test } from 'vitest';
-import { minuteOf, Outage, result, silence, startOf, type Heard } from '../../testkit/outage-bench.ts';
+import {
+  minuteOf,
+  Outage,
+  refusal,
+  result,
+  silence,
+  startOf,
+  type Heard,
+} from '../../testkit/outage-bench.ts';
+import { routing } from '../../testkit/station-bench.ts';
+import { plainAssignment } from '../routing/table.ts';
 
 const authorize = { idTag: 'T' };
 
@@ -84,6 +94,119 @@ describe('a backend that left five calls unanswered', () => {
     outage.pass(200_000);
     expect(actionsOf(outage.delivered)).toEqual(['StartTransaction', 'MeterValues', 'StopTransaction']);
     expect(outage.held).toEqual([]);
+  });
+});
+
+/** Every call is answered with it from now on. */
+function failWith(code: string, version: 'ocpp1.6' | 'ocpp2.0.1' = 'ocpp1.6'): Outage {
+  const outage = new Outage(version);
+  outage.begin();
+  outage.answer = () => `4|"${code}","no",{}`;
+  return outage;
+}
+
+const accepted = { idTagInfo: { status: 'Accepted' } };
+
+describe('a primary that answered five calls in a row with an error of its own', () => {
+  test.each(['InternalError', 'GenericError'])('%s: is not asked by the station’s calls any more', (code) => {
+    const outage = failWith(code);
+    for (let call = 0; call < 5; call += 1) expect(outage.say('Authorize', authorize)).toBe(code);
+    outage.heard = [];
+    expect(outage.say('Authorize', authorize)).toMatchObject(accepted);
+    expect(outage.say('BootNotification', { chargePointVendor: 'V', chargePointModel: 'M' })).toMatchObject({
+      status: 'Accepted',
+    });
+    expect(outage.say('StatusNotification', statusOf('Charging'))).toEqual({});
+    expect(outage.heard).toEqual([]);
+    expect(outage.notices).toEqual(['backend_rejecting']);
+  });
+
+  test('with SecurityError is told the boot, and then is not asked by the station’s calls any more', () => {
+    const outage = failWith('SecurityError');
+    const answers = [1, 2, 3, 4, 5].map(() => outage.say('Authorize', authorize));
+    expect(answers.slice(-2)).toMatchObject([accepted, accepted]);
+    expect(actionsOf(outage.heard)).toContain('BootNotification');
+  });
+
+  test('is asked by a heartbeat now and then, and by the station’s calls again once it answers that', () => {
+    const outage = failWith('InternalError');
+    for (let call = 0; call < 5; call += 1) outage.say('Authorize', authorize);
+    outage.say('StatusNotification', statusOf('Charging'));
+    outage.heard = [];
+    outage.pass(300_000);
+    expect(new Set(actionsOf(outage.heard))).toEqual(new Set(['Heartbeat']));
+    expect(outage.heard.length).toBeGreaterThan(5);
+    expect(outage.heard.length).toBeLessThan(12);
+    speakAgain(outage);
+    outage.pass(31_000);
+    // It hears what it missed.
+    expect(outage.heard.filter(({ action }) => action === 'StatusNotification')).toMatchObject([
+      { payload: { status: 'Charging' } },
+    ]);
+    outage.heard = [];
+    outage.say('Authorize', authorize);
+    expect(actionsOf(outage.heard)).toEqual(['Authorize']);
+  });
+
+  test('has what bills held, and parks none of it for as long as it answers nothing else', () => {
+    const outage = failWith('InternalError');
+    for (let call = 0; call < 5; call += 1) outage.say('Authorize', authorize);
+    const number = outage.start(1);
+    outage.stop(number, 2);
+    outage.pass(24 * 3_600_000);
+    expect(outage.held).toMatchObject([
+      { delivery: { state: 'waiting', attempts: 0 } },
+      { delivery: { state: 'waiting', attempts: 0 } },
+    ]);
+    speakAgain(outage);
+    outage.pass(60_000);
+    expect(actionsOf(outage.delivered)).toEqual(['StartTransaction', 'StopTransaction']);
+  });
+
+  test('has those calls answered at once that wait for it already', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.answer = () => silence;
+    for (let call = 0; call < 8; call += 1) expect(outage.say('Authorize', authorize)).toBeNull();
+    outage.answer = () => refusal;
+    outage.fromBackend(`[4,"${outage.heard.at(-1)?.id}","InternalError","",{}]`);
+    const covered = outage.records.filter(
+      (record) => record.type === 'dropped' && record.reason === 'covered',
+    );
+    expect(covered).toHaveLength(3);
+    expect(outage.say('Authorize', authorize)).toMatchObject(accepted);
+  });
+
+  test.each([
+    ['a result in between', (call: Heard) => call.action === 'Heartbeat', 'InternalError'],
+    ['an error that is of the call', () => false, 'NotSupported'],
+  ])('but not with %s', (_what, isWell, code) => {
+    const outage = new Outage();
+    outage.begin();
+    outage.answer = (call) => (isWell(call) ? outage.usual(call) : `4|"${code}","no",{}`);
+    for (let call = 0; call < 12; call += 1) {
+      expect(outage.say('Authorize', authorize)).toBe(code);
+      if (call % 3 === 2) outage.say('Heartbeat', {});
+    }
+  });
+
+  test('but not where the route does not cover', () => {
+    const outage = new Outage();
+    outage.context.routing = routing([plainAssignment(0, 'old')], ['ocpp1.6']);
+    outage.begin();
+    outage.answer = () => refusal;
+    for (let call = 0; call < 12; call += 1) expect(outage.say('Authorize', authorize)).toBe('InternalError');
+    expect(outage.notices).toEqual([]);
+  });
+
+  test('but not while it has the station wait for its acceptance', () => {
+    const outage = new Outage('ocpp2.0.1');
+    outage.answer = (call) =>
+      call.action === 'BootNotification'
+        ? result({ status: 'Pending', interval: 300, currentTime: minuteOf(0) })
+        : '4|"SecurityError","no",{}';
+    outage.begin();
+    for (let call = 0; call < 12; call += 1) expect(outage.say('Heartbeat', {})).toBe('SecurityError');
   });
 });
 

@@ -37,6 +37,8 @@ export interface StationState {
   readonly recentCommands: RecentCommand[];
   /** The open link to the station. */
   link: StationLink | null;
+  /** Its link was lost just now, and it may come right back; see grace.ts. */
+  grace: Grace | null;
   /** An upgrade request that is not answered yet. */
   arrival: PendingArrival | null;
   /** By which route the links below were made; null before the first arrival. */
@@ -70,6 +72,15 @@ export interface StationLink {
   expiredId: string | null;
 }
 
+/** A station that may come right back, to the links as they are. */
+export interface Grace {
+  /** The version that the links speak. */
+  readonly version: OcppVersion;
+  readonly untilMs: number;
+  /** Commands that wait for it. */
+  lane: CommandQueue<WaitingCommand> | null;
+}
+
 /** Reasons to stop reading from a station, as bits of `pausedFor`. */
 export const pausedForLane = 1;
 export const pausedForRate = 2;
@@ -79,6 +90,8 @@ export interface PendingArrival {
   readonly version: OcppVersion;
   readonly assignment: Assignment;
   readonly isAuthenticated: boolean;
+  /** It may have the links that are there: see `station_arrived`. */
+  readonly isSameCredential: boolean;
   /** `probing`: the old link has been pinged, to see whether it lives. `dialling`: the primary's link is being opened. */
   phase: { readonly name: 'probing'; readonly deadlineMs: number } | { readonly name: 'dialling' };
 }
@@ -107,8 +120,8 @@ export interface BackendLink {
   dialledAtMs: number;
   /** Since when it cannot be reached; null while it can, and before the first dial. */
   downSinceMs: number | null;
-  /** Calls in a row that it left unanswered. */
-  silences: number;
+  /** Calls in a row that came to nothing: left unanswered, or answered with an error that tells of the backend's own trouble. */
+  fruitless: number;
   /** Busbar has answered calls in its place: it is told how the station is once it is back. */
   hasMissed: boolean;
   /** It is being told that now, on the open link. */
@@ -280,6 +293,7 @@ export function createStation(
     lastHeld: held.at(-1)?.message.number ?? 0,
     recentCommands: [],
     link: null,
+    grace: null,
     arrival: null,
     assignment: null,
     backends: [],
@@ -289,10 +303,13 @@ export function createStation(
   };
 }
 
-/** The lanes as the last process left them, from its messages in order. */
+/** The lanes as the last process left them, from its messages in order. It may have died before the answer to one that it had sent. */
 function lanesOf(held: readonly HeldEntry[]): HeldLane[] {
   const lanes: HeldLane[] = [];
   for (const entry of held) laneFor(lanes, entry.message.backend).push(entry);
+  for (const lane of lanes)
+    for (const entry of lane.doubtful())
+      if (entry.message.answer !== null) lane.mark(entry, { ...entry.delivery, possiblyDuplicate: true });
   return lanes;
 }
 
@@ -334,6 +351,7 @@ export function durableStation(saved: Partial<DurableStation>, random = ''): Dur
     verdicts: saved.verdicts ?? {},
     ids: saved.ids === undefined ? emptyLedger(numberOf(random)) : resumeLedger(saved.ids),
     refusals: saved.refusals ?? [],
+    missed: saved.missed ?? [],
     inventory: saved.inventory ?? emptyInventory(),
     virtual: saved.virtual ?? {},
     answers: saved.answers ?? [],

@@ -9,6 +9,7 @@ import { backendLinkOf, dial, letGo } from './backend-link.ts';
 import { factsOf } from './find-backend.ts';
 import { takeToken } from './bucket.ts';
 import { finishCommand } from './command-outcome.ts';
+import { pumpCommands } from './commands.ts';
 import { dropCopies } from './copies.ts';
 import { isWanted, othersOf } from './roles.ts';
 import type {
@@ -24,15 +25,17 @@ import { notice, recordDropped, recordDurably, sendOwn, type Turn } from './turn
 /** WebSocket close codes (RFC 6455 §7.4.1 and the IANA registry). */
 export const closeCode = { goingAway: 1001, policy: 1008, restart: 1012, tryAgainLater: 1013 } as const;
 
-/** Answers the upgrade: the station is connected. An older link of it makes way. */
+/** Answers the upgrade: the station is connected. An older link of it makes way; what waited for it to come back is sent. */
 export function admit(state: StationState, turn: Turn, arrival: PendingArrival): void {
   if (state.link !== null) displace(state, turn);
   const { nowMs, wallMs, settings } = turn.context;
   const { epoch, version, isAuthenticated, assignment } = arrival;
   takeToken(state.connects, settings.connectsPerHour / 3_600, settings.connectsPerHour, nowMs);
+  const lane = state.grace?.lane ?? null;
+  state.grace = null;
   state.arrival = null;
   state.assignment = assignment;
-  state.link = {
+  const link: StationLink = {
     side: 'station',
     epoch,
     version,
@@ -43,10 +46,11 @@ export function admit(state: StationState, turn: Turn, arrival: PendingArrival):
     pausedFor: 0,
     isPresented: false,
     slot: null,
-    lane: null,
+    lane,
     answered: null,
     expiredId: null,
   };
+  state.link = link;
   turn.effects.push({ type: 'accept', epoch, version });
   recordDurably(state, turn, {
     type: 'link',
@@ -58,6 +62,7 @@ export function admit(state: StationState, turn: Turn, arrival: PendingArrival):
     code: null,
     reason: null,
   });
+  pumpCommands(state, turn, link);
   attachListeners(state, turn);
 }
 
@@ -157,8 +162,7 @@ export function displace(state: StationState, turn: Turn): void {
 
 /** Ends every command that was sent to the station or waits for it: once each, told to the one that asked. */
 function failCommands(state: StationState, turn: Turn, link: StationLink): void {
-  if (link.slot !== null) finishCommand(state, turn, link.slot, 'outcome_unknown');
-  link.slot = null;
+  failOpenCommand(state, turn, link);
   for (const waiting of link.lane ?? []) {
     finishCommand(state, turn, waiting, 'not_connected');
     recordDropped(state, turn, waiting, 'peer_gone');
@@ -166,7 +170,14 @@ function failCommands(state: StationState, turn: Turn, link: StationLink): void 
   link.lane = null;
 }
 
-function endStationLink(
+/** Ends the command that the station has not answered. It is never sent again: nobody knows what became of it. */
+export function failOpenCommand(state: StationState, turn: Turn, link: StationLink): void {
+  if (link.slot !== null) finishCommand(state, turn, link.slot, 'outcome_unknown');
+  link.slot = null;
+}
+
+/** The link is over: what its station had said and no backend has yet is not sent any more. */
+export function endStationLink(
   state: StationState,
   turn: Turn,
   link: StationLink,

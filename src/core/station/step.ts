@@ -18,10 +18,11 @@ import { onStationText } from './from-station.ts';
 import { assertConsistent } from './invariants.ts';
 import { hearFrom } from './liveness.ts';
 import { onOperatorCommand } from './commands.ts';
+import { closeBackends, loseStation, tendGrace } from './grace.ts';
 import { beginPriming } from './own-calls.ts';
 import { followRoutes } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
-import { admit, callsAt, closeCode, forsake, markStationGone } from './station-link.ts';
+import { admit, callsAt, closeCode, forsake } from './station-link.ts';
 import { notice, type Turn } from './turn.ts';
 import { nextWakeMs, onBackendDown, onTick, tendDrain, tendLanes } from './upkeep.ts';
 
@@ -31,6 +32,7 @@ export function step(state: StationState, event: StationEvent, context: StationC
   tendLanes(state, turn);
   if (state.link === null) {
     proceedAfterProbe(state, turn);
+    tendGrace(state, turn);
     endDelivery(state, turn);
   }
   if (state.drain !== null) tendDrain(state, turn);
@@ -107,7 +109,7 @@ function onStationLost(
     return;
   }
   if (state.link?.epoch !== epoch) return;
-  markStationGone(state, turn, code, reason);
+  loseStation(state, turn, code, reason);
 }
 
 function onLinksUnread(state: StationState, turn: Turn, epochs: readonly number[]): void {
@@ -142,7 +144,6 @@ function onBackendRefused(state: StationState, turn: Turn, backend: BackendLink 
 function onRoutingChanged(state: StationState, turn: Turn): void {
   refusePending(state, turn, 503, 'The configuration has just changed.', 1);
   if (state.link !== null) followRoutes(state, turn);
-  else
-    for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');
+  else closeBackends(state, turn, 'not_routed_here');
   dropUnconfigured(state, turn);
 }

@@ -6,17 +6,18 @@
 import { callErrorText } from '../../protocol/error-code.ts';
 import { awayDueMs, deliverAway } from './away.ts';
 import { admitCovered, proceedAfterProbe, refusePending } from './arrival.ts';
-import { letGo, markDown } from './backend-link.ts';
+import { markDown } from './backend-link.ts';
 import { tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { backendResumeAtMs, tendBackendRate } from './from-backend.ts';
 import { floodingMaxMs, resumeStation } from './from-station.ts';
 import { pulseAtMs, takePulse } from './liveness.ts';
-import { finishCommand } from './command-outcome.ts';
+import { expireCommands, finishCommand } from './command-outcome.ts';
 import { pumpCommands } from './commands.ts';
 import { askAgain, coverAll, coverOpen, coversFor, coverWaiting, dialPatienceMs } from './covering.ts';
 import { placementDueMs, tendPlacement } from './cutover.ts';
 import { heldDueMs, onHeldSilence } from './delivering.ts';
+import { closeBackends, graceDueMs } from './grace.ts';
 import { noteFailed } from './identifiers.ts';
 import { refusalsDueMs, tendRefusals } from './late-verdicts.ts';
 import { onOwnReply } from './own-calls.ts';
@@ -87,6 +88,7 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
     coverEndMs(state, turn),
     refusalsDueMs(state, turn),
     placementDueMs(state, turn),
+    graceDueMs(state),
   );
   if (link === null) return state.held.length === 0 ? wakeAtMs : Math.min(wakeAtMs, awayDueMs(state, turn));
   wakeAtMs = Math.min(wakeAtMs, callsDueMs(link));
@@ -111,7 +113,7 @@ export function tendDrain(state: StationState, turn: Turn): void {
   const isDue = nowMs >= drain.deadlineMs || (nowMs >= drain.closeAtMs && !isBusy(state));
   if (state.link !== null && !isDue) return;
   closeStation(state, turn, closeCode.restart, 'shutting_down');
-  for (const backend of state.backends) letGo(state, turn, backend, closeCode.goingAway, 'shutting_down');
+  closeBackends(state, turn, 'shutting_down');
 }
 
 function isBusy(state: StationState): boolean {
@@ -170,6 +172,8 @@ function tendBackend(state: StationState, turn: Turn, backend: BackendLink): voi
   if (backend.phase !== 'open') return;
   tendBackendRate(turn, backend);
   pumpCalls(state, turn, backend);
+  // What it left unanswered may have had its link given up.
+  if (backend.phase !== 'open') return;
   switch (takePulse(backend.heard, backendPingIntervalMs, backendPongTimeoutMs, nowMs)) {
     case 'quiet':
       return;
@@ -207,7 +211,7 @@ function expireCall(state: StationState, turn: Turn, backend: BackendLink): void
   if (call === null) return;
   backend.slot = null;
   backend.expiredId = call.sentId;
-  backend.silences += 1;
+  backend.fruitless += 1;
   if (call.purpose === 'held') {
     onHeldSilence(state, turn, backend, call);
     askAgain(state, turn, backend);
@@ -277,7 +281,7 @@ function tendStation(state: StationState, turn: Turn, link: StationLink): void {
     notice(turn, 'command_unanswered', command.from);
     finishCommand(state, turn, command, 'outcome_unknown');
   }
-  expireWaitingCommands(state, turn, link);
+  expireCommands(state, turn, link);
   pumpCommands(state, turn, link);
   tendRate(state, turn, link);
   // One that is not read from cannot show that it lives; its calls end in time, and then it is heard again.
@@ -293,16 +297,6 @@ function tendStation(state: StationState, turn: Turn, link: StationLink): void {
       turn.effects.push({ type: 'terminate', link });
       markStationGone(state, turn, null, 'no_pong');
   }
-}
-
-function expireWaitingCommands(state: StationState, turn: Turn, link: StationLink): void {
-  const { nowMs } = turn.context;
-  if (link.lane === null || link.lane.nextDeadlineMs() > nowMs) return;
-  for (const waiting of link.lane.takeWhere(({ deadlineMs }) => deadlineMs <= nowMs)) {
-    recordDropped(state, turn, waiting, 'expired');
-    finishCommand(state, turn, waiting, 'expired');
-  }
-  if (link.lane.length === 0) link.lane = null;
 }
 
 /** Reads from the station again when its rate allows, or ends a link that has flooded for too long. */

@@ -1,0 +1,145 @@
+/** What a backend that was down hears of the faults of the meantime. */
+import { describe, expect, test } from 'vitest';
+import { minuteOf, Outage, refusal, silence } from '../../testkit/outage-bench.ts';
+import { missedMax } from '../priming/station-image.ts';
+import { createStation, durableStation } from './state.ts';
+
+function status(minute: number, code: string, now: string, connectorId = 1): object {
+  return { connectorId, errorCode: code, status: now, timestamp: minuteOf(minute) };
+}
+
+const status2 = (minute: number, connectorStatus: string): object => ({
+  evseId: 1,
+  connectorId: 1,
+  connectorStatus,
+  timestamp: minuteOf(minute),
+});
+
+const say = (outage: Outage, ...statuses: readonly object[]): void => {
+  for (const each of statuses) expect(outage.say('StatusNotification', each)).toEqual({});
+};
+
+/** Minutes of the statuses that the backend heard, in order. */
+const told = ({ heard }: Outage): number[] =>
+  heard
+    .filter(({ action }) => action === 'StatusNotification')
+    .map(({ payload }) => (Date.parse(String(payload['timestamp'])) - 1_700_000_000_000) / 60_000);
+
+function down(version: 'ocpp1.6' | 'ocpp2.0.1' = 'ocpp1.6'): Outage {
+  const outage = new Outage(version);
+  outage.begin();
+  outage.goDown();
+  return outage;
+}
+
+test('every fault of an outage is told in order and with its own time, before the current statuses', () => {
+  const outage = down();
+  say(
+    outage,
+    status(0, 'NoError', 'Available', 2),
+    status(1, 'GroundFailure', 'Faulted'),
+    status(2, 'NoError', 'Available'),
+    status(3, 'WeakSignal', 'Charging', 2),
+    status(4, 'NoError', 'Charging'),
+    status(5, 'NoError', 'SuspendedEV', 2),
+    status(6, 'NoError', 'Faulted'),
+    status(7, 'NoError', 'Available'),
+  );
+  outage.start(1, 8);
+  outage.comeBack();
+  expect(told(outage)).toEqual([1, 3, 6, 5, 7]);
+  expect(outage.heard.at(-1)?.action).toBe('StartTransaction');
+  expect(outage.state.durable.missed).toEqual([]);
+  // Once only.
+  outage.goDown();
+  outage.comeBack();
+  expect(told(outage)).toEqual([]);
+});
+
+test('in 2.x too', () => {
+  const outage = down('ocpp2.0.1');
+  say(outage, status2(1, 'Faulted'), status2(2, 'Available'), status2(3, 'Unavailable'));
+  outage.comeBack();
+  expect(told(outage)).toEqual([1, 3]);
+});
+
+test('one that still holds is told once, as the current status', () => {
+  const outage = down();
+  say(outage, status(1, 'GroundFailure', 'Faulted'), status(2, 'OtherError', 'Faulted'));
+  outage.comeBack();
+  expect(told(outage)).toEqual([1, 2]);
+  expect(outage.state.durable.missed).toEqual([]);
+});
+
+test('one without a time gets that of its arrival', () => {
+  const outage = down();
+  const at = outage.context.wallMs;
+  say(outage, { connectorId: 1, errorCode: 'GroundFailure', status: 'Faulted' });
+  outage.pass(60_000);
+  say(outage, status(9, 'NoError', 'Available'));
+  outage.comeBack();
+  expect(outage.heard[0]?.payload['timestamp']).toBe(new Date(at).toISOString());
+});
+
+test('is on disk before the station has its answer, and outlives the process', () => {
+  const outage = down();
+  outage.say('StatusNotification', status(1, 'GroundFailure', 'Faulted'));
+  expect(outage.last.records.map(({ type }) => type)).toContain('changed');
+  expect(outage.last.effects.find(({ type }) => type === 'send')).toMatchObject({ when: 'afterCommit' });
+  expect(outage.last.isDurableChanged).toBe(true);
+  outage.say('StatusNotification', status(2, 'NoError', 'Available'));
+  expect(outage.last.effects.find(({ type }) => type === 'send')).toMatchObject({ when: 'now' });
+  const durable = durableStation(JSON.parse(JSON.stringify(outage.state.durable)) as object);
+  const next = new Outage();
+  Object.assign(next.state, createStation(next.state.id, durable, 'q'));
+  next.begin();
+  next.pass(1_000);
+  expect(told(next)).toEqual([1, 2]);
+});
+
+describe('a backend that does not hear it', () => {
+  test.each([
+    ['keeps silent', silence],
+    ['answers with an error of its own', refusal],
+  ])('because it %s is told again, and nobody waits for that', (_what, answer) => {
+    const outage = down();
+    say(outage, status(1, 'GroundFailure', 'Faulted'), status(2, 'NoError', 'Available'));
+    outage.answer = (call) => (call.payload['status'] === 'Faulted' ? answer : outage.usual(call));
+    outage.comeBack();
+    outage.pass(600_000);
+    expect(told(outage)).toEqual([1, 2]);
+    expect(outage.state.durable.missed).toHaveLength(1);
+    outage.answer = (call) => outage.usual(call);
+    outage.goDown();
+    outage.comeBack();
+    expect(told(outage)).toEqual([1, 2]);
+    expect(outage.state.durable.missed).toEqual([]);
+  });
+
+  test('and refuses it for good is not told again', () => {
+    const outage = down();
+    say(outage, status(1, 'GroundFailure', 'Faulted'), status(2, 'NoError', 'Available'));
+    outage.answer = (call) =>
+      call.payload['status'] === 'Faulted' ? '4|"FormationViolation","",{}' : outage.usual(call);
+    outage.comeBack();
+    expect(outage.state.durable.missed).toEqual([]);
+  });
+});
+
+test('the oldest make room for the newest, and are counted', () => {
+  const outage = down();
+  for (let minute = 1; minute <= missedMax + 3; minute += 1)
+    say(outage, status(minute, 'GroundFailure', 'Faulted'));
+  expect(outage.notices.filter((notice) => notice === 'fault_forgotten')).toHaveLength(3);
+  expect(outage.state.durable.missed).toHaveLength(missedMax);
+  outage.comeBack();
+  expect(told(outage)).toEqual(Array.from({ length: missedMax }, (_, at) => at + 4));
+});
+
+test('one that the station repeats is kept once', () => {
+  const outage = down();
+  const fault = status(1, 'GroundFailure', 'Faulted');
+  say(outage, fault, fault, fault, status(2, 'NoError', 'Available'));
+  outage.comeBack();
+  expect(told(outage)).toEqual([1, 2]);
+});

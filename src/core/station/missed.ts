@@ -1,0 +1,51 @@
+/**
+ * Faults of a station that a backend did not hear of, because Busbar answered in its place.
+ *
+ * Pure. Of the other statuses only the newest of each connector matters later. A fault that came and went is what somebody looks for: each is kept, on disk before the
+ * station has its answer, and told in order and with its own time before the current statuses.
+ */
+import type { OcppVersion } from '../../protocol/version.ts';
+import { faultIn, missedMax, type MissedStatus } from '../priming/station-image.ts';
+import type { StationState } from './state.ts';
+import { notice, recordDurably, type Turn } from './turn.ts';
+
+const none: readonly MissedStatus[] = [];
+
+/** What this backend has yet to hear of, oldest first. */
+export function missedBy({ durable: { missed } }: StationState, name: string): readonly MissedStatus[] {
+  return missed.length === 0 ? none : missed.filter(({ backend }) => backend === name);
+}
+
+/** Keeps a status that was answered in the backend's place, where it is a fault. True when it is kept. */
+export function keepMissed(
+  state: StationState,
+  turn: Turn,
+  backend: string,
+  version: OcppVersion,
+  payload: string,
+): boolean {
+  const { wallMs } = turn.context;
+  const fault = faultIn(version, payload, wallMs);
+  if (fault === null) return false;
+  if (missedBy(state, backend).some((known) => known.payload === fault)) return true;
+  const { missed } = state.durable;
+  if (missed.length >= missedMax) notice(turn, 'fault_forgotten', missed[0]?.backend);
+  const number = Math.max((missed.at(-1)?.number ?? 0) + 1, Math.floor(wallMs));
+  const status = { number, backend, payload: fault };
+  recordDurably(state, turn, {
+    type: 'changed',
+    at: wallMs,
+    station: state.id,
+    change: { what: 'missed', status },
+  });
+  return true;
+}
+
+/** The backend has heard a status, and said so. */
+export function onHeard(state: StationState, turn: Turn, backend: string, payload: string): void {
+  for (const { number, payload: fault } of missedBy(state, backend)) {
+    if (fault !== payload) continue;
+    const change = { what: 'told', number } as const;
+    recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
+  }
+}
