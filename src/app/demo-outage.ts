@@ -5,9 +5,9 @@
  * delivered at once, while the answer to its station waits for the disk.
  */
 import { guaranteedCalls, violation, type Violation } from '../testkit/checkers.ts';
-import { startsByMessage } from '../testkit/id-checkers.ts';
 import { exchangesOf, textsOf, type Exchange, type Ledger } from '../testkit/ledger.ts';
 import { contentOf } from '../testkit/read-once.ts';
+import { transactionsOf } from '../testkit/told-transactions.ts';
 import { record } from '../testkit/wire.ts';
 
 type Ledgers = ReadonlyMap<string, Ledger>;
@@ -45,9 +45,15 @@ export interface OutageAccount {
 /** An answer that was on its way when a link opened. */
 const underwayMs = 250;
 
-export function accountOf(stations: Ledgers, backend: Ledgers, outage: Outage): OutageAccount {
+/** `untilMs`: later the stations were another backend's, and what they said is not looked at. */
+export function accountOf(
+  stations: Ledgers,
+  backend: Ledgers,
+  outage: Outage,
+  untilMs: number = Infinity,
+): OutageAccount {
   const ones = [...stations].map(([station, ledger]) =>
-    accountOfStation(station, ledger, backend.get(station) ?? null, outage),
+    accountOfStation(station, ledger, backend.get(station) ?? null, outage, untilMs),
   );
   const sum = (count: (one: StationAccount) => number): number =>
     ones.reduce((total, one) => total + count(one), 0);
@@ -90,9 +96,10 @@ function accountOfStation(
   ledger: Ledger,
   backend: Ledger | null,
   { downAtMs, upAtMs }: Outage,
+  untilMs: number,
 ): StationAccount {
   const taken = backend === null ? new Map<string, Taken>() : takenBy(backend);
-  const calls = guaranteedCalls(ledger);
+  const calls = guaranteedCalls(ledger).filter(({ atMs }) => atMs < untilMs);
   const heldCalls = calls.filter((call) => isHeld(call, taken));
   const held = [...new Set(heldCalls.map(({ text }) => contentOf(text)))];
   const arrived = held.filter((content) => taken.get(content)?.times === 1);
@@ -100,7 +107,10 @@ function accountOfStation(
     isWithin(answer?.atMs, downAtMs, upAtMs),
   );
   const backAtMs = (linkAfter(backend, upAtMs) ?? Infinity) + underwayMs;
-  const sessions = sessionsOf(ledger, calls).filter((session) => isDuring(session, downAtMs, upAtMs));
+  const sessions = transactionsOf(ledger)
+    .filter(({ endedAtMs }) => endedAtMs !== null)
+    .map((transaction) => transaction.calls)
+    .filter((session) => isDuring(session, downAtMs, upAtMs));
   const broken = sessions.filter((session) => !isWhole(session, taken));
   return {
     station,
@@ -170,36 +180,6 @@ function isHeld({ text, answers }: Exchange, taken: ReadonlyMap<string, Taken>):
 
 function payloadOf({ message }: Exchange['answers'][number]): string {
   return JSON.stringify(message.payload);
-}
-
-/** The messages of each transaction that both began and ended, in the order in which they were first sent. */
-function sessionsOf(ledger: Ledger, calls: readonly Exchange[]): readonly (readonly Exchange[])[] {
-  const starts = startsByMessage(ledger);
-  const sessions = new Map<string, Exchange[]>();
-  for (const call of calls) {
-    const key = sessionKey(call, starts);
-    if (key === null) continue;
-    const session = sessions.get(key) ?? [];
-    sessions.set(key, session);
-    if (!session.some(({ text }) => contentOf(text) === contentOf(call.text))) session.push(call);
-  }
-  return [...sessions.values()].filter(
-    (session) =>
-      isEdge(session.at(0), 'StartTransaction', 'Started') &&
-      isEdge(session.at(-1), 'StopTransaction', 'Ended'),
-  );
-}
-
-function sessionKey({ message, text }: Exchange, starts: ReadonlyMap<string, string>): string | null {
-  const { action, payload } = message;
-  if (action === 'StartTransaction') return contentOf(text);
-  if (action !== 'TransactionEvent') return starts.get(contentOf(text)) ?? null;
-  return JSON.stringify(record(payload['transactionInfo'])['transactionId']);
-}
-
-function isEdge(call: Exchange | undefined, action: string, eventType: string): boolean {
-  if (call === undefined) return false;
-  return call.message.action === action || call.message.payload['eventType'] === eventType;
 }
 
 /** From its first word to the answer to its last. */

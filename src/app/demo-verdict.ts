@@ -17,20 +17,33 @@ import {
   type Violation,
 } from '../testkit/checkers.ts';
 import { checkForeignIds } from '../testkit/id-checkers.ts';
+import { billedSessions, checkEnergy, energyWh } from '../testkit/energy-checkers.ts';
 import { checkAccounts, checkDurable } from '../testkit/journal-checkers.ts';
 import { exchangesOf, textsOf, type Ledger } from '../testkit/ledger.ts';
+import { checkLinksKept, checkStatuses } from '../testkit/move-checkers.ts';
 import { checkUnaffected, checkWhole } from '../testkit/observer-checkers.ts';
+import { checkKnownWhole, checkOwners } from '../testkit/transaction-checkers.ts';
+import {
+  accountsOf,
+  answersToKept,
+  checkMoves,
+  checkSent,
+  type Move,
+  type MoveAccount,
+} from './demo-moves.ts';
 import { accountOf, type Outage, type OutageAccount } from './demo-outage.ts';
 import { ledgersByBackend, ledgersOf, observerName, type DemoWorld } from './demo-world.ts';
 
 export interface Verdict {
   /** What became of stations and sessions while the backends were away, as a table. */
   readonly outage: readonly string[];
+  /** What became of transactions when their stations were moved, as a table. */
+  readonly moves: readonly string[];
   readonly lines: readonly string[];
   readonly violations: readonly Violation[];
 }
 
-export async function verifyDemo(world: DemoWorld): Promise<Verdict> {
+export async function verifyDemo(world: DemoWorld, moves: readonly Move[]): Promise<Verdict> {
   const stations = ledgersOf(world.stations);
   const primaries = ledgersByBackend(world);
   const observers = new Map([[observerName, world.observer.ledgers]]);
@@ -40,11 +53,13 @@ export async function verifyDemo(world: DemoWorld): Promise<Verdict> {
   const evidence: Evidence = { stations, backends: new Map([...primaries, ...observers]) };
   const { outage } = world;
   if (outage === null) throw new Error('the backends were never away');
-  const covered = accountFor(world, 'old', outage);
+  const covered = accountFor(world, 'old', outage, moves[0]?.beganAtMs);
   const uncovered = accountFor(world, 'new', outage);
-  const isCovers = (text: string): boolean => covered.ownAnswers.has(text);
+  const accounts = accountsOf(moves, stations, primaries);
+  const toKept = answersToKept(moves, stations, primaries);
+  const isOwn = (text: string): boolean => covered.ownAnswers.has(text) || toKept.has(text);
   const journal = await world.journalEntries();
-  const checks: readonly (readonly [claim: string, found: readonly Violation[]])[] = [
+  const checks: readonly Claim[] = [
     [
       'every call was answered once, or its link was closed',
       checkAnswers(answering, { answerWithinMs: 20_000, endMs: performance.now() }),
@@ -53,18 +68,19 @@ export async function verifyDemo(world: DemoWorld): Promise<Verdict> {
       'every transaction message reached a backend, and none was thrown away',
       [...checkDelivered(answering), ...checkDiscarded(answering)],
     ],
-    ['each arrived in the order it was sent', checkOrder(evidence)],
+    [
+      'those of each transaction arrived in the order they were sent',
+      // What is of no transaction does not wait behind what is held.
+      checkOrder(evidence, { perTransaction: true }),
+    ],
     [
       `every session that began and ended without its backend reached it whole, in order, once: ${covered.whole} of ${covered.sessions}`,
       [...covered.violations, ...checkStoodIn(covered)],
     ],
     [
-      'every byte but the ids is as it was sent, both ways, and an answer of Busbar’s own only where its backend was away',
-      // Busbar answers the observer's commands itself.
-      [
-        ...checkIdentity(answering, { isOwnError: isCovers }),
-        ...checkHeard(heard, { isOwnError: () => true }),
-      ],
+      'every byte but the ids is as it was sent, both ways, and an answer of Busbar’s own only where a backend was away or a command not let through',
+      // Busbar answers the commands of those itself that do not decide.
+      [...checkIdentity(answering, { isOwnError: isOwn }), ...checkHeard(heard, { isOwnError: () => true })],
     ],
     [
       'one call was outstanding at a time, on every link, both ways',
@@ -88,6 +104,7 @@ export async function verifyDemo(world: DemoWorld): Promise<Verdict> {
       `no station and no primary got a frame because of it: ${commandCount(world.observer.ledgers)} commands of "${observerName}" ended at Busbar`,
       checkUnaffected(answering).filter((one) => !isOfHeld(one, covered)),
     ],
+    ...claimsOfMoves(answering, moves, accounts),
     ['every answered call is in the journal', checkDurable(evidence, journal, { calls: 'all' })],
     [
       'what came in is what went out and what was dropped for a stated reason',
@@ -105,6 +122,7 @@ export async function verifyDemo(world: DemoWorld): Promise<Verdict> {
       ['old (cover)', covered],
       ['new (disconnect)', uncovered],
     ]),
+    moves: movesTable(accounts),
     lines: [
       `${sent} frames sent by stations, ${received} received by backends, ${guaranteed} of them transaction messages; ${journal.length} records in the journal`,
       ...checks.map(
@@ -116,9 +134,49 @@ export async function verifyDemo(world: DemoWorld): Promise<Verdict> {
   };
 }
 
-function accountFor(world: DemoWorld, backend: string, outage: Outage): OutageAccount {
+type Claim = readonly [claim: string, found: readonly Violation[]];
+
+function claimsOfMoves(
+  answering: Evidence,
+  moves: readonly Move[],
+  accounts: readonly (readonly [Move, MoveAccount])[],
+): Claim[] {
+  const sum = (count: (account: MoveAccount) => number): number =>
+    accounts.reduce((total, [, account]) => total + count(account), 0);
+  const sessions = billedSessions(answering);
+  const kWh = sessions.reduce((total, session) => total + energyWh(session), 0) / 1_000;
+  return [
+    [
+      `no station lost its link by being moved: ${sum(({ stations }) => stations)} moves, there and back`,
+      checkLinksKept(answering, moves),
+    ],
+    [
+      'no station was sent anything because of it: each command it got is its primary’s, or of a transaction’s owner',
+      checkSent(moves, answering.stations, answering.backends),
+    ],
+    [
+      `open transactions stayed where they began: ${sum(({ kept }) => kept)} of ${sum(({ open }) => open)}; new ones began where their station was: ${sum(({ begunThere }) => begunThere)} of ${sum(({ begun }) => begun)}`,
+      checkMoves(accounts),
+    ],
+    [
+      'each transaction was told to one of "old" and "new", never to both',
+      checkOwners(answering, { kills: 0 }),
+    ],
+    ['each is known whole to the one that was told of it', checkKnownWhole(answering)],
+    [
+      `what "old" and "new" bill is what the meters moved, without gap, overlap or double: ${sessions.length} sessions, ${kWh.toFixed(1)} kWh`,
+      checkEnergy(answering),
+    ],
+    [
+      'each of them takes every connector for what its station said last, as far as it was kept told',
+      checkStatuses(answering),
+    ],
+  ];
+}
+
+function accountFor(world: DemoWorld, backend: string, outage: Outage, untilMs?: number): OutageAccount {
   const ledgers = world.backends.get(backend)?.ledgers ?? new Map<string, Ledger>();
-  return accountOf(ledgersOf(world.stationsOf(backend)), ledgers, outage);
+  return accountOf(ledgersOf(world.stationsOf(backend)), ledgers, outage, untilMs);
 }
 
 /** What the demo is to show has happened at all. */
@@ -149,10 +207,27 @@ function outageTable(
     ['sessions begun and ended meanwhile', ({ sessions }) => `${sessions}`],
     ['of them at the backend, whole, in order', ({ whole }) => `${whole}`],
   ];
-  const lines = [
+  return table([
     ['backend', ...columns.map(([title]) => title)],
     ...rows.map(([what, cell]) => [what].concat(columns.map(([, account]) => cell(account)))),
-  ];
+  ]);
+}
+
+function movesTable(accounts: readonly (readonly [Move, MoveAccount])[]): readonly string[] {
+  const why = { plan: '', gate: ', by its gate', operator: ', by an operator' } as const;
+  return table([
+    ['wave', 'stations', 'links lost', 'open, kept', 'begun, there'],
+    ...accounts.map(([{ wave, to, by }, { stations, linksLost, open, kept, begun, begunThere }]) => [
+      `${wave} to ${to}${why[by]}`,
+      `${stations}`,
+      `${linksLost}`,
+      `${open}, ${kept}`,
+      `${begun}, ${begunThere}`,
+    ]),
+  ]);
+}
+
+function table(lines: readonly (readonly string[])[]): readonly string[] {
   const width = Math.max(...lines.map(([what = '']) => what.length));
   return lines.map(([what = '', ...cells]) =>
     [what.padEnd(width), ...cells.map((cell) => cell.padStart(16))].join('  '),

@@ -44,6 +44,8 @@ export interface DemoWorld {
   /** Makes the fleet and switches it on. */
   connect(): void;
   connectedCount(): number;
+  /** The API's client, at the Busbar of this moment. */
+  api(): Client;
   /** Links ever opened by the stations. */
   linkCount(): number;
   versionCounts(): string;
@@ -60,7 +62,7 @@ export interface DemoWorld {
   readonly outage: Outage | null;
   /** Both that decide vanish for so long: one is stood in for, the other is not. */
   cutBackends(downMs: number): Promise<void>;
-  /** The stations of a backend that decides. */
+  /** The stations of a backend that decides, as the routes say. */
   stationsOf(backend: string): readonly SimulatedStation[];
   windDown(): Promise<void>;
   drain(): Promise<boolean>;
@@ -208,7 +210,7 @@ class World implements DemoWorld {
   async attachObserver(): Promise<void> {
     this.#isObserved = true;
     await this.#writeConfiguration();
-    answered(await this.#client().reloadConfiguration('a third backend listens in'));
+    answered(await this.api().reloadConfiguration('a third backend listens in'));
     await this.#seen('the observer knows every station', (stations) =>
       stations.length >= this.stations.length && stations.every(isObserverSynced) ? true : null,
     );
@@ -291,13 +293,13 @@ class World implements DemoWorld {
     return file;
   }
 
-  #client(): Client {
+  api(): Client {
     return createClient({ url: this.busbar.adminUrl, token: null, timeoutMs: 5_000, reconnectMs: 5_000 });
   }
 
   /** What `find` finds in the API's view of all stations, as soon as it is there. */
   async #seen<Found>(what: string, find: (stations: readonly Station[]) => Found | null): Promise<Found> {
-    const client = this.#client();
+    const client = this.api();
     const deadlineMs = performance.now() + viewTimeoutMs;
     for (;;) {
       const found = find(answered(await client.stations({ limit: 100 })).items);
@@ -380,7 +382,8 @@ function orThrow<Value>(result: Result<Value, readonly ConfigurationProblem[]>):
   throw new Error(result.fault.map(formatProblem).join('\n'));
 }
 
-function answered<Value>(result: Result<Value, ClientFault>): Value {
+/** The answer; a refusal ends the demo. */
+export function answered<Value>(result: Result<Value, ClientFault>): Value {
   if (result.ok) return result.value;
   throw new Error(result.fault.message);
 }

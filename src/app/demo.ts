@@ -2,7 +2,7 @@
  * `busbar demo`: the main job, live, in under a minute, and proved.
  *
  * A real Busbar with a real configuration file, simulated backends and a simulated mixed fleet on real sockets. It reloads the certificates under open links, lets a third
- * backend listen in, takes both backends away under transactions, one of them stood in for, and drains. What it says was verified comes from the ledgers of stations and backends and from the journal, not from Busbar's own counters.
+ * backend listen in, takes both backends away under transactions, one of them stood in for, moves the fleet of one to the other and part of it back, and drains. What it says was verified comes from the ledgers of stations and backends and from the journal, not from Busbar's own counters.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import type { DemoOptions } from '../cli/program.ts';
 import { describeViolations } from '../testkit/checkers.ts';
 import { until } from '../testkit/until.ts';
 import { observerName, openDemoWorld, type DemoWorld, type KnownTransaction } from './demo-world.ts';
+import { showMigration } from './demo-migration.ts';
 import { verifyDemo } from './demo-verdict.ts';
 
 /** How long the fleet is watched between two things that happen to it. */
@@ -25,8 +26,8 @@ export async function demo(options: DemoOptions, io: CliIo): Promise<ExitCode> {
   const say = (line: string): void => void io.stdout.write(`${line}\n`);
   const world = await openDemoWorld(folder);
   try {
-    const code = await show(world, say);
-    if (!options.once) await stayUp(world, say, io.signal);
+    const { code, reportFiles } = await show(world, folder, say);
+    if (!options.once) await stayUp(world, reportFiles, say, io.signal);
     return code;
   } finally {
     await world.close();
@@ -34,7 +35,11 @@ export async function demo(options: DemoOptions, io: CliIo): Promise<ExitCode> {
   }
 }
 
-async function show(world: DemoWorld, say: (line: string) => void): Promise<ExitCode> {
+async function show(
+  world: DemoWorld,
+  folder: string,
+  say: (line: string) => void,
+): Promise<{ code: ExitCode; reportFiles: readonly string[] }> {
   say(
     `Busbar listens for stations at ${world.stationUrl} and answers at ${world.busbar.adminUrl}/api/v1/stations.`,
   );
@@ -76,6 +81,9 @@ async function show(world: DemoWorld, say: (line: string) => void): Promise<Exit
   say(`They are back, and so is every station. ${world.lifeLine()}.`);
   await world.live(watchMs);
 
+  const migration = await showMigration(world, folder, say);
+  say('');
+
   say('The fleet goes to sleep: open transactions end, what is queued is sent.');
   await world.windDown();
   const isDrainClean = await world.drain();
@@ -85,17 +93,21 @@ async function show(world: DemoWorld, say: (line: string) => void): Promise<Exit
       : 'Busbar did not drain in time.',
   );
 
-  const verdict = await verifyDemo(world);
+  const verdict = await verifyDemo(world, migration.moves);
   say('');
   say('While the backends were away, and since, as the ledgers of stations and backends have it:');
   for (const line of verdict.outage) say(`  ${line}`);
   say('');
+  say('While stations were moved, and since, as the ledgers have it:');
+  for (const line of verdict.moves) say(`  ${line}`);
+  say('');
   say('Verified from the ledgers of stations and backends, and from the journal:');
   for (const line of verdict.lines) say(`  ${line}`);
   if (verdict.violations.length > 0) say(describeViolations(verdict.violations));
-  const isGood = verdict.violations.length === 0 && isReloadClean && isAttachClean && isDrainClean;
+  const isClean = isReloadClean && isAttachClean && migration.isDone && isDrainClean;
+  const isGood = verdict.violations.length === 0 && isClean;
   say(isGood ? 'It held.' : 'It did NOT hold.');
-  return isGood ? 0 : 3;
+  return { code: isGood ? 0 : 3, reportFiles: migration.reportFiles };
 }
 
 /** Every backend counts from 1 for itself; Busbar says each its own number. */
@@ -114,6 +126,7 @@ function idTable({ station, stationId, backends }: KnownTransaction): string[] {
 /** Starts Busbar again on what the journal knows, and lets the fleet live until the user has seen enough. */
 async function stayUp(
   world: DemoWorld,
+  reportFiles: readonly string[],
   say: (line: string) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -125,6 +138,7 @@ async function stayUp(
   );
   say(`  npm start -- station list --admin ${world.busbar.adminUrl}`);
   say(`  npm start -- frames tail --admin ${world.busbar.adminUrl}`);
+  say(`The migration's report lies in ${reportFiles.join(' and ')} as long.`);
   say('Ctrl-C ends it.');
   await new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve());

@@ -14,7 +14,7 @@ import {
   transactionEventPayload,
   type TransactionMoment,
 } from './life-dialect.ts';
-import { keep, nextReading, say } from './life-outbox.ts';
+import { keep, nextReading, say, standingReading } from './life-outbox.ts';
 import { scaled, type EndReason, type LifeClock, type StationLife, type Transaction } from './life-state.ts';
 
 /** Cards of the simulated drivers; a backend may refuse some. */
@@ -91,7 +91,7 @@ export function startTransaction(
   life.connectors[connector - 1] = { phase: 'charging', transaction };
   life.stats.transactionsStarted += 1;
   if (life.version === 'ocpp1.6') {
-    const reading = nextReading(life);
+    const reading = standingReading(life, connector);
     const payload = startPayload16(connector, token, reading, clock.wallMs);
     keep(life, 'StartTransaction', reading, payload, { starts: transaction });
   } else keepEvent(life, transaction, 'Started', null, clock);
@@ -113,7 +113,7 @@ function advanceTransaction(life: StationLife, transaction: Transaction, clock: 
 /** One reading of a running transaction. */
 export function meterTransaction(life: StationLife, transaction: Transaction, clock: LifeClock): void {
   if (life.version === 'ocpp1.6') {
-    const reading = nextReading(life);
+    const reading = nextReading(life, transaction.connector);
     const payload = meterPayload16(transaction.connector, reading, clock.wallMs, true);
     keep(life, 'MeterValues', reading, payload, { awaits: transaction, isOptional: true });
   } else keepEvent(life, transaction, 'Updated', null, clock);
@@ -121,7 +121,7 @@ export function meterTransaction(life: StationLife, transaction: Transaction, cl
 
 /** A reading outside a transaction, as TriggerMessage asks for it. 1.6 only: 2.x stations here meter transactions. */
 export function meterIdle(life: StationLife, connector: number, clock: LifeClock): void {
-  const reading = nextReading(life);
+  const reading = standingReading(life, connector);
   keep(life, 'MeterValues', reading, meterPayload16(connector, reading, clock.wallMs, false), {
     isOptional: true,
   });
@@ -130,7 +130,7 @@ export function meterIdle(life: StationLife, connector: number, clock: LifeClock
 function endTransaction(life: StationLife, transaction: Transaction, clock: LifeClock): void {
   const reason = transaction.endReason;
   if (life.version === 'ocpp1.6') {
-    const reading = nextReading(life);
+    const reading = nextReading(life, transaction.connector);
     const payload = stopPayload16(transaction.token, reading, reason, clock.wallMs);
     keep(life, 'StopTransaction', reading, payload, { awaits: transaction });
   } else keepEvent(life, transaction, 'Ended', reason, clock);
@@ -207,9 +207,10 @@ function keepEvent(
   ended: EndReason | null,
   clock: LifeClock,
 ): void {
-  const reading = nextReading(life);
+  const { connector } = transaction;
+  const reading = eventType === 'Started' ? standingReading(life, connector) : nextReading(life, connector);
   const moment: TransactionMoment = {
-    connector: transaction.connector,
+    connector,
     token: transaction.token,
     wireId: String(transaction.wireId),
     seqNo: transaction.seqNo,

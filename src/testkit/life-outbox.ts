@@ -20,10 +20,18 @@ import { bodyText, callText } from './wire.ts';
 
 export type Waiting = Extract<Slot, { phase: 'waiting' }>;
 
-/** Moves the register on and gives its reading: the serial of the message that will carry it. */
-export function nextReading(life: StationLife): number {
-  life.meterWh += 1 + life.random.below(100);
-  return life.meterWh;
+/** Moves a register on and gives its reading: the serial of the message that will carry it. `connector` 0: what is of no connector. */
+export function nextReading(life: StationLife, connector: number): number {
+  const reading = (life.metersWh[connector] ?? 0) + 1 + life.random.below(100);
+  life.metersWh[connector] = reading;
+  return reading;
+}
+
+/** The reading of a connector that does not charge: it stands still. */
+export function standingReading(life: StationLife, connector: number): number {
+  // A number is drawn as for any other reading: a seed means the same life whoever meters.
+  life.random.below(100);
+  return life.metersWh[connector] ?? 0;
 }
 
 export interface Keeping {

@@ -145,7 +145,7 @@ export type Payload = Record<string, unknown>;
 /** A message that is kept until it is answered, in order: transaction messages and security events. */
 export interface Guaranteed {
   readonly action: string;
-  /** The meter register when it was made: no two messages of a station share it, so its content is unique. */
+  /** The register's reading when it was made, which it carries. */
   readonly serial: number;
   readonly payload: Payload;
   /** 1.6: whose transaction id is filled in when the message is first sent. */
@@ -262,8 +262,11 @@ export interface StationLife {
   readonly connectors: Connector[];
   /** Status last reported by connector, from 0, which is the station itself; '' where it has to be reported. */
   readonly reported: string[];
-  /** The station's one energy register, Wh: it grows with every transaction message, never otherwise. */
-  meterWh: number;
+  /**
+   * Energy registers by connector, Wh: each moves while its connector charges, never otherwise, so that sessions add up to what it moved. In place 0 a count for what is of no
+   * connector: a reading makes the content of a message unique in its station.
+   */
+  readonly metersWh: number[];
   messageCount: number;
   eventCount: number;
   isWindingDown: boolean;
@@ -271,6 +274,9 @@ export interface StationLife {
   wakeAtMs: number;
   readonly stats: LifeStats;
 }
+
+/** Between the first readings of two connectors: more than a simulated life charges, so that no two connectors ever show the same. */
+const registerSpanWh = 20_000_000;
 
 /** A new station, switched on at `nowMs`: its first effect follows on the first `tick`. */
 export function createLife(spec: LifeSpec, nowMs: number): StationLife {
@@ -306,7 +312,7 @@ export function createLife(spec: LifeSpec, nowMs: number): StationLife {
     answers: [],
     connectors: [],
     reported: [],
-    meterWh: random.below(1_000_000),
+    metersWh: [random.below(1_000_000)],
     messageCount: 0,
     eventCount: 0,
     isWindingDown: false,
@@ -314,6 +320,7 @@ export function createLife(spec: LifeSpec, nowMs: number): StationLife {
     stats: emptyStats(),
   };
   for (let connector = 1; connector <= options.connectors; connector += 1) {
+    life.metersWh.push((life.metersWh[0] ?? 0) + connector * registerSpanWh);
     life.connectors.push({ phase: 'idle', plugInAtMs: nowMs + scaled(life, random.within(options.idleMs)) });
   }
   life.powerCutAtMs = nextPowerCut(life, nowMs);

@@ -3,21 +3,15 @@
  *
  * Pure. Told from the ledgers alone, by content: numbers differ from backend to backend, readings do not.
  */
-import { Bag, guaranteedCalls, violation, type Evidence, type Violation } from './checkers.ts';
-import { startsByMessage } from './id-checkers.ts';
-import { exchangesOf, textsOf, type Exchange, type Ledger } from './ledger.ts';
+import { Bag, violation, type Evidence, type Violation } from './checkers.ts';
+import { exchangesOf, textsOf, type Ledger } from './ledger.ts';
 import { isReplay } from './replays.ts';
-import { contentOf, readMessage, record } from './wire.ts';
+import { transactionsOf } from './told-transactions.ts';
+import { contentOf, readMessage } from './wire.ts';
 
 export interface WholeRules {
   /** From then on the observers were there, by the clock of the ledgers. */
   readonly attachedAtMs: number;
-}
-
-interface Told {
-  readonly beganAtMs: number;
-  /** Content of every message of it, without repetitions. */
-  readonly contents: Set<string>;
 }
 
 /** All of a transaction or nothing (H24), and all of those that began once the observer was there. `evidence.backends` are observers that receive transactions. */
@@ -32,11 +26,11 @@ export function checkWhole(evidence: Evidence, { attachedAtMs }: WholeRules): Vi
       const heard = new Set(
         ledger === undefined ? [] : textsOf(ledger, 'received').map(({ text }) => contentOf(text)),
       );
-      for (const { beganAtMs, contents } of transactions) {
-        const missing = [...contents].filter((content) => !heard.has(content));
-        const isLeftOut = missing.length === contents.size && beganAtMs <= attachedAtMs;
+      for (const { beganAtMs, calls } of transactions) {
+        const missing = calls.map(({ text }) => contentOf(text)).filter((content) => !heard.has(content));
+        const isLeftOut = missing.length === calls.length && beganAtMs <= attachedAtMs;
         if (missing.length === 0 || isLeftOut) continue;
-        const parts = `${contents.size - missing.length} of ${contents.size} messages of a transaction`;
+        const parts = `${calls.length - missing.length} of ${calls.length} messages of a transaction`;
         found.push(violation('whole', station, `${backend} got ${parts}`, missing));
       }
     }
@@ -46,55 +40,29 @@ export function checkWhole(evidence: Evidence, { attachedAtMs }: WholeRules): Vi
   return found;
 }
 
-/** The transactions of a station by its own words, with every message that names them. */
-function transactionsOf(source: Ledger): Told[] {
-  const starts = startsByMessage(source);
-  const found = new Map<string, Told>();
-  for (const exchange of guaranteedCalls(source)) {
-    const content = contentOf(exchange.text);
-    const key = transactionKey(exchange, content, starts);
-    if (key === null) continue;
-    const told = found.get(key) ?? { beganAtMs: exchange.atMs, contents: new Set() };
-    told.contents.add(content);
-    found.set(key, told);
-  }
-  return [...found.values()];
-}
-
-/** In 1.6 the content of the start, in 2.x the station's own text; null for what is of no transaction. */
-function transactionKey(
-  { message: { action, payload } }: Exchange,
-  content: string,
-  starts: ReadonlyMap<string, string>,
-): string | null {
-  if (action === 'StartTransaction') return content;
-  if (action === 'TransactionEvent') {
-    const id = record(payload['transactionInfo'])['transactionId'];
-    return typeof id === 'string' ? id : null;
-  }
-  return starts.get(content) ?? null;
-}
-
 /** P1: `evidence.backends` are those that answer the station, without any observer. What a station or they got is accounted for by one another, message by message. */
 export function checkUnaffected(evidence: Evidence): Violation[] {
-  const found: Violation[] = [];
+  const found = checkCommands(evidence);
   for (const [station, source] of evidence.stations) {
     const answering = [...evidence.backends.values()].flatMap((ledgers) => ledgers.get(station) ?? []);
-    found.push(
-      ...checkCommands(station, source, answering),
-      ...checkNumbers(station, source, answering),
-      ...checkCalls(station, source, answering),
-    );
+    found.push(...checkNumbers(station, source, answering), ...checkCalls(station, source, answering));
   }
   return found;
 }
 
 /** No command reaches a station more often than those who may command it sent it. */
-function checkCommands(station: string, source: Ledger, answering: readonly Ledger[]): Violation[] {
-  const sent = new Bag(answering.flatMap((ledger) => contentsOf(ledger, 'sent')));
-  return textsOf(source, 'received')
-    .filter(({ text }) => readMessage(text)?.type === 2 && !sent.take(contentOf(text)))
-    .map(({ text }) => violation('P1', station, 'the station got a command that is of no primary', [text]));
+function checkCommands({ stations, backends }: Evidence): Violation[] {
+  return [...stations].flatMap(([station, source]) => {
+    const sent = new Bag(
+      [...backends.values()].flatMap((ledgers) => {
+        const ledger = ledgers.get(station);
+        return ledger === undefined ? [] : contentsOf(ledger, 'sent');
+      }),
+    );
+    return textsOf(source, 'received')
+      .filter(({ text }) => readMessage(text)?.type === 2 && !sent.take(contentOf(text)))
+      .map(({ text }) => violation('P1', station, 'the station got a command that is of no primary', [text]));
+  });
 }
 
 /** The number of a 1.6 transaction is the one that a backend which decides gave for it. */

@@ -180,7 +180,7 @@ function onBootAnswered(life: StationLife, payload: Message['payload'], clock: L
   life.stats.boots += 1;
   // After a boot every status is told (OCPP 1.6 errata, OCPP 2.x B01.FR.05).
   life.reported.length = 0;
-  const reading = nextReading(life);
+  const reading = nextReading(life, 0);
   keep(life, 'SecurityEventNotification', reading, securityEventPayload(reading, clock.wallMs), {
     isOptional: true,
   });

@@ -5,8 +5,9 @@
  */
 import { isGuaranteed } from '../protocol/actions.ts';
 import { violation, type Evidence, type Violation } from './checkers.ts';
-import { exchangesOf, type Exchange } from './ledger.ts';
+import { exchangesOf, type Exchange, type Ledger } from './ledger.ts';
 import { contentOf } from './read-once.ts';
+import { transactionsOf } from './told-transactions.ts';
 import { record } from './wire.ts';
 
 /** D3 of 2.x: whoever hears the start of a transaction hears it first, and each number after the one before it, whatever is repeated. */
@@ -77,6 +78,39 @@ function transactionNameOf(action: string, payload: Readonly<Record<string, unkn
   if (action !== 'StartTransaction' && action !== 'StopTransaction') return null;
   const { transactionId: _, ...rest } = payload;
   return `${action} ${JSON.stringify(rest)}`;
+}
+
+/** Every transaction that was told is known whole to one of those that answer: each message of it was taken, by that one. */
+export function checkKnownWhole({ stations, backends }: Evidence): Violation[] {
+  const found: Violation[] = [];
+  for (const [station, source] of stations) {
+    const taken = [...backends.values()].map((ledgers) => takenBy(ledgers.get(station)));
+    for (const { calls } of transactionsOf(source)) {
+      const missing = taken.map((contents) => calls.filter(({ text }) => !contents.has(contentOf(text))));
+      const least = missing.toSorted((one, other) => one.length - other.length)[0] ?? calls;
+      if (least.length === 0) continue;
+      const parts = `${calls.length - least.length} of ${calls.length} messages of a transaction`;
+      found.push(
+        violation(
+          'M1',
+          station,
+          `no backend took more than ${parts}`,
+          least.map(({ text }) => text),
+        ),
+      );
+    }
+  }
+  return found;
+}
+
+function takenBy(ledger: Ledger | undefined): ReadonlySet<string> {
+  if (ledger === undefined) return new Set();
+  const { exchanges } = exchangesOf(ledger, 'received');
+  return new Set(
+    exchanges
+      .filter(({ answers }) => answers.some(({ message }) => message.type === 3))
+      .map(({ text }) => contentOf(text)),
+  );
 }
 
 export interface RepeatRules {
