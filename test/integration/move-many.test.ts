@@ -19,16 +19,16 @@ import {
   checkOneOutstanding,
   checkOrder,
   describeViolations,
-  violation,
   type Evidence,
   type Violation,
 } from '../../src/testkit/checkers.ts';
 import { checkForeignIds } from '../../src/testkit/id-checkers.ts';
-import { exchangesOf, type Ledger } from '../../src/testkit/ledger.ts';
+import { checkEnergy } from '../../src/testkit/energy-checkers.ts';
 import { isSettled } from '../../src/testkit/life-state.ts';
 import { readMessage } from '../../src/testkit/read-once.ts';
 import type { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
-import { checkOwners } from '../../src/testkit/transaction-checkers.ts';
+import { checkStatuses } from '../../src/testkit/move-checkers.ts';
+import { checkKnownWhole, checkOwners } from '../../src/testkit/transaction-checkers.ts';
 import { until } from '../../src/testkit/until.ts';
 import { BusbarProcess, freePorts } from './busbar-process.ts';
 import { evidenceOf, startBackends, startStations } from './kill-world.ts';
@@ -138,6 +138,8 @@ function judge(evidence: Evidence): Violation[] {
     ...checkLinks(evidence),
     ...checkForeignIds(evidence),
     ...checkOwners(evidence, { kills: 0 }),
+    ...checkKnownWhole(evidence),
+    ...checkEnergy(evidence),
     ...checkStatuses(evidence),
   ];
 }
@@ -145,36 +147,6 @@ function judge(evidence: Evidence): Violation[] {
 /** Busbar answers what the new backend refuses, and commands of whoever is not in charge; what it sends of its own accord would be a call. */
 function isAnswer(text: string): boolean {
   return readMessage(text)?.type !== 2;
-}
-
-/** Both backends have each connector as the station last said. */
-function checkStatuses({ stations, backends }: Evidence): Violation[] {
-  const found: Violation[] = [];
-  for (const [station, ledger] of stations) {
-    const said = statusesIn(ledger, 'sent');
-    for (const [backend, ledgers] of backends) {
-      const heard = statusesIn(ledgers.get(station), 'received');
-      for (const [connector, status] of said)
-        if (heard.get(connector) !== status)
-          found.push(
-            violation('view', station, `${backend} has connector ${connector} as ${heard.get(connector)}`, [
-              `${connector}: ${status}`,
-            ]),
-          );
-    }
-  }
-  return found;
-}
-
-function statusesIn(ledger: Ledger | undefined, calls: 'sent' | 'received'): Map<string, string> {
-  const statuses = new Map<string, string>();
-  if (ledger === undefined) return statuses;
-  for (const { message } of exchangesOf(ledger, calls).exchanges) {
-    if (message.action !== 'StatusNotification') continue;
-    const { evseId, connectorId, status, connectorStatus } = message.payload;
-    statuses.set(JSON.stringify([evseId, connectorId]), JSON.stringify(status ?? connectorStatus));
-  }
-  return statuses;
 }
 
 async function decide(client: Client, verb: string): Promise<void> {
