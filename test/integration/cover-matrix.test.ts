@@ -264,6 +264,11 @@ async function live(
   cleanups.push(() => fixture.close());
 
   await Promise.all(cells.map((cell) => introduce(fixture, cell)));
+  // They are waited for, a while: their links would be lost by the mood, and dialled later for that.
+  const { registry } = fixture.busbar.gateway;
+  await until('no station is waited for', () =>
+    registry.backends().every(({ linksOpen }) => linksOpen === 0),
+  );
   if (mood === 'unresolved') {
     await backend.be({ is: 'gone' });
     await reload(fixture, text(`ws://nowhere.invalid:${backend.port}/csms`));
