@@ -86,20 +86,25 @@ test.each(['station', 'backend'] as const)(
   async (side) => {
     const orderly = await Promise.all(ocppVersions.map(startOrderlyStation));
     const random = seededRandom(5);
-    for (let round = 0; round < 40; round += 1) {
+    const hostile = Array.from({ length: 40 }, (_, round) => {
       const version = ocppVersions[round % ocppVersions.length] ?? 'ocpp1.6';
-      const name = `HOSTILE-${side}-${round}`;
-      const station = await connectRawStation(gateway.url, name, version);
-      const backend = await csms.peerOf(name);
-      const { data, isBinary } = hostileMessage(random, pools.get(version) ?? [], 'h-1');
-      // Binary frames and text that is no UTF-8 are refused by WebSocket itself (RFC 6455 §7.4.1: 1003, 1007).
-      const [sender, other] = side === 'station' ? [station, backend] : [backend, station];
-      sender.send(data, isBinary);
-      expect(await sender.closed).toBe(isBinary ? 1003 : 1007);
-      // A station and its backend have no use for one another's half of a link (OCPP 2.0.1 Part 4 §6.3).
-      await other.closed;
-      expect(other.inbox).toEqual([]);
-    }
+      return { version, round, message: hostileMessage(random, pools.get(version) ?? [], 'h-1') };
+    });
+    // At once: a station whose link is lost is waited for, before its backend's link is closed.
+    await Promise.all(
+      hostile.map(async ({ version, round, message: { data, isBinary } }) => {
+        const name = `HOSTILE-${side}-${round}`;
+        const station = await connectRawStation(gateway.url, name, version);
+        const backend = await csms.peerOf(name);
+        // Binary frames and text that is no UTF-8 are refused by WebSocket itself (RFC 6455 §7.4.1: 1003, 1007).
+        const [sender, other] = side === 'station' ? [station, backend] : [backend, station];
+        sender.send(data, isBinary);
+        expect(await sender.closed).toBe(isBinary ? 1003 : 1007);
+        // A station and its backend have no use for one another's half of a link (OCPP 2.0.1 Part 4 §6.3).
+        await other.closed;
+        expect(other.inbox).toEqual([]);
+      }),
+    );
     for (const { exchanges } of await Promise.all(orderly.map((station) => station.stop())))
       expect(exchanges).toBeGreaterThan(0);
     expect(gateway.troubles).toEqual([]);

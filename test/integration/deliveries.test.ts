@@ -152,6 +152,9 @@ routes:
     const peer = await connect();
     for (let attempt = 1; attempt <= 4; attempt += 1) {
       await until(`attempt ${attempt}`, () => stopsAt(backend).length >= before + attempt);
+      // Its answer has come, too: the next attempt is due by the clock of that moment.
+      const { deliveries } = gateway.busbar.gateway;
+      await until(`answer ${attempt}`, () => deliveries.list({ limit: 1 }).items[0]?.attempts === attempt);
       vi.setSystemTime(Date.now() + 600_000);
       await ask(peer, 'Heartbeat', {});
     }

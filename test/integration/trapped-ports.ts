@@ -56,7 +56,11 @@ export const createDialer: typeof createRealDialer = (limits) => {
     dial(
       request,
       heard(handler),
-      { ...outcome, onOpened: (its, link) => outcome.onOpened(its, toBackend(link)) },
+      {
+        onOpened: (its, link) => outcome.onOpened(its, toBackend(link)),
+        // One by one: what an instance has of its class is not spread.
+        onRefused: (its, fault, detail) => outcome.onRefused(its, fault, detail),
+      },
       owner,
     );
   return dialer;
@@ -67,7 +71,7 @@ export const listen: typeof listenReally = (settings, door, gatekeeper, log) =>
 
 function withTrap(door: Door): Door {
   return {
-    ...door,
+    onRefused: (...refusal) => door.onRefused(...refusal),
     onArrival: (arrival) => {
       const accept = arrival.accept.bind(arrival);
       arrival.accept = (version, handler, owner) => {
@@ -81,11 +85,13 @@ function withTrap(door: Door): Door {
 
 function heard<Owner>(handler: LinkHandler<Owner>): LinkHandler<Owner> {
   return {
-    ...handler,
     onText: (owner, text) => {
       handler.onText(owner, text);
       if (isAnswer(text)) pass('after_result');
     },
+    onPong: (owner) => handler.onPong(owner),
+    onDrained: (owner) => handler.onDrained(owner),
+    onClosed: (owner, code, reason) => handler.onClosed(owner, code, reason),
   };
 }
 
