@@ -173,7 +173,7 @@ export type PlanPreviewed = Static<typeof planPreview>;
 
 const effect = Type.Object(
   {
-    what: Type.String({ description: '`clearCache`, or the setting.' }),
+    what: Type.String({ description: '`clearCache`, `localList`, or the setting.' }),
     state: oneOf([
       'reading',
       'writing',

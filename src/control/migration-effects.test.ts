@@ -37,6 +37,22 @@ describe('what a plan sends to a station', () => {
     });
   });
 
+  test('clears a list by an empty one', () => {
+    const clear: EffectStep = { do: 'clear_list', version: 8 };
+    expect(payloadOf(clear, 'ocpp1.6')).toEqual([
+      'SendLocalList',
+      { listVersion: 8, updateType: 'Full', localAuthorizationList: [] },
+    ]);
+    expect(payloadOf(clear, 'ocpp2.0.1')).toEqual([
+      'SendLocalList',
+      { versionNumber: 8, updateType: 'Full' },
+    ]);
+    const ask: EffectStep = { do: 'read_list' };
+    expect(payloadOf(ask, 'ocpp2.1')).toEqual(['GetLocalListVersion', {}]);
+    expect(outcomeOf(ask, result({ listVersion: -1 }))).toEqual({ kind: 'answered', value: '-1' });
+    expect(outcomeOf(ask, result({ versionNumber: 7 }))).toEqual({ kind: 'answered', value: '7' });
+  });
+
   test('is read from the answer of its version', () => {
     const known = { configurationKey: [{ key: 'interval', readonly: false, value: '60' }] };
     expect(outcomeOf(read, result(known))).toEqual({ kind: 'answered', value: '60' });

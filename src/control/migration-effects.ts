@@ -1,7 +1,8 @@
 /**
  * What a plan sends to stations that have moved, in each version's words.
  *
- * Pure. OCPP 1.6 §5.2 ChangeConfiguration, §5.8 GetConfiguration, §5.4 ClearCache; 2.x B05 SetVariables, B06 GetVariables, C11 ClearCache.
+ * Pure. OCPP 1.6 §5.2 ChangeConfiguration, §5.8 GetConfiguration, §5.4 ClearCache, §5.10 GetLocalListVersion, §5.15 SendLocalList; 2.x B05 SetVariables, B06 GetVariables, C11
+ * ClearCache, D01 SendLocalList, D02 GetLocalListVersion.
  */
 import { listOf, membersOf, readPayload, textOf } from '../core/commands/payload.ts';
 import type { EffectStep, OrderOutcome } from '../core/migration/events.ts';
@@ -14,7 +15,32 @@ export type EffectCommand =
   | { readonly inapplicable: string };
 
 export function commandOf(step: EffectStep, version: OcppVersion): EffectCommand {
-  if (step.do === 'clear_cache') return { action: 'ClearCache', payload: '{}' };
+  switch (step.do) {
+    case 'clear_cache':
+      return { action: 'ClearCache', payload: '{}' };
+    case 'read_list':
+      return { action: 'GetLocalListVersion', payload: '{}' };
+    case 'clear_list':
+      return { action: 'SendLocalList', payload: emptyList(step.version, version) };
+    case 'read':
+    case 'write':
+      return settingCommand(step, version);
+  }
+}
+
+/** A list of nobody. In 2.x an array without items is not valid, so that it is left out. */
+function emptyList(listVersion: number, version: OcppVersion): string {
+  return JSON.stringify(
+    version === 'ocpp1.6'
+      ? { listVersion, updateType: 'Full', localAuthorizationList: [] }
+      : { versionNumber: listVersion, updateType: 'Full' },
+  );
+}
+
+function settingCommand(
+  step: Extract<EffectStep, { do: 'read' | 'write' }>,
+  version: OcppVersion,
+): EffectCommand {
   const { component, key } = step;
   if (version === 'ocpp1.6') {
     if (component !== null) return { inapplicable: `${component}.${key} is a setting of OCPP 2.x` };
@@ -42,9 +68,9 @@ export function outcomeOf(step: EffectStep, outcome: CommandOutcome): OrderOutco
     case 'error':
       return { kind: 'denied', detail: `the station answered ${outcome.code}: ${outcome.description}` };
     case 'result':
-      return step.do === 'read'
-        ? { kind: 'answered', value: valueIn(step.key, outcome.payload) }
-        : writtenOf(outcome.payload);
+      if (step.do === 'read') return { kind: 'answered', value: valueIn(step.key, outcome.payload) };
+      if (step.do === 'read_list') return { kind: 'answered', value: listVersionIn(outcome.payload) };
+      return writtenOf(outcome.payload);
   }
 }
 
@@ -56,6 +82,13 @@ function valueIn(key: string, payload: string): string | null {
   const [result] = listOf(members, 'getVariableResult').map(membersOf);
   if (result === undefined || textOf(result, 'attributeStatus') !== 'Accepted') return null;
   return textOf(result, 'attributeValue');
+}
+
+/** null: it is not said. */
+function listVersionIn(payload: string): string | null {
+  const { members } = readPayload(payload);
+  const version = members['listVersion'] ?? members['versionNumber'];
+  return typeof version === 'number' && Number.isInteger(version) ? String(version) : null;
 }
 
 /** `RebootRequired` is no refusal: reading it back says whether it holds already. */

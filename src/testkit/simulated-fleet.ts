@@ -22,6 +22,8 @@ export interface FleetStationState {
   transactions: number;
   held: number;
   readonly settings: Map<string, string>;
+  /** Of its local list; 0: it has none. */
+  listVersion: number;
   /** Actions that it was sent. */
   readonly sent: string[];
 }
@@ -126,6 +128,7 @@ function freshStation(at: number, primary: string): FleetStationState {
     transactions: 0,
     held: 0,
     settings: new Map([['MeterValueSampleInterval', '60']]),
+    listVersion: 0,
     sent: [],
   };
 }
@@ -242,6 +245,11 @@ function answer(station: FleetStationState, action: string, payload: string): Co
     }
     case 'ChangeConfiguration':
       station.settings.set(String(key), value ?? '');
+      return { kind: 'result', payload: '{"status":"Accepted"}' };
+    case 'GetLocalListVersion':
+      return { kind: 'result', payload: `{"listVersion":${station.listVersion}}` };
+    case 'SendLocalList':
+      station.listVersion = (JSON.parse(payload) as { listVersion: number }).listVersion;
       return { kind: 'result', payload: '{"status":"Accepted"}' };
     case 'ClearCache':
       return { kind: 'result', payload: '{"status":"Accepted"}' };

@@ -199,6 +199,24 @@ describe('a migrator', () => {
     expect(sent.slice(5)).toEqual(['ChangeConfiguration', 'GetConfiguration']);
   });
 
+  test('clears the local list of a station that has one, with a version that counts', async () => {
+    const world = await open(2);
+    stationOf(world, 'CP-1').listVersion = 7;
+    const also = { clearCache: false, configuration: [], localList: 'clear', profiles: 'keep' } as const;
+    await world.create({ soakMs: 60_000, also });
+    await world.decide({ do: 'start' });
+    await world.reach(({ waves }) => waves[0]?.phase === 'soaking');
+    expect(stationOf(world, 'CP-1')).toMatchObject({
+      listVersion: 8,
+      sent: ['GetLocalListVersion', 'SendLocalList', 'GetLocalListVersion'],
+    });
+    expect(stationOf(world, 'CP-2').sent).toEqual(['GetLocalListVersion']);
+    await world.decide({ do: 'rollback' });
+    await world.reach(({ phase }) => phase === 'rolled-back');
+    // Whoever asks for it is told that there is none, and sends its own.
+    expect(stationOf(world, 'CP-1').sent).toHaveLength(3);
+  });
+
   test('rolls back while the new backend is down and stations are away', async () => {
     const world = await open(20);
     await world.create({ soakMs: 60_000 });

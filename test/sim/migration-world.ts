@@ -462,6 +462,11 @@ function sendEffect(station: SimStation, { step }: Extract<Order, { do: 'effect'
   switch (step.do) {
     case 'clear_cache':
       return { kind: 'answered', value: null };
+    case 'read_list':
+      return { kind: 'answered', value: station.settings.get('list') ?? '0' };
+    case 'clear_list':
+      station.settings.set('list', String(step.version));
+      return { kind: 'answered', value: null };
     case 'read':
       return { kind: 'answered', value: station.settings.get(step.key) ?? null };
     case 'write':

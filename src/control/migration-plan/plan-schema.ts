@@ -92,7 +92,11 @@ const also = section(
       ),
       { description: 'Settings that are written one by one.', default: [] },
     ),
-    localList: choice('The list of drivers in the station.', ['keep', 'clear'], { default: 'keep' }),
+    localList: choice(
+      'The list of drivers in the station. clear: an empty one takes its place, and each backend that asks is told that there is none.',
+      ['keep', 'clear'],
+      { default: 'keep' },
+    ),
     profiles: choice('The charging profiles in the station.', ['keep', 'clear'], { default: 'keep' }),
   },
   { default: {} },

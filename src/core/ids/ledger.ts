@@ -106,7 +106,7 @@ export interface IdLedger {
   readonly objects: ObjectRow[];
   /** The last backend to command what reports back without an id: GetDiagnostics and UpdateFirmware of 1.6. */
   readonly issuers: Record<string, string>;
-  /** Who installed the station's local authorisation list, and its version as JSON. */
+  /** Who installed the station's local authorisation list, and its version as JSON. Of an operator's no backend knows: each sends all of its own. */
   list: { readonly owner: string; readonly version: string } | null;
   /** Where the next made-up transaction or object number is looked for, and the next request number. */
   nextMinted: number;

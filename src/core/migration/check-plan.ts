@@ -67,19 +67,13 @@ function checkGates({ gates }: MigrationPlan): Finding[] {
   return found;
 }
 
-function checkEffects({ also: { configuration, localList, profiles } }: MigrationPlan): Finding[] {
+function checkEffects({ also: { configuration, profiles } }: MigrationPlan): Finding[] {
   const found: Finding[] = [];
   if (configuration.length > settingsMax)
     found.push([
       'also.configuration',
       `there are ${configuration.length} settings; ${settingsMax} at most`,
       'leave the rest to the new backend',
-    ]);
-  if (localList === 'clear')
-    found.push([
-      'also.localList',
-      'a local list cannot be read from a station, so that it could not be put back at a rollback',
-      'keep it; the new backend replaces it by sending its own',
     ]);
   if (profiles === 'clear')
     found.push([

@@ -12,17 +12,19 @@ import { isOverdue, block, unblock } from './patience.ts';
 import { aboutStation, addEvidence, explain, order, touch, type Turn } from './turn.ts';
 
 /**
- * What is to be done to a station that has moved, in order. The cache last: it may fill with what the settings allow. `before`: what was done the last time; what of it could not be put
+ * What is to be done to a station that has moved, in order. List and cache last: they may fill with what the settings allow. `before`: what was done the last time; what of it could not be put
  * back is to be put back still.
  */
 export function effectsOf({ also }: MigrationPlan, before: readonly EffectProgress[]): EffectProgress[] {
-  const settings = also.configuration.map((_, at) => {
+  const settings = also.configuration.map((_, at): EffectProgress => {
     const effect = freshEffect(at, 'reading');
     const last = before.find(({ what }) => what === at);
     if (last === undefined || !last.isWritten || last.phase === 'undone') return effect;
     return { ...effect, before: last.before, isWritten: true };
   });
-  return also.clearCache ? [...settings, freshEffect('clearCache', 'writing')] : settings;
+  if (also.localList === 'clear') settings.push(freshEffect('localList', 'reading'));
+  if (also.clearCache) settings.push(freshEffect('clearCache', 'writing'));
+  return settings;
 }
 
 function freshEffect(what: EffectProgress['what'], phase: EffectPhase): EffectProgress {
@@ -47,7 +49,8 @@ function isOver(phase: EffectPhase): boolean {
 export function undoEffects(turn: Turn, progress: StationProgress): void {
   for (const effect of progress.effects) {
     if (effect.phase === 'undone' || effect.phase === 'undoing' || effect.phase === 'rechecking') continue;
-    const isUndone = !effect.isWritten || effect.before === null;
+    // A list fills again: whoever asks for it is told that there is none, and sends its own.
+    const isUndone = !effect.isWritten || effect.before === null || effect.what === 'localList';
     if (isUndone && isOver(effect.phase)) continue;
     enterEffect(turn, progress, effect, isUndone ? 'skipped' : 'undoing', null);
   }
@@ -81,7 +84,8 @@ export function advanceEffects(turn: Turn, progress: StationProgress): void {
   }
   const step = stepOf(turn.state.head.plan, effect);
   if (!order(turn, progress, { do: 'effect', station, effect: at, step })) return;
-  if (step.do === 'write' && effect.phase === 'writing') effect.isWritten = true;
+  if ((step.do === 'write' || step.do === 'clear_list') && effect.phase === 'writing')
+    effect.isWritten = true;
 }
 
 /** What came of a step. */
@@ -121,6 +125,7 @@ export function onEffectSettled(
 
 function goOn(turn: Turn, progress: StationProgress, effect: EffectProgress, value: string | null): void {
   const { plan } = turn.state.head;
+  if (effect.what === 'localList') return goOnWithList(turn, progress, effect, value);
   switch (effect.phase) {
     case 'reading':
       // What it was before anything was written stays what a rollback goes back to.
@@ -163,12 +168,56 @@ function goOn(turn: Turn, progress: StationProgress, effect: EffectProgress, val
   }
 }
 
+/** `value`: the version of the list that is there; 0: none, below: the station has no such lists (1.6 §5.10, 2.x D02). */
+function goOnWithList(
+  turn: Turn,
+  progress: StationProgress,
+  effect: EffectProgress,
+  value: string | null,
+): void {
+  const version = Number(value ?? '-1');
+  switch (effect.phase) {
+    case 'reading':
+      if (!effect.isWritten) effect.before = value;
+      if (version < 0) enterEffect(turn, progress, effect, 'skipped', 'the station keeps no local list');
+      else if (version === 0) enterEffect(turn, progress, effect, 'done', 'there is none');
+      else enterEffect(turn, progress, effect, 'writing', null);
+      return;
+    case 'writing':
+      enterEffect(turn, progress, effect, 'checking', null);
+      return;
+    case 'checking': {
+      const wanted = listVersionAfter(effect);
+      const isSo = version === wanted || version === 0;
+      enterEffect(
+        turn,
+        progress,
+        effect,
+        isSo ? 'done' : 'failed',
+        isSo ? null : readsAs(value, String(wanted)),
+      );
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+/** Of the empty list: newer than the one that it takes the place of. */
+function listVersionAfter({ before }: EffectProgress): number {
+  return Number(before ?? '0') + 1;
+}
+
 function readsAs(value: string | null, wanted: string): string {
   return `it reads as ${value ?? 'nothing'} after ${wanted} was set`;
 }
 
 function stepOf(plan: MigrationPlan, effect: EffectProgress): EffectStep {
   if (effect.what === 'clearCache') return { do: 'clear_cache' };
+  if (effect.what === 'localList')
+    return effect.phase === 'writing'
+      ? { do: 'clear_list', version: listVersionAfter(effect) }
+      : { do: 'read_list' };
   const setting = settingOf(plan, effect);
   const { component, key } = setting;
   if (effect.phase === 'writing') return { do: 'write', component, key, value: setting.value };
@@ -177,7 +226,7 @@ function stepOf(plan: MigrationPlan, effect: EffectProgress): EffectStep {
 }
 
 function settingOf({ also }: MigrationPlan, { what }: EffectProgress): SettingChange {
-  const setting = what === 'clearCache' ? undefined : also.configuration[what];
+  const setting = typeof what === 'number' ? also.configuration[what] : undefined;
   assert(setting !== undefined, 'an effect is one of the plan');
   return setting;
 }
@@ -193,7 +242,7 @@ function enterEffect(
   effect.phase = phase;
   effect.reason = reason;
   touch(turn, progress);
-  const name = effect.what === 'clearCache' ? effect.what : settingOf(turn.state.head.plan, effect).key;
+  const name = typeof effect.what === 'number' ? settingOf(turn.state.head.plan, effect).key : effect.what;
   addEvidence(turn, {
     ...aboutStation(turn, progress),
     what: 'effect',

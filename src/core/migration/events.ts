@@ -79,6 +79,9 @@ export type Order =
 
 export type EffectStep =
   | { readonly do: 'clear_cache' }
+  | { readonly do: 'read_list' }
+  /** `version`: of the empty list that takes its place. */
+  | { readonly do: 'clear_list'; readonly version: number }
   | { readonly do: 'read'; readonly component: string | null; readonly key: string }
   | {
       readonly do: 'write';

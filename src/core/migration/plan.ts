@@ -100,14 +100,15 @@ export interface Gate {
 }
 
 /**
- * What is sent to a station once it has moved; nothing by default. It is a closed list: what cannot be taken back whole is not on it. OCPP has no way to read a local list (all
- * versions) or the charging profiles (1.6) of a station, so `clear` of either could not be undone, and is a problem of the plan.
+ * What is sent to a station once it has moved; nothing by default. It is a closed list: what cannot be taken back whole is not on it. OCPP has no way to read the charging profiles of a
+ * station (1.6), so `clear` of them could not be undone, and is a problem of the plan.
  */
 export interface SideEffects {
   /** The verdicts that the station remembers of its old backend. Nothing is to be undone: it fills again. */
   readonly clearCache: boolean;
   /** Set one by one, each read before and after. A rollback writes back what was read before. */
   readonly configuration: readonly SettingChange[];
+  /** The drivers that the station lets in by itself. Once cleared every backend that asks is told that there is none, and sends its own: also the one before, after a rollback. */
   readonly localList: 'keep' | 'clear';
   readonly profiles: 'keep' | 'clear';
 }

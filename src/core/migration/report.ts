@@ -320,10 +320,10 @@ function exceptionOf(progress: StationProgress, wave: string | null): ReportedEx
   return reasons.map((why) => ({ at: since, station, wave, reason: why }));
 }
 
-/** `clearCache`, or the setting with its component. */
+/** `clearCache`, `localList`, or the setting with its component. */
 export function effectName(plan: MigrationPlan, what: EffectName): string {
-  const setting = what === 'clearCache' ? undefined : plan.also.configuration[what];
-  if (setting === undefined) return 'clearCache';
+  const setting = typeof what === 'number' ? plan.also.configuration[what] : undefined;
+  if (setting === undefined) return String(what);
   return setting.component === null ? setting.key : `${setting.component}.${setting.key}`;
 }
 

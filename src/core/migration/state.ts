@@ -202,7 +202,7 @@ export interface EffectProgress {
 }
 
 /** `clearCache`, or the place of a setting in the plan's list, from 0. */
-export type EffectName = 'clearCache' | number;
+export type EffectName = 'clearCache' | 'localList' | number;
 
 /** One line of the proof of what was done: appended, never changed. */
 export interface Evidence {

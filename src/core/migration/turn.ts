@@ -174,5 +174,5 @@ export function aboutStation(
 export function nameOf(wanted: Order): string {
   if (wanted.do !== 'effect') return wanted.do;
   const { step } = wanted;
-  return step.do === 'clear_cache' ? step.do : `${step.do} ${step.key}`;
+  return step.do === 'read' || step.do === 'write' ? `${step.do} ${step.key}` : step.do;
 }

@@ -15,7 +15,7 @@ import { note } from './identifiers.ts';
 import { forgetTokens } from './learning.ts';
 import { roleOf } from './roles.ts';
 import { deliverReply } from './slot.ts';
-import type { BackendLink, OpenCall, StationState } from './state.ts';
+import { fromOperator, type BackendLink, type OpenCall, type StationState } from './state.ts';
 import { recordDurably, recordReceived, type Received, type Turn } from './turn.ts';
 
 /** The station answered a command: what it taught is kept, and the one that asked gets what it may see. */
@@ -37,6 +37,8 @@ export function onCommandReply(
     );
   if (call.action === 'ClearCache' && call.purpose === 'relay' && isAccepted(received))
     forgetTokens(state, turn, call.from);
+  if (call.action === 'SendLocalList' && call.purpose === 'operator' && isAccepted(received))
+    note(state, turn, { type: 'list_installed', backend: fromOperator, version: '0' });
   finishCommand(state, turn, call, frame.kind === 'result' ? 'result' : 'error', received);
   if (call.purpose === 'operator') {
     const latencyMs = Math.round(turn.context.nowMs - call.sentAtMs);

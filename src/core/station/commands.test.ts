@@ -159,4 +159,22 @@ describe('an operator', () => {
       '[2,"p.1","Reset",{"type":"Soft"}]',
     ]);
   });
+
+  test('puts a list in the place of a backend’s: that one is told that it has none there', () => {
+    const bench = new Bench();
+    bench.connect();
+    const answerOf = (effects: readonly Effect[], payload: string): readonly Effect[] =>
+      bench.fromStation(
+        `[3,"${(JSON.parse(sent(effects, 'station')[0] ?? '[]') as string[])[1]}",${payload}]`,
+      );
+    const list = '{"listVersion":7,"updateType":"Full","localAuthorizationList":[]}';
+    answerOf(bench.fromBackend(`[2,"1","SendLocalList",${list}]`), '{"status":"Accepted"}');
+    const ask7 = bench.fromBackend('[2,"2","GetLocalListVersion",{}]');
+    expect(sent(ask7, 'backend')).toEqual(['[3,"2",{"listVersion":7}]']);
+    const payload = list.replace('7', '8');
+    const own = bench.do({ type: 'command_requested', requestId: 9, action: 'SendLocalList', payload });
+    answerOf(own, '{"status":"Accepted"}');
+    const ask8 = bench.fromBackend('[2,"3","GetLocalListVersion",{}]');
+    expect(sent(ask8, 'backend')).toEqual(['[3,"3",{"listVersion":0}]']);
+  });
 });
