@@ -1,6 +1,6 @@
 /**
  * A live fleet of 500 stations of all versions is moved in three waves while sessions run: the second goes back by a red gate, and is moved again once the new backend is well. What became
- * of stations and sessions is told by the ledgers of both sides.
+ * of stations and sessions is told by the ledgers of both sides. Beside them two stations of `ocpp-rpc` are moved from one CSMS of it to another, and all four keep books.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -30,8 +30,11 @@ import type { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
 import { checkStatuses } from '../../src/testkit/move-checkers.ts';
 import { checkKnownWhole, checkOwners } from '../../src/testkit/transaction-checkers.ts';
 import { until } from '../../src/testkit/until.ts';
+import type { OcppVersion } from '../../src/protocol/version.ts';
+import { connectRpcStation } from '../conformance/rpc-peers.ts';
 import { BusbarProcess, freePorts } from './busbar-process.ts';
 import { evidenceOf, startBackends, startStations } from './kill-world.ts';
+import { Charger, Csms } from './rpc-books.ts';
 
 const stationCount = Number(process.env['BUSBAR_FLEET'] ?? 500);
 
@@ -48,7 +51,7 @@ const plan = {
   waves: [
     { name: 'canary', stations: ['A-0', 'A-1', 'A-2'] },
     { name: 'pilot', stations: ['B-*'] },
-    { name: 'rest', stations: ['*'] },
+    { name: 'rest', stations: ['A-*', 'B-*', 'C-*', 'D-*', 'E-*'] },
   ],
   gates: [
     { measure: 'boots.accepted', atLeast: '100%' },
@@ -56,6 +59,19 @@ const plan = {
   ],
   soak: '1s',
 };
+
+const rpcPlan = {
+  name: 'leave-rpc',
+  from: 'rpc-old',
+  to: 'rpc-new',
+  waves: [{ name: 'both', stations: ['R-*'] }],
+  soak: '0s',
+};
+
+interface RpcBackends {
+  readonly old: Csms;
+  readonly new: Csms;
+}
 
 test(
   `${stationCount} stations are moved in three waves, one of them twice, and nothing of theirs is lost or shared`,
@@ -67,7 +83,12 @@ test(
     cleanups.push(() => rm(folder, { recursive: true, force: true }));
     const [stationPort = 0, adminPort = 0] = await freePorts(2);
     const config = join(folder, 'busbar.yaml');
-    await writeFile(config, configurationText(backends, stationPort, adminPort));
+    const rpc = { old: new Csms('ocpp1.6', 'ocpp2.0.1'), new: new Csms('ocpp1.6', 'ocpp2.0.1') };
+    for (const csms of [rpc.old, rpc.new]) {
+      await csms.start();
+      cleanups.push(() => csms.stop());
+    }
+    await writeFile(config, configurationText(backends, rpc, stationPort, adminPort));
     const busbar = new BusbarProcess(config);
     cleanups.push(() => busbar.stop('SIGKILL'));
     await busbar.start();
@@ -80,6 +101,10 @@ test(
     cleanups.push(() => Promise.all(stations.map((station) => station.stop())));
     const connected = (): boolean => stations.every(({ isOpen }) => isOpen);
     await until('all stations are connected', connected, 60_000);
+    const chargers = [
+      await connectCharger(stationPort, 'R-1', 'ocpp1.6'),
+      await connectCharger(stationPort, 'R-2', 'ocpp2.0.1'),
+    ];
     await sleep(5_000);
 
     const client = createClient({
@@ -89,7 +114,8 @@ test(
       reconnectMs: 0,
     });
     orThrow(await client.createMigration(plan, 'the contract ends'));
-    await decide(client, 'start');
+    orThrow(await client.createMigration(rpcPlan, 'the same contract'));
+    for (const { name } of [plan, rpcPlan]) await decide(client, 'start', name);
     const next = backends.get('new') as SimulatedBackend;
     await comesTo(client, ({ waves }) => waves[1]?.firstMoveAt !== null);
     // Whoever of this wave is moved now meets a backend that fails every third call.
@@ -106,7 +132,10 @@ test(
     await decide(client, 'resume');
     const done = await comesTo(client, ({ state }) => state === 'done');
     expect(done.waves.map(({ tally }) => tally.failed)).toEqual([0, 0, 0]);
+    await comesTo(client, ({ state }) => state === 'done', rpcPlan.name);
+    for (const [at, charger] of chargers.entries()) await goOn(charger, at + 1);
     await sleep(5_000);
+    checkBooks(rpc, chargers);
 
     for (const station of stations) station.windDown();
     await until('nothing is left to say', () => stations.every(({ life }) => isSettled(life)), 120_000);
@@ -149,14 +178,52 @@ function isAnswer(text: string): boolean {
   return readMessage(text)?.type !== 2;
 }
 
-async function decide(client: Client, verb: string): Promise<void> {
-  orThrow(await client.decideMigration('leave-old', verb, 'by the test'));
+/** It charges under its first backend from now on. */
+async function connectCharger(port: number, id: string, version: OcppVersion): Promise<Charger> {
+  const peer = await connectRpcStation(`ws://127.0.0.1:${port}/ocpp`, id, version);
+  cleanups.push(() => peer.close());
+  const charger = new Charger(peer, version);
+  const place = Number(id.slice(2));
+  expect(await charger.boot()).toMatchObject({ status: 'Accepted' });
+  await charger.status(place, 'Charging', 'Occupied');
+  await charger.begin(`${id}-first`, place, 1);
+  await charger.meter(`${id}-first`, place, 2, 100);
+  return charger;
 }
 
-async function comesTo(client: Client, what: (migration: Migration) => boolean): Promise<Migration> {
+/** It ends what it began before it was moved, and begins another. */
+async function goOn(charger: Charger, place: number): Promise<void> {
+  const [first, second] = [`R-${place}-first`, `R-${place}-second`];
+  await charger.meter(first, place, 3, 200);
+  await charger.end(first, 4, 250);
+  await charger.begin(second, place, 5);
+  await charger.end(second, 6, 9);
+}
+
+function checkBooks(rpc: RpcBackends, chargers: readonly Charger[]): void {
+  const own = chargers.map((charger) => charger.own.all);
+  expect(rpc.old.books.all.toSorted(byPlace)).toEqual(own.map(([first]) => first));
+  expect(rpc.new.books.all.toSorted(byPlace)).toEqual(own.map(([, second]) => second));
+  for (const { books, peers } of [rpc.old, rpc.new])
+    expect([books.faults, peers.flatMap(({ refused }) => refused)]).toEqual([[], []]);
+}
+
+function byPlace(one: { readonly place: number }, other: { readonly place: number }): number {
+  return one.place - other.place;
+}
+
+async function decide(client: Client, verb: string, name = plan.name): Promise<void> {
+  orThrow(await client.decideMigration(name, verb, 'by the test'));
+}
+
+async function comesTo(
+  client: Client,
+  what: (migration: Migration) => boolean,
+  called = plan.name,
+): Promise<Migration> {
   const deadline = performance.now() + 120_000;
   for (;;) {
-    const now = orThrow(await client.migration('leave-old'));
+    const now = orThrow(await client.migration(called));
     if (what(now)) return now;
     if (performance.now() > deadline) {
       const waves = now.waves.map(({ name, state, reason, tally, gates }) => ({
@@ -186,6 +253,7 @@ function orThrow<Value>(
 
 function configurationText(
   backends: ReadonlyMap<string, SimulatedBackend>,
+  rpc: RpcBackends,
   stationPort: number,
   adminPort: number,
 ): string {
@@ -198,7 +266,11 @@ admin: { listen: "127.0.0.1:${adminPort}" }
 storage: sqlite:./busbar.db
 backends:
 ${entries.join('\n')}
-routes: [{ stations: "*", primary: old, whenDown: cover, authorizeWhenDown: all }]
+  rpc-old: { url: "${rpc.old.url}" }
+  rpc-new: { url: "${rpc.new.url}" }
+routes:
+  - { stations: "R-*", primary: rpc-old }
+  - { stations: "*", primary: old, whenDown: cover, authorizeWhenDown: all }
 limits: { callsPerSecond: 1000, connectsPerHour: 100000 }
 `;
 }

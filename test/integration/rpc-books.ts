@@ -121,12 +121,12 @@ export function byStart(one: Session, other: Session): number {
 export class Csms {
   readonly books = new Books();
   readonly peers: RpcPeer[] = [];
-  readonly #version: OcppVersion;
+  readonly #versions: readonly OcppVersion[];
   #running: RpcCsms | null = null;
   #port = 0;
 
-  constructor(version: OcppVersion) {
-    this.#version = version;
+  constructor(...versions: readonly OcppVersion[]) {
+    this.#versions = versions;
   }
 
   get url(): string {
@@ -134,7 +134,7 @@ export class Csms {
   }
 
   async start(): Promise<void> {
-    const running = await startRpcCsms([this.#version], null, this.#port);
+    const running = await startRpcCsms(this.#versions, null, this.#port);
     this.#port = Number(new URL(running.url.replace('{station}', 'x')).port);
     this.#running = running;
     running.onPeer = (_station, peer) => {
