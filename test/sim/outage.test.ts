@@ -31,7 +31,7 @@ import { until } from '../../src/testkit/until.ts';
 import { BusbarProcess, freePorts } from '../integration/busbar-process.ts';
 import { ScriptedStation } from './scripted-station.ts';
 
-const stationCount = Number(process.env['BUSBAR_OUTAGE_STATIONS'] ?? 400);
+const stationCount = Number(process.env['BUSBAR_OUTAGE_STATIONS'] ?? 250);
 /** The backend takes an hour's messages in some forty seconds. */
 const drainPerSecond = stationCount * 2.5;
 /** Of the hour: each station says something guaranteed this often. */
