@@ -52,6 +52,20 @@ const stationBackend = Type.Object(
     }),
     lastError: nullable(Type.String()),
     clockSkewMs: nullable(Type.Number({ description: 'Its clock less Busbar’s, by its last currentTime.' })),
+    asked: Type.Array(
+      Type.Object(
+        {
+          component: nullable(Type.String({ description: 'null in OCPP 1.6.' })),
+          key: Type.String(),
+          value: Type.String(),
+        },
+        { additionalProperties: false },
+      ),
+      {
+        description:
+          'Settings of the station that it asked for and may not write; the last few. A plan to move stations to it can set them.',
+      },
+    ),
     transactions: Type.Array(
       Type.Object(
         {

@@ -108,6 +108,7 @@ function presentStation(station: StationSnapshot): Station {
     placement: presentPlacement(station.placement),
     backends: station.backends.map((backend) => ({
       ...backend,
+      asked: backend.asked.map((setting) => ({ ...setting })),
       transactions: backend.transactions.map((transaction) => ({ ...transaction })),
     })),
     recentCommands: station.recentCommands.map((command) => ({ ...command })),

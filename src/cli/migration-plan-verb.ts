@@ -70,7 +70,8 @@ async function takeInventory(
   });
   if (!previewed.ok) return previewed;
   const { canaries } = previewed.value;
-  return ok({ stations, canaries, plan: planText(name, from, to, stations.length, canaries) });
+  const asked = askedOf(stations, to);
+  return ok({ stations, canaries, plan: planText({ name, from, to }, stations.length, canaries, asked) });
 }
 
 async function give({ stations, canaries, plan }: Inventory, options: PlanOptions, io: CliIo): Promise<void> {
@@ -151,13 +152,46 @@ function laterWaves(all: number, left: number): string[] {
   return left > 0 || all === 0 ? [rest] : [];
 }
 
+/** A setting that the new backend asked stations for, and how many of them. */
+interface AskedFor {
+  readonly setting: Station['backends'][number]['asked'][number];
+  count: number;
+}
+
+/** What the new backend asked for while it was told of stations, and may not write yet; what it asked most for first. */
+function askedOf(stations: readonly Station[], to: string): AskedFor[] {
+  const all = new Map<string, AskedFor>();
+  for (const { backends } of stations)
+    for (const setting of backends.find(({ backend }) => backend === to)?.asked ?? []) {
+      const name = JSON.stringify([setting.component, setting.key, setting.value]);
+      const known = all.get(name);
+      if (known === undefined) all.set(name, { setting, count: 1 });
+      else known.count += 1;
+    }
+  return [...all.values()].toSorted((one, other) => other.count - one.count);
+}
+
+/** As comments: what stations are sent is for a person to decide. */
+function wishes(to: string, asked: readonly AskedFor[]): string[] {
+  if (asked.length === 0) return [];
+  return [
+    `# ${to} asked stations for these settings, and may not write them yet. What stands under also is set after the move, and put back by a rollback:`,
+    '# also:',
+    '#   configuration:',
+    ...asked.map(({ setting: { component, key, value }, count }) => {
+      const named = component === null ? '' : `component: ${quoted(component)}, `;
+      const which = `${named}key: ${quoted(key)}, value: ${quoted(value)}`;
+      return `#     - { ${which} }     # ${count} ${count === 1 ? 'station' : 'stations'}`;
+    }),
+  ];
+}
+
 /** Every key that people change most is written out. Texts are quoted as JSON, which is YAML. */
 function planText(
-  name: string,
-  from: string,
-  to: string,
+  { name, from, to }: Required<Pick<PlanOptions, 'name' | 'from' | 'to'>>,
   count: number,
   canaries: PlanPreviewed['canaries'],
+  asked: readonly AskedFor[],
 ): string {
   const canary =
     canaries.length === 0
@@ -183,6 +217,7 @@ function planText(
     'soak: 24h                  # each wave is watched so long before the next one',
     'approve: true              # the next wave waits for: busbar migration approve',
     'keepOldWarm: 14d           # so long a rollback finds the old backend ready',
+    ...wishes(to, asked),
   ].join('\n')}\n`;
 }
 

@@ -1,6 +1,7 @@
 /**
  * What the control plane may read of the data plane: immutable snapshots, made when asked for.
  */
+import type { AskedSetting } from '../core/commands/asked-settings.ts';
 import type { JournalRecord } from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { OcppVersion } from '../protocol/version.ts';
@@ -51,6 +52,8 @@ export interface StationBackendSnapshot {
   readonly lastError: string | null;
   /** Its clock less Busbar's, by its last `currentTime`, milliseconds; null: none was seen. */
   readonly clockSkewMs: number | null;
+  /** Settings of the station that it asked for and may not write; a few, oldest first. */
+  readonly asked: readonly AskedSetting[];
   /** The open ones, as it knows them. */
   readonly transactions: readonly TransactionSnapshot[];
 }

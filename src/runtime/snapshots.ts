@@ -7,6 +7,7 @@ import type { DurableStation } from '../core/journal/record.ts';
 import { place } from '../core/routing/placement.ts';
 import { assign, isMember, type Assignment, type StationFacts } from '../core/routing/table.ts';
 import { ownsOpen } from '../core/ids/transactions.ts';
+import { askedBy } from '../core/commands/asked-settings.ts';
 import { laneDepth } from '../core/station/slot.ts';
 import {
   durableStation,
@@ -128,6 +129,7 @@ function backendsOf(
       state: link === null ? null : primingStateOf(link),
       dropped: link === null ? 0 : link.skippedInAll + link.skipped,
       clockSkewMs: link?.clockSkewMs ?? null,
+      asked: askedBy(durable.asked, backend),
       transactions: transactionsOf(durable, backend),
     };
   });

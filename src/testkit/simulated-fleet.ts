@@ -149,6 +149,7 @@ function snapshotOf(station: FleetStationState, down: ReadonlySet<string>): Stat
       dropped: 0,
       lastError: isUp ? null : 'connect_failed',
       clockSkewMs: 0,
+      asked: [],
       transactions: Array.from({ length: backend === primary ? station.transactions : 0 }, (_, number) => ({
         id: String(number),
         stationId: String(number),

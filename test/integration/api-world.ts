@@ -253,6 +253,7 @@ export function stationBackend(
     dropped: 0,
     lastError: null,
     clockSkewMs: null,
+    asked: [],
     transactions: [],
     ...given,
   };

@@ -24,6 +24,8 @@ let decided: [string, MigrationDecision, string | null][] = [];
 let assigned: [string, AssignmentDecision['do']][] = [];
 /** A station that a migration attaches. */
 let claimed: string | null = null;
+/** What the new backend asked every station for. */
+let asked: StationBackendSnapshot['asked'] = [];
 /** How far the new backend knows each station. */
 let states: Record<string, StationBackendSnapshot['state']> = {};
 beforeAll(async () => {
@@ -32,6 +34,10 @@ beforeAll(async () => {
   world = await startWorld({
     registry: {
       ...registry,
+      *stations() {
+        for (const station of registry.stations())
+          yield { ...station, backends: [...station.backends, stationBackend('new', { asked })] };
+      },
       station: (id) =>
         stationOf(id, {
           backends: [stationBackend('old'), stationBackend('new', { state: states[id] ?? null })],
@@ -75,6 +81,7 @@ beforeEach(() => {
   assigned = [];
   problems = [];
   states = {};
+  asked = [];
   claimed = null;
 });
 
@@ -137,6 +144,25 @@ describe('migration plan', () => {
       to: 'new',
       openTransactions: 'pin',
     });
+  });
+
+  test('proposes the settings that the new backend has asked for, as comments', async () => {
+    asked = [
+      { component: null, key: 'MeterValueSampleInterval', value: '60' },
+      { component: 'Ctrlr', key: 'Interval', value: '1' },
+    ];
+    const { out } = await busbar(['plan', '--from', 'old', '--to', 'new']);
+    const lines = out.split('\n').filter((line) => line.startsWith('#     - '));
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^#     - \{ key: "MeterValueSampleInterval", value: "60" \} {5}# \d+ stations?$/,
+      ),
+      expect.stringMatching(/^#     - \{ component: "Ctrlr", key: "Interval", value: "1" \} {5}# /),
+    ]);
+    // With its comment signs taken away it is a plan that sets them.
+    const set = out.replaceAll(/^# (also:|  configuration:|    - )/gm, '$1');
+    const read = await readPlanFile(await fileOf(set), {});
+    expect(read.ok ? read.value.plan.also.configuration : read.fault).toEqual(asked);
   });
 
   test('writes it into a new file, and the stations to stdout', async () => {

@@ -9,6 +9,7 @@ import { judge, type Asker, type CommandFacts, type Verdict } from './authority.
 import { interceptCommand, type CertificateFacts } from './intercept.ts';
 import type { Payload } from './payload.ts';
 import { refuse, type Answer } from './refusal.ts';
+import type { AskedSetting } from './asked-settings.ts';
 import { decideSettings, type Passage, type SettingsFacts, type VirtualValue } from './settings.ts';
 
 export interface ArbiterFacts extends CommandFacts, CertificateFacts, SettingsFacts {}
@@ -18,6 +19,7 @@ export interface Decision {
   readonly passage: Passage | ({ readonly do: 'serve' } & ServedFrom);
   readonly remember: readonly VirtualValue[];
   readonly rememberOnceAccepted: readonly VirtualValue[];
+  readonly asked: readonly AskedSetting[];
   readonly rotation: Secret | null;
   /** A command, or a part of it, would have changed how the station is connected and was refused: worth an alarm. */
   readonly isProtected: boolean;
@@ -26,7 +28,7 @@ export interface Decision {
 type Serve = Extract<Verdict, { verdict: 'serve' }>;
 type ServedFrom = Serve extends infer One ? (One extends Serve ? Omit<One, 'verdict'> : never) : never;
 
-const nothing = { remember: [], rememberOnceAccepted: [], rotation: null, isProtected: false };
+const nothing = { remember: [], rememberOnceAccepted: [], asked: [], rotation: null, isProtected: false };
 
 /** `payload` is read only where the decision depends on it. */
 export function decideCommand(

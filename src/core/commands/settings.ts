@@ -8,6 +8,8 @@ import { Secret } from '../../std/secret.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { KeyOwner } from '../routing/table.ts';
 import { mayWriteKey, type Asker } from './authority.ts';
+import type { AskedSetting } from './asked-settings.ts';
+import { secretNames } from './connection-keys.ts';
 import { interceptKey, type SettingNames } from './intercept.ts';
 import { listOf, membersOf, readPayload, textOf, type Payload } from './payload.ts';
 import { refuse, refusedVariable, type Answer, type RefusalReason } from './refusal.ts';
@@ -43,6 +45,8 @@ export interface SettingsDecision {
   readonly rememberOnceAccepted: readonly VirtualValue[];
   /** The new password of the asker's own link to Busbar, from its next dial on (2.x A01.FR.03). */
   readonly rotation: Secret | null;
+  /** What of it was refused because others write it; never a secret. */
+  readonly asked: readonly AskedSetting[];
   /** Something in it was refused because it would change how the station is connected: worth an alarm. */
   readonly isProtected: boolean;
 }
@@ -60,6 +64,7 @@ type Fate = 'send' | 'accept' | RefusalReason;
 interface Draft {
   readonly remember: VirtualValue[];
   readonly rememberOnceAccepted: VirtualValue[];
+  readonly asked: AskedSetting[];
   rotation: Secret | null;
   isProtected: boolean;
 }
@@ -71,7 +76,13 @@ export function decideSettings(
   payload: () => Payload,
   facts: SettingsFacts,
 ): SettingsDecision {
-  const draft: Draft = { remember: [], rememberOnceAccepted: [], rotation: null, isProtected: false };
+  const draft: Draft = {
+    remember: [],
+    rememberOnceAccepted: [],
+    asked: [],
+    rotation: null,
+    isProtected: false,
+  };
   const { members, isAmbiguous, text } = payload();
   const refused = (reason: RefusalReason): Passage => ({
     do: 'answer',
@@ -148,7 +159,9 @@ function fateOf(
   const verdict = interceptKey(names, value);
   switch (verdict.what) {
     case 'free':
-      return mayWriteKey(asker, facts.keys, key) ? 'send' : 'no_authority';
+      if (mayWriteKey(asker, facts.keys, key)) return 'send';
+      noteAsked(draft, names, value);
+      return 'no_authority';
     case 'invalid':
       return 'unreadable';
     case 'protected':
@@ -163,6 +176,19 @@ function fateOf(
       return isSent ? 'send' : 'accept';
     }
   }
+}
+
+/** Longer values are not kept: no setting that a plan would write has one. */
+const askedCharactersMax = 500;
+
+function noteAsked(
+  { asked }: Draft,
+  { component, variable, instances, isOtherAttribute }: SettingNames,
+  value: string,
+): void {
+  const isSecret = secretNames.test(`${component}${variable}`.toLowerCase().replaceAll(/[^a-z]/g, ''));
+  if (isSecret || instances.length > 0 || isOtherAttribute || value.length > askedCharactersMax) return;
+  asked.push({ component: component === '' ? null : component, key: variable, value });
 }
 
 /** What a password may be (2.x `passwordString`, 1.6's key in text or hexadecimal). */

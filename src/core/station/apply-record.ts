@@ -6,6 +6,7 @@
 import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { DurableChange, DurableStation, FrameRecord, StationRecord } from '../journal/record.ts';
 import { applyInventoryChange } from '../commands/inventory.ts';
+import { askedBy, withAsked } from '../commands/asked-settings.ts';
 import { applyIdChange } from '../ids/apply-change.ts';
 import { isImaged, learn, missedMax } from '../priming/station-image.ts';
 
@@ -76,6 +77,9 @@ function applyChange(durable: DurableStation, change: DurableChange, at: number)
     }
     case 'inventory':
       applyInventoryChange(durable.inventory, change.change);
+      return true;
+    case 'asked':
+      durable.asked[change.backend] = withAsked(askedBy(durable.asked, change.backend), change.settings);
       return true;
     case 'placed':
       durable.placement = change.placement;

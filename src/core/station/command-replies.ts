@@ -4,6 +4,7 @@
  * Pure.
  */
 import { payloadOf } from '../../protocol/frame.ts';
+import { askedBy, newlyAsked, type AskedSetting } from '../commands/asked-settings.ts';
 import { learn } from '../commands/inventory.ts';
 import { readPayload, textOf, type Payload } from '../commands/payload.ts';
 import { overlay } from '../commands/served-settings.ts';
@@ -99,6 +100,21 @@ export function remember(
     station: state.id,
     change: { what: 'virtual', backend, values: values.map(({ key, value }) => [key, value] as const) },
   });
+}
+
+/** Keeps what is new of the settings that a backend asked for and may not write, where it may become the primary. */
+export function keepAsked(
+  state: StationState,
+  turn: Turn,
+  backend: string,
+  asked: readonly AskedSetting[],
+): void {
+  const role = roleOf(state, backend);
+  if (role !== 'standby' && role !== 'observer') return;
+  const settings = newlyAsked(askedBy(state.durable.asked, backend), asked);
+  if (settings.length === 0) return;
+  const change = { what: 'asked', backend, settings } as const;
+  recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
 }
 
 function learnSettings(

@@ -19,6 +19,37 @@ const settled = (effects: readonly Effect[]): unknown[] =>
   );
 
 describe('a backend that listens in', () => {
+  test('is refused the settings that others write, and what it asked for is kept, but no secret', () => {
+    const bench = withObserver();
+    const set = (key: string, value: string): readonly Effect[] =>
+      bench.fromBackend(`[2,"1","ChangeConfiguration",{"key":"${key}","value":"${value}"}]`, 'new');
+    expect(sent(set('MeterValueSampleInterval', '60'), 'backend')).toEqual(['[3,"1",{"status":"Rejected"}]']);
+    set('metervaluesampleinterval', '10');
+    set('VendorPassword', 'hunter2');
+    const asked = [{ component: null, key: 'metervaluesampleinterval', value: '10' }];
+    expect(bench.state.durable.asked).toEqual({ new: asked });
+    expect(bench.last.isDurableChanged).toBe(false);
+    set('metervaluesampleinterval', '10');
+    expect(bench.last.isDurableChanged).toBe(false);
+    for (let at = 0; at < 40; at += 1) set(`Key${at}`, '1');
+    expect(bench.state.durable.asked['new']).toHaveLength(32);
+    expect(bench.state.durable.asked['new']?.at(-1)).toEqual({ component: null, key: 'Key39', value: '1' });
+  });
+
+  test('is kept by component where it sets variables', () => {
+    const bench = new Bench({
+      observers: [{ backend: 'new', receives: new Set(['registration']), commands: new Set() }],
+    });
+    bench.connect(1, true, 'ocpp2.0.1');
+    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+    const data =
+      '{"attributeValue":"30","component":{"name":"SampledDataCtrlr"},"variable":{"name":"TxUpdatedInterval"}}';
+    bench.fromBackend(`[2,"1","SetVariables",{"setVariableData":[${data}]}]`, 'new');
+    expect(bench.state.durable.asked).toEqual({
+      new: [{ component: 'SampledDataCtrlr', key: 'TxUpdatedInterval', value: '30' }],
+    });
+  });
+
   test('may send nothing, and hears so in the words of the action', () => {
     const bench = withObserver();
     const effects = bench.fromBackend('[2,"1","Reset",{"type":"Hard"}]', 'new');

@@ -14,7 +14,7 @@ import { payloadReader, type Payload } from '../commands/payload.ts';
 import { refuse, type Answer, type RefusalReason } from '../commands/refusal.ts';
 import { toStation, type RefuseReason } from '../ids/to-station.ts';
 import { askerOf, factsOf, listVersionFor, virtualOf } from './command-facts.ts';
-import { remember } from './command-replies.ts';
+import { keepAsked, remember } from './command-replies.ts';
 import { onTriggered } from '../priming/priming.ts';
 import { finishCommand } from './command-outcome.ts';
 import { note } from './identifiers.ts';
@@ -50,6 +50,7 @@ export function onCommand(state: StationState, turn: Turn, backend: BackendLink,
   const decision = decideCommand(asker, version, action, payload, factsOf(state, backend, version, received));
   if (decision.isProtected) notice(turn, 'command_protected', backend.backend);
   remember(state, turn, backend.backend, decision.remember);
+  if (decision.asked.length > 0) keepAsked(state, turn, backend.backend, decision.asked);
   const { passage } = decision;
   switch (passage.do) {
     case 'answer':

@@ -356,5 +356,6 @@ export function durableStation(saved: Partial<DurableStation>, random = ''): Dur
     virtual: saved.virtual ?? {},
     answers: saved.answers ?? [],
     placement: saved.placement ?? null,
+    asked: saved.asked ?? {},
   };
 }

@@ -1,0 +1,45 @@
+/**
+ * Settings that a backend asked a station for and may not write, in its own spelling: what to think of before it is put in charge.
+ *
+ * Pure. A new backend sets what it wants right after the boot that it is told of, when nothing may be changed yet.
+ */
+
+/** Plain JSON. */
+export interface AskedSetting {
+  /** 1.6: null. */
+  readonly component: string | null;
+  readonly key: string;
+  readonly value: string;
+}
+
+/** By backend, oldest first. */
+export type AskedSettings = Record<string, readonly AskedSetting[]>;
+
+/** Of one backend at one station; the one asked for longest ago makes room. */
+const askedMax = 32;
+
+export function askedBy(asked: AskedSettings, backend: string): readonly AskedSetting[] {
+  return Object.hasOwn(asked, backend) ? (asked[backend] ?? []) : [];
+}
+
+/** Those that are not known with the same value. */
+export function newlyAsked(
+  known: readonly AskedSetting[],
+  settings: readonly AskedSetting[],
+): AskedSetting[] {
+  return settings.filter((one) => !known.some((other) => isSame(one, other) && one.value === other.value));
+}
+
+/** What is known with these. */
+export function withAsked(known: readonly AskedSetting[], settings: readonly AskedSetting[]): AskedSetting[] {
+  const kept = known.filter((one) => !settings.some((other) => isSame(one, other)));
+  return [...kept, ...settings].slice(-askedMax);
+}
+
+/** Names are compared as stations compare them, without case. */
+function isSame(one: AskedSetting, other: AskedSetting): boolean {
+  return (
+    one.key.toLowerCase() === other.key.toLowerCase() &&
+    one.component?.toLowerCase() === other.component?.toLowerCase()
+  );
+}
