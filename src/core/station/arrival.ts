@@ -12,7 +12,7 @@ import { factsOf } from './find-backend.ts';
 import { hasToken, takeToken, tokenInMs } from './bucket.ts';
 import type { Effect, StationEvent } from './events.ts';
 import { closeBackends, tendGrace } from './grace.ts';
-import { assignmentOf } from './rerouting.ts';
+import { assignmentOf, forgetOverruled } from './rerouting.ts';
 import { admit, displace } from './station-link.ts';
 import type { PendingArrival, StationState } from './state.ts';
 import { notice, type Turn } from './turn.ts';
@@ -43,6 +43,7 @@ export function onStationArrived(state: StationState, turn: Turn, event: Arrived
       Math.ceil(tokenInMs(state.connects, perSecond) / 1_000),
     );
   }
+  forgetOverruled(state, turn);
   const assignment = assignmentOf(state, turn);
   if (assignment === null) return refuse(404, 'No route takes this station.', null);
   const primary = factsOf(turn, assignment.primary);

@@ -333,4 +333,10 @@ test('a reload leaves a station where it was put, until its route says a third',
   expect(bench.do({ type: 'routing_changed' })).toContainEqual(
     expect.objectContaining({ type: 'close', reason: 'moved_by_route' }),
   );
+  // What was overruled does not come back with the route.
+  bench.context.routing = routing;
+  bench.do({ type: 'routing_changed' });
+  expect(bench.state.durable.placement).toBeNull();
+  bench.arrive(2);
+  expect(bench.last.effects).toContainEqual(expect.objectContaining({ type: 'dial', backend: 'old' }));
 });

@@ -4,12 +4,12 @@
  * Pure. Asked when the routes changed and when a station said what it is. Its link stays unless its primary is another, or has to be dialled anew: then it is
  * closed, and the station comes back by the new route.
  */
-import { place } from '../routing/placement.ts';
+import { isStanding, place } from '../routing/placement.ts';
 import { assign, type Assignment, type StationFacts } from '../routing/table.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
 import { attachListeners, closeCode, closeStation } from './station-link.ts';
 import type { StationState } from './state.ts';
-import { notice, type Turn } from './turn.ts';
+import { notice, recordDurably, type Turn } from './turn.ts';
 
 /** What the routes may ask about this station. */
 export function stationFacts(state: StationState, turn: Turn): StationFacts {
@@ -27,6 +27,16 @@ export function stationFacts(state: StationState, turn: Turn): StationFacts {
 export function assignmentOf(state: StationState, turn: Turn): Assignment | null {
   const routed = assign(turn.context.routing, stationFacts(state, turn));
   return routed === null ? null : place(routed, state.durable.placement);
+}
+
+/** A route that says a third backend has the last word: what was decided before does not count any more, also when the route goes back. */
+export function forgetOverruled(state: StationState, turn: Turn): void {
+  const { placement } = state.durable;
+  if (placement === null || !turn.context.isJournalWritable) return;
+  const routed = assign(turn.context.routing, stationFacts(state, turn));
+  if (routed === null || isStanding(routed, placement)) return;
+  const change = { what: 'placed', placement: null } as const;
+  recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
 }
 
 /** True when the station's primary is another now, or has to be dialled anew. */

@@ -20,7 +20,7 @@ import { hearFrom } from './liveness.ts';
 import { onOperatorCommand } from './commands.ts';
 import { closeBackends, loseStation, tendGrace } from './grace.ts';
 import { beginPriming } from './own-calls.ts';
-import { followRoutes } from './rerouting.ts';
+import { followRoutes, forgetOverruled } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
 import { admit, callsAt, closeCode, forsake } from './station-link.ts';
 import { notice, type Turn } from './turn.ts';
@@ -142,6 +142,7 @@ function onBackendRefused(state: StationState, turn: Turn, backend: BackendLink 
 }
 
 function onRoutingChanged(state: StationState, turn: Turn): void {
+  forgetOverruled(state, turn);
   refusePending(state, turn, 503, 'The configuration has just changed.', 1);
   if (state.link !== null) followRoutes(state, turn);
   else closeBackends(state, turn, 'not_routed_here');
