@@ -163,6 +163,21 @@ describe('a report', () => {
     expect([draft.endedAt, draft.startedAt]).toEqual([null, 20]);
   });
 
+  test('says once who took a wave back', () => {
+    const draft = beginReport();
+    const undone = { what: 'wave', wave: 'a', after: 'rolling-back' } as const;
+    readEvidence(draft, [
+      evidenceOf(1, { ...undone, who: 'ops', reason: 'ops: a drill' }),
+      evidenceOf(2, { ...undone, who: 'ops', reason: 'ops' }),
+      evidenceOf(3, { ...undone, reason: 'a gate is red' }),
+    ]);
+    expect(draft.rollbacks.map(({ who, reason }) => [who, reason])).toEqual([
+      ['ops', 'a drill'],
+      ['ops', null],
+      ['busbar', 'a gate is red'],
+    ]);
+  });
+
   test('names every station that is not as planned', () => {
     const stations = [
       progressOf('fine'),
@@ -184,9 +199,6 @@ describe('a report', () => {
 });
 
 test('a side effect is called by what it sets', () => {
-  expect(['clearCache', 0, 1].map((what) => effectName(plan, what as 'clearCache' | number))).toEqual([
-    'clearCache',
-    'K',
-    'C.V',
-  ]);
+  const names = ['clearCache', 'localList', 0, 1] as const;
+  expect(names.map((what) => effectName(plan, what))).toEqual(['clearCache', 'localList', 'K', 'C.V']);
 });

@@ -180,7 +180,7 @@ function readEntry(draft: ReportDraft, entry: Evidence): void {
       return;
     case 'wave':
       if (after === 'passed') draft.passedAt.set(wave ?? '', at);
-      if (after === 'rolling-back') draft.rollbacks.push({ at, who, wave, reason });
+      if (after === 'rolling-back') draft.rollbacks.push({ at, who, wave, reason: whyAlone(who, reason) });
       return;
     case 'station':
       if (station === null) return;
@@ -318,6 +318,12 @@ function exceptionOf(progress: StationProgress, wave: string | null): ReportedEx
     ...failed.map((effect) => effect.reason),
   ];
   return reasons.map((why) => ({ at: since, station, wave, reason: why }));
+}
+
+/** A phase's reason names who decided; here that stands beside it. */
+function whyAlone(who: string, reason: string | null): string | null {
+  if (reason === who) return null;
+  return reason?.startsWith(`${who}: `) === true ? reason.slice(who.length + 2) : reason;
 }
 
 /** `clearCache`, `localList`, or the setting with its component. */
