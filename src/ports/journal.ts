@@ -16,13 +16,15 @@ export interface Journal {
   append(record: StationRecord): number;
   /**
    * Runs `done(owner, task)` once everything up to `position` is on disk: at once where it is, never for a record that was not taken. In the order of
-   * the calls, which is that of positions. Kept without a promise: this is on a frame's path.
+   * the calls, which is that of positions. Kept without a promise: this is on a frame's path. `isPatient`: no station waits for it, so that it does not count where commits are
+   * spaced for those that do.
    */
   afterCommit<Owner, Task>(
     position: number,
     done: (owner: Owner, task: Task) => void,
     owner: Owner,
     task: Task,
+    isPatient?: boolean,
   ): void;
   /** Saves what outlives the process of a station, in the same commit as the records before it. */
   saveStation(station: StationId, durable: DurableStation): void;

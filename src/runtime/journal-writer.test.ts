@@ -335,3 +335,21 @@ test('a disk that fails presses on nobody: frames are relayed without it', async
   journal.append(sentRecord({ text, idStart: 0, idEnd: 0 }));
   expect(journal.pressure).toBe('none');
 });
+
+/** Commits in a second in which three a millisecond wait for one: enough to space commits by fifteen milliseconds, if they count. */
+async function commitsInASecond(isPatient: boolean): Promise<number> {
+  commits = 0;
+  disk = createMemoryDisk();
+  open();
+  for (let at = 0; at < 1_000; at += 1) {
+    for (let count = 0; count < 3; count += 1)
+      journal.afterCommit(journal.append(sentRecord()), () => undefined, null, null, isPatient);
+    await pass(1);
+  }
+  return commits;
+}
+
+test('who is patient hastens a commit as others do, and does not space those that follow', async () => {
+  const spaced = await commitsInASecond(false);
+  expect(await commitsInASecond(true)).toBeGreaterThan(3 * spaced);
+});

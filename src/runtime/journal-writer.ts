@@ -111,6 +111,7 @@ class JournalWriter implements Journal {
     done: (owner: Owner, task: Task) => void,
     owner: Owner,
     task: Task,
+    isPatient = false,
   ): void {
     if (position === Infinity) return;
     if (position <= this.#committedPosition) {
@@ -119,7 +120,7 @@ class JournalWriter implements Journal {
     }
     this.#waiters.add(position, done, owner, task);
     if (position >= this.#gathering.first) {
-      this.#gathering.awaited += 1;
+      if (!isPatient) this.#gathering.awaited += 1;
       this.#hasten();
     }
   }

@@ -324,7 +324,7 @@ export class StationDriver implements Sleeper, Driver {
     assert(position > 0, 'what waits for a commit has a record in it');
     if (!journal.isWritable || position === Infinity) return this.#giveUp(effect);
     this.#late.push(effect);
-    journal.afterCommit(position, performLate, this, effect);
+    journal.afterCommit(position, performLate, this, effect, effect.link.side === 'backend');
   }
 
   /** The commit that the effect waited for is on disk. */
