@@ -4,6 +4,7 @@
  * Pure. Shares are fractions of 1; `figure` says the same as people read it.
  */
 import Type, { type Static } from 'typebox';
+import { migrationPhases } from '../core/migration/phase.ts';
 import { planSchema } from '../control/migration-plan/plan-schema.ts';
 import { plainSchema } from '../control/configuration/json-schema.ts';
 import { cursor, limit, nullable, oneOf, pageOf, duration, reason } from './schemas.ts';
@@ -21,16 +22,6 @@ export const planBody = {
   properties: { ...plainSchema(planSchema).properties, reason },
 };
 
-const migrationStates = [
-  'draft',
-  'ready',
-  'running',
-  'paused',
-  'soaking',
-  'done',
-  'rolled-back',
-  'abandoned',
-] as const;
 const waveStates = [
   'planned',
   'attaching',
@@ -131,7 +122,7 @@ export const migration = Type.Object(
     name: Type.String(),
     from: Type.String(),
     to: Type.String(),
-    state: oneOf(migrationStates, {
+    state: oneOf(migrationPhases, {
       description:
         'draft: its plan has problems. soaking: its last wave is through, and watched. done, rolled-back and abandoned are the end.',
     }),

@@ -13,6 +13,7 @@ import type {
   Order,
   OrderOutcome,
 } from '../core/migration/events.ts';
+import { isOver } from '../core/migration/phase.ts';
 import type {
   DecidedBy,
   Evidence,
@@ -21,7 +22,7 @@ import type {
   MigrationState,
   StationProgress,
 } from '../core/migration/state.ts';
-import { isOver, isStillWanted, stationsToSee, stepMigration } from '../core/migration/step.ts';
+import { isStillWanted, stationsToSee, stepMigration } from '../core/migration/step.ts';
 import type { FrozenPlan } from '../core/migration/fleet.ts';
 import type { StationView } from '../core/migration/events.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -139,7 +140,7 @@ export class MigrationRun {
     const undelivered = touched.size > 0 || stations.size > 0 ? this.#undeliveredByWave() : [];
     const event = { type: 'tick', elapsedMs, heard: { ...heard, undelivered } } satisfies MigrationEvent;
     const { orders } = this.#step(event, { wallMs: clock.wallMs(), stations, busy: this.#busy });
-    const isDue = nowMs - this.#savedAtMs >= saveEveryMs && !isOver(this.state);
+    const isDue = nowMs - this.#savedAtMs >= saveEveryMs && !isOver(this.state.head.phase);
     const fault = this.#isChanged || isDue ? await this.#save() : null;
     if (fault === null) for (const order of orders) this.#order(order);
     return fault;

@@ -6,9 +6,9 @@
 import { createMigration } from '../core/migration/create.ts';
 import { planMigration } from '../core/migration/freeze.ts';
 import type { FrozenPlan } from '../core/migration/fleet.ts';
+import { isOver, isUnderWay } from '../core/migration/phase.ts';
 import type { MigrationPlan } from '../core/migration/plan.ts';
 import type { StationProgress } from '../core/migration/state.ts';
-import { isOver } from '../core/migration/step.ts';
 import type { Assignments } from '../ports/assignments.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -120,7 +120,7 @@ class House implements Migrator {
 
   create(...[plan, by]: Parameters<Migrations['create']>): ReturnType<Migrations['create']> {
     return this.#onePlan(async () => {
-      const open = this.#runs.filter(({ state }) => !isOver(state));
+      const open = this.#runs.filter(({ state }) => !isOver(state.head.phase));
       if (open.some(({ state }) => state.head.plan.name === plan.name))
         return fault('name_taken', `A migration called ${plan.name} is not over.`);
       if (open.length >= migrationsMax)
@@ -255,7 +255,7 @@ class House implements Migrator {
   }
 
   #live(): MigrationRun[] {
-    return this.#runs.filter(({ state: { head }, bug }) => isLive(head.phase) && bug === null);
+    return this.#runs.filter(({ state: { head }, bug }) => isUnderWay(head.phase) && bug === null);
   }
 
   async #tickOn(): Promise<void> {
@@ -263,7 +263,7 @@ class House implements Migrator {
     while (this.#isOpen) {
       const beganAtMs = clock.nowMs();
       for (const run of this.#runs) {
-        if (!isLive(run.state.head.phase) || run.bug !== null) this.#meter.forget(run.id);
+        if (!isUnderWay(run.state.head.phase) || run.bug !== null) this.#meter.forget(run.id);
         else if (this.#isOpen) await this.#tick(run);
       }
       const waitMs = Math.max(0, tickMs - (clock.nowMs() - beganAtMs));
@@ -291,13 +291,9 @@ class House implements Migrator {
   }
 }
 
-function isLive(phase: string): boolean {
-  return phase === 'running' || phase === 'paused' || phase === 'soaking';
-}
-
 /** A draft has its stations to itself only once it is ready. */
 function isClaiming({ head }: MigrationRun['state']): boolean {
-  return head.phase === 'ready' || isLive(head.phase);
+  return head.phase === 'ready' || isUnderWay(head.phase);
 }
 
 function fault(

@@ -3,10 +3,11 @@
  *
  * What is a state now (links, what waits for a commit) is read from snapshots when somebody asks; only traffic is counted on its way.
  */
+import { migrationPhases } from '../core/migration/phase.ts';
 import type { BackendHeld, Deliveries } from '../ports/deliveries.ts';
 import type { JournalStats } from '../ports/journal.ts';
 import type { CountFamily, MetricFamily, Sample } from '../ports/metrics.ts';
-import type { Migrations, MigrationSnapshot } from '../ports/migrations.ts';
+import type { Migrations } from '../ports/migrations.ts';
 import type { Registry } from '../ports/registry.ts';
 import { createHistogram } from './metrics-histogram.ts';
 import type { TrafficMetrics } from './metrics-from-records.ts';
@@ -108,18 +109,6 @@ function linksFamily(registry: GatewayMetricsSources['registry']): CountFamily {
   };
 }
 
-/** Every state has its series, so that an alert need not guess whether one is missing. */
-const migrationStates = [
-  'draft',
-  'ready',
-  'running',
-  'paused',
-  'soaking',
-  'done',
-  'rolled-back',
-  'abandoned',
-] as const satisfies readonly MigrationSnapshot['phase'][];
-
 function migrationsFamily(migrations: GatewayMetricsSources['migrations']): CountFamily {
   return {
     type: 'gauge',
@@ -128,7 +117,8 @@ function migrationsFamily(migrations: GatewayMetricsSources['migrations']): Coun
     labelNames: ['state'],
     samples: () => {
       const all = migrations.list();
-      return migrationStates.map((state) => ({
+      // Every state has its series, so that an alert need not guess whether one is missing.
+      return migrationPhases.map((state) => ({
         labels: { state },
         value: all.filter(({ phase }) => phase === state).length,
       }));

@@ -506,7 +506,6 @@ function isSameSecret(left: Secret | null, right: Secret | null): boolean {
 /** WebSocket close code 1013 (IANA registry). */
 const tryAgainLater = 1013;
 
-/** An operator's decision counts once it is on disk. */
 /** Only what was changed has to reach the disk. */
 function isChange({ outcome }: AssignmentEffect): boolean {
   return outcome.kind === 'done' && outcome.isChanged;
@@ -516,6 +515,7 @@ function settleAssignment({ placements }: DataPlane, { requestId, outcome }: Ass
   placements.settle(requestId, outcome);
 }
 
+/** An operator's decision counts once it is on disk. */
 function settleDecision({ decisions }: DataPlane, { requestId, outcome }: DecisionEffect): void {
   decisions.settle(requestId, outcome);
 }

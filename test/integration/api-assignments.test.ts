@@ -1,8 +1,5 @@
 /** Moving a station and taking it back, by way of the API and the command line, over assignments that are given as values. */
-import { Readable, Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { CliIo } from '../../src/cli/io.ts';
-import { createProgram, runProgram } from '../../src/cli/program.ts';
 import { addStationVerbs } from '../../src/cli/station-verbs.ts';
 import type { AssignmentDecision, AssignmentMade, PlacementSnapshot } from '../../src/ports/assignments.ts';
 import type { StationBackendSnapshot } from '../../src/ports/registry.ts';
@@ -15,6 +12,7 @@ import {
   tokenSettings,
   type World,
 } from './api-world.ts';
+import { runVerbs, typed, type VerbsGiven, type VerbsRun } from './cli-verbs-run.ts';
 
 interface Reply {
   readonly status: number;
@@ -279,43 +277,8 @@ test('a station shows what was decided of it', async () => {
   expect((await call('GET', '/stations/CP-1', null, { role: 'viewer' })).body.placement).toEqual(placement);
 });
 
-const none = () => Promise.resolve(0 as const);
-
-async function busbar(
-  args: readonly string[],
-  typed: string | null = null,
-): Promise<{ out: string; err: string; code: number }> {
-  const run = { out: '', err: '', code: 0 };
-  const into = (name: 'out' | 'err') =>
-    new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        run[name] += chunk.toString('utf8');
-        done();
-      },
-    });
-  const io: CliIo = {
-    stdout: into('out'),
-    stderr: into('err'),
-    env: {},
-    setExitCode: (code) => {
-      run.code = code;
-    },
-    ...(typed === null ? {} : { stdin: Object.assign(Readable.from([typed]), { isTTY: true }) }),
-  };
-  const program = createProgram(io, '0.0.0', {
-    serve: none,
-    demo: none,
-    simulateStations: none,
-    simulateBackend: none,
-    configuration: {
-      read: () => Promise.resolve({ ok: false, fault: [] }),
-      schema: () => Promise.resolve({}),
-    },
-    add: [addStationVerbs],
-  });
-  await runProgram(program, io, ['station', ...args, '--admin', open.api.url]);
-  return run;
-}
+const busbar = (args: readonly string[], given?: VerbsGiven): Promise<VerbsRun> =>
+  runVerbs([addStationVerbs], ['station', ...args, '--admin', open.api.url], given);
 
 describe('busbar station move', () => {
   const to = ['--to', 'new', '--reason', 'pilot'];
@@ -357,10 +320,10 @@ describe('busbar station move', () => {
     [['--force'], /firmware updates, reservations and reports under way are not waited for/],
     [[], /^CP-1 will be answered by new\. Move\? \[y\/N\] /],
   ])('asks first with %j', async (options, warning) => {
-    const asked = await busbar(['move', 'CP-1', ...to, ...options], 'n\n');
+    const asked = await busbar(['move', 'CP-1', ...to, ...options], typed('n\n'));
     expect([asked.code, asked.err]).toEqual([1, expect.stringMatching(warning)]);
     expect(decided).toEqual([]);
-    expect((await busbar(['move', 'CP-1', ...to, ...options], 'y\n')).code).toBe(0);
+    expect((await busbar(['move', 'CP-1', ...to, ...options], typed('y\n'))).code).toBe(0);
     expect(decided).toHaveLength(1);
   });
 

@@ -2,14 +2,12 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { HeldEntry } from '../../src/core/hold/held-lane.ts';
 import { addDeliveryVerbs } from '../../src/cli/delivery-verbs.ts';
-import type { CliIo } from '../../src/cli/io.ts';
-import { createProgram, runProgram } from '../../src/cli/program.ts';
 import type { DecisionMade, DeliveryDecision, DeliveryKey } from '../../src/ports/deliveries.ts';
 import { heldEntry, startWorld, tokens, tokenSettings, type World } from './api-world.ts';
+import { runVerbs, type VerbsRun } from './cli-verbs-run.ts';
 
 interface Reply {
   readonly status: number;
@@ -236,39 +234,8 @@ describe('a decision', () => {
   });
 });
 
-const none = () => Promise.resolve(0 as const);
-
-async function busbar(...args: string[]): Promise<{ out: string; err: string; code: number }> {
-  const run = { out: '', err: '', code: 0 };
-  const into = (name: 'out' | 'err') =>
-    new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        run[name] += chunk.toString('utf8');
-        done();
-      },
-    });
-  const io: CliIo = {
-    stdout: into('out'),
-    stderr: into('err'),
-    env: {},
-    setExitCode: (code) => {
-      run.code = code;
-    },
-  };
-  const program = createProgram(io, '0.0.0', {
-    serve: none,
-    demo: none,
-    simulateStations: none,
-    simulateBackend: none,
-    configuration: {
-      read: () => Promise.resolve({ ok: false, fault: [] }),
-      schema: () => Promise.resolve({}),
-    },
-    add: [addDeliveryVerbs],
-  });
-  await runProgram(program, io, ['delivery', ...args, '--admin', world.api.url]);
-  return run;
-}
+const busbar = (...args: string[]): Promise<VerbsRun> =>
+  runVerbs([addDeliveryVerbs], ['delivery', ...args, '--admin', world.api.url]);
 
 describe('busbar delivery', () => {
   test('list is a table, JSON or CSV', async () => {

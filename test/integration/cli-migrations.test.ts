@@ -2,18 +2,16 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable, Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { planReader } from '../../src/app/plan-reader.ts';
-import type { CliIo } from '../../src/cli/io.ts';
 import { addMigrationVerbs } from '../../src/cli/migration-verbs.ts';
-import { createProgram, runProgram } from '../../src/cli/program.ts';
 import { readPlanFile } from '../../src/control/migration-plan/read-plan.ts';
 import type { AssignmentDecision } from '../../src/ports/assignments.ts';
 import type { MigrationDecision, MigrationSnapshot } from '../../src/ports/migrations.ts';
 import type { StationBackendSnapshot } from '../../src/ports/registry.ts';
 import { ok } from '../../src/std/result.ts';
 import { registry, startWorld, stationBackend, stationOf, type World } from './api-world.ts';
+import { runVerbs, typed, type VerbsGiven, type VerbsRun } from './cli-verbs-run.ts';
 import { migrationsOf, preview, progress, snapshotOf } from './migration-samples.ts';
 
 let world: World;
@@ -85,43 +83,8 @@ beforeEach(() => {
   claimed = null;
 });
 
-const none = () => Promise.resolve(0 as const);
-
-async function busbar(
-  args: readonly string[],
-  typed: string | null = null,
-): Promise<{ out: string; err: string; code: number }> {
-  const run = { out: '', err: '', code: 0 };
-  const into = (name: 'out' | 'err') =>
-    new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        run[name] += chunk.toString('utf8');
-        done();
-      },
-    });
-  const io: CliIo = {
-    stdout: into('out'),
-    stderr: into('err'),
-    env: {},
-    setExitCode: (code) => {
-      run.code = code;
-    },
-    ...(typed === null ? {} : { stdin: Object.assign(Readable.from([typed]), { isTTY: true }) }),
-  };
-  const program = createProgram(io, '0.0.0', {
-    serve: none,
-    demo: none,
-    simulateStations: none,
-    simulateBackend: none,
-    configuration: {
-      read: () => Promise.resolve({ ok: false, fault: [] }),
-      schema: () => Promise.resolve({}),
-    },
-    add: [addMigrationVerbs(planReader)],
-  });
-  await runProgram(program, io, ['migration', ...args, '--admin', world.api.url]);
-  return run;
-}
+const busbar = (args: readonly string[], given?: VerbsGiven): Promise<VerbsRun> =>
+  runVerbs([addMigrationVerbs(planReader)], ['migration', ...args, '--admin', world.api.url], given);
 
 async function fileOf(text: string): Promise<string> {
   const file = join(folder, `plan-${Math.random()}.yaml`);
@@ -273,9 +236,9 @@ describe('a decision', () => {
   });
 
   test('that moves stations is asked for first', async () => {
-    expect((await busbar(['rollback', 'm-1', '--reason', 'x'], 'no\n')).code).toBe(1);
+    expect((await busbar(['rollback', 'm-1', '--reason', 'x'], typed('no\n'))).code).toBe(1);
     expect(decided).toEqual([]);
-    expect((await busbar(['rollback', 'm-1', '--reason', 'x'], 'yes\n')).code).toBe(0);
+    expect((await busbar(['rollback', 'm-1', '--reason', 'x'], typed('yes\n'))).code).toBe(0);
   });
 });
 

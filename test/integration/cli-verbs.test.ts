@@ -1,80 +1,26 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable, Writable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import type { Command } from 'commander';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addBackendVerbs } from '../../src/cli/backend-verbs.ts';
 import { addDeliveryVerbs } from '../../src/cli/delivery-verbs.ts';
 import { addFramesVerbs } from '../../src/cli/frames-verbs.ts';
-import type { CliIo } from '../../src/cli/io.ts';
-import { createProgram, runProgram, type Verbs } from '../../src/cli/program.ts';
 import { addMigrationVerbs } from '../../src/cli/migration-verbs.ts';
 import { addStationVerbs } from '../../src/cli/station-verbs.ts';
 import type { StationCommand } from '../../src/ports/station-commander.ts';
 import { createTestJournal, heartbeat, startWorld, tokens, tokenSettings, type World } from './api-world.ts';
-
-interface Run {
-  out: string;
-  err: string;
-  code: number;
-}
-
-const none = () => Promise.resolve(0 as const);
+import { runVerbs, type VerbsGiven, type VerbsRun } from './cli-verbs-run.ts';
 
 const noPlans = { read: () => Promise.resolve({ ok: false as const, fault: [] }) };
 
-/** The verbs of a running gateway, in the program that they are part of. */
-function programOf(io: CliIo): Command {
-  const verbs: Verbs = {
-    serve: none,
-    demo: none,
-    simulateStations: none,
-    simulateBackend: none,
-    configuration: {
-      read: () => Promise.resolve({ ok: false, fault: [] }),
-      schema: () => Promise.resolve({}),
-    },
-    add: [addStationVerbs, addFramesVerbs, addBackendVerbs, addDeliveryVerbs, addMigrationVerbs(noPlans)],
-  };
-  return createProgram(io, '0.0.0', verbs);
-}
-
-async function busbar(
-  args: readonly string[],
-  given: {
-    env?: CliIo['env'];
-    signal?: AbortSignal;
-    /** `isTTY`: a person types it. */
-    stdin?: { text: string; isTTY: boolean };
-    onRun?: (run: Run) => void;
-  } = {},
-): Promise<Run> {
-  const run: Run = { out: '', err: '', code: 0 };
-  given.onRun?.(run);
-  const into = (name: 'out' | 'err') =>
-    new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        run[name] += chunk.toString('utf8');
-        done();
-      },
-    });
-  const io: CliIo = {
-    stdout: into('out'),
-    stderr: into('err'),
-    env: given.env ?? {},
-    setExitCode: (code) => {
-      run.code = code;
-    },
-    ...(given.stdin === undefined
-      ? {}
-      : { stdin: Object.assign(Readable.from([given.stdin.text]), { isTTY: given.stdin.isTTY }) }),
-    ...(given.signal === undefined ? {} : { signal: given.signal }),
-  };
-  await runProgram(programOf(io), io, args);
-  return run;
-}
+/** All of them in one program, as they ship. */
+const busbar = (args: readonly string[], given?: VerbsGiven): Promise<VerbsRun> =>
+  runVerbs(
+    [addStationVerbs, addFramesVerbs, addBackendVerbs, addDeliveryVerbs, addMigrationVerbs(noPlans)],
+    args,
+    given,
+  );
 
 let world: World;
 let admin: readonly string[];
@@ -315,7 +261,7 @@ describe('frames tail', () => {
   test('begins with now, and ends when it is told to', async () => {
     await until(() => world.journal.listenerCount === 0);
     const stop = new AbortController();
-    let running: Run = { out: '', err: '', code: 0 };
+    let running: VerbsRun = { out: '', err: '', code: 0 };
     const ended = busbar(['frames', 'tail', ...admin, '-o', 'csv'], {
       signal: stop.signal,
       onRun: (run) => (running = run),
@@ -358,7 +304,7 @@ describe('frames tail', () => {
     const journal = createTestJournal();
     const first = await startWorld({ journal });
     await journal.commit(...Array.from({ length: 10 }, (_, index) => heartbeat('CP-1', 0 + index)));
-    let running: Run = { out: '', err: '', code: 0 };
+    let running: VerbsRun = { out: '', err: '', code: 0 };
     const args = ['frames', 'tail', '--all', '--count', '40', '--admin', first.api.url, '-o', 'json'];
     const ended = busbar(args, { onRun: (run) => (running = run) });
     await until(() => running.out.includes('"position":20'));

@@ -1,6 +1,7 @@
 /**
  * A migration that is half way through, and what was done of it, for tests of what shows and asks.
  */
+import { freshStation } from '../../src/core/migration/create.ts';
 import { noSideEffects, planDefaults, type MigrationPlan } from '../../src/core/migration/plan.ts';
 import type { Counts, Evidence, StationPhase, StationProgress } from '../../src/core/migration/state.ts';
 import type { MigrationSnapshot, Migrations, PlanPreview, WaveSnapshot } from '../../src/ports/migrations.ts';
@@ -127,25 +128,7 @@ export function snapshotOf(id: string, given: Partial<MigrationSnapshot> = {}): 
 }
 
 function progressOf(station: string, given: Partial<StationProgress> = {}): StationProgress {
-  return {
-    station: station as StationId,
-    wave: 0,
-    phase: 'planned',
-    reason: null,
-    since: startMs,
-    movedAt: null,
-    isCutOrdered: false,
-    attached: 'no',
-    refusals: 0,
-    blocked: null,
-    waitedMs: { transaction: 0, other: 0 },
-    retryAtMs: 0,
-    isBootAccepted: null,
-    isAnswered: false,
-    isStuck: false,
-    effects: [],
-    ...given,
-  };
+  return { ...freshStation(station as StationId, 0, startMs), ...given };
 }
 
 export const progress: readonly StationProgress[] = [

@@ -3,11 +3,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { createSqliteMigrationStore } from '../../src/adapters/sqlite/migration-store.ts';
-import { noSideEffects, planDefaults } from '../../src/core/migration/plan.ts';
-import type { Evidence, MigrationHead, StationProgress } from '../../src/core/migration/state.ts';
-import type { MigrationSave, MigrationStore, StoredMigration } from '../../src/ports/migrations.ts';
+import type { Evidence } from '../../src/core/migration/state.ts';
+import type { MigrationStore, StoredMigration } from '../../src/ports/migrations.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 import { openFile, quietLog, temporaryFolder } from '../contract/journal-stores.ts';
+import { headOf, progressOf, saveOf } from '../contract/migration-saves.ts';
 
 const disposals: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -30,57 +30,6 @@ async function prepareFile() {
   return { file, open, logged };
 }
 
-function headOf(id: string, given: Partial<MigrationHead> = {}): MigrationHead {
-  return {
-    id,
-    plan: {
-      ...planDefaults,
-      name: 'leave-old',
-      from: 'old',
-      to: 'new',
-      waves: [],
-      gates: [],
-      approve: false,
-      also: noSideEffects,
-    },
-    createdAt: 1_700_000_000_000,
-    phase: 'ready',
-    reason: null,
-    since: 1_700_000_000_000,
-    isGoingBack: false,
-    waves: [],
-    problems: [],
-    canaries: [],
-    watchedMs: 0,
-    ranMs: 0,
-    evidence: 0,
-    evidenceLeftOut: 0,
-    ...given,
-  };
-}
-
-function progressOf(station: string, given: Partial<StationProgress> = {}): StationProgress {
-  return {
-    station: station as StationId,
-    wave: 0,
-    phase: 'planned',
-    reason: null,
-    since: 1,
-    movedAt: null,
-    isCutOrdered: false,
-    attached: 'no',
-    refusals: 0,
-    blocked: null,
-    waitedMs: { transaction: 0, other: 0 },
-    retryAtMs: 0,
-    isBootAccepted: null,
-    isAnswered: false,
-    isStuck: false,
-    effects: [],
-    ...given,
-  };
-}
-
 function evidenceOf(number: number, given: Partial<Evidence> = {}): Evidence {
   return {
     number,
@@ -95,10 +44,6 @@ function evidenceOf(number: number, given: Partial<Evidence> = {}): Evidence {
     values: { sessions: 2 },
     ...given,
   };
-}
-
-function saveOf(head: MigrationHead, given: Partial<MigrationSave> = {}): MigrationSave {
-  return { head, stations: [], isReplaced: false, evidence: [], ...given };
 }
 
 async function load(store: MigrationStore): Promise<readonly StoredMigration[]> {

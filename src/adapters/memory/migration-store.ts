@@ -1,6 +1,7 @@
 /**
  * Migrations that last as long as the process: for a gateway whose storage does, and for tests.
  */
+import { isOver } from '../../core/migration/phase.ts';
 import type { Evidence, StationProgress } from '../../core/migration/state.ts';
 import {
   migrationsKept,
@@ -84,7 +85,7 @@ function forgetOldest({ migrations }: MemoryMigrations): void {
   for (const [id, { head }] of migrations) {
     if (migrations.size <= migrationsKept) return;
     const { phase } = JSON.parse(head) as StoredMigration['head'];
-    if (phase === 'done' || phase === 'rolled-back' || phase === 'abandoned') migrations.delete(id);
+    if (isOver(phase)) migrations.delete(id);
   }
 }
 

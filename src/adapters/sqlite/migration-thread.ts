@@ -7,6 +7,7 @@
 import { crc32 } from 'node:zlib';
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { workerData } from 'node:worker_threads';
+import { isOver } from '../../core/migration/phase.ts';
 import type { Evidence, MigrationHead, StationProgress } from '../../core/migration/state.ts';
 import { migrationsKept, type MigrationSave, type StoredMigration } from '../../ports/migrations.ts';
 import { serveBeside } from './beside-server.ts';
@@ -102,7 +103,7 @@ function forgetOldest(open: DatabaseSync): void {
   for (const row of open.prepare('SELECT id, head, checksum FROM migration ORDER BY serial').all()) {
     const [id, head] = textsOf(row, 'id', 'head');
     if (surplus === 0) return;
-    if (!holds(row, id, head) || !isOver(JSON.parse(head) as MigrationHead)) continue;
+    if (!holds(row, id, head) || !isOver((JSON.parse(head) as MigrationHead).phase)) continue;
     const { changes } = open
       .prepare(
         'DELETE FROM migration_evidence WHERE migration = ? AND number IN (SELECT number FROM migration_evidence WHERE migration = ? ORDER BY number LIMIT ?)',
@@ -113,10 +114,6 @@ function forgetOldest(open: DatabaseSync): void {
     open.prepare('DELETE FROM migration WHERE id = ?').run(id);
     surplus -= 1;
   }
-}
-
-function isOver({ phase }: MigrationHead): boolean {
-  return phase === 'done' || phase === 'rolled-back' || phase === 'abandoned';
 }
 
 function evidence(open: DatabaseSync, id: string, after: number, limit: number): MigrationAnswer {

@@ -88,7 +88,8 @@ function freshWave({ plan }: MigrationHead, name: string, stations: number, wall
   };
 }
 
-function freshStation(station: StationId, wave: number, wallMs: number): StationProgress {
+/** A station of a wave before anything was ordered. */
+export function freshStation(station: StationId, wave: number, wallMs: number): StationProgress {
   return {
     station,
     wave,

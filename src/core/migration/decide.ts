@@ -5,6 +5,7 @@
  */
 import { noCounts } from './counts.ts';
 import { freshGate, redOf } from './gates.ts';
+import { isOver, isUnderWay } from './phase.ts';
 import type {
   DecidedBy,
   MigrationDecision,
@@ -46,29 +47,28 @@ function refused(reason: MigrationRefusal, detail: string): MigrationOutcome {
 /** Whether it may be, and whether it would change anything. */
 function permit(turn: Turn, decision: MigrationDecision, wave: WaveProgress | null): MigrationOutcome {
   const { phase, isGoingBack } = turn.state.head;
-  const isOver = phase === 'done' || phase === 'rolled-back' || phase === 'abandoned';
   switch (decision.do) {
     case 'rollback':
       if (isGoingBack) return unchanged;
-      if (phase === 'done' || isLive(phase)) return changed;
+      if (phase === 'done' || isUnderWay(phase)) return changed;
       return refused('not_now', 'It never started, so that there is nothing to undo. It can be abandoned.');
     case 'abandon':
       if (phase === 'abandoned') return unchanged;
       if (phase === 'draft' || phase === 'ready') return changed;
-      return refused(isOver ? 'is_over' : 'not_now', 'It was started. It can be rolled back.');
+      return refused(isOver(phase) ? 'is_over' : 'not_now', 'It was started. It can be rolled back.');
     case 'start':
       if (phase === 'ready') return changed;
       if (phase === 'draft')
         return refused('has_problems', 'Its plan has problems. Mend them, and look at the plan again.');
       if (phase === 'paused') return refused('not_now', 'It was started, and is paused. It can be resumed.');
-      return isOver ? over() : unchanged;
+      return isOver(phase) ? over() : unchanged;
     case 'pause':
     case 'resume':
     case 'approve':
     case 'start_wave':
     case 'rollback_wave':
-      if (isOver) return over();
-      if (!isLive(phase)) return refused('not_now', 'It has yet to be started.');
+      if (isOver(phase)) return over();
+      if (!isUnderWay(phase)) return refused('not_now', 'It has yet to be started.');
       if (isGoingBack) return refused('not_now', 'It is being rolled back, which nothing stops.');
       return permitLive(turn, decision.do, wave);
   }
@@ -76,10 +76,6 @@ function permit(turn: Turn, decision: MigrationDecision, wave: WaveProgress | nu
 
 function over(): MigrationOutcome {
   return refused('is_over', 'It is over.');
-}
-
-function isLive(phase: string): boolean {
-  return phase === 'running' || phase === 'soaking' || phase === 'paused';
 }
 
 function permitLive(

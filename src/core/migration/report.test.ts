@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { createMigration, freshStation } from './create.ts';
 import { noSideEffects, planDefaults, type MigrationPlan } from './plan.ts';
 import { beginReport, effectName, finishReport, readEvidence } from './report.ts';
 import type { Counts, Evidence, MigrationHead, StationProgress } from './state.ts';
@@ -59,44 +60,12 @@ function waveOf(name: string): MigrationHead['waves'][number] {
 }
 
 function headOf(evidence: number): MigrationHead {
-  return {
-    id: 'm',
-    plan,
-    createdAt: 0,
-    phase: 'done',
-    reason: null,
-    since: 0,
-    isGoingBack: false,
-    waves: [waveOf('a'), waveOf('b')],
-    problems: [],
-    canaries: [],
-    watchedMs: 0,
-    ranMs: 0,
-    evidence,
-    evidenceLeftOut: 2,
-  };
+  const waves = [waveOf('a'), waveOf('b')];
+  return { ...createMigration('m', plan, 0).head, phase: 'done', waves, evidence, evidenceLeftOut: 2 };
 }
 
 function progressOf(station: string, given: Partial<StationProgress> = {}): StationProgress {
-  return {
-    station: station as StationId,
-    wave: 0,
-    phase: 'verified',
-    reason: null,
-    since: 5,
-    movedAt: null,
-    isCutOrdered: false,
-    attached: 'no',
-    refusals: 0,
-    blocked: null,
-    waitedMs: { transaction: 0, other: 0 },
-    retryAtMs: 0,
-    isBootAccepted: null,
-    isAnswered: false,
-    isStuck: false,
-    effects: [],
-    ...given,
-  };
+  return { ...freshStation(station as StationId, 0, 5), phase: 'verified', ...given };
 }
 
 function evidenceOf(number: number, given: Partial<Evidence> & Pick<Evidence, 'what'>): Evidence {

@@ -4,6 +4,7 @@
  * Pure. Made from the migration as it stands and its evidence, which may be long: it is handed over page by page. Times are wall clock, milliseconds since 1970.
  */
 import type { StationId } from '../../protocol/station-id.ts';
+import { isOver } from './phase.ts';
 import type { MigrationPlan } from './plan.ts';
 import type {
   Counts,
@@ -339,8 +340,4 @@ function sideOf({ answered, errors, unanswered, asked, accepted, drops }: Counts
 
 function gateKey(wave: string | null, measure: string): string {
   return JSON.stringify([wave, measure]);
-}
-
-function isOver(phase: string | null): boolean {
-  return phase === 'done' || phase === 'rolled-back' || phase === 'abandoned';
 }

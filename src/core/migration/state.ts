@@ -5,21 +5,8 @@
  * milliseconds since 1970; durations are time that was watched, so that neither a jump of the clock nor an hour without Busbar counts as soaked.
  */
 import type { StationId } from '../../protocol/station-id.ts';
+import type { MigrationPhase } from './phase.ts';
 import type { Canary, MigrationPlan, PlanProblem } from './plan.ts';
-
-/**
- * `draft`: it has problems. `ready`: it may be started. `soaking`: its last wave is through, and watched. A migration that is being undone is `running` and
- * `isGoingBack`. The last three are the end; `abandoned` is a draft that was never started.
- */
-export type MigrationPhase =
-  | 'draft'
-  | 'ready'
-  | 'running'
-  | 'paused'
-  | 'soaking'
-  | 'done'
-  | 'rolled-back'
-  | 'abandoned';
 
 /**
  * `planned`; `attaching`: the new backend is told of its stations ahead of their move; `moving`; `soaking`: every station is moved or excused; `passed`: its

@@ -11,6 +11,7 @@ import { applyFrozen } from './create.ts';
 import { decide } from './decide.ts';
 import type { MigrationEvent, MigrationStep, MigrationView, Order } from './events.ts';
 import { isSettled } from './forward.ts';
+import { isOver } from './phase.ts';
 import { settleOrder } from './settle.ts';
 import type { MigrationOutcome, MigrationState, StationProgress } from './state.ts';
 import { beginTurn, type Turn } from './turn.ts';
@@ -48,15 +49,10 @@ export function stepMigration(
   };
 }
 
-/** Whether anything may still happen to it by itself. */
-export function isOver({ head }: Pick<MigrationState, 'head'>): boolean {
-  return head.phase === 'done' || head.phase === 'rolled-back' || head.phase === 'abandoned';
-}
-
 /** Whether an order that was given and has not been carried out still is to be. What is not is ordered again when it is. */
 export function isStillWanted({ head, stations }: MigrationState, wanted: Order): boolean {
   const progress = stations.get(wanted.station);
-  if (progress === undefined || isOver({ head })) return false;
+  if (progress === undefined || isOver(head.phase)) return false;
   if (head.waves[progress.wave]?.phase === 'rolling-back')
     return wanted.do !== 'attach' && wanted.do !== 'cut_over';
   return head.phase !== 'paused' && wanted.do !== 'roll_back' && wanted.do !== 'return';

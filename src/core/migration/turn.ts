@@ -5,10 +5,10 @@
  */
 import type { StationId } from '../../protocol/station-id.ts';
 import type { MigrationView, Order } from './events.ts';
+import type { MigrationPhase } from './phase.ts';
 import {
   evidenceMax,
   type Evidence,
-  type MigrationPhase,
   type MigrationState,
   type StationPhase,
   type StationProgress,

@@ -10,6 +10,7 @@ import { advanceEffects, areEffectsOver, hasEffectFailed } from './effects.ts';
 import type { Heard } from './events.ts';
 import { attachStation, isSettled, moveStation, observeStation } from './forward.ts';
 import { holdOf, measureGates, redOf } from './gates.ts';
+import { isUnderWay } from './phase.ts';
 import type { StationProgress, WaveProgress } from './state.ts';
 import { enterMigration, enterStation, enterWave, explainWave, touch, type Turn } from './turn.ts';
 import { isoTime } from '../../std/iso-time.ts';
@@ -22,7 +23,7 @@ const elapsedMaxMs = 60_000;
 
 export function tick(turn: Turn, sinceMs: number, heard: Heard): void {
   const { head, byWave } = turn.state;
-  if (head.phase !== 'running' && head.phase !== 'soaking' && head.phase !== 'paused') return;
+  if (!isUnderWay(head.phase)) return;
   const elapsedMs = Math.min(sinceMs, elapsedMaxMs);
   head.watchedMs += elapsedMs;
   const isUndoing = head.waves.some(({ phase }) => phase === 'rolling-back');

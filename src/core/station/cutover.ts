@@ -6,7 +6,7 @@
  */
 import { isAboutOwned } from '../commands/authority.ts';
 import { payloadReader } from '../commands/payload.ts';
-import type { Placement, ReadyBackend } from '../routing/placement.ts';
+import { isStanding, type Placement, type ReadyBackend } from '../routing/placement.ts';
 import { assign, type Assignment } from '../routing/table.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { bodyOf, finishCommand } from './command-outcome.ts';
@@ -187,7 +187,7 @@ function put(state: StationState, turn: Turn, placement: Placement): void {
 function placementOf(state: StationState, turn: Turn, now: Assignment): Placement {
   const { placement } = state.durable;
   const routed = assign(turn.context.routing, stationFacts(state, turn))?.primary ?? now.primary;
-  if (placement !== null && (placement.routed === routed || placement.primary === routed)) return placement;
+  if (placement !== null && isStanding({ primary: routed }, placement)) return placement;
   return { routed, primary: now.primary, before: null, at: 0, keepWarmMs: 0, ready: [] };
 }
 
