@@ -96,8 +96,10 @@ export async function openDemoWorld(folder: string): Promise<DemoWorld> {
 
 /** All alike, so that they also number transactions alike; the observer commands as the others do, and must not be obeyed. */
 async function startBackend(seed: number): Promise<SimulatedBackend> {
+  // A ClearCache, once accepted, makes Busbar forget every card too: nobody could charge while the backends are away.
+  const neverCommands = ['Reset', 'ClearCache'];
   const backend = new SimulatedBackend(
-    { seed, versions: ocppVersions, commandEveryMs: 2_000, allowsReset: false },
+    { seed, versions: ocppVersions, commandEveryMs: 2_000, neverCommands },
     { keepsLedgers: true },
   );
   await backend.start();

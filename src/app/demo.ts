@@ -19,7 +19,7 @@ import { verifyDemo } from './demo-verdict.ts';
 /** How long the fleet is watched between two things that happen to it. */
 const watchMs = 4_000;
 /** How long the backends are away: long enough for sessions that begin and end meanwhile. */
-const outageMs = 9_000;
+const outageMs = 6_000;
 
 export async function demo(options: DemoOptions, io: CliIo): Promise<ExitCode> {
   const folder = await mkdtemp(join(tmpdir(), 'busbar-demo-'));

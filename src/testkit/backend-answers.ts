@@ -93,14 +93,15 @@ export interface CommandContext {
   readonly transactions: readonly (number | string)[];
   /** Grows with every command; backends count alike. */
   readonly requestId: number;
-  readonly allowsReset: boolean;
+  /** Actions it never asks for. */
+  readonly neverCommands: readonly string[];
 }
 
 /** One command, at random; now and then one that stations here do not know. */
 export function randomCommand(version: OcppVersion, context: CommandContext): Command {
-  const { random, transactions, allowsReset } = context;
+  const { random, transactions, neverCommands } = context;
   const roll = random.next();
-  if (allowsReset && roll < 0.02)
+  if (roll < 0.02 && !neverCommands.includes('Reset'))
     return { action: 'Reset', payload: { type: version === 'ocpp1.6' ? 'Soft' : 'OnIdle' } };
   if (roll < 0.12 && transactions.length > 0) {
     const transactionId = random.pick(transactions);
@@ -109,7 +110,10 @@ export function randomCommand(version: OcppVersion, context: CommandContext): Co
       payload: { transactionId },
     };
   }
-  return random.pick(version === 'ocpp1.6' ? commands16 : commands2)(context);
+  const commands = version === 'ocpp1.6' ? commands16 : commands2;
+  let command = random.pick(commands)(context);
+  while (neverCommands.includes(command.action)) command = random.pick(commands)(context);
+  return command;
 }
 
 type MakeCommand = (context: CommandContext) => Command;

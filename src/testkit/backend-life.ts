@@ -52,7 +52,8 @@ export interface BackendOptions {
   /** Mean time between commands to one station; Infinity: none. */
   readonly commandEveryMs: number;
   readonly commandTimeoutMs: number;
-  readonly allowsReset: boolean;
+  /** Actions it never asks for. */
+  readonly neverCommands: readonly string[];
   readonly misbehave: Readonly<Partial<Record<Misbehaviour, number>>>;
   readonly slowMs: number;
   readonly lateMs: number;
@@ -69,7 +70,7 @@ export const backendDefaults: BackendOptions = {
   tokensRefused: 0,
   commandEveryMs: Infinity,
   commandTimeoutMs: 30_000,
-  allowsReset: true,
+  neverCommands: [],
   misbehave: {},
   slowMs: 2_000,
   lateMs: 35_000,
@@ -349,7 +350,7 @@ function commandText(peer: BackendStation): { id: string; text: string } {
     random,
     transactions,
     requestId: peer.stats.commands,
-    allowsReset: options.allowsReset,
+    neverCommands: options.neverCommands,
   };
   const { action, payload } = randomCommand(version, context);
   const id = random.uuid();

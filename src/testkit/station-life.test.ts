@@ -265,7 +265,7 @@ test('a command that is not known gets NotImplemented, and no command goes unans
   for (const version of ocppVersions) {
     const { station } = live(
       { offers: [version], powerCutEveryMs: Infinity },
-      { commandEveryMs: 60_000, allowsReset: false },
+      { commandEveryMs: 60_000, neverCommands: ['Reset'] },
       day,
     );
     const { exchanges, strays } = exchangesOf(station, 'received');

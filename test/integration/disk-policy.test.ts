@@ -187,7 +187,11 @@ function violationsOf(
 }
 
 async function startBackend(backendSeed: number): Promise<SimulatedBackend> {
-  const backend = new SimulatedBackend({ seed: backendSeed, versions: ocppVersions, allowsReset: false });
+  const backend = new SimulatedBackend({
+    seed: backendSeed,
+    versions: ocppVersions,
+    neverCommands: ['Reset'],
+  });
   await backend.start();
   cleanups.push(() => backend.stop());
   return backend;

@@ -205,7 +205,7 @@ async function startBackends(): Promise<Map<string, SimulatedBackend>> {
       seed: index + 1,
       versions: ocppVersions,
       commandEveryMs: 20_000,
-      allowsReset: false,
+      neverCommands: ['Reset'],
     });
     await backend.start();
     backends.set(name, backend);

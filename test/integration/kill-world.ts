@@ -18,7 +18,7 @@ export async function startBackends(names: readonly string[]): Promise<Map<strin
       seed: index + 1,
       versions: ocppVersions,
       commandEveryMs: 5_000,
-      allowsReset: false,
+      neverCommands: ['Reset'],
     });
     await backend.start();
     backends.set(name, backend);

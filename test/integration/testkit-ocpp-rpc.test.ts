@@ -75,7 +75,7 @@ async function sendCommands(client: RpcPeer, version: OcppVersion, seen: Seen): 
       random,
       transactions: [],
       requestId: count,
-      allowsReset: false,
+      neverCommands: ['Reset'],
     });
     try {
       await client.call(action, payload);
