@@ -3,7 +3,7 @@
  *
  * Pure. No plan has settings that are secrets (read-plan.ts), so that nothing is to be struck out.
  */
-import { effectName } from '../core/migration/report.ts';
+import { effectName } from '../core/migration/effect-phase.ts';
 import type { Canary, MigrationPlan, PlanProblem } from '../core/migration/plan.ts';
 import type { EffectProgress, GateProgress, StationProgress } from '../core/migration/state.ts';
 import { figureText } from '../control/migration-plan/gate-figures.ts';

@@ -164,7 +164,10 @@ export type PlanPreviewed = Static<typeof planPreview>;
 
 const effect = Type.Object(
   {
-    what: Type.String({ description: '`clearCache`, `localList`, or the setting.' }),
+    what: Type.String({
+      description:
+        '`clearCache`, `localList`, or the setting. `asked`: finding out what the new backend asked this station for; each such setting follows.',
+    }),
     state: oneOf([
       'reading',
       'writing',

@@ -176,6 +176,7 @@ function wishes(to: string, asked: readonly AskedFor[]): string[] {
   if (asked.length === 0) return [];
   return [
     `# ${to} asked stations for these settings, and may not write them yet. What stands under also is set after the move, and put back by a rollback:`,
+    '# Or, for each station what it was asked for itself: "also: { asked: apply }".',
     '# also:',
     '#   configuration:',
     ...asked.map(({ setting: { component, key, value }, count }) => {

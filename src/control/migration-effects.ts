@@ -14,7 +14,10 @@ export type EffectCommand =
   | { readonly action: string; readonly payload: string }
   | { readonly inapplicable: string };
 
-export function commandOf(step: EffectStep, version: OcppVersion): EffectCommand {
+/** A step that is taken at the station. */
+export type StationStep = Exclude<EffectStep, { readonly do: 'list_asked' }>;
+
+export function commandOf(step: StationStep, version: OcppVersion): EffectCommand {
   switch (step.do) {
     case 'clear_cache':
       return { action: 'ClearCache', payload: '{}' };
@@ -59,7 +62,7 @@ function settingCommand(
 }
 
 /** What the station's answer comes to. */
-export function outcomeOf(step: EffectStep, outcome: CommandOutcome): OrderOutcome {
+export function outcomeOf(step: StationStep, outcome: CommandOutcome): OrderOutcome {
   switch (outcome.kind) {
     case 'refused':
       // A command that Busbar lets nobody send is not let through the next time either.

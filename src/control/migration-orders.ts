@@ -7,7 +7,7 @@
 import type { Order, OrderOutcome } from '../core/migration/events.ts';
 import type { MigrationPlan } from '../core/migration/plan.ts';
 import type { AssignmentDecision, AssignmentMade, Assignments } from '../ports/assignments.ts';
-import type { Registry } from '../ports/registry.ts';
+import type { Registry, StationSnapshot } from '../ports/registry.ts';
 import type { StationCommander } from '../ports/station-commander.ts';
 import { commandOf, outcomeOf } from './migration-effects.ts';
 
@@ -127,11 +127,24 @@ function outcomeOfDecision(made: AssignmentMade, primary: string | null): OrderO
     : { kind: 'refused', reason: made.reason, detail: made.detail, primary };
 }
 
-async function sendTo({ registry, commander }: OrderPorts, { order }: Errand): Promise<OrderOutcome> {
+async function sendTo({ registry, commander }: OrderPorts, { order, plan }: Errand): Promise<OrderOutcome> {
   const snapshot = registry.station(order.station);
   if (order.do !== 'effect' || snapshot?.connected !== true || snapshot.version === null)
-    return { kind: 'refused', reason: 'not_sent', detail: 'The station is not connected.', primary: null };
-  const command = commandOf(order.step, snapshot.version);
+    return notSent('The station is not connected.');
+  const { station, step } = order;
+  if (step.do === 'list_asked') return askedOf(snapshot, plan.to);
+  const command = commandOf(step, snapshot.version);
   if ('inapplicable' in command) return { kind: 'inapplicable', detail: command.inapplicable };
-  return outcomeOf(order.step, await commander.command({ station: order.station, ...command }));
+  return outcomeOf(step, await commander.command({ station, ...command }));
+}
+
+function askedOf({ backends }: StationSnapshot, to: string): OrderOutcome {
+  const link = backends.find(({ backend }) => backend === to);
+  return link === undefined
+    ? notSent(`The station has no link to ${to}.`)
+    : { kind: 'asked', settings: link.asked };
+}
+
+function notSent(detail: string): OrderOutcome {
+  return { kind: 'refused', reason: 'not_sent', detail, primary: null };
 }

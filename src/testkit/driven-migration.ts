@@ -5,7 +5,7 @@
  */
 import { createMigration } from '../core/migration/create.ts';
 import { noCounts } from '../core/migration/counts.ts';
-import type { Heard, Order, OrderOutcome, StationView } from '../core/migration/events.ts';
+import type { EffectStep, Heard, Order, OrderOutcome, StationView } from '../core/migration/events.ts';
 import { noSideEffects, planDefaults, type MigrationPlan, type PlannedWave } from '../core/migration/plan.ts';
 import type {
   Counts,
@@ -29,6 +29,8 @@ export interface DrivenMigration {
   /** As they are; a test sets what it needs. */
   readonly stations: Map<StationId, MutableView>;
   wallMs: number;
+  /** What a station answers to what it is sent because of its move; a test sets it. */
+  answerEffect: (step: EffectStep) => OrderOutcome;
   decide(decision: MigrationDecision): MigrationOutcome;
   /** So many seconds; `settle` false leaves orders open. */
   run(seconds: number, settle?: boolean): void;
@@ -90,6 +92,7 @@ export function driveMigration(
     open: new Map(),
     stations,
     wallMs: 1_800_000_000_000,
+    answerEffect: () => ({ kind: 'answered', value: null }),
     decide(decision) {
       const { outcome } = step({ type: 'decided', decision, by: { who: 'ops', reason: 'why' } });
       assert(outcome !== null, 'a decision has an outcome');
@@ -144,7 +147,8 @@ export function driveMigration(
     return taken;
   };
 
-  const carryOut = ({ do: what, station }: Order): OrderOutcome => {
+  const carryOut = (order: Order): OrderOutcome => {
+    const { do: what, station } = order;
     const view = stations.get(station) ?? freshView();
     switch (what) {
       case 'attach':
@@ -165,7 +169,7 @@ export function driveMigration(
         view.before = null;
         break;
       case 'effect':
-        return { kind: 'answered', value: null };
+        return driven.answerEffect(order.step);
     }
     return { kind: 'done', isChanged: true, primary: view.primary };
   };

@@ -4,6 +4,7 @@
  * It keeps the promises of the ports that it stands for: a decision is durable, settles after a while, and is refused for the reasons that a station's machine has.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AskedSetting } from '../core/commands/asked-settings.ts';
 import type { JournalRecord } from '../core/journal/record.ts';
 import type { AssignmentMade, Assignments, PlacementSnapshot } from '../ports/assignments.ts';
 import type { JournalFeed, Registry, StationBackendSnapshot, StationSnapshot } from '../ports/registry.ts';
@@ -22,6 +23,8 @@ export interface FleetStationState {
   transactions: number;
   held: number;
   readonly settings: Map<string, string>;
+  /** What a backend that is told of it has asked it for. */
+  asked: readonly AskedSetting[];
   /** Of its local list; 0: it has none. */
   listVersion: number;
   /** Actions that it was sent. */
@@ -128,6 +131,7 @@ function freshStation(at: number, primary: string): FleetStationState {
     transactions: 0,
     held: 0,
     settings: new Map([['MeterValueSampleInterval', '60']]),
+    asked: [],
     listVersion: 0,
     sent: [],
   };
@@ -149,7 +153,7 @@ function snapshotOf(station: FleetStationState, down: ReadonlySet<string>): Stat
       dropped: 0,
       lastError: isUp ? null : 'connect_failed',
       clockSkewMs: 0,
-      asked: [],
+      asked: station.asked,
       transactions: Array.from({ length: backend === primary ? station.transactions : 0 }, (_, number) => ({
         id: String(number),
         stationId: String(number),

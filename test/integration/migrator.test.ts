@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { MigrationPlan } from '../../src/core/migration/plan.ts';
+import { noSideEffects, type MigrationPlan } from '../../src/core/migration/plan.ts';
 import type { FrameRecord } from '../../src/core/journal/record.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 import type { FleetStationState } from '../../src/testkit/simulated-fleet.ts';
@@ -175,6 +175,7 @@ describe('a migrator', () => {
           { component: 'SampledDataCtrlr', key: 'TxUpdatedInterval', value: '10' },
           { component: null, key: 'Unheard', value: '10' },
         ],
+        asked: 'ignore',
         localList: 'keep',
         profiles: 'keep',
       },
@@ -202,7 +203,7 @@ describe('a migrator', () => {
   test('clears the local list of a station that has one, with a version that counts', async () => {
     const world = await open(2);
     stationOf(world, 'CP-1').listVersion = 7;
-    const also = { clearCache: false, configuration: [], localList: 'clear', profiles: 'keep' } as const;
+    const also = { ...noSideEffects, localList: 'clear' } as const;
     await world.create({ soakMs: 60_000, also });
     await world.decide({ do: 'start' });
     await world.reach(({ waves }) => waves[0]?.phase === 'soaking');

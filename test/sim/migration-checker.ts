@@ -14,7 +14,7 @@ import type {
   WavePhase,
 } from '../../src/core/migration/state.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
-import type { SimStation } from './migration-world.ts';
+import type { SimStation } from './migration-fleet.ts';
 
 interface Saved {
   readonly head: MigrationHead;
@@ -112,6 +112,13 @@ export class MigrationChecker {
       this.break('others', `${station.id} is at ${station.primary} and is taken back to ${station.before}`);
   }
 
+  /** What a station is about to be sent. */
+  sending({ id }: SimStation, { step }: Extract<Order, { do: 'effect' }>): void {
+    if (step.do !== 'write') return;
+    if (step.key === 'CentralSystemURL') this.break('owned', `${id} is told where to connect`);
+    if (step.value === '7') this.break('owned', `${id} is set what the plan sets otherwise`);
+  }
+
   deciding(decision: MigrationDecision, second: number): void {
     if (decision.do === 'start_wave') this.#starts[decision.wave]?.push(second);
   }
@@ -191,9 +198,8 @@ export class MigrationChecker {
   }
 
   #checkEnd(phase: string, { station, phase: at, effects, isStuck, attached }: StationProgress): void {
-    const { primary, isForeign, settings, original, isReady, cutovers, rollbacks } = this.#stations.get(
-      station,
-    ) as SimStation;
+    const { primary, isForeign, settings, original, asked, isReady, cutovers, rollbacks } =
+      this.#stations.get(station) as SimStation;
     if (isForeign) return;
     const isMoved = at === 'moved' || at === 'verified';
     if (isMoved !== (primary === 'new')) this.break('placement', `${station} is ${at}, and at ${primary}`);
@@ -209,8 +215,23 @@ export class MigrationChecker {
       for (const [key, value] of original)
         if (settings.get(key) !== value)
           this.break('settings', `${station} is ${at}, ${key} is ${settings.get(key)}`);
-    if (isMoved && effects.length > 0 && !hasFailed && settings.get('HeartbeatInterval') !== '60')
+    if (
+      isMoved &&
+      this.#plan.also.configuration.length > 0 &&
+      !hasFailed &&
+      settings.get('HeartbeatInterval') !== '60'
+    )
       this.break('settings', `${station} has moved and was not set`);
+    for (const { what, reason } of effects)
+      if (reason?.startsWith('it reads as') === true)
+        this.break(
+          'settings',
+          `${station}: nobody else sets it, and ${JSON.stringify(what)} failed: ${reason}`,
+        );
+    const wish = asked.find(({ key }) => key === 'MeterValueSampleInterval')?.value;
+    const isApplied = wish !== undefined && this.#plan.also.asked === 'apply';
+    if (isMoved && isApplied && !hasFailed && settings.get('MeterValueSampleInterval') !== wish)
+      this.break('asked', `${station} has moved and was not set what new asked for`);
   }
 
   /** Whole, in order, and each change of a station begins where the last one ended. */

@@ -80,6 +80,20 @@ const breaks: readonly Break[] = [
     to: '  progress.effects = [];\n',
   },
   {
+    name: 'what the new backend asked for is found out and not set',
+    rule: 'asked',
+    file: 'core/migration/effects-asked.ts',
+    from: "const fresh = freshEffect({ setting }, 'reading');",
+    to: "const fresh = freshEffect({ setting }, 'skipped');",
+  },
+  {
+    name: 'a backend has its way with what connects the station, and with what the plan sets',
+    rule: 'owned',
+    file: 'core/migration/effects-asked.ts',
+    from: 'const refusals = asked.map((setting) => whyNotSet(plan, setting));',
+    to: 'const refusals = asked.map((setting) => (plan.name === setting.key ? whyNotSet(plan, setting) : null));',
+  },
+  {
     name: 'stations that stay are still told to the new backend',
     rule: 'detached',
     file: 'core/migration/waves.ts',

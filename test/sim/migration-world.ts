@@ -29,33 +29,12 @@ import type { stepMigration, stationsToSee } from '../../src/core/migration/step
 import type { StationId } from '../../src/protocol/station-id.ts';
 import { createRandom, type Random } from '../../src/testkit/random.ts';
 import { MigrationChecker } from './migration-checker.ts';
+import { makeFleet, makePlan, sendEffect, wishesOf, withMore, type SimStation } from './migration-fleet.ts';
 
 /** The machine under test: the real one, or a broken copy. */
 export interface Machine {
   readonly stepMigration: typeof stepMigration;
   readonly stationsToSee: typeof stationsToSee;
-}
-
-export interface SimStation {
-  readonly id: StationId;
-  readonly site: string | null;
-  readonly isV2: boolean;
-  primary: string;
-  before: string | null;
-  isReady: boolean;
-  isSynced: boolean;
-  isConnected: boolean;
-  /** It never comes back, once the trouble has begun. */
-  readonly isDead: boolean;
-  hasTransaction: boolean;
-  /** Refuses cutovers for this many more seconds. */
-  refusesFor: number;
-  /** Somebody else has had a hand in it. */
-  isForeign: boolean;
-  readonly settings: Map<string, string>;
-  readonly original: ReadonlyMap<string, string>;
-  cutovers: number;
-  rollbacks: number;
 }
 
 export interface SimOutcome {
@@ -88,6 +67,8 @@ interface InFlight {
 
 class MigrationWorld {
   readonly #random: Random;
+  /** Of what backends ask for: a stream of its own, so that what is added here leaves the seeds as they were. */
+  readonly #whims: Random;
   readonly #machine: Machine;
   readonly #plan: MigrationPlan;
   readonly #stations: Map<StationId, SimStation>;
@@ -111,9 +92,11 @@ class MigrationWorld {
 
   constructor(seed: number, machine: Machine) {
     this.#random = createRandom(seed, 'migration');
+    this.#whims = createRandom(seed, 'migration effects');
     this.#machine = machine;
-    this.#stations = makeFleet(this.#random);
-    this.#plan = makePlan(this.#random, [...this.#stations.values()], this.#wallMs);
+    this.#stations = makeFleet(this.#random, this.#whims);
+    const plan = makePlan(this.#random, [...this.#stations.values()], this.#wallMs);
+    this.#plan = { ...plan, also: withMore(plan.also, this.#whims) };
     this.#checker = new MigrationChecker(this.#plan, this.#stations);
     this.#state = createMigration('m', this.#plan, this.#wallMs);
   }
@@ -247,6 +230,7 @@ class MigrationWorld {
       case 'return':
         return returnTo(station);
       case 'effect':
+        this.#checker.sending(station, order);
         return sendEffect(station, order);
     }
   }
@@ -285,6 +269,7 @@ class MigrationWorld {
         if (station.refusesFor > 0) station.refusesFor -= 1;
         else if (random.chance(0.005)) station.refusesFor = 5 + random.below(40);
         if (random.chance(0.0005)) somebodyElseMoves(station);
+        if (station.primary !== 'new' && this.#whims.chance(0.01)) station.asked = wishesOf(this.#whims);
         // The old backend is not kept ready for ever.
         if (station.primary === 'new' && !station.isDead && random.chance(0.002)) station.before = null;
       }
@@ -455,123 +440,4 @@ function returnTo(station: SimStation): OrderOutcome {
   station.primary = 'old';
   station.rollbacks += 1;
   return done(station, true);
-}
-
-function sendEffect(station: SimStation, { step }: Extract<Order, { do: 'effect' }>): OrderOutcome {
-  if (!station.isConnected) return refuse('not_sent', null);
-  switch (step.do) {
-    case 'clear_cache':
-      return { kind: 'answered', value: null };
-    case 'read_list':
-      return { kind: 'answered', value: station.settings.get('list') ?? '0' };
-    case 'clear_list':
-      station.settings.set('list', String(step.version));
-      return { kind: 'answered', value: null };
-    case 'read':
-      return { kind: 'answered', value: station.settings.get(step.key) ?? null };
-    case 'write':
-      if (step.key === 'Stubborn') return { kind: 'denied', detail: 'Rejected' };
-      station.settings.set(step.key, step.value);
-      return { kind: 'answered', value: null };
-  }
-}
-
-function makeFleet(random: Random): Map<StationId, SimStation> {
-  const count = 6 + random.below(19);
-  const stations = new Map<StationId, SimStation>();
-  for (let at = 0; at < count; at += 1) {
-    const id = `CP-${at}` as StationId;
-    const original = new Map([
-      ['HeartbeatInterval', String(random.below(3) * 60)],
-      ['Stubborn', '1'],
-    ]);
-    stations.set(id, {
-      id,
-      site: random.chance(0.4) ? `site-${random.below(4)}` : null,
-      isV2: random.chance(0.3),
-      primary: random.chance(0.03) ? 'third' : 'old',
-      // An earlier migration brought it here: a rollback too many would undo that one.
-      before: random.chance(0.3) ? 'older' : null,
-      isReady: false,
-      isSynced: false,
-      isConnected: random.chance(0.9),
-      isDead: random.chance(0.03),
-      hasTransaction: random.chance(0.2),
-      refusesFor: 0,
-      isForeign: false,
-      settings: new Map(original),
-      original,
-      cutovers: 0,
-      rollbacks: 0,
-    });
-  }
-  return stations;
-}
-
-function makePlan(random: Random, stations: readonly SimStation[], wallMs: number): MigrationPlan {
-  const movable = stations.filter(({ primary }) => primary === 'old').map(({ id }) => id);
-  const first = movable.slice(0, 1 + random.below(2));
-  const isGated = random.chance(0.6);
-  const measure = random.pick(['calls.errorRate', 'boots.accepted', 'links.drops']);
-  return {
-    name: 'leave-old',
-    from: 'old',
-    to: 'new',
-    waves: [
-      {
-        name: 'canary',
-        take: { by: 'stations', patterns: first },
-        limit: null,
-        atMs: null,
-        perMinute: null,
-        soakMs: null,
-      },
-      {
-        name: 'pilot',
-        take: { by: 'stations', patterns: ['CP-*'] },
-        limit: random.chance(0.7) ? 2 + random.below(6) : null,
-        atMs: random.chance(0.3) ? wallMs + random.below(90_000) : null,
-        perMinute: random.chance(0.5) ? random.pick([10, 20, 60, 200]) : null,
-        soakMs: random.chance(0.3) ? random.below(30_000) : null,
-      },
-      {
-        name: 'rest',
-        take: { by: 'stations', patterns: ['CP-*'] },
-        limit: null,
-        atMs: null,
-        perMinute: 60,
-        soakMs: null,
-      },
-    ].slice(0, random.pick([1, 2, 2, 3])) as MigrationPlan['waves'],
-    openTransactions: random.pick(['pin', 'wait']),
-    waitUpToMs: 60_000,
-    giveUpAfterMs: 40_000,
-    gates: isGated
-      ? [
-          {
-            measure,
-            atLeast: measure === 'boots.accepted' ? 1 : null,
-            atMost: measure === 'boots.accepted' ? null : random.pick([0.02, 0.05, 1]),
-            worseThanBefore: random.chance(0.5) ? 0.02 : null,
-            forMs: random.pick([0, 5_000]),
-            rollback: random.chance(0.4),
-            whenNoData: random.pick(['hold', 'pass']),
-          },
-        ]
-      : [],
-    soakMs: random.pick([0, 5_000, 20_000]),
-    approve: random.chance(0.3),
-    keepOldWarmMs: 0,
-    also: random.chance(0.5)
-      ? {
-          clearCache: true,
-          configuration: [
-            { component: null, key: 'HeartbeatInterval', value: '60' },
-            { component: null, key: random.pick(['Stubborn', 'Missing']), value: '2' },
-          ],
-          localList: 'keep',
-          profiles: 'keep',
-        }
-      : { clearCache: false, configuration: [], localList: 'keep', profiles: 'keep' },
-  };
 }

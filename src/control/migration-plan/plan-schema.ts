@@ -92,6 +92,11 @@ const also = section(
       ),
       { description: 'Settings that are written one by one.', default: [] },
     ),
+    asked: choice(
+      'The settings that the new backend asked a station for while it was told of it, and might not write. apply: that station is sent them, the last 20 at most, each read before and after and put back by a rollback. What stands under `configuration` goes before; what connects the station, what Busbar owns and secrets are passed over.',
+      ['ignore', 'apply'],
+      { default: 'ignore' },
+    ),
     localList: choice(
       'The list of drivers in the station. clear: an empty one takes its place, and each backend that asks is told that there is none.',
       ['keep', 'clear'],

@@ -101,6 +101,7 @@ also: { clearCache: true, configuration: [{ key: HeartbeatInterval, value: "300"
         { component: null, key: 'HeartbeatInterval', value: '300' },
         { component: 'C', key: 'K', value: 'V' },
       ],
+      asked: 'ignore',
       localList: 'keep',
       profiles: 'keep',
     },
@@ -271,6 +272,7 @@ test('what is written of a plan is read back to the same', () => {
       configuration: fc.array(fc.record({ component: fc.option(name), key, value: name }), {
         maxLength: 3,
       }),
+      asked: fc.constantFrom('ignore' as const, 'apply' as const),
       localList: fc.constantFrom('keep' as const, 'clear' as const),
       profiles: fc.constantFrom('keep' as const, 'clear' as const),
     }),

@@ -207,8 +207,8 @@ function effectBlocks(report: MigrationReport): Block[] {
   const rows = report.waves.flatMap(({ stations }) =>
     stations.flatMap(({ station, effects }) =>
       effects
-        // Settings of another version than the station's are no news.
-        .filter(({ phase }) => phase !== 'skipped')
+        // Settings of the plan for another version than the station's are no news.
+        .filter(({ phase, isOfPlan }) => phase !== 'skipped' || !isOfPlan)
         .map(({ what, phase, before, reason }) => [station, what, phase, before ?? '', reason ?? '']),
     ),
   );

@@ -4,12 +4,13 @@
  * Pure. A setting is read before it is set, so that there is something to put back; one that cannot be read is not set. Each is read back afterwards. What cannot be done is on
  * record and stops nothing: a station that has moved is not sent back for a setting.
  */
-import { assert } from '../../std/assert.ts';
+import { enterEffect, freshEffect, isEffectOver, settingOf } from './effect-phase.ts';
+import { addAsked } from './effects-asked.ts';
 import type { EffectStep, Order, OrderOutcome } from './events.ts';
-import type { MigrationPlan, SettingChange } from './plan.ts';
-import type { EffectPhase, EffectProgress, StationProgress } from './state.ts';
+import type { MigrationPlan } from './plan.ts';
+import type { EffectProgress, StationProgress } from './state.ts';
 import { isOverdue, block, unblock } from './patience.ts';
-import { aboutStation, addEvidence, explain, order, touch, type Turn } from './turn.ts';
+import { explain, order, touch, type Turn } from './turn.ts';
 
 /**
  * What is to be done to a station that has moved, in order. List and cache last: they may fill with what the settings allow. `before`: what was done the last time; what of it could not be put
@@ -22,27 +23,29 @@ export function effectsOf({ also }: MigrationPlan, before: readonly EffectProgre
     if (last === undefined || !last.isWritten || last.phase === 'undone') return effect;
     return { ...effect, before: last.before, isWritten: true };
   });
+  if (also.asked === 'apply') settings.push(freshEffect('asked', 'reading'), ...carriedOver(before));
   if (also.localList === 'clear') settings.push(freshEffect('localList', 'reading'));
   if (also.clearCache) settings.push(freshEffect('clearCache', 'writing'));
   return settings;
 }
 
-function freshEffect(what: EffectProgress['what'], phase: EffectPhase): EffectProgress {
-  return { what, phase, reason: null, before: null, isWritten: false };
+/** What was done of the station's own list the last time, and is not put back: still to be by a rollback, whether or not it is done again. */
+function carriedOver(before: readonly EffectProgress[]): EffectProgress[] {
+  const carried: EffectProgress[] = [];
+  for (const effect of before)
+    if (typeof effect.what === 'object' && effect.isWritten && effect.phase !== 'undone')
+      carried.push({ ...effect, phase: 'skipped', reason: 'it was not put back' });
+  return carried;
 }
 
 /** Nothing is left to do, whether it went well or not. */
 export function areEffectsOver({ effects }: StationProgress): boolean {
-  return effects.every(({ phase }) => isOver(phase));
+  return effects.every(isEffectOver);
 }
 
 /** Something could not be done, or not be undone. */
 export function hasEffectFailed({ effects }: StationProgress): boolean {
   return effects.some(({ phase }) => phase === 'failed');
-}
-
-function isOver(phase: EffectPhase): boolean {
-  return phase === 'done' || phase === 'undone' || phase === 'skipped' || phase === 'failed';
 }
 
 /** Everything that was written is to be put back. Nothing was: nothing is. */
@@ -51,7 +54,7 @@ export function undoEffects(turn: Turn, progress: StationProgress): void {
     if (effect.phase === 'undone' || effect.phase === 'undoing' || effect.phase === 'rechecking') continue;
     // A list fills again: whoever asks for it is told that there is none, and sends its own.
     const isUndone = !effect.isWritten || effect.before === null || effect.what === 'localList';
-    if (isUndone && isOver(effect.phase)) continue;
+    if (isUndone && isEffectOver(effect)) continue;
     enterEffect(turn, progress, effect, isUndone ? 'skipped' : 'undoing', null);
   }
   progress.waitedMs.other = 0;
@@ -65,8 +68,8 @@ export function advanceEffects(turn: Turn, progress: StationProgress): void {
   // What was set last is put back first.
   const isBack = effects.some(({ phase }) => phase === 'undoing' || phase === 'rechecking');
   const at = isBack
-    ? effects.findLastIndex(({ phase }) => !isOver(phase))
-    : effects.findIndex(({ phase }) => !isOver(phase));
+    ? effects.findLastIndex((effect) => !isEffectOver(effect))
+    : effects.findIndex((effect) => !isEffectOver(effect));
   const effect = effects[at];
   if (effect === undefined) return;
   if (isOverdue(turn, progress)) {
@@ -96,31 +99,33 @@ export function onEffectSettled(
   outcome: OrderOutcome,
 ): void {
   const effect = progress.effects[at];
-  if (effect === undefined || isOver(effect.phase)) return;
-  switch (outcome.kind) {
-    case 'refused':
-      progress.refusals += 1;
-      block(turn, progress, 'other', outcome.detail);
-      return;
-    case 'inapplicable':
-      enterEffect(turn, progress, effect, 'skipped', outcome.detail);
-      break;
-    case 'denied':
-      enterEffect(turn, progress, effect, 'failed', outcome.detail);
-      break;
-    case 'done':
-    case 'answered':
-      break;
+  if (effect === undefined || isEffectOver(effect)) return;
+  if (outcome.kind === 'refused') {
+    progress.refusals += 1;
+    return block(turn, progress, 'other', outcome.detail);
   }
   progress.refusals = 0;
   progress.retryAtMs = 0;
   unblock(turn, progress);
   explain(turn, progress, null);
-  if (isOver(effect.phase)) return;
-  const value = outcome.kind === 'answered' ? outcome.value : null;
-  // The phase may be another by now than when this was ordered: undone meanwhile.
-  if (step.do !== stepOf(turn.state.head.plan, effect).do) return touch(turn, progress);
-  goOn(turn, progress, effect, value);
+  // What is to be done may be another by now than what was ordered: it is undone meanwhile, or the station has moved once more.
+  if (!isSameStep(step, stepOf(turn.state.head.plan, effect))) return touch(turn, progress);
+  switch (outcome.kind) {
+    case 'asked':
+      return addAsked(turn, progress, effect, outcome.settings);
+    case 'inapplicable':
+      return enterEffect(turn, progress, effect, 'skipped', outcome.detail);
+    case 'denied':
+      return enterEffect(turn, progress, effect, 'failed', outcome.detail);
+    case 'answered':
+      return goOn(turn, progress, effect, outcome.value);
+    case 'done':
+      return goOn(turn, progress, effect, null);
+  }
+}
+
+function isSameStep(one: EffectStep, other: EffectStep): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function goOn(turn: Turn, progress: StationProgress, effect: EffectProgress, value: string | null): void {
@@ -214,6 +219,7 @@ function readsAs(value: string | null, wanted: string): string {
 
 function stepOf(plan: MigrationPlan, effect: EffectProgress): EffectStep {
   if (effect.what === 'clearCache') return { do: 'clear_cache' };
+  if (effect.what === 'asked') return { do: 'list_asked' };
   if (effect.what === 'localList')
     return effect.phase === 'writing'
       ? { do: 'clear_list', version: listVersionAfter(effect) }
@@ -223,32 +229,4 @@ function stepOf(plan: MigrationPlan, effect: EffectProgress): EffectStep {
   if (effect.phase === 'writing') return { do: 'write', component, key, value: setting.value };
   if (effect.phase === 'undoing') return { do: 'write', component, key, value: effect.before ?? '' };
   return { do: 'read', component, key };
-}
-
-function settingOf({ also }: MigrationPlan, { what }: EffectProgress): SettingChange {
-  const setting = typeof what === 'number' ? also.configuration[what] : undefined;
-  assert(setting !== undefined, 'an effect is one of the plan');
-  return setting;
-}
-
-function enterEffect(
-  turn: Turn,
-  progress: StationProgress,
-  effect: EffectProgress,
-  phase: EffectPhase,
-  reason: string | null,
-): void {
-  const before = effect.phase;
-  effect.phase = phase;
-  effect.reason = reason;
-  touch(turn, progress);
-  const name = typeof effect.what === 'number' ? settingOf(turn.state.head.plan, effect).key : effect.what;
-  addEvidence(turn, {
-    ...aboutStation(turn, progress),
-    what: 'effect',
-    before,
-    after: phase,
-    reason,
-    values: { effect: name, before: effect.before },
-  });
 }

@@ -6,6 +6,7 @@
  */
 import type { StationId } from '../../protocol/station-id.ts';
 import type { FrozenPlan } from './fleet.ts';
+import type { SettingChange } from './plan.ts';
 import type {
   Counts,
   DecidedBy,
@@ -79,6 +80,8 @@ export type Order =
 
 export type EffectStep =
   | { readonly do: 'clear_cache' }
+  /** Looked up in what Busbar keeps, not asked of the station. */
+  | { readonly do: 'list_asked' }
   | { readonly do: 'read_list' }
   /** `version`: of the empty list that takes its place. */
   | { readonly do: 'clear_list'; readonly version: number }
@@ -101,6 +104,8 @@ export type OrderOutcome =
     }
   /** Of an effect. `value`: of a setting that was read; null where it has none. */
   | { readonly kind: 'answered'; readonly value: string | null }
+  /** Of `list_asked`: oldest first. */
+  | { readonly kind: 'asked'; readonly settings: readonly SettingChange[] }
   /** Of an effect: the station refused, and would again. */
   | { readonly kind: 'denied'; readonly detail: string }
   /** Of an effect: it is not for a station of this version. */

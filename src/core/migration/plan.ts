@@ -108,6 +108,8 @@ export interface SideEffects {
   readonly clearCache: boolean;
   /** Set one by one, each read before and after. A rollback writes back what was read before. */
   readonly configuration: readonly SettingChange[];
+  /** What the new backend asked this very station for while it was told of it, and might not write: `settingsMax` of it at most, set and put back as `configuration` is, which goes before it. */
+  readonly asked: 'ignore' | 'apply';
   /** The drivers that the station lets in by itself. Once cleared every backend that asks is told that there is none, and sends its own: also the one before, after a rollback. */
   readonly localList: 'keep' | 'clear';
   readonly profiles: 'keep' | 'clear';
@@ -116,6 +118,7 @@ export interface SideEffects {
 export const noSideEffects: SideEffects = {
   clearCache: false,
   configuration: [],
+  asked: 'ignore',
   localList: 'keep',
   profiles: 'keep',
 };

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createMigration, freshStation } from './create.ts';
 import { noSideEffects, planDefaults, type MigrationPlan } from './plan.ts';
-import { beginReport, effectName, finishReport, readEvidence } from './report.ts';
+import { effectName } from './effect-phase.ts';
+import { beginReport, finishReport, readEvidence } from './report.ts';
 import type { Counts, Evidence, MigrationHead, StationProgress } from './state.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 
@@ -168,6 +169,14 @@ describe('a report', () => {
 });
 
 test('a side effect is called by what it sets', () => {
-  const names = ['clearCache', 'localList', 0, 1] as const;
-  expect(names.map((what) => effectName(plan, what))).toEqual(['clearCache', 'localList', 'K', 'C.V']);
+  const asked = { setting: { component: 'D', key: 'W', value: '3' } };
+  const names = ['clearCache', 'localList', 'asked', 0, 1, asked] as const;
+  expect(names.map((what) => effectName(plan, what))).toEqual([
+    'clearCache',
+    'localList',
+    'asked',
+    'K',
+    'C.V',
+    'D.W',
+  ]);
 });

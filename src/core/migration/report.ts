@@ -4,11 +4,11 @@
  * Pure. Made from the migration as it stands and its evidence, which may be long: it is handed over page by page. Times are wall clock, milliseconds since 1970.
  */
 import type { StationId } from '../../protocol/station-id.ts';
+import { effectName } from './effect-phase.ts';
 import { isOver } from './phase.ts';
 import type { MigrationPlan } from './plan.ts';
 import type {
   Counts,
-  EffectName,
   EffectPhase,
   Evidence,
   MigrationHead,
@@ -100,6 +100,8 @@ export interface StationReport {
   readonly sessions: OpenSessions | null;
   readonly effects: readonly {
     readonly what: string;
+    /** The plan names it; false: it was found at this station. */
+    readonly isOfPlan: boolean;
     readonly phase: EffectPhase;
     readonly before: string | null;
     readonly reason: string | null;
@@ -304,6 +306,7 @@ function stationReport(
     sessions,
     effects: effects.map((effect) => ({
       what: effectName(plan, effect.what),
+      isOfPlan: typeof effect.what !== 'object',
       phase: effect.phase,
       before: effect.before,
       reason: effect.reason,
@@ -325,13 +328,6 @@ function exceptionOf(progress: StationProgress, wave: string | null): ReportedEx
 function whyAlone(who: string, reason: string | null): string | null {
   if (reason === who) return null;
   return reason?.startsWith(`${who}: `) === true ? reason.slice(who.length + 2) : reason;
-}
-
-/** `clearCache`, `localList`, or the setting with its component. */
-export function effectName(plan: MigrationPlan, what: EffectName): string {
-  const setting = typeof what === 'number' ? plan.also.configuration[what] : undefined;
-  if (setting === undefined) return String(what);
-  return setting.component === null ? setting.key : `${setting.component}.${setting.key}`;
 }
 
 function sideOf({ answered, errors, unanswered, asked, accepted, drops }: Counts): SideReport {

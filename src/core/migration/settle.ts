@@ -46,7 +46,7 @@ function tell(turn: Turn, progress: StationProgress, wanted: Order, outcome: Ord
   });
 }
 
-function valuesOf(outcome: OrderOutcome): Record<string, string | boolean | null> | null {
+function valuesOf(outcome: OrderOutcome): Record<string, string | number | boolean | null> | null {
   switch (outcome.kind) {
     case 'done':
       return { isChanged: outcome.isChanged, primary: outcome.primary };
@@ -54,6 +54,8 @@ function valuesOf(outcome: OrderOutcome): Record<string, string | boolean | null
       return { refusal: outcome.reason, primary: outcome.primary };
     case 'answered':
       return { value: outcome.value };
+    case 'asked':
+      return { settings: outcome.settings.length };
     case 'denied':
     case 'inapplicable':
       return null;

@@ -6,7 +6,7 @@
  */
 import type { StationId } from '../../protocol/station-id.ts';
 import type { MigrationPhase } from './phase.ts';
-import type { Canary, MigrationPlan, PlanProblem } from './plan.ts';
+import type { Canary, MigrationPlan, PlanProblem, SettingChange } from './plan.ts';
 
 /**
  * `planned`; `attaching`: the new backend is told of its stations ahead of their move; `moving`; `soaking`: every station is moved or excused; `passed`: its
@@ -159,7 +159,7 @@ export interface StationProgress {
   isAnswered: boolean;
   /** It was to go back and cannot; the reason says why. */
   isStuck: boolean;
-  /** One for each side effect of the plan, in the order in which they are done; empty before it moved. */
+  /** What is sent to it because of its move, in the order in which that is done; empty before it moved. */
   effects: EffectProgress[];
 }
 
@@ -188,8 +188,10 @@ export interface EffectProgress {
   isWritten: boolean;
 }
 
-/** `clearCache`, or the place of a setting in the plan's list, from 0. */
-export type EffectName = 'clearCache' | 'localList' | number;
+/**
+ * A number: the place of a setting in the plan's list, from 0. `asked`: finding out what the new backend asked this station for; each such setting follows by itself.
+ */
+export type EffectName = 'clearCache' | 'localList' | 'asked' | number | { readonly setting: SettingChange };
 
 /** One line of the proof of what was done: appended, never changed. */
 export interface Evidence {
