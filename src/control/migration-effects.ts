@@ -15,7 +15,10 @@ export type EffectCommand =
   | { readonly inapplicable: string };
 
 /** A step that is taken at the station. */
-export type StationStep = Exclude<EffectStep, { readonly do: 'list_asked' }>;
+export type StationStep = Extract<
+  EffectStep,
+  { readonly do: 'clear_cache' | 'read_list' | 'clear_list' | 'read' | 'write' }
+>;
 
 export function commandOf(step: StationStep, version: OcppVersion): EffectCommand {
   switch (step.do) {
@@ -67,14 +70,27 @@ export function outcomeOf(step: StationStep, outcome: CommandOutcome): OrderOutc
     case 'refused':
       // A command that Busbar lets nobody send is not let through the next time either.
       if (outcome.reason === 'forbidden') return { kind: 'denied', detail: outcome.detail };
-      return { kind: 'refused', reason: 'not_sent', detail: outcome.detail, primary: null };
+      return notSent(outcome);
     case 'error':
-      return { kind: 'denied', detail: `the station answered ${outcome.code}: ${outcome.description}` };
+      return answeredError(outcome);
     case 'result':
       if (step.do === 'read') return { kind: 'answered', value: valueIn(step.key, outcome.payload) };
       if (step.do === 'read_list') return { kind: 'answered', value: listVersionIn(outcome.payload) };
       return writtenOf(outcome.payload);
   }
+}
+
+/** It will be tried again. */
+export function notSent({ reason, detail }: Extract<CommandOutcome, { kind: 'refused' }>): OrderOutcome {
+  const is = reason === 'unknown_outcome' ? reason : 'not_sent';
+  return { kind: 'refused', reason: is, detail, primary: null };
+}
+
+export function answeredError({
+  code,
+  description,
+}: Extract<CommandOutcome, { kind: 'error' }>): OrderOutcome {
+  return { kind: 'denied', detail: `the station answered ${code}: ${description}` };
 }
 
 function valueIn(key: string, payload: string): string | null {

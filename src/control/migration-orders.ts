@@ -7,9 +7,11 @@
 import type { Order, OrderOutcome } from '../core/migration/events.ts';
 import type { MigrationPlan } from '../core/migration/plan.ts';
 import type { AssignmentDecision, AssignmentMade, Assignments } from '../ports/assignments.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Registry, StationSnapshot } from '../ports/registry.ts';
 import type { StationCommander } from '../ports/station-commander.ts';
 import { commandOf, outcomeOf } from './migration-effects.ts';
+import { profileCommand, profileOutcome } from './migration-profiles.ts';
 
 /** At a time, of all migrations. What is beyond waits. */
 const decisionsMax = 64;
@@ -19,6 +21,7 @@ export interface OrderPorts {
   readonly registry: Pick<Registry, 'station'>;
   readonly assignments: Assignments;
   readonly commander: StationCommander;
+  readonly clock: Pick<Clock, 'wallMs'>;
 }
 
 /** An order, and who wants to know. Exactly one of the two is called. */
@@ -127,24 +130,41 @@ function outcomeOfDecision(made: AssignmentMade, primary: string | null): OrderO
     : { kind: 'refused', reason: made.reason, detail: made.detail, primary };
 }
 
-async function sendTo({ registry, commander }: OrderPorts, { order, plan }: Errand): Promise<OrderOutcome> {
+async function sendTo(
+  { registry, commander, clock }: OrderPorts,
+  { order, plan }: Errand,
+): Promise<OrderOutcome> {
   const snapshot = registry.station(order.station);
   if (order.do !== 'effect' || snapshot?.connected !== true || snapshot.version === null)
-    return notSent('The station is not connected.');
-  const { station, step } = order;
-  if (step.do === 'list_asked') return askedOf(snapshot, plan.to);
-  const command = commandOf(step, snapshot.version);
-  if ('inapplicable' in command) return { kind: 'inapplicable', detail: command.inapplicable };
-  return outcomeOf(step, await commander.command({ station, ...command }));
+    return notNow('The station is not connected.');
+  const { station, step, isAgain } = order;
+  const { version, profiles } = snapshot;
+  switch (step.do) {
+    case 'list_asked':
+      return askedOf(snapshot, plan.to);
+    case 'list_profiles':
+    case 'clear_profile':
+    case 'set_profile': {
+      const facts = { profiles, version, from: plan.from, wallMs: clock.wallMs() };
+      const command = profileCommand(step, facts);
+      if ('outcome' in command) return command.outcome;
+      return profileOutcome(step, isAgain, await commander.command({ station, ...command }));
+    }
+    default: {
+      const command = commandOf(step, version);
+      if ('inapplicable' in command) return { kind: 'inapplicable', detail: command.inapplicable };
+      return outcomeOf(step, await commander.command({ station, ...command }));
+    }
+  }
 }
 
 function askedOf({ backends }: StationSnapshot, to: string): OrderOutcome {
   const link = backends.find(({ backend }) => backend === to);
   return link === undefined
-    ? notSent(`The station has no link to ${to}.`)
+    ? notNow(`The station has no link to ${to}.`)
     : { kind: 'asked', settings: link.asked };
 }
 
-function notSent(detail: string): OrderOutcome {
+function notNow(detail: string): OrderOutcome {
   return { kind: 'refused', reason: 'not_sent', detail, primary: null };
 }

@@ -2,6 +2,7 @@
  * What the control plane may read of the data plane: immutable snapshots, made when asked for.
  */
 import type { AskedSetting } from '../core/commands/asked-settings.ts';
+import type { PlacedProfiles } from '../core/commands/placed-profiles.ts';
 import type { JournalRecord } from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { OcppVersion } from '../protocol/version.ts';
@@ -25,6 +26,8 @@ export interface StationSnapshot {
   /** RFC 3339, null when never seen. */
   readonly lastSeenAt: string | null;
   readonly backends: readonly StationBackendSnapshot[];
+  /** The charging profiles that it was given through Busbar and has; null: none is known. */
+  readonly profiles: PlacedProfiles | null;
   /** The newest commands that are over, newest first; a few. */
   readonly recentCommands: readonly CommandSnapshot[];
 }

@@ -90,6 +90,7 @@ function stationSnapshot(
     placement: placementSnapshot(durable.placement),
     lastSeenAt: durable.lastSeenAt === null ? null : new Date(durable.lastSeenAt).toISOString(),
     backends: backendsOf(plane, id, durable, state),
+    profiles: durable.profiles,
     recentCommands: (state?.recentCommands ?? []).toReversed().map(commandSnapshot),
   };
 }

@@ -9,7 +9,9 @@ import type { JournalRecord } from '../core/journal/record.ts';
 import type { AssignmentMade, Assignments, PlacementSnapshot } from '../ports/assignments.ts';
 import type { JournalFeed, Registry, StationBackendSnapshot, StationSnapshot } from '../ports/registry.ts';
 import type { CommandOutcome, StationCommander } from '../ports/station-commander.ts';
+import { fromOperator } from '../core/station/state.ts';
 import type { StationId } from '../protocol/station-id.ts';
+import { ProfileHolder } from './profile-holder.ts';
 
 export interface FleetStationState {
   readonly id: StationId;
@@ -25,6 +27,7 @@ export interface FleetStationState {
   readonly settings: Map<string, string>;
   /** What a backend that is told of it has asked it for. */
   asked: readonly AskedSetting[];
+  readonly profiles: ProfileHolder;
   /** Of its local list; 0: it has none. */
   listVersion: number;
   /** Actions that it was sent. */
@@ -132,6 +135,7 @@ function freshStation(at: number, primary: string): FleetStationState {
     held: 0,
     settings: new Map([['MeterValueSampleInterval', '60']]),
     asked: [],
+    profiles: new ProfileHolder(),
     listVersion: 0,
     sent: [],
   };
@@ -176,6 +180,7 @@ function snapshotOf(station: FleetStationState, down: ReadonlySet<string>): Stat
     placement: placementOf(station),
     lastSeenAt: null,
     backends,
+    profiles: station.profiles.known,
     recentCommands: [],
   };
 }
@@ -256,6 +261,11 @@ function answer(station: FleetStationState, action: string, payload: string): Co
     case 'SendLocalList':
       station.listVersion = (JSON.parse(payload) as { listVersion: number }).listVersion;
       return { kind: 'result', payload: '{"status":"Accepted"}' };
+    case 'SetChargingProfile':
+    case 'ClearChargingProfile': {
+      const status = station.profiles.tell(fromOperator, action, payload);
+      return { kind: 'result', payload: JSON.stringify({ status }) };
+    }
     case 'ClearCache':
       return { kind: 'result', payload: '{"status":"Accepted"}' };
     default:

@@ -274,6 +274,7 @@ export function stationOf(id: string, given: Partial<StationSnapshot> = {}): Sta
     placement: null,
     lastSeenAt: '2026-11-20T10:00:00.000Z',
     backends: [stationBackend('old', { link: 'open', state: 'synced' })],
+    profiles: null,
     recentCommands: [],
     ...given,
   };

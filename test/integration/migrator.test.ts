@@ -64,6 +64,11 @@ function answerOf(station: string, backend: string, kind: 'result' | 'error'): F
   };
 }
 
+const place = (id: number, chargingProfilePurpose: string, connectorId: number): string => {
+  const csChargingProfiles = { chargingProfileId: id, stackLevel: 0, chargingProfilePurpose };
+  return JSON.stringify({ connectorId, csChargingProfiles });
+};
+
 describe('a migrator', () => {
   test('moves a fleet wave by wave to the end, and says so', async () => {
     const world = await open(10);
@@ -216,6 +221,33 @@ describe('a migrator', () => {
     await world.reach(({ phase }) => phase === 'rolled-back');
     // Whoever asks for it is told that there is none, and sends its own.
     expect(stationOf(world, 'CP-1').sent).toHaveLength(3);
+  });
+
+  test('sets what the new backend asked a station for, and clears the profiles that the old one placed', async () => {
+    const world = await open(2);
+    const { settings, profiles, sent } = stationOf(world, 'CP-1');
+    stationOf(world, 'CP-1').asked = [{ component: null, key: 'MeterValueSampleInterval', value: '10' }];
+    profiles.place('SetChargingProfile', place(1, 'TxDefaultProfile', 1));
+    profiles.tell('old', 'SetChargingProfile', place(2, 'TxDefaultProfile', 2));
+    profiles.tell('old', 'SetChargingProfile', place(3, 'ChargePointMaxProfile', 0));
+    await world.create({ soakMs: 60_000, also: { ...noSideEffects, asked: 'apply', profiles: 'clear' } });
+    await world.decide({ do: 'start' });
+    await world.reach(({ waves }) => waves[0]?.phase === 'soaking');
+    expect(settings.get('MeterValueSampleInterval')).toBe('10');
+    expect([...profiles.there.keys()]).toEqual(['1', '3']);
+    expect(sent).toEqual([
+      'GetConfiguration',
+      'ChangeConfiguration',
+      'GetConfiguration',
+      'ClearChargingProfile',
+    ]);
+    await world.restart();
+    await world.decide({ do: 'rollback' });
+    await world.reach(({ phase }) => phase === 'rolled-back');
+    expect([...settings]).toEqual([['MeterValueSampleInterval', '60']]);
+    expect([...profiles.there.keys()]).toEqual(['1', '3', '2']);
+    expect(profiles.there.get('2')?.text).toBe(place(2, 'TxDefaultProfile', 2));
+    expect(stationOf(world, 'CP-2').sent).toEqual([]);
   });
 
   test('rolls back while the new backend is down and stations are away', async () => {

@@ -1,6 +1,7 @@
 /** What a station of `ocpp-rpc` is sent because of its move, over real sockets, and how a rollback takes it back. */
 import { afterEach, expect, test } from 'vitest';
 import type { MovedStationPage } from '../../src/api/migration-schemas.ts';
+import { ProfileHolder } from '../../src/testkit/profile-holder.ts';
 import { until } from '../../src/testkit/until.ts';
 import { connectRpcStation, type RpcPeer } from '../conformance/rpc-peers.ts';
 import { startFixture } from './busbar-fixture.ts';
@@ -18,6 +19,8 @@ class KeepingStation {
     ['ClockAlignedDataInterval', '900'],
   ]);
 
+  readonly profiles = new ProfileHolder();
+
   answer(action: string, payload: Readonly<Record<string, unknown>>): object {
     switch (action) {
       case 'GetConfiguration': {
@@ -30,6 +33,9 @@ class KeepingStation {
       case 'ChangeConfiguration':
         this.settings.set(String(payload['key']), String(payload['value']));
         return { status: 'Accepted' };
+      case 'SetChargingProfile':
+      case 'ClearChargingProfile':
+        return { status: this.profiles.place(action, JSON.stringify(payload)) };
       default:
         return {};
     }
@@ -161,4 +167,70 @@ test('what the new backend asked for while it was told of the station is set aft
 
   await rollBack();
   await until('it is as it was', () => [...kept.settings.values()].join() === '60,900');
+}, 60_000);
+
+const profile = (
+  id: number,
+  connectorId: number,
+  stackLevel: number,
+  chargingProfilePurpose = 'TxDefaultProfile',
+) => ({
+  connectorId,
+  csChargingProfiles: {
+    chargingProfileId: id,
+    stackLevel,
+    chargingProfilePurpose,
+    chargingProfileKind: 'Relative',
+    chargingSchedule: {
+      chargingRateUnit: 'A',
+      chargingSchedulePeriod: [{ startPeriod: 0, limit: 10 + id }],
+    },
+  },
+});
+
+test('the profiles that the old backend placed are cleared after the move but for limits, and are back after a rollback', async () => {
+  const { old, fresh, kept, attach, move, rollBack, effects } = await startMoving();
+  const { there } = kept.profiles;
+  kept.profiles.place('SetChargingProfile', JSON.stringify(profile(9, 2, 5)));
+  const link = await old.link();
+  for (const given of [
+    profile(1, 1, 0),
+    profile(2, 2, 0),
+    profile(3, 0, 0, 'ChargePointMaxProfile'),
+    profile(4, 2, 1),
+  ])
+    expect(await link.call('SetChargingProfile', given)).toEqual({ status: 'Accepted' });
+  // Replaced by its number, and cleared by what it is: neither is put back as it was.
+  await link.call('SetChargingProfile', profile(1, 1, 3));
+  await link.call('ClearChargingProfile', { connectorId: 2, stackLevel: 1 });
+  const before = JSON.stringify([...there]);
+  await attach();
+
+  await move({ profiles: 'clear' });
+  expect([...there.keys()]).toEqual(['9', '3']);
+  expect(await effects()).toEqual([
+    [
+      'profiles',
+      'done',
+      'old placed 3 profiles, of which 2 can be cleared. What was placed before Busbar may be there too, and stays',
+    ],
+    ['profile 2 (TxDefaultProfile, connector 2)', 'done', null],
+    [
+      'profile 3 (ChargePointMaxProfile, the station)',
+      'skipped',
+      'kept: it limits what the station draws, and clearing it can overload its connection',
+    ],
+    ['profile 1 (TxDefaultProfile, connector 1)', 'done', null],
+  ]);
+  // The new backend's own number 2 is another's at the station, since the old one's may come back.
+  expect(await (await fresh.link()).call('SetChargingProfile', profile(2, 2, 7))).toEqual({
+    status: 'Accepted',
+  });
+  const minted = [...there.keys()].at(-1);
+  expect(minted).not.toBe('2');
+
+  await rollBack();
+  await until('all are back', () => there.has('1') && there.has('2'));
+  there.delete(String(minted));
+  expect(new Map(there)).toEqual(new Map(JSON.parse(before) as [string, never][]));
 }, 60_000);

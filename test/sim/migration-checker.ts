@@ -201,6 +201,7 @@ export class MigrationChecker {
     const { primary, isForeign, settings, original, asked, isReady, cutovers, rollbacks } =
       this.#stations.get(station) as SimStation;
     if (isForeign) return;
+    this.#checkProfiles(station, at, effects);
     const isMoved = at === 'moved' || at === 'verified';
     if (isMoved !== (primary === 'new')) this.break('placement', `${station} is ${at}, and at ${primary}`);
     if (!isMoved && primary !== 'old') this.break('back', `${station} is ${at}, and at ${primary}`);
@@ -232,6 +233,17 @@ export class MigrationChecker {
     const isApplied = wish !== undefined && this.#plan.also.asked === 'apply';
     if (isMoved && isApplied && !hasFailed && settings.get('MeterValueSampleInterval') !== wish)
       this.break('asked', `${station} has moved and was not set what new asked for`);
+  }
+
+  #checkProfiles(id: StationId, at: string, effects: StationProgress['effects']): void {
+    const { profiles } = this.#stations.get(id) as SimStation;
+    const limits = profiles.missingLimits();
+    if (limits.length > 0) this.break('limits', `${id} is ${at}, and has lost limits ${limits.join()}`);
+    if (effects.some(({ phase }) => phase === 'failed')) return;
+    const isCleared = this.#plan.also.profiles === 'clear' && (at === 'moved' || at === 'verified');
+    const wrong = isCleared ? profiles.left() : profiles.wrong();
+    if (wrong.length > 0)
+      this.break('profiles', `${id} is ${at}, and its profiles ${wrong.join()} are not as they should be`);
   }
 
   /** Whole, in order, and each change of a station begins where the last one ended. */

@@ -10,6 +10,7 @@ import {
 } from '../../src/core/migration/plan.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 import type { Random } from '../../src/testkit/random.ts';
+import { SimProfiles } from './migration-profiles.ts';
 
 export interface SimStation {
   readonly id: StationId;
@@ -31,6 +32,7 @@ export interface SimStation {
   readonly original: ReadonlyMap<string, string>;
   /** What the new backend asks it for while it may not write. */
   asked: readonly SettingChange[];
+  readonly profiles: SimProfiles;
   cutovers: number;
   rollbacks: number;
 }
@@ -63,6 +65,7 @@ export function makeFleet(random: Random, whims: Random): Map<StationId, SimStat
       settings: new Map(original),
       original,
       asked: wishesOf(whims),
+      profiles: new SimProfiles(whims),
       cutovers: 0,
       rollbacks: 0,
     });
@@ -73,7 +76,12 @@ export function makeFleet(random: Random, whims: Random): Map<StationId, SimStat
 /** Half of the plans have no setting that must fail, so that what failed is none of the world's. */
 export function withMore(also: SideEffects, whims: Random): SideEffects {
   const configuration = whims.chance(0.5) ? also.configuration.slice(0, 1) : also.configuration;
-  return { ...also, configuration, asked: whims.pick(['ignore', 'apply']) };
+  return {
+    ...also,
+    configuration,
+    asked: whims.pick(['ignore', 'apply']),
+    profiles: whims.pick(['keep', 'clear']),
+  };
 }
 
 /** As a new backend asks right after a boot: what it may have, what only the plan says, and what nobody gives it. */
@@ -156,7 +164,12 @@ export function makePlan(random: Random, stations: readonly SimStation[], wallMs
   };
 }
 
-export function sendEffect(station: SimStation, { step }: Extract<Order, { do: 'effect' }>): OrderOutcome {
+/** `isLost`: what can be carried out without anybody hearing of it is. */
+export function sendEffect(
+  station: SimStation,
+  { step, isAgain }: Extract<Order, { do: 'effect' }>,
+  isLost: boolean,
+): OrderOutcome {
   if (!station.isConnected)
     return { kind: 'refused', reason: 'not_sent', detail: 'It is away.', primary: null };
   switch (step.do) {
@@ -164,6 +177,10 @@ export function sendEffect(station: SimStation, { step }: Extract<Order, { do: '
       return { kind: 'answered', value: null };
     case 'list_asked':
       return { kind: 'asked', settings: station.asked };
+    case 'list_profiles':
+    case 'clear_profile':
+    case 'set_profile':
+      return station.profiles.carryOut(step, isAgain, isLost);
     case 'read_list':
       return { kind: 'answered', value: station.settings.get('list') ?? '0' };
     case 'clear_list':

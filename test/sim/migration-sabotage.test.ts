@@ -94,6 +94,27 @@ const breaks: readonly Break[] = [
     to: 'const refusals = asked.map((setting) => (plan.name === setting.key ? whyNotSet(plan, setting) : null));',
   },
   {
+    name: 'profiles that were cleared are not placed again',
+    rule: 'profiles',
+    file: 'core/migration/effects.ts',
+    from: '(before !== null || profileOf(what) !== null);',
+    to: 'before !== null;',
+  },
+  {
+    name: 'a profile whose clearing nobody heard of is forgotten',
+    rule: 'profiles',
+    file: 'core/migration/effects.ts',
+    from: 'const isAgain = effect.isWritten;',
+    to: 'const isAgain = false;',
+  },
+  {
+    name: 'limits of the connection are cleared too',
+    rule: 'limits',
+    file: 'core/migration/effects-profiles.ts',
+    from: "if (fate !== 'clear')",
+    to: "if (fate === 'not_whole')",
+  },
+  {
     name: 'stations that stay are still told to the new backend',
     rule: 'detached',
     file: 'core/migration/waves.ts',

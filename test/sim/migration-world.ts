@@ -231,7 +231,7 @@ class MigrationWorld {
         return returnTo(station);
       case 'effect':
         this.#checker.sending(station, order);
-        return sendEffect(station, order);
+        return sendEffect(station, order, this.#second < troubleS && this.#whims.chance(0.3));
     }
   }
 
@@ -270,6 +270,8 @@ class MigrationWorld {
         else if (random.chance(0.005)) station.refusesFor = 5 + random.below(40);
         if (random.chance(0.0005)) somebodyElseMoves(station);
         if (station.primary !== 'new' && this.#whims.chance(0.01)) station.asked = wishesOf(this.#whims);
+        if (station.isConnected && this.#whims.chance(0.05))
+          station.profiles.live(this.#whims, station.primary);
         // The old backend is not kept ready for ever.
         if (station.primary === 'new' && !station.isDead && random.chance(0.002)) station.before = null;
       }

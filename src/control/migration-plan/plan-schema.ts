@@ -102,7 +102,11 @@ const also = section(
       ['keep', 'clear'],
       { default: 'keep' },
     ),
-    profiles: choice('The charging profiles in the station.', ['keep', 'clear'], { default: 'keep' }),
+    profiles: choice(
+      'The charging profiles in the station. clear: those that the old backend placed through Busbar and that Busbar knows whole are cleared by their numbers, and a rollback places the same again. What limits the connection of a station (ChargePointMaxProfile, ChargingStationMaxProfile, ChargingStationExternalConstraints), what belongs to a transaction and what was placed before Busbar stays; the report says so.',
+      ['keep', 'clear'],
+      { default: 'keep' },
+    ),
   },
   { default: {} },
 );

@@ -9,6 +9,7 @@ import type { FrameKind } from '../../protocol/frame.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { Inventory, InventoryChange } from '../commands/inventory.ts';
 import type { AskedSetting, AskedSettings } from '../commands/asked-settings.ts';
+import type { PlacedProfiles, ProfilesChange } from '../commands/placed-profiles.ts';
 import type { IdChange } from '../ids/change.ts';
 import type { Delivery, HeldMessage, LearnedToken } from '../hold/held-message.ts';
 import type { IdLedger } from '../ids/ledger.ts';
@@ -170,6 +171,8 @@ export type DurableChange =
   | { readonly what: 'told'; readonly number: number }
   /** Whose the station is by decision; null: its route alone decides. */
   | { readonly what: 'placed'; readonly placement: Placement | null }
+  /** Which charging profiles the station was given and has. */
+  | { readonly what: 'profiles'; readonly change: ProfilesChange }
   /** Settings that a backend asked for and may not write. */
   | { readonly what: 'asked'; readonly backend: string; readonly settings: readonly AskedSetting[] }
   /** Values of settings that a backend wrote and only it sees. */
@@ -286,6 +289,8 @@ export interface DurableStation {
   readonly virtual: Record<string, Record<string, string>>;
   /** By backend: the settings that it asked for and may not write, oldest first. */
   readonly asked: AskedSettings;
+  /** The charging profiles that it was given and has; null: none is known. */
+  profiles: PlacedProfiles | null;
   /** Which identifier means what to whom. */
   readonly ids: IdLedger;
   /** By backend: what it thought of the station's last boot. */

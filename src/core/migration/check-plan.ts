@@ -6,14 +6,21 @@
 import type { Fleet } from './fleet.ts';
 import { gatesMax, measures, settingsMax, wavesMax, type MigrationPlan, type PlanProblem } from './plan.ts';
 
-/** Each of them blocks. */
 export function checkPlan(plan: MigrationPlan, fleet: Pick<Fleet, 'backends' | 'groups'>): PlanProblem[] {
-  return [
+  const blocking = [
     ...checkBackends(plan, fleet),
     ...checkWaveNames(plan, fleet),
     ...checkGates(plan),
     ...checkEffects(plan),
-  ].map(([where, why, advice]) => ({ where, why, advice, stations: [], stationCount: 0, isBlocking: true }));
+  ];
+  return [
+    ...blocking.map((finding) => problemOf(finding, true)),
+    ...effectsToKnow(plan).map((finding) => problemOf(finding, false)),
+  ];
+}
+
+function problemOf([where, why, advice]: Finding, isBlocking: boolean): PlanProblem {
+  return { where, why, advice, stations: [], stationCount: 0, isBlocking };
 }
 
 type Finding = readonly [where: string, why: string, advice: string];
@@ -67,7 +74,7 @@ function checkGates({ gates }: MigrationPlan): Finding[] {
   return found;
 }
 
-function checkEffects({ also: { configuration, profiles } }: MigrationPlan): Finding[] {
+function checkEffects({ also: { configuration } }: MigrationPlan): Finding[] {
   const found: Finding[] = [];
   if (configuration.length > settingsMax)
     found.push([
@@ -75,11 +82,17 @@ function checkEffects({ also: { configuration, profiles } }: MigrationPlan): Fin
       `there are ${configuration.length} settings; ${settingsMax} at most`,
       'leave the rest to the new backend',
     ]);
-  if (profiles === 'clear')
-    found.push([
-      'also.profiles',
-      'charging profiles cannot be read whole from a station, so that they could not be put back at a rollback',
-      'keep them; the new backend replaces them by setting its own',
-    ]);
   return found;
+}
+
+/** What a plan does less of than its words may promise. */
+function effectsToKnow({ from, also }: MigrationPlan): Finding[] {
+  if (also.profiles !== 'clear') return [];
+  return [
+    [
+      'also.profiles',
+      `only what ${from} placed through Busbar and is known whole is cleared; limits of the connection, profiles of transactions and what was placed before Busbar stay`,
+      'see in the report what stayed at each station',
+    ],
+  ];
 }

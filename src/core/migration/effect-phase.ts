@@ -45,12 +45,16 @@ export function settingOf({ also }: MigrationPlan, { what }: Pick<EffectProgress
 }
 
 function whatSetting(what: EffectName): SettingChange | null {
-  return typeof what === 'object' ? what.setting : null;
+  return typeof what === 'object' && 'setting' in what ? what.setting : null;
 }
 
-/** `clearCache`, `localList`, `asked`, or the setting with its component. */
+/** `clearCache`, `localList`, `asked`, `profiles`, the setting with its component, or the profile. */
 export function effectName(plan: MigrationPlan, what: EffectName): string {
   if (typeof what === 'string') return what;
+  if (typeof what === 'object' && 'profile' in what) {
+    const { id, purpose, connector } = what.profile;
+    return `profile ${id} (${purpose}, ${connector === 0 ? 'the station' : `connector ${connector}`})`;
+  }
   const setting = settingOf(plan, { what });
   return setting.component === null ? setting.key : `${setting.component}.${setting.key}`;
 }

@@ -43,7 +43,7 @@ const effectsOf = (driven: DrivenMigration) =>
   driven
     .progress('CP-1')
     .effects.map(({ what, phase, reason }) => [
-      typeof what === 'object' ? what.setting.key : what,
+      typeof what === 'object' && 'setting' in what ? what.setting.key : what,
       phase,
       reason,
     ]);

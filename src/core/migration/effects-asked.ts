@@ -7,7 +7,7 @@ import { interceptKey } from '../commands/intercept.ts';
 import { isSecretName } from '../commands/inventory.ts';
 import { enterEffect, freshEffect } from './effect-phase.ts';
 import { settingsMax, type MigrationPlan, type SettingChange } from './plan.ts';
-import type { EffectProgress, StationProgress } from './state.ts';
+import type { EffectName, EffectProgress, StationProgress } from './state.ts';
 import type { Turn } from './turn.ts';
 
 /**
@@ -30,9 +30,7 @@ export function addAsked(
   }
   const effects = asked.map((setting) => carriedOn(progress.effects, setting));
   const set = refusals.filter((refusal) => refusal === null).length;
-  const rest = progress.effects.filter(
-    ({ what }) => typeof what !== 'object' || !asked.some((setting) => isSameSetting(what.setting, setting)),
-  );
+  const rest = progress.effects.filter(({ what }) => !asked.some((setting) => isAbout(what, setting)));
   const at = rest.indexOf(found) + 1;
   progress.effects = [...rest.slice(0, at), ...effects, ...rest.slice(at)];
   enterEffect(turn, progress, found, 'done', countText(plan, asked.length, set));
@@ -42,9 +40,13 @@ export function addAsked(
 
 /** One that the move before set, and that could not be put back, has still to be put back by a rollback. */
 function carriedOn(effects: readonly EffectProgress[], setting: SettingChange): EffectProgress {
-  const last = effects.find(({ what }) => typeof what === 'object' && isSameSetting(what.setting, setting));
+  const last = effects.find(({ what }) => isAbout(what, setting));
   const fresh = freshEffect({ setting }, 'reading');
   return last === undefined ? fresh : { ...fresh, before: last.before, isWritten: last.isWritten };
+}
+
+function isAbout(what: EffectName, setting: SettingChange): boolean {
+  return typeof what === 'object' && 'setting' in what && isSameSetting(what.setting, setting);
 }
 
 function countText({ to }: MigrationPlan, asked: number, set: number): string {

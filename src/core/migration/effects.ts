@@ -6,6 +6,7 @@
  */
 import { enterEffect, freshEffect, isEffectOver, settingOf } from './effect-phase.ts';
 import { addAsked } from './effects-asked.ts';
+import { addProfiles, onProfileSettled, profileOf } from './effects-profiles.ts';
 import type { EffectStep, Order, OrderOutcome } from './events.ts';
 import type { MigrationPlan } from './plan.ts';
 import type { EffectProgress, StationProgress } from './state.ts';
@@ -23,17 +24,25 @@ export function effectsOf({ also }: MigrationPlan, before: readonly EffectProgre
     if (last === undefined || !last.isWritten || last.phase === 'undone') return effect;
     return { ...effect, before: last.before, isWritten: true };
   });
-  if (also.asked === 'apply') settings.push(freshEffect('asked', 'reading'), ...carriedOver(before));
+  if (also.asked === 'apply')
+    settings.push(freshEffect('asked', 'reading'), ...carriedOver(before, 'setting'));
+  if (also.profiles === 'clear')
+    settings.push(freshEffect('profiles', 'reading'), ...carriedOver(before, 'profile'));
   if (also.localList === 'clear') settings.push(freshEffect('localList', 'reading'));
   if (also.clearCache) settings.push(freshEffect('clearCache', 'writing'));
   return settings;
 }
 
 /** What was done of the station's own list the last time, and is not put back: still to be by a rollback, whether or not it is done again. */
-function carriedOver(before: readonly EffectProgress[]): EffectProgress[] {
+function carriedOver(before: readonly EffectProgress[], kind: 'setting' | 'profile'): EffectProgress[] {
   const carried: EffectProgress[] = [];
   for (const effect of before)
-    if (typeof effect.what === 'object' && effect.isWritten && effect.phase !== 'undone')
+    if (
+      typeof effect.what === 'object' &&
+      kind in effect.what &&
+      effect.isWritten &&
+      effect.phase !== 'undone'
+    )
       carried.push({ ...effect, phase: 'skipped', reason: 'it was not put back' });
   return carried;
 }
@@ -52,14 +61,18 @@ export function hasEffectFailed({ effects }: StationProgress): boolean {
 export function undoEffects(turn: Turn, progress: StationProgress): void {
   for (const effect of progress.effects) {
     if (effect.phase === 'undone' || effect.phase === 'undoing' || effect.phase === 'rechecking') continue;
-    // A list fills again: whoever asks for it is told that there is none, and sends its own.
-    const isUndone = !effect.isWritten || effect.before === null || effect.what === 'localList';
+    const isUndone = !canUndo(effect);
     if (isUndone && isEffectOver(effect)) continue;
     enterEffect(turn, progress, effect, isUndone ? 'skipped' : 'undoing', null);
   }
   progress.waitedMs.other = 0;
   unblock(turn, progress);
   touch(turn, progress);
+}
+
+/** A list fills again: whoever asks for it is told that there is none, and sends its own. */
+function canUndo({ what, isWritten, before }: EffectProgress): boolean {
+  return isWritten && what !== 'localList' && (before !== null || profileOf(what) !== null);
 }
 
 /** Orders the next step for this station, if there is one. */
@@ -86,22 +99,24 @@ export function advanceEffects(turn: Turn, progress: StationProgress): void {
     return;
   }
   const step = stepOf(turn.state.head.plan, effect);
-  if (!order(turn, progress, { do: 'effect', station, effect: at, step })) return;
-  if ((step.do === 'write' || step.do === 'clear_list') && effect.phase === 'writing')
-    effect.isWritten = true;
+  const isAgain = effect.isWritten;
+  if (!order(turn, progress, { do: 'effect', station, effect: at, step, isAgain })) return;
+  if (effect.phase === 'writing' && effect.what !== 'clearCache') effect.isWritten = true;
 }
 
 /** What came of a step. */
 export function onEffectSettled(
   turn: Turn,
   progress: StationProgress,
-  { effect: at, step }: Extract<Order, { do: 'effect' }>,
+  { effect: at, step, isAgain }: Extract<Order, { do: 'effect' }>,
   outcome: OrderOutcome,
 ): void {
   const effect = progress.effects[at];
   if (effect === undefined || isEffectOver(effect)) return;
   if (outcome.kind === 'refused') {
     progress.refusals += 1;
+    // Whether a profile is there only the station knows, and it says so the first time only.
+    if (step.do === 'clear_profile' && outcome.reason === 'not_sent') effect.isWritten = isAgain;
     return block(turn, progress, 'other', outcome.detail);
   }
   progress.refusals = 0;
@@ -113,9 +128,14 @@ export function onEffectSettled(
   switch (outcome.kind) {
     case 'asked':
       return addAsked(turn, progress, effect, outcome.settings);
+    case 'profiles':
+      return addProfiles(turn, progress, effect, outcome.profiles, outcome.hasMore);
+    case 'profile':
+      return onProfileSettled(turn, progress, effect, outcome.is);
     case 'inapplicable':
       return enterEffect(turn, progress, effect, 'skipped', outcome.detail);
     case 'denied':
+      if (step.do === 'clear_profile') effect.isWritten = isAgain;
       return enterEffect(turn, progress, effect, 'failed', outcome.detail);
     case 'answered':
       return goOn(turn, progress, effect, outcome.value);
@@ -220,10 +240,14 @@ function readsAs(value: string | null, wanted: string): string {
 function stepOf(plan: MigrationPlan, effect: EffectProgress): EffectStep {
   if (effect.what === 'clearCache') return { do: 'clear_cache' };
   if (effect.what === 'asked') return { do: 'list_asked' };
+  if (effect.what === 'profiles') return { do: 'list_profiles' };
   if (effect.what === 'localList')
     return effect.phase === 'writing'
       ? { do: 'clear_list', version: listVersionAfter(effect) }
       : { do: 'read_list' };
+  const profile = profileOf(effect.what);
+  if (profile !== null)
+    return { do: effect.phase === 'writing' ? 'clear_profile' : 'set_profile', id: profile.id };
   const setting = settingOf(plan, effect);
   const { component, key } = setting;
   if (effect.phase === 'writing') return { do: 'write', component, key, value: setting.value };

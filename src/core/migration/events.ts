@@ -5,6 +5,7 @@
  * `settled`; one whose outcome was lost with the process is simply ordered again.
  */
 import type { StationId } from '../../protocol/station-id.ts';
+import type { FoundProfile } from '../commands/placed-profiles.ts';
 import type { FrozenPlan } from './fleet.ts';
 import type { SettingChange } from './plan.ts';
 import type {
@@ -76,12 +77,17 @@ export type Order =
       readonly station: StationId;
       readonly effect: number;
       readonly step: EffectStep;
+      /** It may have been taken before, and nobody heard what came of it. */
+      readonly isAgain: boolean;
     };
 
 export type EffectStep =
   | { readonly do: 'clear_cache' }
   /** Looked up in what Busbar keeps, not asked of the station. */
   | { readonly do: 'list_asked' }
+  | { readonly do: 'list_profiles' }
+  /** The station's profile with this number; `set_profile` places the same again. */
+  | { readonly do: 'clear_profile' | 'set_profile'; readonly id: string }
   | { readonly do: 'read_list' }
   /** `version`: of the empty list that takes its place. */
   | { readonly do: 'clear_list'; readonly version: number }
@@ -106,10 +112,20 @@ export type OrderOutcome =
   | { readonly kind: 'answered'; readonly value: string | null }
   /** Of `list_asked`: oldest first. */
   | { readonly kind: 'asked'; readonly settings: readonly SettingChange[] }
+  /** Of `list_profiles`: oldest first. `hasMore`: the station has others that are not known. */
+  | { readonly kind: 'profiles'; readonly profiles: readonly FoundProfile[]; readonly hasMore: boolean }
+  /** Of `clear_profile` and `set_profile`. */
+  | { readonly kind: 'profile'; readonly is: ProfileOutcome }
   /** Of an effect: the station refused, and would again. */
   | { readonly kind: 'denied'; readonly detail: string }
   /** Of an effect: it is not for a station of this version. */
   | { readonly kind: 'inapplicable'; readonly detail: string };
+
+/**
+ * `cleared`: the station had it, and has it no more. `placed`: it has it again. `there`: it has it already, or another that its backend placed with its number meanwhile. `gone`: it was not there, or was cleared or replaced meanwhile. `ended`:
+ * its time is over.
+ */
+export type ProfileOutcome = 'cleared' | 'placed' | 'there' | 'gone' | 'ended';
 
 /** What `AssignmentRefusal` has, what a decision may come to besides, and `not_sent` for an effect. */
 export type OrderRefusal =

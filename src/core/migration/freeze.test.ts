@@ -182,8 +182,8 @@ describe('what is wrong with a plan', () => {
     ]);
   });
 
-  test('what cannot be taken back is refused by name', () => {
+  test('what clearing profiles leaves is said, and stops nothing', () => {
     const frozen = freeze({ also: { ...noSideEffects, localList: 'clear', profiles: 'clear' } }, fleet);
-    expect(wheres(frozen).slice(0, 1)).toEqual(['also.profiles!']);
+    expect(wheres(frozen).slice(0, 1)).toEqual(['also.profiles']);
   });
 });

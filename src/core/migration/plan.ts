@@ -100,8 +100,7 @@ export interface Gate {
 }
 
 /**
- * What is sent to a station once it has moved; nothing by default. It is a closed list: what cannot be taken back whole is not on it. OCPP has no way to read the charging profiles of a
- * station (1.6), so `clear` of them could not be undone, and is a problem of the plan.
+ * What is sent to a station once it has moved; nothing by default. It is a closed list: what cannot be taken back whole is not on it.
  */
 export interface SideEffects {
   /** The verdicts that the station remembers of its old backend. Nothing is to be undone: it fills again. */
@@ -112,6 +111,10 @@ export interface SideEffects {
   readonly asked: 'ignore' | 'apply';
   /** The drivers that the station lets in by itself. Once cleared every backend that asks is told that there is none, and sends its own: also the one before, after a rollback. */
   readonly localList: 'keep' | 'clear';
+  /**
+   * Those that the old backend placed through Busbar and that are known whole, since no station tells all of what it was set; a rollback places the same again. Limits of the connection and profiles of
+   * transactions stay, and so does what is not known.
+   */
   readonly profiles: 'keep' | 'clear';
 }
 

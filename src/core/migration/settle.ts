@@ -56,6 +56,10 @@ function valuesOf(outcome: OrderOutcome): Record<string, string | number | boole
       return { value: outcome.value };
     case 'asked':
       return { settings: outcome.settings.length };
+    case 'profiles':
+      return { profiles: outcome.profiles.length };
+    case 'profile':
+      return { profile: outcome.is };
     case 'denied':
     case 'inapplicable':
       return null;

@@ -190,8 +190,23 @@ export interface EffectProgress {
 
 /**
  * A number: the place of a setting in the plan's list, from 0. `asked`: finding out what the new backend asked this station for; each such setting follows by itself.
+ * `profiles`: the same with the charging profiles that the old one placed there.
  */
-export type EffectName = 'clearCache' | 'localList' | 'asked' | number | { readonly setting: SettingChange };
+export type EffectName =
+  | 'clearCache'
+  | 'localList'
+  | 'asked'
+  | 'profiles'
+  | number
+  | { readonly setting: SettingChange }
+  | { readonly profile: NamedProfile };
+
+/** A charging profile in the station's own terms. `connector` 0: of the whole station. */
+export interface NamedProfile {
+  readonly id: string;
+  readonly purpose: string;
+  readonly connector: number;
+}
 
 /** One line of the proof of what was done: appended, never changed. */
 export interface Evidence {

@@ -174,5 +174,14 @@ export function aboutStation(
 export function nameOf(wanted: Order): string {
   if (wanted.do !== 'effect') return wanted.do;
   const { step } = wanted;
-  return step.do === 'read' || step.do === 'write' ? `${step.do} ${step.key}` : step.do;
+  switch (step.do) {
+    case 'read':
+    case 'write':
+      return `${step.do} ${step.key}`;
+    case 'clear_profile':
+    case 'set_profile':
+      return `${step.do} ${step.id}`;
+    default:
+      return step.do;
+  }
 }

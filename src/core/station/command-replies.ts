@@ -14,6 +14,7 @@ import { virtualOf } from './command-facts.ts';
 import { bodyOf, finishCommand } from './command-outcome.ts';
 import { note } from './identifiers.ts';
 import { forgetTokens } from './learning.ts';
+import { noteProfiles } from './profiles.ts';
 import { roleOf } from './roles.ts';
 import { deliverReply } from './slot.ts';
 import { fromOperator, type BackendLink, type OpenCall, type StationState } from './state.ts';
@@ -28,14 +29,11 @@ export function onCommandReply(
   backend: BackendLink | null,
 ): void {
   const { frame } = received;
-  if (frame.kind === 'result')
-    learnSettings(
-      state,
-      turn,
-      call.action,
-      readPayload(bodyOf(call)),
-      readPayload(payloadOf(received.text, frame)),
-    );
+  if (frame.kind === 'result') {
+    const result = readPayload(payloadOf(received.text, frame));
+    learnSettings(state, turn, call.action, readPayload(bodyOf(call)), result);
+    noteProfiles(state, turn, call, textOf(result.members, 'status') ?? '');
+  }
   if (call.action === 'ClearCache' && call.purpose === 'relay' && isAccepted(received))
     forgetTokens(state, turn, call.from);
   if (call.action === 'SendLocalList' && call.purpose === 'operator' && isAccepted(received))

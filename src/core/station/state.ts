@@ -357,5 +357,6 @@ export function durableStation(saved: Partial<DurableStation>, random = ''): Dur
     answers: saved.answers ?? [],
     placement: saved.placement ?? null,
     asked: saved.asked ?? {},
+    profiles: saved.profiles ?? null,
   };
 }

@@ -1,0 +1,213 @@
+import { describe, expect, test } from 'vitest';
+import type { OcppVersion } from '../../protocol/version.ts';
+import { readPayload } from './payload.ts';
+import {
+  profileCharactersMax,
+  profilesAfter,
+  profilesMax,
+  profilesOf,
+  withProfiles,
+  type PlacedProfiles,
+} from './placed-profiles.ts';
+
+interface Given {
+  readonly from?: string;
+  readonly status?: string | null;
+  readonly version?: OcppVersion;
+}
+
+const operator = '@operator';
+
+/** What is known after these commands, one after the other. */
+class Known {
+  profiles: PlacedProfiles | null = null;
+
+  say(action: string, payload: object | string, given: Given = {}): this {
+    const { from = 'old', status = 'Accepted', version = 'ocpp1.6' } = given;
+    const text = typeof payload === 'string' ? payload : JSON.stringify(payload);
+    const isOperator = from === operator;
+    const command = { version, action, from, isOperator, payload: readPayload(text), status };
+    const change = profilesAfter(this.profiles, command);
+    if (change !== null) this.profiles = withProfiles(this.profiles, change);
+    return this;
+  }
+
+  set(id: number, more: object = {}, given: Given = {}, connectorId = 1): this {
+    return this.say('SetChargingProfile', { connectorId, csChargingProfiles: profile(id, more) }, given);
+  }
+
+  clear(payload: object | string, given: Given = {}): this {
+    return this.say('ClearChargingProfile', payload, given);
+  }
+
+  get ids(): string[] {
+    return (this.profiles?.rows ?? []).map(
+      ({ id, isAside, payload }) => `${id}${isAside ? ' aside' : ''}${payload === null ? ' in part' : ''}`,
+    );
+  }
+}
+
+/** Each in a place of its own. */
+const profile = (id: number, more: object = {}): object => ({
+  chargingProfileId: id,
+  stackLevel: id,
+  chargingProfilePurpose: 'TxDefaultProfile',
+  chargingProfileKind: 'Absolute',
+  chargingSchedule: { chargingRateUnit: 'A', chargingSchedulePeriod: [{ startPeriod: 0, limit: 16 }] },
+  ...more,
+});
+
+const setV2 = (id: number, more: object = {}): object => ({
+  evseId: 0,
+  chargingProfile: {
+    id,
+    stackLevel: 0,
+    chargingProfilePurpose: 'TxDefaultProfile',
+    validTo: '2026-01-01T00:00:00Z',
+    ...more,
+  },
+});
+
+const three = (): Known => new Known().set(1).set(2).set(3, {}, {}, 2);
+const aside = (): Known => new Known().set(1).set(2).clear({ id: 1 }, { from: operator });
+
+describe('what a station was given', () => {
+  test('is kept in its own words once it has accepted it', () => {
+    const known = new Known().set(1).set(2, {}, { status: 'Rejected' });
+    expect(known.profiles).toEqual({
+      hasMore: false,
+      rows: [
+        {
+          id: '1',
+          family: 'v16',
+          backend: 'old',
+          connector: 1,
+          purpose: 'TxDefaultProfile',
+          stackLevel: 1,
+          endsAt: null,
+          payload: JSON.stringify({ connectorId: 1, csChargingProfiles: profile(1) }),
+          isAside: false,
+        },
+      ],
+    });
+  });
+
+  test('is kept of OCPP 2.x too, but not where its backend changes it all the time', () => {
+    const v21 = { version: 'ocpp2.1' } as const;
+    const known = new Known()
+      .say('SetChargingProfile', setV2(1), v21)
+      .say('SetChargingProfile', setV2(2, { chargingProfileKind: 'Dynamic' }), v21);
+    expect(known.ids).toEqual(['1', '2 in part']);
+    expect(known.profiles?.rows[0]).toMatchObject({ family: 'v2', endsAt: Date.UTC(2026, 0, 1) });
+    known.clear({ chargingProfileCriteria: { evseId: 1 } }, v21);
+    expect(known.ids).toEqual(['1', '2 in part']);
+    known.clear({ chargingProfileId: 1 }, v21).clear({ chargingProfileCriteria: { evseId: 0 } }, v21);
+    expect(known.profiles).toBeNull();
+  });
+
+  test('is none of it that belongs to a transaction, which takes the place of what has its number', () => {
+    const tx = { chargingProfilePurpose: 'TxProfile' };
+    expect(new Known().set(1, tx).profiles).toBeNull();
+    expect(new Known().set(1).set(1, tx).profiles).toBeNull();
+    const start = { idTag: 'T', chargingProfile: profile(1, tx) };
+    expect(new Known().set(1).set(2).say('RemoteStartTransaction', start).ids).toEqual(['2']);
+    expect(new Known().set(1).say('RemoteStartTransaction', start, { status: 'Rejected' }).ids).toEqual([
+      '1',
+    ]);
+    expect(new Known().set(1).say('RemoteStartTransaction', { idTag: 'T' }).ids).toEqual(['1']);
+  });
+
+  test('is no more what another took the place of', () => {
+    const other = { chargingSchedule: {} };
+    const known = new Known().set(1).set(1, other);
+    expect(known.profiles?.rows).toMatchObject([
+      { payload: expect.stringContaining('"chargingSchedule":{}') },
+    ]);
+    expect(new Known().set(1).set(2, { stackLevel: 1 }, { from: 'new' }).ids).toEqual(['2']);
+    expect(new Known().set(1).set(2, { stackLevel: 1 }, {}, 2).ids).toEqual(['1', '2']);
+    expect(
+      new Known().set(1).set(2, { stackLevel: 1, chargingProfilePurpose: 'ChargePointMaxProfile' }).ids,
+    ).toEqual(['1', '2 in part']);
+  });
+
+  test('is no more once it was cleared, by whomever and however', () => {
+    expect(three().clear({ id: 2 }).ids).toEqual(['1', '3']);
+    expect(three().clear({ id: 2 }, { status: 'Unknown' }).ids).toEqual(['1', '3']);
+    expect(three().clear({ connectorId: 1 }, { from: 'new' }).ids).toEqual(['3']);
+    expect(three().clear({ stackLevel: 1 }).ids).toEqual(['2', '3']);
+    expect(three().clear({ chargingProfilePurpose: 'ChargePointMaxProfile' }).ids).toEqual(['1', '2', '3']);
+    expect(three().clear({}).profiles).toBeNull();
+    expect(three().clear({}, { status: 'Rejected' }).ids).toHaveLength(3);
+    expect(three().clear({}, { status: null }).ids).toHaveLength(3);
+    // Which of the two the station goes by is not known.
+    expect(three().clear('{"id":1,"ID":2}').profiles).toBeNull();
+  });
+
+  test('is not known whole where nobody heard what the station said', () => {
+    expect(new Known().set(1, {}, { status: null }).ids).toEqual(['1 in part']);
+    expect(new Known().set(1).set(1, {}, { status: null }).ids).toEqual(['1 in part']);
+    const tx = { chargingProfilePurpose: 'TxProfile' };
+    expect(new Known().set(1, tx, { status: null }).profiles).toBeNull();
+    expect(new Known().set(1).set(1, tx, { status: null }).ids).toEqual(['1 in part']);
+  });
+
+  test('is bounded by count and by size, and what is beyond is known to be there', () => {
+    const known = new Known();
+    for (let id = 1; id <= profilesMax; id += 1) known.set(id);
+    known.set(profilesMax + 1);
+    expect([known.ids.length, known.profiles?.hasMore]).toEqual([profilesMax, true]);
+    known.set(1, {}, { status: null }).set(profilesMax + 2, {}, { status: null });
+    expect(known.ids).toContain('1 in part');
+    expect(known.clear({ id: 1 }).profiles?.hasMore).toBe(true);
+    expect(known.clear({}).profiles).toBeNull();
+
+    const large = { chargingSchedule: 'x'.repeat(profileCharactersMax / 2) };
+    expect(new Known().set(1, large).set(2, large).set(3).ids).toEqual(['1', '2 in part', '3']);
+    expect(new Known().set(1, large).set(1, large).ids).toEqual(['1']);
+    expect(new Known().say('SetChargingProfile', '{"connectorId":1}').profiles).toEqual({
+      rows: [],
+      hasMore: true,
+    });
+  });
+});
+
+describe('what was cleared in an operator’s name', () => {
+  test('is set aside, and placed again by the same words', () => {
+    expect(aside().ids).toEqual(['2', '1 aside']);
+    expect(aside().clear({ id: 1 }, { from: operator, status: 'Unknown' }).ids).toEqual(['2', '1 aside']);
+    expect(aside().set(1, {}, { from: operator, status: null }).ids).toEqual(['2', '1 aside']);
+    const back = aside().set(1, {}, { from: operator });
+    expect(back.profiles?.rows.at(-1)).toMatchObject({ id: '1', backend: 'old', isAside: false });
+  });
+
+  test('is what others clear and replace no part of, and what its own backend does', () => {
+    expect(aside().clear({}, { from: 'new' }).ids).toEqual(['1 aside']);
+    expect(aside().set(3, { stackLevel: 1 }, { from: 'new' }).ids).toEqual(['2', '1 aside', '3']);
+    expect(aside().clear({ stackLevel: 1 }).ids).toEqual(['2']);
+    expect(aside().clear({ id: 1 }, { status: 'Unknown' }).ids).toEqual(['2']);
+    expect(aside().set(3, { stackLevel: 1 }).ids).toEqual(['2', '3']);
+    expect(aside().set(1).ids).toEqual(['2', '1']);
+  });
+
+  test('is gone for good where it could not be placed again', () => {
+    const max = { chargingProfilePurpose: 'ChargePointMaxProfile' };
+    expect(new Known().set(1, max).clear({ id: 1 }, { from: operator }).profiles).toBeNull();
+  });
+});
+
+test('of what a backend placed some may be cleared, and of the rest is said why not', () => {
+  const known = new Known()
+    .set(1)
+    .set(2, { chargingProfilePurpose: 'ChargePointMaxProfile' }, {}, 0)
+    .set(3, {}, { status: null })
+    .set(4, {}, { from: 'new' })
+    .set(5, { validTo: '2026-01-01T00:00:00Z' })
+    .set(6)
+    .clear({ id: 6 }, { from: operator });
+  const found = (version: OcppVersion): string[] =>
+    profilesOf(known.profiles, 'old', version, Date.UTC(2026, 0, 1)).map(({ id, fate }) => `${id} ${fate}`);
+  expect(found('ocpp1.6')).toEqual(['1 clear', '2 limit', '3 not_whole']);
+  // It speaks another version by now, in which the words that were kept mean nothing.
+  expect(found('ocpp2.0.1')).toEqual(['1 not_whole', '2 limit', '3 not_whole']);
+  expect(profilesOf(null, 'old', 'ocpp1.6', 0)).toEqual([]);
+});

@@ -1,0 +1,184 @@
+import { describe, expect, test } from 'vitest';
+import { driveMigration, type DrivenMigration } from '../../testkit/driven-migration.ts';
+import type { FoundProfile } from '../commands/placed-profiles.ts';
+import { effectName } from './effect-phase.ts';
+import type { EffectStep, OrderOutcome } from './events.ts';
+import { noSideEffects } from './plan.ts';
+
+const found = (id: string, fate: FoundProfile['fate'], purpose = 'TxDefaultProfile'): FoundProfile => ({
+  id,
+  purpose,
+  connector: fate === 'limit' ? 0 : 1,
+  fate,
+});
+
+/** A station that has these, and does as it is told. */
+class Station {
+  profiles: FoundProfile[];
+  hasMore = false;
+  readonly told: string[] = [];
+
+  constructor(profiles: FoundProfile[]) {
+    this.profiles = profiles;
+  }
+
+  answer = (step: EffectStep): OrderOutcome => {
+    switch (step.do) {
+      case 'list_profiles':
+        return { kind: 'profiles', profiles: this.profiles, hasMore: this.hasMore };
+      case 'clear_profile':
+      case 'set_profile':
+        this.told.push(`${step.do} ${step.id}`);
+        return { kind: 'profile', is: step.do === 'set_profile' ? 'placed' : 'cleared' };
+      default:
+        return { kind: 'answered', value: null };
+    }
+  };
+}
+
+function move(station: Station): DrivenMigration {
+  const also = { ...noSideEffects, profiles: 'clear', clearCache: true } as const;
+  const driven = driveMigration({ soakMs: 600_000, giveUpAfterMs: 20_000, also }, [['CP-1']]);
+  driven.answerEffect = station.answer;
+  driven.decide({ do: 'start' });
+  driven.run(10);
+  return driven;
+}
+
+const effectsOf = (driven: DrivenMigration) =>
+  driven
+    .progress('CP-1')
+    .effects.map(({ what, phase, reason }) => [effectName(driven.state.head.plan, what), phase, reason]);
+
+const unheard: OrderOutcome = {
+  kind: 'refused',
+  reason: 'unknown_outcome',
+  detail: 'No answer.',
+  primary: null,
+};
+const unsent: OrderOutcome = { kind: 'refused', reason: 'not_sent', detail: 'Away.', primary: null };
+
+describe('profiles that the old backend placed', () => {
+  test('are cleared one by one, limits and what is not known whole stay, and a rollback places the same again', () => {
+    const station = new Station([
+      found('1', 'clear'),
+      found('2', 'limit', 'ChargePointMaxProfile'),
+      found('3', 'not_whole'),
+      found('4', 'clear'),
+    ]);
+    const driven = move(station);
+    expect(effectsOf(driven)).toEqual([
+      [
+        'profiles',
+        'done',
+        'old placed 4 profiles, of which 2 can be cleared. What was placed before Busbar may be there too, and stays',
+      ],
+      ['profile 1 (TxDefaultProfile, connector 1)', 'done', null],
+      [
+        'profile 2 (ChargePointMaxProfile, the station)',
+        'skipped',
+        'kept: it limits what the station draws, and clearing it can overload its connection',
+      ],
+      [
+        'profile 3 (TxDefaultProfile, connector 1)',
+        'skipped',
+        'kept: it is not known whole, and could not be put back',
+      ],
+      ['profile 4 (TxDefaultProfile, connector 1)', 'done', null],
+      ['clearCache', 'done', null],
+    ]);
+    driven.decide({ do: 'rollback' });
+    driven.run(10);
+    expect(station.told).toEqual(['clear_profile 1', 'clear_profile 4', 'set_profile 4', 'set_profile 1']);
+    expect(driven.state.head.phase).toBe('rolled-back');
+  });
+
+  test('of which nothing is known are said to be there all the same', () => {
+    const station = new Station([]);
+    station.hasMore = true;
+    expect(effectsOf(move(station))[0]).toEqual([
+      'profiles',
+      'done',
+      'Busbar knows of none that old placed. What was placed before Busbar, or is more than it keeps, may be there too, and stays',
+    ]);
+  });
+
+  test('are not put back where the station did not have them, or refused to clear them', () => {
+    const station = new Station([found('1', 'clear'), found('2', 'clear')]);
+    const { answer } = station;
+    station.answer = (step) =>
+      step.do !== 'clear_profile'
+        ? answer(step)
+        : step.id === '1'
+          ? { kind: 'profile', is: 'gone' }
+          : { kind: 'denied', detail: 'the station answered Rejected' };
+    const driven = move(station);
+    expect(effectsOf(driven).slice(1, 3)).toMatchObject([
+      [expect.any(String), 'skipped', 'the station did not have it any more'],
+      [expect.any(String), 'failed', 'the station answered Rejected'],
+    ]);
+    driven.decide({ do: 'rollback' });
+    driven.run(10);
+    expect(station.told).toEqual([]);
+  });
+
+  test.each([
+    ['there', 'undone', 'it is there already'],
+    ['ended', 'skipped', 'its time is over'],
+    ['gone', 'skipped', 'it was cleared or replaced meanwhile'],
+  ] as const)('that are %s at a rollback are not put back', (is, phase, reason) => {
+    const station = new Station([found('1', 'clear')]);
+    const driven = move(station);
+    driven.answerEffect = (step) =>
+      step.do === 'set_profile' ? { kind: 'profile', is } : station.answer(step);
+    driven.decide({ do: 'rollback' });
+    driven.run(10);
+    expect(effectsOf(driven)[1]).toEqual([expect.any(String), phase, reason]);
+  });
+
+  test('are asked for as a repetition only where the first time may have reached the station', () => {
+    const station = new Station([found('1', 'clear')]);
+    const driven = move(new Station([]));
+    driven.decide({ do: 'rollback_wave', wave: 0 });
+    driven.run(10);
+    const asked: boolean[] = [];
+    const outcomes = [unsent, unsent, unheard];
+    driven.answerEffect = (step) => {
+      if (step.do !== 'clear_profile') return station.answer(step);
+      return outcomes.shift() ?? station.answer(step);
+    };
+    driven.decide({ do: 'start_wave', wave: 0 });
+    for (let second = 0; second < 30; second += 1) {
+      driven.run(1, false);
+      const [order] = [...driven.open.values()];
+      if (order === undefined) continue;
+      if (order.do !== 'effect') {
+        const view = driven.stations.get(order.station);
+        if (view !== undefined && order.do === 'cut_over')
+          Object.assign(view, { primary: 'new', before: 'old' });
+        driven.settle('CP-1', { kind: 'done', isChanged: true, primary: view?.primary ?? null });
+        continue;
+      }
+      if (order.step.do === 'clear_profile') asked.push(order.isAgain);
+      driven.settle('CP-1', driven.answerEffect(order.step));
+    }
+    expect(asked).toEqual([false, false, false, true]);
+    expect(effectsOf(driven)[1]).toMatchObject([expect.any(String), 'done', null]);
+  });
+
+  test('are still to be put back when the station moves once more before they could be', () => {
+    const station = new Station([found('1', 'clear')]);
+    const driven = move(station);
+    driven.answerEffect = () => ({ kind: 'denied', detail: 'No.' });
+    driven.decide({ do: 'rollback_wave', wave: 0 });
+    driven.run(10);
+    driven.answerEffect = station.answer;
+    station.profiles = [];
+    driven.decide({ do: 'start_wave', wave: 0 });
+    driven.run(10);
+    expect(effectsOf(driven)[1]).toEqual([expect.any(String), 'skipped', 'it was not put back']);
+    driven.decide({ do: 'rollback' });
+    driven.run(10);
+    expect(station.told).toEqual(['clear_profile 1', 'set_profile 1']);
+  });
+});

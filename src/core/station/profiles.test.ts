@@ -1,0 +1,90 @@
+/** What a station's machine keeps of the charging profiles that backends and operators place. */
+import { describe, expect, test } from 'vitest';
+import { Bench, sent } from '../../testkit/station-bench.ts';
+import { durableStation } from './state.ts';
+
+const body = (id: number, purpose = 'TxDefaultProfile'): string =>
+  `{"connectorId":1,"csChargingProfiles":{"chargingProfileId":${id},"stackLevel":0,"chargingProfilePurpose":"${purpose}","chargingProfileKind":"Relative","chargingSchedule":{}}}`;
+
+function connected(): Bench {
+  const bench = new Bench();
+  bench.connect();
+  return bench;
+}
+
+/** A backend's command, and the station's answer to it. */
+function say(bench: Bench, action: string, payload: string, status: string): void {
+  const [call = ''] = sent(bench.fromBackend(`[2,"1","${action}",${payload}]`), 'station');
+  const [, id] = JSON.parse(call) as [number, string];
+  bench.fromStation(`[3,"${id}",{"status":"${status}"}]`);
+}
+
+function order(bench: Bench, action: string, payload: string): string {
+  const effects = bench.do({ type: 'command_requested', requestId: 1, action, payload });
+  return (JSON.parse(sent(effects, 'station')[0] ?? '[]') as [number, string])[1];
+}
+
+const rows = ({ state }: Bench) => state.durable.profiles?.rows ?? [];
+
+describe('a charging profile that a backend places', () => {
+  test('is kept with the station once that has accepted it, and outlives the process', () => {
+    const bench = connected();
+    say(bench, 'SetChargingProfile', body(1), 'Rejected');
+    expect([bench.state.durable.profiles, bench.last.isDurableChanged]).toEqual([null, true]);
+    say(bench, 'SetChargingProfile', body(1), 'Accepted');
+    expect(rows(bench)).toMatchObject([{ id: '1', backend: 'old', payload: body(1) }]);
+    expect(bench.last.isDurableChanged).toBe(true);
+    const saved = JSON.parse(JSON.stringify(bench.state.durable)) as typeof bench.state.durable;
+    expect(durableStation(saved).profiles).toEqual(bench.state.durable.profiles);
+  });
+
+  test('is kept under the number that the station knows it by', () => {
+    const bench = new Bench({
+      observers: [
+        { backend: 'new', receives: new Set(['registration']), commands: new Set(['SetChargingProfile']) },
+      ],
+    });
+    bench.connect();
+    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+    say(bench, 'SetChargingProfile', body(1), 'Accepted');
+    const [call = ''] = sent(bench.fromBackend(`[2,"2","SetChargingProfile",${body(1)}]`, 'new'), 'station');
+    const [, id, , payload] = JSON.parse(call) as [
+      number,
+      string,
+      string,
+      Record<string, { chargingProfileId: number }>,
+    ];
+    bench.fromStation(`[3,"${id}",{"status":"Accepted"}]`);
+    const minted = String(payload['csChargingProfiles']?.chargingProfileId);
+    expect(minted).not.toBe('1');
+    // It took the first one's place, as OCPP 1.6 has it.
+    expect(rows(bench)).toMatchObject([{ id: minted, backend: 'new' }]);
+    expect(JSON.parse(rows(bench)[0]?.payload ?? '')).toEqual(payload);
+  });
+
+  test('is not known whole where its answer was lost with the link', () => {
+    const bench = connected();
+    say(bench, 'SetChargingProfile', body(1), 'Accepted');
+    bench.fromBackend(`[2,"2","SetChargingProfile",${body(1)}]`);
+    bench.do({ type: 'station_lost', epoch: bench.state.link?.epoch ?? 0, code: 1006, reason: '' });
+    bench.pass(60_000);
+    expect(rows(bench)).toMatchObject([{ id: '1', payload: null }]);
+  });
+
+  test('costs a station without any nothing, whatever else it is asked', () => {
+    const bench = connected();
+    say(bench, 'ClearChargingProfile', '{"id":1}', 'Unknown');
+    say(bench, 'RemoteStartTransaction', '{"idTag":"T"}', 'Accepted');
+    say(bench, 'SetChargingProfile', body(1, 'TxProfile'), 'Accepted');
+    expect(bench.state.durable.profiles).toBeNull();
+  });
+});
+
+test('what an operator clears is set aside, and is the backend’s again when it is placed again', () => {
+  const bench = connected();
+  say(bench, 'SetChargingProfile', body(1), 'Accepted');
+  bench.fromStation(`[3,"${order(bench, 'ClearChargingProfile', '{"id":1}')}",{"status":"Accepted"}]`);
+  expect(rows(bench)).toMatchObject([{ id: '1', isAside: true, payload: body(1) }]);
+  bench.fromStation(`[3,"${order(bench, 'SetChargingProfile', body(1))}",{"status":"Accepted"}]`);
+  expect(rows(bench)).toMatchObject([{ id: '1', backend: 'old', isAside: false }]);
+});
