@@ -13,7 +13,7 @@ const placed: PlacedProfile = {
   stackLevel: 0,
   endsAt: 2_000,
   payload: '{"connectorId":1}',
-  isAside: false,
+  asideAt: null,
 };
 
 const clear = { do: 'clear_profile', id: '7' } as const;
@@ -53,12 +53,12 @@ describe('a charging profile', () => {
   test('is cleared by its number in the words of each version, if it is there', () => {
     expect(ask(clear, {})).toEqual(['ClearChargingProfile', '{"id":7}']);
     expect(ask(clear, {}, 'ocpp2.0.1')).toEqual(['ClearChargingProfile', '{"chargingProfileId":7}']);
-    expect(ask(clear, { isAside: true })).toEqual({ kind: 'profile', is: 'cleared' });
+    expect(ask(clear, { asideAt: 1 })).toEqual({ kind: 'profile', is: 'cleared' });
     expect(ask(clear, null)).toEqual({ kind: 'profile', is: 'gone' });
   });
 
   test('is placed again as it was, if nobody has placed or cleared it since', () => {
-    const aside = { isAside: true };
+    const aside = { asideAt: 1 };
     expect(ask(set, aside)).toEqual(['SetChargingProfile', placed.payload]);
     expect(ask(set, {})).toEqual({ kind: 'profile', is: 'there' });
     expect(ask(set, { backend: 'new' })).toEqual({ kind: 'profile', is: 'gone' });

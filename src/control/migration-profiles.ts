@@ -35,12 +35,12 @@ export function profileCommand(
   if (row === undefined) return { outcome: outcome('gone') };
   if (step.do === 'clear_profile') {
     // It was accepted, and nobody here heard so.
-    if (row.isAside) return { outcome: outcome('cleared') };
+    if (row.asideAt !== null) return { outcome: outcome('cleared') };
     const id = Number(row.id);
     const payload = version === 'ocpp1.6' ? { id } : { chargingProfileId: id };
     return { action: 'ClearChargingProfile', payload: JSON.stringify(payload) };
   }
-  if (!row.isAside) return { outcome: outcome(row.backend === from ? 'there' : 'gone') };
+  if (row.asideAt === null) return { outcome: outcome(row.backend === from ? 'there' : 'gone') };
   if (isEnded(row, wallMs)) return { outcome: outcome('ended') };
   if (row.payload === null) return { outcome: outcome('gone') };
   if (row.family !== familyOf(version))

@@ -30,6 +30,7 @@ export class ProfileHolder {
       isOperator: from === fromOperator,
       payload: readPayload(payload),
       status: isHeard ? status : null,
+      wallMs: 0,
     });
     if (change !== null) this.known = withProfiles(this.known, change);
     return status;

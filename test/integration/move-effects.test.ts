@@ -42,8 +42,69 @@ class KeepingStation {
   }
 }
 
-async function startMoving() {
-  const [old, fresh] = await Promise.all([startHeardBackend('ocpp1.6'), startHeardBackend('ocpp1.6')]);
+/** The same of OCPP 2.0.1, as far as it is asked. */
+class KeepingStationV2 {
+  /** By number: the payload that placed it. */
+  readonly profiles = new Map<number, string>();
+  readonly variables = new Map([['SampledDataCtrlr.TxUpdatedInterval', '60']]);
+
+  answer(action: string, payload: Readonly<Record<string, unknown>>): object {
+    switch (action) {
+      case 'SetChargingProfile':
+        this.profiles.set((payload['chargingProfile'] as { id: number }).id, JSON.stringify(payload));
+        return { status: 'Accepted' };
+      case 'ClearChargingProfile':
+        return {
+          status: this.profiles.delete(Number(payload['chargingProfileId'])) ? 'Accepted' : 'Unknown',
+        };
+      case 'GetVariables':
+        return {
+          getVariableResult: (payload['getVariableData'] as Variable[]).map((each) => this.#get(each)),
+        };
+      case 'SetVariables':
+        return {
+          setVariableResult: (payload['setVariableData'] as Variable[]).map((each) => this.#set(each)),
+        };
+      default:
+        return {};
+    }
+  }
+
+  #get({ component, variable }: Variable): object {
+    const attributeValue = this.variables.get(`${component.name}.${variable.name}`);
+    return attributeValue === undefined
+      ? { attributeStatus: 'UnknownVariable', component, variable }
+      : { attributeStatus: 'Accepted', attributeValue, component, variable };
+  }
+
+  #set({ component, variable, attributeValue = '' }: Variable): object {
+    this.variables.set(`${component.name}.${variable.name}`, attributeValue);
+    return { attributeStatus: 'Accepted', component, variable };
+  }
+}
+
+interface Variable {
+  readonly component: { readonly name: string };
+  readonly variable: { readonly name: string };
+  readonly attributeValue?: string;
+}
+
+type Version = 'ocpp1.6' | 'ocpp2.0.1';
+
+/** What a station says first: its boot, and the status of a connector. */
+const firstWords: Readonly<Record<Version, readonly [boot: object, status: object]>> = {
+  'ocpp1.6': [
+    { chargePointVendor: 'ACME', chargePointModel: 'One' },
+    { connectorId: 0, errorCode: 'NoError', status: 'Available' },
+  ],
+  'ocpp2.0.1': [
+    { reason: 'PowerUp', chargingStation: { vendorName: 'ACME', model: 'Two' } },
+    { timestamp: '2026-01-01T00:00:00Z', connectorStatus: 'Available', evseId: 1, connectorId: 1 },
+  ],
+};
+
+async function startMoving(kept: KeepingStation | KeepingStationV2, version: Version = 'ocpp1.6') {
+  const [old, fresh] = await Promise.all([startHeardBackend(version), startHeardBackend(version)]);
   cleanups.push(
     () => old.close(),
     () => fresh.close(),
@@ -60,16 +121,16 @@ async function startMoving() {
     ].join('\n'),
   );
   cleanups.push(() => fixture.close());
-  const kept = new KeepingStation();
   const station: RpcPeer = await connectRpcStation(
     `ws://127.0.0.1:${fixture.busbar.stationPort}/ocpp`,
     stationId,
-    'ocpp1.6',
+    version,
   );
   cleanups.push(() => station.close());
   station.answer = (action, payload) => kept.answer(action, payload as Readonly<Record<string, unknown>>);
-  await station.call('BootNotification', { chargePointVendor: 'ACME', chargePointModel: 'One' });
-  await station.call('StatusNotification', { connectorId: 0, errorCode: 'NoError', status: 'Available' });
+  const [boot, status] = firstWords[version];
+  await station.call('BootNotification', boot);
+  await station.call('StatusNotification', status);
   const migrations = `${fixture.busbar.adminUrl}/api/v1/migrations`;
   const call = async <Answer>(path: string, body?: object): Promise<Answer> => {
     const request =
@@ -92,10 +153,11 @@ async function startMoving() {
     old,
     fresh,
     fixture,
-    station,
-    kept,
-    call,
     effects,
+    report: async () => {
+      const response = await fetch(`${migrations}/leave-old/report?format=markdown`);
+      return response.text();
+    },
     /** Has the new backend told of the station, without moving it. */
     attach: async () => {
       const { assignments, registry } = fixture.busbar.gateway;
@@ -144,7 +206,8 @@ async function reach(
 }
 
 test('what the new backend asked for while it was told of the station is set after the move, and put back', async () => {
-  const { fresh, kept, attach, move, rollBack, effects } = await startMoving();
+  const kept = new KeepingStation();
+  const { fresh, attach, move, rollBack, effects, report } = await startMoving(kept);
   await attach();
   const link = await fresh.link();
   for (const [key, value] of [
@@ -164,6 +227,7 @@ test('what the new backend asked for while it was told of the station is set aft
     ['Unheard', 'failed', 'it cannot be read, and could not be put back: it was not set'],
   ]);
   expect([...kept.settings.values()]).toEqual(['10', '300']);
+  expect(await report()).toContain('| ClockAlignedDataInterval | skipped |  | the plan sets it |');
 
   await rollBack();
   await until('it is as it was', () => [...kept.settings.values()].join() === '60,900');
@@ -189,7 +253,8 @@ const profile = (
 });
 
 test('the profiles that the old backend placed are cleared after the move but for limits, and are back after a rollback', async () => {
-  const { old, fresh, kept, attach, move, rollBack, effects } = await startMoving();
+  const kept = new KeepingStation();
+  const { old, fresh, attach, move, rollBack, effects, report } = await startMoving(kept);
   const { there } = kept.profiles;
   kept.profiles.place('SetChargingProfile', JSON.stringify(profile(9, 2, 5)));
   const link = await old.link();
@@ -222,6 +287,9 @@ test('the profiles that the old backend placed are cleared after the move but fo
     ],
     ['profile 1 (TxDefaultProfile, connector 1)', 'done', null],
   ]);
+  expect(await report()).toContain(
+    '| profile 3 (ChargePointMaxProfile, the station) | skipped |  | kept: it limits what the station draws',
+  );
   // The new backend's own number 2 is another's at the station, since the old one's may come back.
   expect(await (await fresh.link()).call('SetChargingProfile', profile(2, 2, 7))).toEqual({
     status: 'Accepted',
@@ -233,4 +301,57 @@ test('the profiles that the old backend placed are cleared after the move but fo
   await until('all are back', () => there.has('1') && there.has('2'));
   there.delete(String(minted));
   expect(new Map(there)).toEqual(new Map(JSON.parse(before) as [string, never][]));
+}, 60_000);
+
+const place = (id: number, chargingProfilePurpose: string, evseId: number) => ({
+  evseId,
+  chargingProfile: {
+    id,
+    stackLevel: 0,
+    chargingProfilePurpose,
+    chargingProfileKind: 'Relative',
+    chargingSchedule: [
+      { id: 1, chargingRateUnit: 'A', chargingSchedulePeriod: [{ startPeriod: 0, limit: 10 + id }] },
+    ],
+  },
+});
+
+test('a station of OCPP 2.0.1 loses and gets back what it was set in its own words', async () => {
+  const kept = new KeepingStationV2();
+  const { old, fresh, attach, move, rollBack, effects } = await startMoving(kept, 'ocpp2.0.1');
+  const link = await old.link();
+  for (const given of [
+    place(1, 'TxDefaultProfile', 1),
+    place(2, 'ChargingStationMaxProfile', 0),
+    place(3, 'ChargingStationExternalConstraints', 0),
+    place(4, 'TxDefaultProfile', 2),
+  ])
+    expect(await link.call('SetChargingProfile', given)).toEqual({ status: 'Accepted' });
+  // It ends by itself with the station's own will: it does not have it when it is to be cleared.
+  kept.profiles.delete(4);
+  await attach();
+  const asked = {
+    component: { name: 'SampledDataCtrlr' },
+    variable: { name: 'TxUpdatedInterval' },
+    attributeValue: '10',
+  };
+  await (await fresh.link()).call('SetVariables', { setVariableData: [asked] });
+  expect([...kept.variables.values()]).toEqual(['60']);
+  const before = new Map(kept.profiles);
+
+  await move({ asked: 'apply', profiles: 'clear' });
+  expect([[...kept.variables.values()], [...kept.profiles.keys()]]).toEqual([['10'], [2, 3]]);
+  expect((await effects()).map(([what, state]) => [what, state])).toEqual([
+    ['asked', 'done'],
+    ['SampledDataCtrlr.TxUpdatedInterval', 'done'],
+    ['profiles', 'done'],
+    ['profile 1 (TxDefaultProfile, connector 1)', 'done'],
+    ['profile 2 (ChargingStationMaxProfile, the station)', 'skipped'],
+    ['profile 3 (ChargingStationExternalConstraints, the station)', 'skipped'],
+    ['profile 4 (TxDefaultProfile, connector 2)', 'skipped'],
+  ]);
+
+  await rollBack();
+  await until('it is as it was', () => kept.profiles.has(1) && [...kept.variables.values()].join() === '60');
+  expect(kept.profiles).toEqual(before);
 }, 60_000);

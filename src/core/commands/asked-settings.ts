@@ -3,6 +3,7 @@
  *
  * Pure. A new backend sets what it wants right after the boot that it is told of, when nothing may be changed yet.
  */
+import { listOf, membersOf, textOf, type Payload } from './payload.ts';
 
 /** Plain JSON. */
 export interface AskedSetting {
@@ -11,6 +12,8 @@ export interface AskedSetting {
   readonly key: string;
   readonly value: string;
 }
+
+export type SettingName = Pick<AskedSetting, 'component' | 'key'>;
 
 /** By backend, oldest first. */
 export type AskedSettings = Record<string, readonly AskedSetting[]>;
@@ -36,8 +39,36 @@ export function withAsked(known: readonly AskedSetting[], settings: readonly Ask
   return [...kept, ...settings].slice(-askedMax);
 }
 
+/** What is left once the backend has written these itself. */
+export function withoutAsked(
+  known: readonly AskedSetting[],
+  written: readonly SettingName[],
+): AskedSetting[] {
+  return known.filter((one) => !written.some((other) => isSame(one, other)));
+}
+
+/** What a command wrote, by the station's answer to it. */
+export function writtenBy(action: string, asked: Payload, result: Payload): SettingName[] {
+  if (action === 'ChangeConfiguration') {
+    const key = textOf(asked.members, 'key');
+    return key !== null && isTaken(textOf(result.members, 'status')) ? [{ component: null, key }] : [];
+  }
+  if (action !== 'SetVariables') return [];
+  return listOf(result.members, 'setVariableResult')
+    .map(membersOf)
+    .filter((entry) => isTaken(textOf(entry, 'attributeStatus')))
+    .map((entry) => ({
+      component: textOf(membersOf(entry['component']), 'name'),
+      key: textOf(membersOf(entry['variable']), 'name') ?? '',
+    }));
+}
+
+function isTaken(status: string | null): boolean {
+  return status === 'Accepted' || status === 'RebootRequired';
+}
+
 /** Names are compared as stations compare them, without case. */
-function isSame(one: AskedSetting, other: AskedSetting): boolean {
+function isSame(one: SettingName, other: SettingName): boolean {
   return (
     one.key.toLowerCase() === other.key.toLowerCase() &&
     one.component?.toLowerCase() === other.component?.toLowerCase()

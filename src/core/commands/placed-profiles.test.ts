@@ -3,6 +3,7 @@ import type { OcppVersion } from '../../protocol/version.ts';
 import { readPayload } from './payload.ts';
 import {
   profileCharactersMax,
+  asideMs,
   profilesAfter,
   profilesMax,
   profilesOf,
@@ -21,12 +22,21 @@ const operator = '@operator';
 /** What is known after these commands, one after the other. */
 class Known {
   profiles: PlacedProfiles | null = null;
+  wallMs = 0;
 
   say(action: string, payload: object | string, given: Given = {}): this {
     const { from = 'old', status = 'Accepted', version = 'ocpp1.6' } = given;
     const text = typeof payload === 'string' ? payload : JSON.stringify(payload);
     const isOperator = from === operator;
-    const command = { version, action, from, isOperator, payload: readPayload(text), status };
+    const command = {
+      version,
+      action,
+      from,
+      isOperator,
+      payload: readPayload(text),
+      status,
+      wallMs: this.wallMs,
+    };
     const change = profilesAfter(this.profiles, command);
     if (change !== null) this.profiles = withProfiles(this.profiles, change);
     return this;
@@ -42,7 +52,8 @@ class Known {
 
   get ids(): string[] {
     return (this.profiles?.rows ?? []).map(
-      ({ id, isAside, payload }) => `${id}${isAside ? ' aside' : ''}${payload === null ? ' in part' : ''}`,
+      ({ id, asideAt, payload }) =>
+        `${id}${asideAt === null ? '' : ' aside'}${payload === null ? ' in part' : ''}`,
     );
   }
 }
@@ -86,7 +97,7 @@ describe('what a station was given', () => {
           stackLevel: 1,
           endsAt: null,
           payload: JSON.stringify({ connectorId: 1, csChargingProfiles: profile(1) }),
-          isAside: false,
+          asideAt: null,
         },
       ],
     });
@@ -177,7 +188,7 @@ describe('what was cleared in an operator’s name', () => {
     expect(aside().clear({ id: 1 }, { from: operator, status: 'Unknown' }).ids).toEqual(['2', '1 aside']);
     expect(aside().set(1, {}, { from: operator, status: null }).ids).toEqual(['2', '1 aside']);
     const back = aside().set(1, {}, { from: operator });
-    expect(back.profiles?.rows.at(-1)).toMatchObject({ id: '1', backend: 'old', isAside: false });
+    expect(back.profiles?.rows.at(-1)).toMatchObject({ id: '1', backend: 'old', asideAt: null });
   });
 
   test('is what others clear and replace no part of, and what its own backend does', () => {
@@ -187,6 +198,14 @@ describe('what was cleared in an operator’s name', () => {
     expect(aside().clear({ id: 1 }, { status: 'Unknown' }).ids).toEqual(['2']);
     expect(aside().set(3, { stackLevel: 1 }).ids).toEqual(['2', '3']);
     expect(aside().set(1).ids).toEqual(['2', '1']);
+  });
+
+  test('makes room once it has been aside for long', () => {
+    const known = aside();
+    known.wallMs = asideMs - 1;
+    expect(known.set(3).ids).toEqual(['2', '1 aside', '3']);
+    known.wallMs = asideMs;
+    expect(known.set(4).ids).toEqual(['2', '3', '4']);
   });
 
   test('is gone for good where it could not be placed again', () => {

@@ -24,8 +24,8 @@ export interface PlacedProfile {
   readonly endsAt: number | null;
   /** The payload that the station accepted, in its own terms; null: that is not known whole. */
   readonly payload: string | null;
-  /** It was cleared by its number in an operator's name, as a move does, and is kept to be placed again. */
-  readonly isAside: boolean;
+  /** When it was cleared by its number in an operator's name, as a move does: it is kept to be placed again. null: the station has it. */
+  readonly asideAt: number | null;
 }
 
 export interface PlacedProfiles {
@@ -48,6 +48,8 @@ export interface ProfilesChange {
 export const profilesMax = 32;
 /** Characters of all payloads of a station. One that has no room is known by its name only. */
 export const profileCharactersMax = 16_384;
+/** So long one is kept that is set aside, at least: when another is placed after that, it makes room. */
+export const asideMs = 180 * 86_400_000;
 
 /** A command about profiles that the station has answered, or may have carried out. */
 export interface ProfileCommand {
@@ -58,6 +60,8 @@ export interface ProfileCommand {
   readonly payload: Payload;
   /** The status of the station's answer; null: none came, and nobody knows. */
   readonly status: string | null;
+  /** Wall clock, milliseconds since 1970. */
+  readonly wallMs: number;
 }
 
 const actions: ReadonlySet<string> = new Set([
@@ -110,11 +114,12 @@ function setAfter(after: PlacedProfiles, command: ProfileCommand): ProfilesChang
     (row) =>
       row.id !== set.id &&
       (row.family !== set.family ||
-        (isInPlaceOf(set, row) && (!row.isAside || row.backend === command.from))),
+        (row.asideAt !== null && command.wallMs - row.asideAt >= asideMs) ||
+        (isInPlaceOf(set, row) && (row.asideAt === null || row.backend === command.from))),
   );
   const ids = gone.map(({ id }) => id);
   if (isBack && known !== undefined)
-    return { gone: ids, put: { ...known, isAside: false }, hasMore: after.hasMore };
+    return { gone: ids, put: { ...known, asideAt: null }, hasMore: after.hasMore };
   const rest = after.rows.filter(({ id }) => id !== set.id && !ids.includes(id));
   if (rest.length >= profilesMax) return { gone: [...ids, set.id], put: null, hasMore: true };
   return { gone: ids, put: { ...set, payload: wholeIn(rest, set, command) }, hasMore: after.hasMore };
@@ -127,7 +132,7 @@ function maybeSet(after: PlacedProfiles, command: ProfileCommand): ProfilesChang
   const known = after.rows.find(({ id }) => id === set.id);
   if (set.purpose === txProfile && known === undefined) return null;
   // Put back and not answered: it is put back once more.
-  if (known?.isAside === true && command.isOperator) return null;
+  if (known !== undefined && known.asideAt !== null && command.isOperator) return null;
   if (known === undefined && after.rows.length >= profilesMax) return { gone: [], put: null, hasMore: true };
   const put = { ...(set.purpose === txProfile && known !== undefined ? known : set), payload: null };
   return { gone: [], put, hasMore: after.hasMore };
@@ -136,25 +141,26 @@ function maybeSet(after: PlacedProfiles, command: ProfileCommand): ProfilesChang
 /** `Unknown` says that it is not there, whoever took it away. */
 function clearedAfter(
   after: PlacedProfiles,
-  { version, from, isOperator, payload, status }: ProfileCommand,
+  { version, from, isOperator, payload, status, wallMs }: ProfileCommand,
 ): ProfilesChange | null {
   if (status !== 'Accepted' && status !== 'Unknown') return null;
   const { members } = payload;
   const id = integerOf(members, version === 'ocpp1.6' ? 'id' : 'chargingProfileId');
   if (id !== null && !payload.isAmbiguous) {
     const row = after.rows.find((one) => one.id === String(id));
-    if (row === undefined || (row.isAside && isOperator)) return null;
+    if (row === undefined || (row.asideAt !== null && isOperator)) return null;
     const isKept = isOperator && row.payload !== null;
     return {
       gone: isKept ? [] : [row.id],
-      put: isKept ? { ...row, isAside: true } : null,
+      put: isKept ? { ...row, asideAt: wallMs } : null,
       hasMore: after.hasMore,
     };
   }
   const criteria = version === 'ocpp1.6' ? members : membersOf(members['chargingProfileCriteria']);
   const gone = after.rows.filter(
     (row) =>
-      (payload.isAmbiguous || meets(row, criteria)) && (!row.isAside || row.backend === from || isOperator),
+      (payload.isAmbiguous || meets(row, criteria)) &&
+      (row.asideAt === null || row.backend === from || isOperator),
   );
   const isAll = Object.keys(criteria).every((name) => !criteriaNames.has(name)) && !payload.isAmbiguous;
   const hasMore = after.hasMore && !isAll;
@@ -208,7 +214,7 @@ function readSet({ version, from, payload }: ProfileCommand): PlacedProfile | nu
     stackLevel,
     endsAt: Number.isNaN(endsAt) ? null : endsAt,
     payload: null,
-    isAside: false,
+    asideAt: null,
   };
 }
 
@@ -261,7 +267,7 @@ export function profilesOf(
   wallMs: number,
 ): FoundProfile[] {
   const found = (profiles?.rows ?? []).filter(
-    (row) => row.backend === backend && !row.isAside && !isEnded(row, wallMs),
+    (row) => row.backend === backend && row.asideAt === null && !isEnded(row, wallMs),
   );
   return found.map(({ id, purpose, connector, payload, family }) => {
     const fate = !clearable.has(purpose)

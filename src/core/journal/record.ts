@@ -8,7 +8,7 @@ import type { OcppVersion } from '../../protocol/version.ts';
 import type { FrameKind } from '../../protocol/frame.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { Inventory, InventoryChange } from '../commands/inventory.ts';
-import type { AskedSetting, AskedSettings } from '../commands/asked-settings.ts';
+import type { AskedSetting, AskedSettings, SettingName } from '../commands/asked-settings.ts';
 import type { PlacedProfiles, ProfilesChange } from '../commands/placed-profiles.ts';
 import type { IdChange } from '../ids/change.ts';
 import type { Delivery, HeldMessage, LearnedToken } from '../hold/held-message.ts';
@@ -175,6 +175,8 @@ export type DurableChange =
   | { readonly what: 'profiles'; readonly change: ProfilesChange }
   /** Settings that a backend asked for and may not write. */
   | { readonly what: 'asked'; readonly backend: string; readonly settings: readonly AskedSetting[] }
+  /** It has written these by now: what it asked for before counts no more. */
+  | { readonly what: 'wrote'; readonly backend: string; readonly settings: readonly SettingName[] }
   /** Values of settings that a backend wrote and only it sees. */
   | {
       readonly what: 'virtual';

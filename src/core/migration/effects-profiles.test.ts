@@ -125,7 +125,7 @@ describe('profiles that the old backend placed', () => {
   test.each([
     ['there', 'undone', 'it is there already'],
     ['ended', 'skipped', 'its time is over'],
-    ['gone', 'skipped', 'it was cleared or replaced meanwhile'],
+    ['gone', 'skipped', 'it is not kept any more: it was cleared or replaced meanwhile, or long ago'],
   ] as const)('that are %s at a rollback are not put back', (is, phase, reason) => {
     const station = new Station([found('1', 'clear')]);
     const driven = move(station);

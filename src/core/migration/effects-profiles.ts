@@ -75,7 +75,9 @@ export function onProfileSettled(
     case 'gone': {
       const isBack = effect.phase === 'undoing';
       effect.isWritten = false;
-      const reason = isBack ? 'it was cleared or replaced meanwhile' : 'the station did not have it any more';
+      const reason = isBack
+        ? 'it is not kept any more: it was cleared or replaced meanwhile, or long ago'
+        : 'the station did not have it any more';
       return enterEffect(turn, progress, effect, 'skipped', reason);
     }
   }

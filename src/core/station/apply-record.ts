@@ -6,7 +6,7 @@
 import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { DurableChange, DurableStation, FrameRecord, StationRecord } from '../journal/record.ts';
 import { applyInventoryChange } from '../commands/inventory.ts';
-import { askedBy, withAsked } from '../commands/asked-settings.ts';
+import { askedBy, withAsked, withoutAsked } from '../commands/asked-settings.ts';
 import { withProfiles } from '../commands/placed-profiles.ts';
 import { applyIdChange } from '../ids/apply-change.ts';
 import { isImaged, learn, missedMax } from '../priming/station-image.ts';
@@ -81,6 +81,9 @@ function applyChange(durable: DurableStation, change: DurableChange, at: number)
       return true;
     case 'asked':
       durable.asked[change.backend] = withAsked(askedBy(durable.asked, change.backend), change.settings);
+      return true;
+    case 'wrote':
+      durable.asked[change.backend] = withoutAsked(askedBy(durable.asked, change.backend), change.settings);
       return true;
     case 'profiles':
       durable.profiles = withProfiles(durable.profiles, change.change);

@@ -4,7 +4,13 @@
  * Pure.
  */
 import { payloadOf } from '../../protocol/frame.ts';
-import { askedBy, newlyAsked, type AskedSetting } from '../commands/asked-settings.ts';
+import {
+  askedBy,
+  newlyAsked,
+  withoutAsked,
+  writtenBy,
+  type AskedSetting,
+} from '../commands/asked-settings.ts';
 import { learn } from '../commands/inventory.ts';
 import { readPayload, textOf, type Payload } from '../commands/payload.ts';
 import { overlay } from '../commands/served-settings.ts';
@@ -31,7 +37,9 @@ export function onCommandReply(
   const { frame } = received;
   if (frame.kind === 'result') {
     const result = readPayload(payloadOf(received.text, frame));
-    learnSettings(state, turn, call.action, readPayload(bodyOf(call)), result);
+    const asked = readPayload(bodyOf(call));
+    learnSettings(state, turn, call.action, asked, result);
+    forgetAsked(state, turn, call, asked, result);
     noteProfiles(state, turn, call, textOf(result.members, 'status') ?? '');
   }
   if (call.action === 'ClearCache' && call.purpose === 'relay' && isAccepted(received))
@@ -112,6 +120,22 @@ export function keepAsked(
   const settings = newlyAsked(askedBy(state.durable.asked, backend), asked);
   if (settings.length === 0) return;
   const change = { what: 'asked', backend, settings } as const;
+  recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
+}
+
+/** A backend that has written a setting itself is not to get in its way what it asked for before. */
+function forgetAsked(
+  state: StationState,
+  turn: Turn,
+  { from, action }: OpenCall,
+  asked: Payload,
+  result: Payload,
+): void {
+  const known = askedBy(state.durable.asked, from);
+  if (known.length === 0) return;
+  const settings = writtenBy(action, asked, result);
+  if (withoutAsked(known, settings).length === known.length) return;
+  const change = { what: 'wrote', backend: from, settings } as const;
   recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
 }
 

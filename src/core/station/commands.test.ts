@@ -36,6 +36,25 @@ describe('a backend that listens in', () => {
     expect(bench.state.durable.asked['new']?.at(-1)).toEqual({ component: null, key: 'Key39', value: '1' });
   });
 
+  test('has written by itself what counts no more of what it asked for', () => {
+    const bench = withObserver();
+    bench.state.durable.asked['new'] = [
+      { component: null, key: 'interval', value: '10' },
+      { component: null, key: 'Zone', value: 'A' },
+    ];
+    const write = (id: string, status: string): void => {
+      const call = `[2,"${id}","ChangeConfiguration",{"key":"Interval","value":"20"}]`;
+      const [sentCall = ''] = sent(bench.fromBackend(call), 'station');
+      bench.fromStation(`[3,"${(JSON.parse(sentCall) as string[])[1]}",{"status":"${status}"}]`);
+    };
+    bench.state.durable.asked['old'] = bench.state.durable.asked['new'];
+    write('1', 'Rejected');
+    expect(bench.state.durable.asked['old']).toHaveLength(2);
+    write('2', 'RebootRequired');
+    expect(bench.state.durable.asked['old']).toEqual([{ component: null, key: 'Zone', value: 'A' }]);
+    expect(bench.state.durable.asked['new']).toHaveLength(2);
+  });
+
   test('is kept by component where it sets variables', () => {
     const bench = new Bench({
       observers: [{ backend: 'new', receives: new Set(['registration']), commands: new Set() }],

@@ -84,7 +84,7 @@ test('what an operator clears is set aside, and is the backend’s again when it
   const bench = connected();
   say(bench, 'SetChargingProfile', body(1), 'Accepted');
   bench.fromStation(`[3,"${order(bench, 'ClearChargingProfile', '{"id":1}')}",{"status":"Accepted"}]`);
-  expect(rows(bench)).toMatchObject([{ id: '1', isAside: true, payload: body(1) }]);
+  expect(rows(bench)).toMatchObject([{ id: '1', asideAt: bench.context.wallMs, payload: body(1) }]);
   bench.fromStation(`[3,"${order(bench, 'SetChargingProfile', body(1))}",{"status":"Accepted"}]`);
-  expect(rows(bench)).toMatchObject([{ id: '1', backend: 'old', isAside: false }]);
+  expect(rows(bench)).toMatchObject([{ id: '1', backend: 'old', asideAt: null }]);
 });

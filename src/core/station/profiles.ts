@@ -23,13 +23,15 @@ export function noteProfiles(
   if (profiles === null && action !== 'SetChargingProfile') return;
   const payload = readPayload(text.slice(bodyStart, bodyEnd));
   const isOperator = from === fromOperator;
-  const change = profilesAfter(profiles, { version, action, from, isOperator, payload, status });
+  const { wallMs } = turn.context;
+  const command = { version, action, from, isOperator, payload, status, wallMs };
+  const change = profilesAfter(profiles, command);
   if (change === null) return;
-  const at = turn.context.wallMs;
+  const { id: station } = state;
   recordDurably(state, turn, {
     type: 'changed',
-    at,
-    station: state.id,
+    at: wallMs,
+    station,
     change: { what: 'profiles', change },
   });
 }
