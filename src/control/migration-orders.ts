@@ -145,6 +145,9 @@ async function sendTo(
     case 'list_profiles':
     case 'clear_profile':
     case 'set_profile': {
+      // The old backend's last word may still be on its way: it is the one that is to be found.
+      if (step.do === 'list_profiles' && snapshot.placing === plan.from)
+        return notNow(`The station has yet to answer a SetChargingProfile of ${plan.from}.`);
       const facts = { profiles, version, from: plan.from, wallMs: clock.wallMs() };
       const command = profileCommand(step, facts);
       if ('outcome' in command) return command.outcome;

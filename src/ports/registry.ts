@@ -28,6 +28,8 @@ export interface StationSnapshot {
   readonly backends: readonly StationBackendSnapshot[];
   /** The charging profiles that it was given through Busbar and has; null: none is known. */
   readonly profiles: PlacedProfiles | null;
+  /** The backend whose SetChargingProfile it has yet to answer; null: there is none. */
+  readonly placing: string | null;
   /** The newest commands that are over, newest first; a few. */
   readonly recentCommands: readonly CommandSnapshot[];
 }

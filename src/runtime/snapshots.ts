@@ -91,8 +91,14 @@ function stationSnapshot(
     lastSeenAt: durable.lastSeenAt === null ? null : new Date(durable.lastSeenAt).toISOString(),
     backends: backendsOf(plane, id, durable, state),
     profiles: durable.profiles,
+    placing: placingOf(state),
     recentCommands: (state?.recentCommands ?? []).toReversed().map(commandSnapshot),
   };
+}
+
+function placingOf(state: StationState | null): string | null {
+  const slot = state?.link?.slot ?? null;
+  return slot?.action === 'SetChargingProfile' ? slot.from : null;
 }
 
 /** Where a station that is away will be. */

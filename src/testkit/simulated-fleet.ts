@@ -181,6 +181,7 @@ function snapshotOf(station: FleetStationState, down: ReadonlySet<string>): Stat
     lastSeenAt: null,
     backends,
     profiles: station.profiles.known,
+    placing: null,
     recentCommands: [],
   };
 }

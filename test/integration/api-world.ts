@@ -275,6 +275,7 @@ export function stationOf(id: string, given: Partial<StationSnapshot> = {}): Sta
     lastSeenAt: '2026-11-20T10:00:00.000Z',
     backends: [stationBackend('old', { link: 'open', state: 'synced' })],
     profiles: null,
+    placing: null,
     recentCommands: [],
     ...given,
   };

@@ -20,8 +20,11 @@ class KeepingStation {
   ]);
 
   readonly profiles = new ProfileHolder();
+  /** Before that it answers no SetChargingProfile. */
+  patience: Promise<void> = Promise.resolve();
 
-  answer(action: string, payload: Readonly<Record<string, unknown>>): object {
+  async answer(action: string, payload: Readonly<Record<string, unknown>>): Promise<object> {
+    if (action === 'SetChargingProfile') await this.patience;
     switch (action) {
       case 'GetConfiguration': {
         const [key = ''] = payload['key'] as string[];
@@ -145,6 +148,11 @@ async function startMoving(kept: KeepingStation | KeepingStationV2, version: Ver
     if (!response.ok) throw new Error(await response.text());
     return (await response.json()) as Answer;
   };
+  /** All of what it is to be sent has come so far. */
+  const isAll = async (states: readonly string[]): Promise<boolean> => {
+    const now = await effects();
+    return now.length > 0 && now.every(([, state]) => states.includes(state));
+  };
   const effects = async (): Promise<(readonly [what: string, state: string, reason: string | null])[]> => {
     const { items } = await call<MovedStationPage>('/leave-old/stations');
     return (items[0]?.effects ?? []).map(({ what, state, reason }) => [what, state, reason]);
@@ -154,6 +162,8 @@ async function startMoving(kept: KeepingStation | KeepingStationV2, version: Ver
     fresh,
     fixture,
     effects,
+    /** Why it is not further. */
+    reason: async () => (await call<MovedStationPage>('/leave-old/stations')).items[0]?.reason ?? '',
     report: async () => {
       const response = await fetch(`${migrations}/leave-old/report?format=markdown`);
       return response.text();
@@ -173,11 +183,11 @@ async function startMoving(kept: KeepingStation | KeepingStationV2, version: Ver
       const plan = { name: 'leave-old', from: 'old', to: 'new', waves, gates: [], soak: '1h', also };
       await call('', plan);
       await call('/leave-old/start', {});
-      await reach(effects, (state) => !['reading', 'writing', 'checking'].includes(state));
+      await reach('the effects are over', () => isAll(['done', 'skipped', 'failed']));
     },
     rollBack: async () => {
       await call('/leave-old/rollback', {});
-      await reach(effects, (state) => ['undone', 'skipped', 'failed', 'done'].includes(state));
+      await reach('it is undone', () => isAll(['undone', 'skipped', 'failed', 'done']));
       await until(
         'it is back',
         () => fixture.busbar.gateway.registry.station(stationId as never)?.primary === 'old',
@@ -192,15 +202,10 @@ function stateOf(
   return station?.backends.find(({ backend }) => backend === 'new')?.state ?? null;
 }
 
-async function reach(
-  effects: () => Promise<readonly (readonly [string, string, string | null])[]>,
-  isOver: (state: string) => boolean,
-): Promise<void> {
+async function reach(what: string, isSo: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 30_000;
-  for (;;) {
-    const now = await effects();
-    if (now.length > 0 && now.every(([, state]) => isOver(state))) return;
-    if (Date.now() > deadline) throw new Error(`the effects are ${JSON.stringify(now)}`);
+  while (!(await isSo())) {
+    if (Date.now() > deadline) throw new Error(`not so within 30 s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -315,6 +320,28 @@ const place = (id: number, chargingProfilePurpose: string, evseId: number) => ({
     ],
   },
 });
+
+test('a profile that the station accepts only after its move is cleared too', async () => {
+  const kept = new KeepingStation();
+  const { old, fixture, attach, move, effects, reason } = await startMoving(kept);
+  const link = await old.link();
+  await attach();
+  const answered = Promise.withResolvers<void>();
+  kept.patience = answered.promise;
+  const placed = link.call('SetChargingProfile', profile(1, 1, 0));
+  const { registry } = fixture.busbar.gateway;
+  await until('it is asked', () => registry.station(stationId as never)?.placing === 'old');
+  const moved = move({ profiles: 'clear' });
+  await until('it has moved', () => registry.station(stationId as never)?.primary === 'new');
+  await reach('it is waited for', async () => (await reason()).includes('yet to answer'));
+  answered.resolve();
+  expect(await placed).toEqual({ status: 'Accepted' });
+  await moved;
+  expect([kept.profiles.there.size, (await effects()).at(-1)]).toEqual([
+    0,
+    ['profile 1 (TxDefaultProfile, connector 1)', 'done', null],
+  ]);
+}, 60_000);
 
 test('a station of OCPP 2.0.1 loses and gets back what it was set in its own words', async () => {
   const kept = new KeepingStationV2();
