@@ -127,6 +127,25 @@ const recentCommand = Type.Object(
   { additionalProperties: false },
 );
 
+const placedProfile = Type.Object(
+  {
+    id: Type.String({ description: 'The station’s number for it.' }),
+    backend: Type.String({ description: 'Who placed it: a backend’s name, or `operator`.' }),
+    connector: Type.Integer({ minimum: 0, description: 'The EVSE in OCPP 2.x; 0: the station.' }),
+    purpose: Type.String(),
+    stackLevel: Type.Integer(),
+    endsAt: nullable(Type.String({ format: 'date-time' })),
+    whole: Type.Boolean({ description: 'Busbar could place it again as it is.' }),
+    asideAt: nullable(
+      Type.String({
+        format: 'date-time',
+        description: 'When it was cleared in an operator’s name, as a move does; null: the station has it.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
 export const station = Type.Object(
   {
     id: Type.String({ description: 'The station’s identity.' }),
@@ -142,6 +161,11 @@ export const station = Type.Object(
     placement,
     lastSeenAt: nullable(Type.String({ format: 'date-time' })),
     backends: Type.Array(stationBackend),
+    profiles: Type.Array(placedProfile, {
+      description:
+        'Charging profiles that it was given through Busbar, but for those of transactions. It may have others, and may have dropped these by itself.',
+    }),
+    moreProfiles: Type.Boolean({ description: 'It was given more than Busbar keeps.' }),
     recentCommands: Type.Array(recentCommand, {
       description: 'The newest commands that are over, newest first.',
     }),

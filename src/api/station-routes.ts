@@ -5,6 +5,8 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { matchesPattern } from '../core/routing/pattern.ts';
+import type { PlacedProfile } from '../core/commands/placed-profiles.ts';
+import { fromOperator } from '../core/station/state.ts';
 import type { PlacementSnapshot } from '../ports/assignments.ts';
 import type { Registry, StationSnapshot } from '../ports/registry.ts';
 import { checkStationId, type StationId, type StationIdFault } from '../protocol/station-id.ts';
@@ -101,10 +103,12 @@ const identityFaults: Readonly<Record<StationIdFault, string>> = {
   too_long: 'may have 48 characters',
 };
 
-function presentStation(station: StationSnapshot): Station {
+function presentStation({ profiles, placing: _placing, ...station }: StationSnapshot): Station {
   return {
     ...station,
     tags: [...station.tags],
+    profiles: (profiles?.rows ?? []).map(presentProfile),
+    moreProfiles: profiles?.hasMore ?? false,
     placement: presentPlacement(station.placement),
     backends: station.backends.map((backend) => ({
       ...backend,
@@ -113,6 +117,24 @@ function presentStation(station: StationSnapshot): Station {
     })),
     recentCommands: station.recentCommands.map((command) => ({ ...command })),
   };
+}
+
+function presentProfile(profile: PlacedProfile): Station['profiles'][number] {
+  const { id, backend, connector, purpose, stackLevel, endsAt, payload, asideAt } = profile;
+  return {
+    id,
+    backend: backend === fromOperator ? 'operator' : backend,
+    connector,
+    purpose,
+    stackLevel,
+    endsAt: timeOf(endsAt),
+    whole: payload !== null,
+    asideAt: timeOf(asideAt),
+  };
+}
+
+function timeOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
 }
 
 export function presentPlacement(placement: PlacementSnapshot | null): Station['placement'] {

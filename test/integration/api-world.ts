@@ -8,6 +8,7 @@ import type { Reload } from '../../src/api/config-routes.ts';
 import type { Readiness } from '../../src/api/system-routes.ts';
 import { createMemoryAudit } from '../../src/adapters/memory/audit-log.ts';
 import { createMemoryDisk, openMemoryJournal } from '../../src/adapters/memory/journal-store.ts';
+import type { PlacedProfile } from '../../src/core/commands/placed-profiles.ts';
 import type { HeldEntry } from '../../src/core/hold/held-lane.ts';
 import type { Delivery, HeldMessage } from '../../src/core/hold/held-message.ts';
 import type { FrameRecord, StationRecord } from '../../src/core/journal/record.ts';
@@ -259,6 +260,18 @@ export function stationBackend(
   };
 }
 
+const placedProfile: PlacedProfile = {
+  id: '7',
+  family: 'v16',
+  backend: 'old',
+  connector: 1,
+  purpose: 'TxDefaultProfile',
+  stackLevel: 0,
+  endsAt: Date.UTC(2027, 0, 1),
+  payload: '{"connectorId":1}',
+  asideAt: null,
+};
+
 export function stationOf(id: string, given: Partial<StationSnapshot> = {}): StationSnapshot {
   return {
     id: id as StationId,
@@ -274,7 +287,7 @@ export function stationOf(id: string, given: Partial<StationSnapshot> = {}): Sta
     placement: null,
     lastSeenAt: '2026-11-20T10:00:00.000Z',
     backends: [stationBackend('old', { link: 'open', state: 'synced' })],
-    profiles: null,
+    profiles: { rows: [placedProfile], hasMore: true },
     placing: null,
     recentCommands: [],
     ...given,

@@ -91,7 +91,22 @@ describe('stations', () => {
       version: null,
       primary: 'new',
       backends: [{ laneDepth: 3 }],
+      moreProfiles: true,
     });
+    // By name, not by content.
+    expect(body['profiles']).toEqual([
+      {
+        id: '7',
+        backend: 'old',
+        connector: 1,
+        purpose: 'TxDefaultProfile',
+        stackLevel: 0,
+        endsAt: '2027-01-01T00:00:00.000Z',
+        whole: true,
+        asideAt: null,
+      },
+    ]);
+    expect(body).not.toHaveProperty('placing');
   });
 
   test('an unknown one is 404 and named', async () => {
