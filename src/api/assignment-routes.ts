@@ -1,12 +1,14 @@
 /**
- * `PUT /stations/{id}/assignment`, `POST /stations/{id}/rollback`: whose a station is, one station at a time, without its link noticing.
+ * `PUT /stations/{id}/assignment`, `POST /stations/{id}/rollback`: whose a station is and who listens in, one station at a time, without its link noticing.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { parseDuration } from '../control/configuration/units.ts';
+import type { ObserverFault } from '../core/routing/observer-rules.ts';
 import type { AssignmentDecision, AssignmentMade, Assignments } from '../ports/assignments.ts';
 import type { AuditOutcome } from '../ports/audit.ts';
 import type { Registry, StationBackendSnapshot } from '../ports/registry.ts';
+import { defaultReceived } from '../protocol/message-class.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
@@ -47,7 +49,7 @@ export function addAssignmentRoutes(app: FastifyInstance, ports: AssignmentPorts
       operationId: 'moveStation',
       summary: 'Move a station to another backend',
       description:
-        'Its link stays up. 409 `not-synced`: the backend does not know the station yet, and is told of it from now on; `errors` says how far it is, and `wait` waits for it. 409 `transaction-open`, `firmware-update`, `reservation`, `report-in-parts`: that is to end first. 409 `not-connected`, `not-routed`, `wrong-version`. A station that is there already is 200 with `changed: false`. 504 `decision-unsettled`: nobody knows whether it is on disk; look at the station. Audited before it is done.',
+        'Its link stays up. 409 `not-synced`: the backend does not know the station yet, and is told of it from now on; `errors` says how far it is, and `wait` waits for it. 409 `transaction-open`, `firmware-update`, `reservation`, `report-in-parts`: that is to end first. 409 `not-connected`, `not-routed`, `wrong-version`. A station that is there already is 200 with `changed: false`, unless other `observers` are to listen in: that is done at once, connected or not, and touches no link of the station or its primary. 422 `invalid-request`: an observer may not listen in so; `errors` says which and why. 504 `decision-unsettled`: nobody knows whether it is on disk; look at the station. Audited before it is done.',
       params: stationParams,
       querystring: assignmentQuery,
       body: assignmentBody,
@@ -101,7 +103,7 @@ interface Asked {
 }
 
 function readMove(
-  { primary, openTransactions = 'pin', keepOldWarm, force = false }: AssignmentBody,
+  { primary, observers, openTransactions = 'pin', keepOldWarm, force = false }: AssignmentBody,
   { wait }: AssignmentQuery,
 ): Result<{ decision: AssignmentDecision; waitMs: number }, Problem> {
   const keepWarmMs = readDuration('body.keepOldWarm', keepOldWarm, keepWarmDefaultMs, keepWarmMaxMs);
@@ -112,6 +114,12 @@ function readMove(
     decision: {
       do: 'cut_over',
       primary,
+      observers:
+        observers?.map(({ backend, receives = defaultReceived, commands = [] }) => ({
+          backend,
+          receives,
+          commands,
+        })) ?? 'routed',
       openTransactions,
       keepWarmMs: keepWarmMs.value,
       isForced: force,
@@ -208,9 +216,14 @@ function answerOf(made: AssignmentMade, backend: StationBackendSnapshot | null):
   if (made.kind === 'done')
     return (to) => to.send({ changed: made.isChanged, placement: presentPlacement(made.after) });
   const { name, remedy } = refusals[made.reason];
-  const errors = isNotSynced(made) && backend !== null ? statesOf(backend) : undefined;
+  const faults = 'faults' in made ? made.faults?.map(itemOf) : undefined;
+  const errors = isNotSynced(made) && backend !== null ? statesOf(backend) : faults;
   const detail = remedy === null ? made.detail : `${made.detail} ${remedy}`;
   return (to) => sendProblem(to, problem(name, detail, errors));
+}
+
+function itemOf({ path, what, remedy }: ObserverFault): ProblemItem {
+  return { where: ['body', 'observers', ...path].join('.'), reason: `${what}; ${remedy}` };
 }
 
 /** For programs. */
@@ -257,6 +270,7 @@ const refusals: Readonly<
     remedy: 'Move it with PUT /stations/{id}/assignment if it is to go elsewhere.',
   },
   is_primary: { name: 'is-primary', remedy: null },
+  observers_unfit: { name: 'invalid-request', remedy: null },
   journal_failing: { name: 'storage-failing', remedy: 'Ask again once the storage works.' },
   unknown_outcome: { name: 'decision-unsettled', remedy: null },
   too_many_stations: { name: 'too-many-stations', remedy: null },

@@ -4,6 +4,7 @@
  * Pure. The OpenAPI document, the checks of incoming requests and the client's types are all made from these. Times are RFC 3339 in UTC.
  */
 import Type, { type Static, type TSchema } from 'typebox';
+import { messageClasses } from '../protocol/message-class.ts';
 import { ocppVersions } from '../protocol/version.ts';
 
 export const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
@@ -82,12 +83,35 @@ const stationBackend = Type.Object(
   { additionalProperties: false },
 );
 
+/** Far more than anybody lists. */
+const observersMax = 100;
+
+export const messageClass = oneOf(messageClasses);
+export type MessageClass = Static<typeof messageClass>;
+
+const observerFields = {
+  backend: Type.String({ minLength: 1, maxLength: 100 }),
+  receives: Type.Array(messageClass, {
+    maxItems: messageClasses.length,
+    description: 'The classes of messages it gets copies of.',
+  }),
+  commands: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+    maxItems: observersMax,
+    description: 'Actions that it may send to the station.',
+  }),
+};
+
 const placement = nullable(
   Type.Object(
     {
       routed: Type.String({ description: 'The backend that its route gives it.' }),
       primary: Type.String(),
       before: nullable(Type.String({ description: 'What a rollback goes back to; null: nothing to undo.' })),
+      observers: nullable(
+        Type.Array(Type.Object(observerFields, { additionalProperties: false }), {
+          description: 'Who listens in by decision; null: whom its route says.',
+        }),
+      ),
       since: nullable(
         Type.String({
           format: 'date-time',
@@ -488,7 +512,28 @@ const openTransactions = ['pin', 'wait', 'handover'] as const;
 
 export const assignmentBody = Type.Object(
   {
-    primary: Type.String({ ...nameBounds, description: 'The backend that is to answer the station.' }),
+    primary: Type.String({
+      ...nameBounds,
+      description:
+        'The backend that is to answer the station. Where it does already, only who listens in may change.',
+    }),
+    observers: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            backend: observerFields.backend,
+            receives: Type.Optional(observerFields.receives),
+            commands: Type.Optional(observerFields.commands),
+          },
+          { additionalProperties: false },
+        ),
+        {
+          maxItems: observersMax,
+          description:
+            'Who listens in, whatever the route says, and as `routes[].observers` of the configuration says it: without `receives` registration, liveness and state, without `commands` none. []: nobody. Left out: whom the route says. It lasts as the placement does, and a rollback goes back to what was before.',
+        },
+      ),
+    ),
     openTransactions: Type.Optional(
       oneOf(openTransactions, {
         default: 'pin',

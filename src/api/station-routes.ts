@@ -139,7 +139,17 @@ function timeOf(ms: number | null): string | null {
 
 export function presentPlacement(placement: PlacementSnapshot | null): Station['placement'] {
   if (placement === null) return null;
-  return { ...placement, ready: placement.ready.map((one) => ({ ...one })) };
+  const { observers, ready } = placement;
+  return {
+    ...placement,
+    observers:
+      observers?.map(({ backend, receives, commands }) => ({
+        backend,
+        receives: [...receives],
+        commands: [...commands],
+      })) ?? null,
+    ready: ready.map(({ backend, until }) => ({ backend, until })),
+  };
 }
 
 function meets(station: StationSnapshot, query: StationQuery): boolean {

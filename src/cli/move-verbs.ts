@@ -3,9 +3,9 @@
  *
  * Both ask first, or take `--yes`, and want a reason, which the audit keeps. Ends with 1 where any of the stations is not where it should be.
  */
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
-import type { AssignmentBody, StationMoved } from '../api/schemas.ts';
+import { messageClass, type AssignmentBody, type MessageClass, type StationMoved } from '../api/schemas.ts';
 import type { Result } from '../std/result.ts';
 import { confirm, sayUndone } from './confirm.ts';
 import { readDurationMs } from './duration.ts';
@@ -27,7 +27,12 @@ interface MoveOptions extends RollbackOptions {
   readonly openTransactions: AssignmentBody['openTransactions'];
   readonly keepOldWarm?: string;
   readonly force?: true;
+  readonly observer?: readonly ObserverAsked[];
+  /** False: nobody is to listen in. */
+  readonly observers: boolean;
 }
+
+type ObserverAsked = NonNullable<AssignmentBody['observers']>[number];
 
 const openTransactions = [
   'pin',
@@ -64,6 +69,15 @@ function addMove(station: Command, io: CliIo): void {
           .default('pin'),
       )
       .option('--keep-old-warm <duration>', 'how long a rollback finds the backend before ready, such as 14d')
+      .addOption(
+        new Option(
+          '--observer <backend[:classes[:commands]]>',
+          'who is to listen in, whatever the route says, with classes and commands as in the configuration, such as new:state,meter:GetConfiguration; may be given again. Without it: whom the route says',
+        )
+          .argParser(readObserver)
+          .conflicts('observers'),
+      )
+      .option('--no-observers', 'nobody is to listen in')
       .option(
         '--force',
         'though a firmware update, a reservation or a report is under way, whose end is safer to wait for',
@@ -72,23 +86,27 @@ function addMove(station: Command, io: CliIo): void {
       .requiredOption('--reason <text>', 'why; the audit keeps it')
       .action(async (ids: string[], _options: unknown, command: Command) => {
         const options = command.optsWithGlobals<MoveOptions>();
+        const observers = options.observers ? options.observer : [];
         const body: AssignmentBody = {
           primary: options.to,
           reason: options.reason,
+          ...(observers === undefined ? {} : { observers: [...observers] }),
           ...(options.openTransactions === undefined ? {} : { openTransactions: options.openTransactions }),
           ...(options.keepOldWarm === undefined ? {} : { keepOldWarm: options.keepOldWarm }),
           ...(options.force === undefined ? {} : { force: true }),
         };
         await decideEach(command, io, ids, {
-          risk: `${named(ids)} will be answered by ${options.to}${riskOf(options)}`,
+          risk: `${named(ids)} will be answered by ${options.to}${listening(observers)}${riskOf(options)}`,
           question: 'Move?',
-          done: 'moved',
-          already: 'was there already',
+          // With observers named it may be that only they are others now.
+          done: observers === undefined ? 'moved' : 'placed',
+          already: observers === undefined ? 'was there already' : 'was so already',
           decide: (client, id) => client.moveStation(id, body, options.wait),
         });
       }),
     'busbar station move CP-1 --to new --wait 30s --reason "pilot"',
     'busbar station move CP-1 CP-7 --to new --open-transactions wait --yes --reason "pilot"',
+    'busbar station move CP-1 --to old --observer new:registration,liveness,state,meter --reason "a first look"',
   );
 }
 
@@ -182,6 +200,42 @@ function rowOf(station: string, decided: Result<StationMoved, ClientFault>, what
 
 function named(ids: readonly string[]): string {
   return ids.length <= 3 ? ids.join(', ') : `${ids.length} stations`;
+}
+
+function listening(observers: MoveOptions['observer']): string {
+  if (observers === undefined) return '';
+  const names = observers.map(({ backend }) => backend).join(', ');
+  return names === '' ? ', and nobody listens in' : `, and those who listen in are ${names}`;
+}
+
+/** `new`, `new:state,meter`, `new:state:GetConfiguration`, `new::GetConfiguration`. */
+function readObserver(text: string, before: readonly ObserverAsked[] = []): ObserverAsked[] {
+  const [backend = '', classes = '', commands = '', ...rest] = text.split(':');
+  if (backend === '' || rest.length > 0)
+    throw new InvalidArgumentError('It is written as BACKEND, BACKEND:CLASSES or BACKEND:CLASSES:COMMANDS.');
+  const receives = namesIn(classes);
+  const unknown = receives.find((name) => !isMessageClass(name));
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`${unknown} is no class; classes are ${messageClass.enum.join(', ')}.`);
+  return [
+    ...before,
+    {
+      backend,
+      ...(receives.length === 0 ? {} : { receives: receives.filter(isMessageClass) }),
+      ...(commands === '' ? {} : { commands: namesIn(commands) }),
+    },
+  ];
+}
+
+function namesIn(list: string): string[] {
+  return list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
+function isMessageClass(name: string): name is MessageClass {
+  return (messageClass.enum as readonly string[]).includes(name);
 }
 
 function riskOf({ openTransactions: open, force }: MoveOptions): string {

@@ -156,10 +156,22 @@ function placementFacts(placement: Station['placement']): { title: string; value
   );
   return [
     { title: 'by its route', value: placement.routed },
+    { title: 'observers', value: observersText(placement.observers) },
     { title: 'moved at', value: placement.since },
     { title: 'rollback to', value: placement.before },
     { title: 'kept ready', value: ready.join(', ') },
   ];
+}
+
+function observersText(observers: NonNullable<Station['placement']>['observers']): string {
+  if (observers === null) return 'by its route';
+  if (observers.length === 0) return 'nobody';
+  return observers
+    .map(({ backend, receives, commands }) => {
+      const may = commands.length === 0 ? '' : `; may send ${commands.join(', ')}`;
+      return `${backend} (${receives.join(', ')}${may})`;
+    })
+    .join(', ');
 }
 
 /** A table of its own, unless it would be empty. */

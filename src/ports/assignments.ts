@@ -2,6 +2,7 @@
  * Which backend a station belongs to, for operators and migrations to decide: one station at a time, without its link noticing.
  */
 import type { AssignmentDecision, AssignmentOutcome } from '../core/station/events.ts';
+import type { PlacedObserver } from '../core/routing/placement.ts';
 import type { StationId } from '../protocol/station-id.ts';
 
 export type { AssignmentDecision, AssignmentOutcome } from '../core/station/events.ts';
@@ -13,6 +14,8 @@ export interface PlacementSnapshot {
   readonly primary: string;
   /** What a rollback goes back to; null: there is nothing to undo. */
   readonly before: string | null;
+  /** Who listens in by decision; null: whom the route says. */
+  readonly observers: readonly PlacedObserver[] | null;
   /** When the primary last changed, RFC 3339; null: it never did. */
   readonly since: string | null;
   /** Backends kept ready beside the primary, RFC 3339 until when; null: until told otherwise. */

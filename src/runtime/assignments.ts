@@ -44,11 +44,12 @@ const unsettled = {
 /** What was decided of a station, for people and programs. */
 export function placementSnapshot(placement: Placement | null): PlacementSnapshot | null {
   if (placement === null) return null;
-  const { routed, primary, before, at, ready } = placement;
+  const { routed, primary, before, observers, at, ready } = placement;
   return {
     routed,
     primary,
     before,
+    observers,
     since: at === 0 ? null : new Date(at).toISOString(),
     ready: ready.map(({ backend, until }) => ({
       backend,

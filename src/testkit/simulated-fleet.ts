@@ -230,6 +230,7 @@ function placementOf({ primary, before, ready }: FleetStationState): PlacementSn
     routed: 'old',
     primary,
     before,
+    observers: null,
     since: null,
     ready: [...ready].map((backend) => ({ backend, until: null })),
   };

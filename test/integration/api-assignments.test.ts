@@ -24,6 +24,7 @@ const placement: PlacementSnapshot = {
   routed: 'old',
   primary: 'new',
   before: 'old',
+  observers: null,
   since: '2026-11-20T10:00:00.000Z',
   ready: [{ backend: 'old', until: '2026-12-04T10:00:00.000Z' }],
 };
@@ -42,13 +43,15 @@ let decided: [string, AssignmentDecision][] = [];
 /** What the registry says of the new backend. */
 let state: StationBackendSnapshot['state'] = null;
 let answers: AssignmentMade[] = [];
+/** What it says was decided of the station. */
+let shown: PlacementSnapshot = placement;
 beforeAll(async () => {
   const seen = {
     ...registry,
     station: (id: string) =>
       id === 'CP-1' || id === 'CP-7'
         ? stationOf(id, {
-            placement,
+            placement: shown,
             backends: [
               stationBackend('old'),
               stationBackend('new', { role: 'standby', link: 'open', state, lastError: 'call_error: busy' }),
@@ -63,6 +66,7 @@ afterAll(() => Promise.all([world.api.close(), open.api.close()]));
 beforeEach(() => {
   decided = [];
   state = null;
+  shown = placement;
   answers = [moved];
   for (const one of [world, open])
     one.assign = (station, decision) => {
@@ -110,6 +114,7 @@ describe('a move', () => {
         {
           do: 'cut_over',
           primary: 'new',
+          observers: 'routed',
           openTransactions: 'handover',
           keepWarmMs: 7_200_000,
           isForced: true,
@@ -133,6 +138,7 @@ describe('a move', () => {
     expect(decided[0]?.[1]).toEqual({
       do: 'cut_over',
       primary: 'new',
+      observers: 'routed',
       openTransactions: 'pin',
       keepWarmMs: 14 * 86_400_000,
       isForced: false,
@@ -211,7 +217,10 @@ describe('a move', () => {
     [{ ...move, openTransactions: 'drop' }, 'body.openTransactions'],
     [{ ...move, keepOldWarm: '2 weeks' }, 'body.keepOldWarm'],
     [{ ...move, keepOldWarm: '4000d' }, 'body.keepOldWarm'],
-    [{ ...move, observers: [] }, 'body.observers'],
+    [{ ...move, observers: null }, 'body.observers'],
+    [{ ...move, observers: [{ receives: ['state'] }] }, 'body.observers.0.backend'],
+    [{ ...move, observers: [{ backend: 'tariffs', receives: ['bills'] }] }, 'body.observers.0.receives.0'],
+    [{ ...move, observers: [{ backend: 'tariffs', recieves: [] }] }, 'body.observers.0.recieves'],
   ])('is not made with %j', async (body, where) => {
     const reply = await call('PUT', assignment, body);
     expect(problemOf(reply)).toEqual([422, 'invalid-request']);
@@ -245,6 +254,53 @@ describe('a move', () => {
     world.auditFault = null;
     expect(problemOf(reply)).toEqual([503, 'audit-unavailable']);
     expect(decided).toEqual([]);
+  });
+});
+
+const listening = {
+  ...placement,
+  observers: [{ backend: 'tariffs', receives: ['state', 'meter'], commands: ['GetLog'] }],
+} as const;
+
+describe('observers', () => {
+  test('are decided with the primary, with the configuration’s defaults, and audited with before and after', async () => {
+    answers = [{ ...moved, before: placement, after: listening }];
+    const observers = [
+      { backend: 'tariffs', receives: ['state', 'meter'], commands: ['GetLog'] },
+      { backend: 'vendor' },
+    ];
+    const reply = await call('PUT', assignment, { ...move, observers });
+    expect(reply).toEqual({ status: 200, body: { changed: true, placement: listening } });
+    expect(decided[0]?.[1]).toMatchObject({
+      do: 'cut_over',
+      primary: 'new',
+      observers: [
+        observers[0],
+        { backend: 'vendor', receives: ['registration', 'liveness', 'state'], commands: [] },
+      ],
+    });
+    expect(await newest()).toMatchObject({
+      request: { primary: 'new', observers },
+      before: { observers: null },
+      after: { observers: listening.observers },
+    });
+  });
+
+  test('can be nobody', async () => {
+    await call('PUT', assignment, { ...move, observers: [] });
+    expect(decided[0]?.[1]).toMatchObject({ observers: [] });
+  });
+
+  test('that may not listen in so are refused with where, what, why and what to do', async () => {
+    const detail = 'observers.0.receives: old could bill a second time; remove it.';
+    const faults = [{ path: [0, 'receives'], what: 'old could bill a second time', remedy: 'remove it' }];
+    answers = [{ kind: 'refused', reason: 'observers_unfit', detail, faults, before: null, after: null }];
+    const reply = await call('PUT', assignment, { ...move, observers: [{ backend: 'old' }] });
+    expect([...problemOf(reply), reply.body.detail]).toEqual([422, 'invalid-request', detail]);
+    expect(reply.body.errors).toEqual([
+      { where: 'body.observers.0.receives', reason: 'old could bill a second time; remove it' },
+    ]);
+    expect(await newest()).toMatchObject({ outcome: 'refused', detail });
   });
 });
 
@@ -301,6 +357,31 @@ describe('busbar station move', () => {
     });
   });
 
+  test('names who is to listen in', async () => {
+    const observers = [
+      '--observer',
+      'a',
+      '--observer',
+      'b:state,meter',
+      '--observer',
+      'c::GetLog,ClearCache',
+    ];
+    const { out } = await busbar(['move', 'CP-1', ...to, ...observers, '--yes']);
+    expect(out).toMatch(/CP-1\s.*placed.*new/);
+    const receives = ['registration', 'liveness', 'state'];
+    expect(decided[0]?.[1]).toMatchObject({
+      observers: [
+        { backend: 'a', receives, commands: [] },
+        { backend: 'b', receives: ['state', 'meter'], commands: [] },
+        { backend: 'c', receives, commands: ['GetLog', 'ClearCache'] },
+      ],
+    });
+    await busbar(['move', 'CP-1', ...to, '--no-observers', '--yes']);
+    expect(decided[1]?.[1]).toMatchObject({ observers: [] });
+    await busbar(['move', 'CP-1', ...to, '--yes']);
+    expect(decided[2]?.[1]).toMatchObject({ observers: 'routed' });
+  });
+
   test('ends with 1 where one of them is not done, and says why', async () => {
     answers = [notSynced, moved];
     const { out, code } = await busbar(['move', 'CP-1', 'CP-7', 'CP-9', ...to, '--yes', '-o', 'json']);
@@ -318,6 +399,8 @@ describe('busbar station move', () => {
       /handed over, and a backend that does not take one.*bills it wrong/,
     ],
     [['--force'], /firmware updates, reservations and reports under way are not waited for/],
+    [['--observer', 'a', '--observer', 'b'], /answered by new, and those who listen in are a, b\. Move/],
+    [['--no-observers'], /answered by new, and nobody listens in\. Move/],
     [[], /^CP-1 will be answered by new\. Move\? \[y\/N\] /],
   ])('asks first with %j', async (options, warning) => {
     const asked = await busbar(['move', 'CP-1', ...to, ...options], typed('n\n'));
@@ -334,6 +417,12 @@ describe('busbar station move', () => {
     [['move', ...to, '--yes'], "missing required argument 'ids'"],
     [['move', 'CP-1', ...to, '--yes', '--wait', '5'], 'such as 500ms, 30s'],
     [['move', 'CP-1', ...to, '--yes', '--open-transactions', 'x'], 'pin, wait, handover'],
+    [
+      ['move', 'CP-1', ...to, '--yes', '--observer', 'a:bills'],
+      'bills is no class; classes are registration',
+    ],
+    [['move', 'CP-1', ...to, '--yes', '--observer', ':state'], 'BACKEND:CLASSES:COMMANDS'],
+    [['move', 'CP-1', ...to, '--yes', '--observer', 'a', '--no-observers'], 'cannot be used with'],
     [['rollback', 'CP-1', '--reason', 'x'], 'add --yes if that is meant'],
   ])('%j is wrong usage', async (args, said) => {
     const { err, code } = await busbar(args);
@@ -358,6 +447,14 @@ test('busbar station rollback takes stations back', async () => {
 
 test('busbar station show says where a station was moved from', async () => {
   const { out } = await busbar(['show', 'CP-1']);
+  expect(out).toMatch(/observers\s.*by its route/);
   expect(out).toMatch(/rollback to\s.*old/);
   expect(out).toMatch(/kept ready\s.*old until 2026-12-04/);
+});
+
+test('busbar station show says who listens in by decision', async () => {
+  shown = listening;
+  expect((await busbar(['show', 'CP-1'])).out).toContain('tariffs (state, meter; may send GetLog)');
+  shown = { ...placement, observers: [] };
+  expect((await busbar(['show', 'CP-1'])).out).toMatch(/observers\s.*nobody/);
 });

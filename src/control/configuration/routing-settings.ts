@@ -6,6 +6,7 @@
 import { parseFirmwareCondition, type FirmwareCondition } from '../../core/routing/firmware.ts';
 import { matchesPattern } from '../../core/routing/pattern.ts';
 import type { Group, Route, RoutingTable } from '../../core/routing/table.ts';
+import { isActionName } from '../../protocol/action-name.ts';
 import { primaryOnlyActions } from '../../protocol/actions.ts';
 import { unknownBackend } from './known-stations.ts';
 import { durationOf } from './limit-settings.ts';
@@ -13,7 +14,7 @@ import { readKeyOwners } from './key-owner-settings.ts';
 import { nearestName } from './nearest.ts';
 import { readObservers } from './observer-settings.ts';
 import type { KeyPath, Report } from './problem.ts';
-import { explainNoVersion, isActionName, type RoutingSources } from './routing-sources.ts';
+import { explainNoVersion, type RoutingSources } from './routing-sources.ts';
 import type { Configuration, GroupEntry, RouteEntry } from './schema.ts';
 import { readWhenDown } from './when-down-settings.ts';
 

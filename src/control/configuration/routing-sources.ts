@@ -14,11 +14,6 @@ export interface RoutingSources {
   readonly report: Report;
 }
 
-/** Whether it could be the name of an OCPP action. */
-export function isActionName(text: string): boolean {
-  return /^[A-Za-z][A-Za-z0-9]{0,63}$/.test(text);
-}
-
 /** Why the backend could never have a link for a station of this primary, or null. That one of them is not written at all is another problem. */
 export function explainNoVersion(
   backend: string,

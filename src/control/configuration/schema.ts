@@ -520,5 +520,4 @@ export type Configuration = Static<typeof configurationSchema>;
 export type KnownStationsEntry = Static<typeof knownStationsSchema>;
 export type BackendEntry = Configuration['backends'][string];
 export type RouteEntry = NonNullable<Configuration['routes']>[number];
-export type ObserverEntry = RouteEntry['observers'][number];
 export type GroupEntry = Configuration['groups'][string];

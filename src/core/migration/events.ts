@@ -140,6 +140,7 @@ export type OrderRefusal =
   | 'report_in_parts'
   | 'nothing_to_undo'
   | 'is_primary'
+  | 'observers_unfit'
   | 'journal_failing'
   | 'unknown_outcome'
   | 'too_many_stations'

@@ -1,12 +1,23 @@
 /**
- * Whose the station is from now on: a cutover, its undoing, and who is kept ready for one.
+ * Whose the station is from now on: a cutover, its undoing, who listens in beside the route, and who is kept ready for a cutover.
  *
  * Pure. One record is the whole of it: what the station said before belongs to the primary before, what it says after to the new one, and messages of a transaction or a report
  * follow whoever has that. The station is sent nothing, and its link stays (M2). Only a backend that knows the station takes it over (M5).
+ *
+ * Who listens in is decided with whose it is, in the same record: where the primary stays, no link of the station or its primary is touched. It lasts as the placement does, until a route that
+ * gives the station to a third backend overrules it, or somebody decides anew. To take a cutover back is to go back to who listened before it, too; a change of observers alone is no cutover and
+ * has nothing to undo.
  */
 import { isAboutOwned } from '../commands/authority.ts';
 import { payloadReader } from '../commands/payload.ts';
-import { isStanding, type Placement, type ReadyBackend } from '../routing/placement.ts';
+import {
+  areSameObservers,
+  isStanding,
+  placedObservers,
+  type PlacedObserver,
+  type Placement,
+  type ReadyBackend,
+} from '../routing/placement.ts';
 import { assign, type Assignment } from '../routing/table.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { bodyOf, finishCommand } from './command-outcome.ts';
@@ -17,6 +28,7 @@ import { closeBackends } from './grace.ts';
 import { handOver } from './handover.ts';
 import { hindranceOf } from './hindrance.ts';
 import { exchangePriming } from './own-calls.ts';
+import { faultsOfObservers } from './observers-asked.ts';
 import { owns } from './roles.ts';
 import { assignmentOf, stationFacts } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
@@ -32,6 +44,8 @@ export function onAssignmentDecided(
   const outcome = decide(state, turn, decision);
   turn.effects.push({ type: 'assignment_settled', requestId, outcome });
 }
+
+type CutOver = Extract<AssignmentDecision, { do: 'cut_over' }>;
 
 function decide(state: StationState, turn: Turn, decision: AssignmentDecision): AssignmentOutcome {
   const now = assignmentOf(state, turn);
@@ -69,15 +83,19 @@ function detach(state: StationState, turn: Turn, now: Assignment, backend: strin
   return done;
 }
 
-function cutOver(
-  state: StationState,
-  turn: Turn,
-  now: Assignment,
-  { primary, openTransactions, keepWarmMs, isForced }: Extract<AssignmentDecision, { do: 'cut_over' }>,
-): AssignmentOutcome {
-  if (primary === now.primary) return unchanged;
-  const impossible = whyImpossible(state, turn, primary);
+function cutOver(state: StationState, turn: Turn, now: Assignment, decision: CutOver): AssignmentOutcome {
+  const { primary, openTransactions, keepWarmMs, isForced } = decision;
+  const impossible = primary === now.primary ? null : whyImpossible(state, turn, primary);
   if (impossible !== null) return impossible;
+  const before = placementOf(state, turn, now);
+  const unfit = whyUnfit(state, turn, decision);
+  if (unfit !== null) return unfit;
+  const observers = observersOf(decision, before);
+  if (primary === now.primary) {
+    if (areSameObservers(observers, before.observers)) return unchanged;
+    put(state, turn, { ...before, observers });
+    return done;
+  }
   if (state.link === null)
     return refused('not_connected', 'The station is not connected; it is moved once it is back.');
   const to = findBackendLink(state, primary);
@@ -93,18 +111,39 @@ function cutOver(
   }
   if (openTransactions === 'handover') handOver(state, turn, now.primary, primary);
   const { wallMs } = turn.context;
-  const before = placementOf(state, turn, now);
   const ready = without(without(before.ready, primary), now.primary);
   if (keepWarmMs > 0) ready.push({ backend: now.primary, until: wallMs + keepWarmMs });
   exchange(state, turn, now.primary, {
     ...before,
     primary,
     before: keepWarmMs > 0 ? now.primary : null,
+    observers,
+    observersBefore: keepWarmMs > 0 ? before.observers : null,
     at: wallMs,
     keepWarmMs,
     ready,
   });
   return done;
+}
+
+function whyUnfit(
+  state: StationState,
+  turn: Turn,
+  { primary, observers = 'routed' }: CutOver,
+): AssignmentOutcome | null {
+  const faults = observers === 'routed' ? [] : faultsOfObservers(state, turn, primary, observers);
+  if (faults.length === 0) return null;
+  const detail = faults
+    .map(({ path, what, remedy }) => `${['observers', ...path].join('.')}: ${what}; ${remedy}.`)
+    .join(' ');
+  return { kind: 'refused', reason: 'observers_unfit', detail, faults };
+}
+
+/** Who listens in from then on. */
+function observersOf({ primary, observers }: CutOver, before: Placement): readonly PlacedObserver[] | null {
+  if (observers === 'routed') return null;
+  if (observers !== undefined) return placedObservers(observers);
+  return before.observers?.filter(({ backend }) => backend !== primary) ?? null;
 }
 
 /** What is undone needs no proof that it works: the station was there before. So it is undone also while the station, or the backend it was moved to, is away. */
@@ -129,7 +168,15 @@ function rollBack(state: StationState, turn: Turn, now: Assignment): AssignmentO
     ...without(without(before.ready, before.before), now.primary),
     { backend: now.primary, until },
   ];
-  exchange(state, turn, now.primary, { ...before, primary: before.before, before: null, at: wallMs, ready });
+  exchange(state, turn, now.primary, {
+    ...before,
+    primary: before.before,
+    before: null,
+    observers: before.observersBefore,
+    observersBefore: null,
+    at: wallMs,
+    ready,
+  });
   return done;
 }
 
@@ -175,11 +222,15 @@ function answerQueued(state: StationState, turn: Turn, from: string): void {
 
 /** Keeps what was decided, and opens and closes links by it. */
 function put(state: StationState, turn: Turn, placement: Placement): void {
-  const { routed, primary, ready } = placement;
-  const isPlain = primary === routed && ready.length === 0;
+  const { routed, primary, ready, observers } = placement;
+  const isPlain = primary === routed && ready.length === 0 && observers === null;
   const change = { what: 'placed', placement: isPlain ? null : placement } as const;
   recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
-  if (state.assignment !== null) state.assignment = assignmentOf(state, turn);
+  const assignment = assignmentOf(state, turn);
+  if (state.assignment !== null) state.assignment = assignment;
+  const { arrival } = state;
+  // A station at the door of the same primary comes in by what holds now.
+  if (arrival !== null && arrival.assignment.primary === assignment?.primary) arrival.assignment = assignment;
   attachListeners(state, turn);
 }
 
@@ -188,7 +239,8 @@ function placementOf(state: StationState, turn: Turn, now: Assignment): Placemen
   const { placement } = state.durable;
   const routed = assign(turn.context.routing, stationFacts(state, turn))?.primary ?? now.primary;
   if (placement !== null && isStanding({ primary: routed }, placement)) return placement;
-  return { routed, primary: now.primary, before: null, at: 0, keepWarmMs: 0, ready: [] };
+  const nothing = { before: null, observers: null, observersBefore: null, at: 0, keepWarmMs: 0, ready: [] };
+  return { routed, primary: now.primary, ...nothing };
 }
 
 /** Lets go of backends whose time as a standby is over. */
@@ -218,10 +270,12 @@ export function placementDueMs({ link, durable }: StationState, { context }: Tur
 
 /** Nobody is moved back to a backend that is not kept ready any more. */
 function released(placement: Placement, backends: readonly string[]): Placement {
-  const { before, ready } = placement;
+  const { before, observersBefore, ready } = placement;
+  const isOver = before === null || backends.includes(before);
   return {
     ...placement,
-    before: before !== null && backends.includes(before) ? null : before,
+    before: isOver ? null : before,
+    observersBefore: isOver ? null : observersBefore,
     ready: ready.filter(({ backend }) => !backends.includes(backend)),
   };
 }

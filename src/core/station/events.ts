@@ -6,6 +6,8 @@
  */
 import type { StationRecord } from '../journal/record.ts';
 import type { LearnedToken } from '../hold/held-message.ts';
+import type { ObserverFault } from '../routing/observer-rules.ts';
+import type { PlacedObserver } from '../routing/placement.ts';
 import type { RoutingTable } from '../routing/table.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 
@@ -110,10 +112,12 @@ export type AssignmentDecision =
   | { readonly do: 'attach'; readonly backend: string }
   /** It is not told any more, but for what is its own still. */
   | { readonly do: 'detach'; readonly backend: string }
-  /** It answers the station from now on. */
+  /** It answers the station from now on, and so it is decided who listens in. Where it does already, that is all that changes. */
   | {
       readonly do: 'cut_over';
       readonly primary: string;
+      /** These, whatever the route says; `routed`: whom the route says. Absent: whoever it is now, but for the new primary. */
+      readonly observers?: readonly PlacedObserver[] | 'routed';
       readonly openTransactions: OpenTransactions;
       /** How long the primary before is kept ready, milliseconds. */
       readonly keepWarmMs: number;
@@ -132,7 +136,7 @@ export type OpenTransactions = 'pin' | 'wait' | 'handover';
 /**
  * Why a decision about a station's backend changed nothing. `not_routed`: no route takes the station. `unknown_backend`: it is not configured. `wrong_version`: it does not
  * speak what the station speaks. `not_synced`: it does not know the station yet, and is told of it from now on. `transaction_open`, `firmware_update`, `reservation`,
- * `report_in_parts`: that is to end first. `nothing_to_undo`: there was no cutover. `is_primary`: the primary is not detached.
+ * `report_in_parts`: that is to end first. `nothing_to_undo`: there was no cutover. `is_primary`: the primary is not detached. `observers_unfit`: one of them may not listen in so.
  */
 export type AssignmentRefusal =
   | 'not_routed'
@@ -146,14 +150,20 @@ export type AssignmentRefusal =
   | 'report_in_parts'
   | 'nothing_to_undo'
   | 'is_primary'
+  | 'observers_unfit'
   | 'journal_failing';
 
 /** What came of a decision about a station's backend. */
 export type AssignmentOutcome =
   /** `isChanged` false: it was so already. */
   | { readonly kind: 'done'; readonly isChanged: boolean }
-  /** `detail` is a sentence for the operator. */
-  | { readonly kind: 'refused'; readonly reason: AssignmentRefusal; readonly detail: string };
+  /** `detail` is a sentence for the operator. `faults`: with `observers_unfit`, paths begin at the list. */
+  | {
+      readonly kind: 'refused';
+      readonly reason: AssignmentRefusal;
+      readonly detail: string;
+      readonly faults?: readonly ObserverFault[];
+    };
 
 /** One end of a WebSocket, as effects name it. */
 export type LinkRef =

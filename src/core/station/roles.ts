@@ -86,9 +86,9 @@ export function othersOf(state: StationState): string[] {
   return [...names];
 }
 
-/** The station was cut over to this backend, and may still keep the heartbeat interval of the one before. */
-export function isMovedTo({ durable }: StationState, backend: string): boolean {
-  return durable.placement?.primary === backend;
+/** The station was cut over to this backend, and may still keep the heartbeat interval of the one before. A placement alone is no cutover: to a primary that stays nothing changes. */
+export function isMovedTo({ durable: { placement } }: StationState, backend: string): boolean {
+  return placement?.primary === backend && placement.at !== 0;
 }
 
 /** Everyone beside the primary who is told what the station says. The same list for the same route. */

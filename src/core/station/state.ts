@@ -15,6 +15,7 @@ import type { CommandNote } from '../ids/to-station.ts';
 import { emptyImage } from '../priming/station-image.ts';
 import { HeldLane, type HeldEntry } from '../hold/held-lane.ts';
 import type { OwnCall, Priming } from '../priming/priming.ts';
+import type { Placement } from '../routing/placement.ts';
 import type { Assignment } from '../routing/table.ts';
 
 export interface StationState {
@@ -88,7 +89,7 @@ export const pausedForRate = 2;
 export interface PendingArrival {
   readonly epoch: number;
   readonly version: OcppVersion;
-  readonly assignment: Assignment;
+  assignment: Assignment;
   readonly isAuthenticated: boolean;
   /** It may have the links that are there: see `station_arrived`. */
   readonly isSameCredential: boolean;
@@ -355,8 +356,14 @@ export function durableStation(saved: Partial<DurableStation>, random = ''): Dur
     inventory: saved.inventory ?? emptyInventory(),
     virtual: saved.virtual ?? {},
     answers: saved.answers ?? [],
-    placement: saved.placement ?? null,
+    placement: saved.placement == null ? null : { ...routedObservers, ...saved.placement },
     asked: saved.asked ?? {},
     profiles: saved.profiles ?? null,
   };
 }
+
+/** Of a placement that was saved before it could say who listens in. */
+const routedObservers: Pick<Placement, 'observers' | 'observersBefore'> = {
+  observers: null,
+  observersBefore: null,
+};
