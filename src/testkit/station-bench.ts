@@ -4,6 +4,7 @@
  * Pure.
  */
 import { plainAssignment, type Assignment, type RoutingTable } from '../core/routing/table.ts';
+import type { HeldEntry } from '../core/hold/held-lane.ts';
 import type { Effect, StationContext, StationEvent, Step } from '../core/station/events.ts';
 import { createStation, type StationState } from '../core/station/state.ts';
 import { step } from '../core/station/step.ts';
@@ -27,10 +28,11 @@ export class Bench {
   constructor(
     primary: Partial<Assignment> = {},
     versions: readonly OcppVersion[] = ['ocpp1.6', 'ocpp2.0.1', 'ocpp2.1'],
+    held: readonly HeldEntry[] = [],
   ) {
     const id = checkStationId('CP-1');
     if (!id.ok) throw new Error('unreachable');
-    this.state = createStation(id.value, null, 'p');
+    this.state = createStation(id.value, null, 'p', held);
     this.context = {
       wallMs: 1_700_000_000_000,
       nowMs: 1_000,

@@ -17,7 +17,7 @@ import { heldLaneOf, hold, release } from './holding.ts';
 import { hasRoom } from './room.ts';
 import { mayObserve } from './listening.ts';
 import { wordsFor } from './identifiers.ts';
-import { listenersOf, roleOf, type Belonging } from './roles.ts';
+import { isWanted, listenersOf, roleOf, type Belonging } from './roles.ts';
 import {
   copiesMax,
   laneOverrunMax,
@@ -198,12 +198,14 @@ export function forgetCopies(state: StationState, turn: Turn, backend: BackendLi
   recordSkipped(state, turn, backend, 'link_lost');
 }
 
-/** Nobody listens here any more: what was held for it is given up. */
-export function dropCopies(state: StationState, turn: Turn, backend: BackendLink): void {
-  const lane = heldLaneOf(state, backend.backend);
-  if (lane === null) return;
-  const copies = [...lane].filter(({ message }) => message.answer === null);
-  for (const entry of copies) release(state, turn, lane, entry, 'dropped');
+/** What was held for those who do not listen in any more is given up, also where they ceased to while the station or Busbar was away. */
+export function dropStaleCopies(state: StationState, turn: Turn): void {
+  // Listed first: a lane that becomes empty leaves the list.
+  const stale = state.held.filter(({ backend }) => !isWanted(state, turn, backend));
+  for (const lane of stale) {
+    const copies = [...lane].filter(({ message }) => message.answer === null);
+    for (const entry of copies) release(state, turn, lane, entry, 'dropped');
+  }
 }
 
 function isCopy({ purpose }: WaitingCall): boolean {

@@ -372,3 +372,26 @@ test('a placement that an older program saved says nothing of observers', () => 
   const saved = { placement: older } as unknown as Parameters<typeof durableStation>[0];
   expect(durableStation(saved).placement).toEqual({ ...older, observers: null, observersBefore: null });
 });
+
+test('copies that were held when the process ended are given up where nobody listens in any more', () => {
+  const bench = new Bench();
+  bench.context.routing = nonBilling(bench);
+  bench.connect();
+  bench.fromStation(boot);
+  answer(bench, 'old', accepted);
+  place(bench, 'old', [listener('new', { receives: ['transactions'] })]);
+  bench.fromStation(
+    '[2,"t","StartTransaction",{"connectorId":1,"idTag":"CARD","meterStart":100,"timestamp":"2023-11-14T22:13:20Z"}]',
+  );
+  const held = bench.state.held.flatMap((lane) => [...lane]);
+  expect(held.map(({ message }) => [message.backend, message.action])).toEqual([['new', 'StartTransaction']]);
+  place(bench, 'old', []);
+  expect(bench.state.held).toEqual([]);
+
+  const again = new Bench({}, undefined, held);
+  again.connect();
+  expect(again.last.records).toContainEqual(
+    expect.objectContaining({ type: 'delivery', backend: 'new', outcome: 'dropped', delivery: null }),
+  );
+  expect(again.state.held).toEqual([]);
+});

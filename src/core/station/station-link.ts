@@ -10,7 +10,7 @@ import { factsOf } from './find-backend.ts';
 import { takeToken } from './bucket.ts';
 import { finishCommand } from './command-outcome.ts';
 import { pumpCommands } from './commands.ts';
-import { dropCopies } from './copies.ts';
+import { dropStaleCopies } from './copies.ts';
 import { isWanted, othersOf } from './roles.ts';
 import type {
   BackendLink,
@@ -83,8 +83,8 @@ export function attachListeners(state: StationState, turn: Turn): void {
     letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');
     forsake(state, turn, calls);
     if (state.link === null) return;
-    if (!isWanted(state, turn, backend.backend)) dropCopies(state, turn, backend);
   }
+  dropStaleCopies(state, turn);
   for (const name of othersOf(state)) if (isWanted(state, turn, name)) dialIfDue(state, turn, link, name);
   // Without it the station would not be here, unless Busbar answers in its place.
   if (assignment.whenDown.covers) dialIfDue(state, turn, link, assignment.primary);
