@@ -1,4 +1,4 @@
-/** S4: who listens in changes no byte that a station or its primary sees. The same seeded life with nobody, one and three listening, one of them hostile. */
+/** S4: who listens in changes no byte that a station or its primary sees. The same seeded life with nobody, one and three listening, one of them hostile, and the three of them decided anew each minute. */
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,6 +44,8 @@ function calm(version: OcppVersion, listening: number): (plan: Plan) => Plan {
       routesByVendor: false,
       covers: false,
       faults: [],
+      // Whoever listens in comes and goes while the station lives.
+      observeEveryMs: listening === 3 ? hourMs / 60 : Infinity,
     };
   };
 }

@@ -4,12 +4,14 @@
  * Pure and seeded.
  */
 import type { AssignmentDecision } from '../../core/station/events.ts';
+import type { PlacedObserver } from '../../core/routing/placement.ts';
+import { defaultReceived, messageClasses } from '../../protocol/message-class.ts';
 import type { Random } from '../random.ts';
 import { cutLink } from './link-pair.ts';
 import type { BackendPeer } from './backend-peer.ts';
 import type { Disk } from './disk.ts';
 import type { Network } from './network.ts';
-import type { Fault, Operated, Plan } from './plan.ts';
+import { grantedCommands, type Fault, type Operated, type Plan } from './plan.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { StationPeer } from './station-peer.ts';
 import type { Trace } from './trace.ts';
@@ -31,6 +33,8 @@ interface World {
   reload(change: (operated: Operated) => Operated): void;
   drain(spreadMs: number, deadlineMs: number): void;
   decide(station: string, decision: AssignmentDecision): void;
+  /** Who answers the station; null: no process runs that would know. */
+  primaryOf(station: string): string | null;
 }
 
 export interface Chaos {
@@ -57,10 +61,12 @@ export function startChaos(world: World): Chaos {
   };
   if (faults.length > 0) next();
   const moves = startMoves(world);
+  const observing = startObserving(world);
   return {
     stop() {
       isOver = true;
       moves.stop();
+      observing.stop();
       world.trace.note('chaos', 'over', '');
       world.disk.isFailing = false;
       for (const backend of world.backends.values()) {
@@ -95,6 +101,50 @@ function startMoves(world: World): Chaos {
       isOver = true;
     },
   };
+}
+
+/** Somebody decides who listens in to stations, and leaves them where they are. */
+function startObserving(world: World): Chaos {
+  const random = world.random('observing');
+  const { observeEveryMs } = world.plan;
+  let isOver = false;
+  const next = (): void => {
+    const inMs = -Math.log(1 - random.next()) * observeEveryMs;
+    world.scheduler.after(inMs, () => {
+      if (isOver) return;
+      const { id } = random.pick(world.stations);
+      const observers = observersOf(random, world.plan);
+      const primary = world.primaryOf(id);
+      world.trace.note('operator', 'observers', `${id} ${JSON.stringify(observers)}`);
+      if (primary !== null)
+        world.decide(id, {
+          do: 'cut_over',
+          primary,
+          observers,
+          openTransactions: 'pin',
+          keepWarmMs: 0,
+          isForced: false,
+        });
+      next();
+    });
+  };
+  if (observeEveryMs !== Infinity) next();
+  return {
+    stop() {
+      isOver = true;
+    },
+  };
+}
+
+function observersOf(random: Random, { listeners }: Plan): readonly PlacedObserver[] | 'routed' {
+  if (random.chance(0.3)) return 'routed';
+  return listeners
+    .filter(() => random.chance(0.5))
+    .map(({ options: { name }, getsAll, mayAsk }) => ({
+      backend: name,
+      receives: getsAll && random.chance(0.7) ? messageClasses : defaultReceived,
+      commands: mayAsk && random.chance(0.7) ? [...grantedCommands] : [],
+    }));
 }
 
 function decisionOf(random: Random, backend: string): AssignmentDecision {

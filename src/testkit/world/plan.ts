@@ -62,6 +62,8 @@ export interface Plan {
   readonly faults: readonly Fault[];
   /** How often somebody moves a station from one backend to another, or back; Infinity: never. */
   readonly moveEveryMs: number;
+  /** How often somebody decides who listens in to a station; Infinity: never. */
+  readonly observeEveryMs: number;
 }
 
 /** A backend that gets copies: of what a backend gets by default, or of everything, where it bills nobody. */
@@ -140,7 +142,7 @@ export function planOf(seed: number): Plan {
 const moves = [Infinity, minuteMs / 2, 3 * minuteMs, 10 * minuteMs] as const;
 
 /** Drawn apart, so that the rest of a seed does not depend on who listens. */
-function listenersOf(seed: number): Pick<Plan, 'listeners' | 'collides'> {
+function listenersOf(seed: number): Pick<Plan, 'listeners' | 'collides' | 'observeEveryMs'> {
   const random = createRandom(seed, 'listeners');
   const count = random.pick([0, 1, 1, 2, 3]);
   const listeners = Array.from({ length: count }, (_, at) => ({
@@ -148,7 +150,8 @@ function listenersOf(seed: number): Pick<Plan, 'listeners' | 'collides'> {
     getsAll: random.chance(0.6),
     mayAsk: random.chance(0.5),
   }));
-  return { listeners, collides: random.chance(0.5) };
+  const collides = random.chance(0.5);
+  return { listeners, collides, observeEveryMs: count === 0 ? Infinity : random.pick(moves) };
 }
 
 function stationOf(id: string, seed: number, random: Random): LifeSpec {

@@ -7,6 +7,7 @@ import { checkStationId } from '../../protocol/station-id.ts';
 import type { AssignmentDecision } from '../../core/station/events.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { assert } from '../../std/assert.ts';
+import type { StationSnapshot } from '../../ports/registry.ts';
 import { violation, type Evidence, type Violation } from '../checkers.ts';
 import type { HeldEntry } from '../../core/hold/held-lane.ts';
 import type { HeldMessage } from '../../core/hold/held-message.ts';
@@ -246,7 +247,12 @@ export class World {
     this.#process?.gateway.reload(settingsOf(this.plan, this.#operated));
   }
 
-  /** Decides whose a station is: what was connected stays so (M2), and only who knows the station gets it (M5). */
+  primaryOf(station: string): string | null {
+    const id = checkStationId(station);
+    return id.ok ? (this.#process?.gateway.registry.station(id.value)?.primary ?? null) : null;
+  }
+
+  /** Decides whose a station is, and who listens in: what was connected stays so (M2), and only who knows the station gets it (M5). */
   decide(station: string, decision: AssignmentDecision): void {
     const gateway = this.#process?.gateway;
     const id = checkStationId(station);
@@ -254,11 +260,16 @@ export class World {
     const before = gateway.registry.station(id.value);
     void gateway.assignments.decide(id.value, decision);
     const after = gateway.registry.station(id.value);
-    if (before === null || after === null || before.primary === after.primary) return;
+    if (before === null || after === null) return;
+    if (before.connected && !after.connected)
+      this.#found.push(violation('M2', station, 'the station lost its link by a decision', []));
+    if (before.primary === after.primary) {
+      if (linkTo(before, before.primary) !== linkTo(after, before.primary))
+        this.#found.push(violation('M2', station, 'a decision touched the link of a primary that stays', []));
+      return;
+    }
     this.stats.moves += 1;
     this.trace.note(`${station} gateway`, 'moved', `${before.primary} to ${after.primary}`);
-    if (before.connected && !after.connected)
-      this.#found.push(violation('M2', station, 'the station lost its link by being moved', []));
     const target = before.backends.find(({ backend }) => backend === after.primary);
     if (decision.do === 'cut_over' && target?.state !== 'synced')
       this.#found.push(violation('M5', station, `${after.primary} got a station that it does not know`, []));
@@ -431,6 +442,11 @@ export class World {
 }
 
 /** The process changes its entries in place; the disk keeps its own. */
+/** How its link to that backend stands. */
+function linkTo({ backends }: StationSnapshot, name: string | null): string | null {
+  return backends.find(({ backend }) => backend === name)?.link ?? null;
+}
+
 function copyOf({ message, delivery }: HeldEntry): HeldEntry {
   return { message, delivery };
 }
