@@ -248,6 +248,13 @@ const breaks: readonly Break[] = [
     to: 'state.link = null;',
   },
   {
+    name: 'a station whose observers change is told to its primary anew',
+    rule: 'M2',
+    file: 'core/station/cutover.ts',
+    from: 'put(state, turn, { ...before, observers });',
+    to: "closeBackends(state, turn, 'observers_changed');\n    put(state, turn, { ...before, observers });",
+  },
+  {
     name: 'a station is moved to a backend that does not know it',
     rule: 'M5',
     file: 'core/station/cutover.ts',

@@ -30,6 +30,8 @@ export interface LaneDepth {
 
 export class HeldLane {
   readonly backend: string;
+  /** It was told that the lane nears its bound, and it has not emptied enough since to tell it again. */
+  isNearBound = false;
   /** Oldest first; those before `#from` are gone. */
   #entries: HeldEntry[] = [];
   #from = 0;

@@ -26,8 +26,9 @@ export interface Holding {
   readonly text: string;
 }
 
-/** Part of the bound of a station's lane above which somebody should look. */
+/** Part of the bound of a station's lane above which somebody should look, and the part it must fall to before that is said again: a lane that is filled and emptied at once would say it with each message. */
 const nearShare = 0.8;
+const easedShare = 0.6;
 
 /** Takes a message into the books. */
 export function hold(state: StationState, turn: Turn, holding: Holding): HeldEntry {
@@ -39,9 +40,10 @@ export function hold(state: StationState, turn: Turn, holding: Holding): HeldEnt
   const entry = { message, delivery: freshDelivery };
   const lane = laneFor(state.held, holding.backend);
   lane.push(entry);
-  // Only where it is passed: the next time is after it fell below.
-  if (lane.length === Math.floor(turn.context.settings.heldMax * nearShare) + 1)
+  if (!lane.isNearBound && lane.length > turn.context.settings.heldMax * nearShare) {
+    lane.isNearBound = true;
     notice(turn, 'held_near_bound', holding.backend);
+  }
   turn.records.push({ type: 'held', at: wallMs, station: state.id, message });
   if (!message.isWorded) keepRow(state, turn, message.transaction, true);
   return entry;
@@ -85,6 +87,7 @@ export function release(
   outcome: Extract<DeliveryOutcome, 'delivered' | 'dropped'>,
 ): void {
   lane.remove(entry);
+  if (lane.length <= turn.context.settings.heldMax * easedShare) lane.isNearBound = false;
   if (lane.length === 0) state.held.splice(state.held.indexOf(lane), 1);
   record(state, turn, entry, outcome, null);
   const { transaction } = entry.message;
