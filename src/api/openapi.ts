@@ -21,6 +21,7 @@ export async function openApiDocument(): Promise<Readonly<Record<string, unknown
         stations: () => Promise.resolve(new Map()),
         held: () => Promise.resolve(new Map()),
         tokens: () => Promise.resolve(new Map()),
+        risks: () => Promise.resolve(new Map()),
         close: () => Promise.resolve(),
       },
       feed: { subscribe: () => silent },

@@ -267,6 +267,24 @@ export const backend = Type.Object(
       description: 'Messages of all stations that an operator has to decide about.',
     }),
     heldBytes: Type.Integer({ minimum: 0, description: 'What the texts of both weigh, in characters.' }),
+    billingAtRisk: nullable(
+      Type.Object(
+        {
+          since: Type.String({ format: 'date-time' }),
+          stations: Type.Integer({
+            minimum: 0,
+            description: 'That have such messages: the most at once since then.',
+          }),
+          messages: Type.Integer({ minimum: 0, description: 'The most at once since then.' }),
+          oldest: Type.String({ format: 'date-time', description: 'When the oldest of them was held.' }),
+        },
+        {
+          additionalProperties: false,
+          description:
+            'Messages of transactions are parked, or have been held for more than an hour, or were lately; null: not so. It is on record in the journal when it begins and when it is over.',
+        },
+      ),
+    ),
     lastError: nullable(Type.String()),
   },
   { additionalProperties: false },

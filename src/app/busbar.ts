@@ -148,7 +148,7 @@ interface Plane {
   readonly door: Door;
 }
 
-type Restored = Pick<GatewayPorts, 'restored' | 'held' | 'tokens'>;
+type Restored = Pick<GatewayPorts, 'restored' | 'held' | 'tokens' | 'risks'>;
 
 /** What outlived the last process. A reader rejects where its storage is broken: then Busbar does not start on half of it. */
 async function readBack({ reader }: JournalStore): Promise<Result<Restored, StartFault>> {
@@ -157,6 +157,7 @@ async function readBack({ reader }: JournalStore): Promise<Result<Restored, Star
       restored: await reader.stations(),
       held: await reader.held(),
       tokens: await reader.tokens(),
+      risks: await reader.risks(),
     });
   } catch (error) {
     const { message } = error as Error;

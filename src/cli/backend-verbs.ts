@@ -35,5 +35,6 @@ const backendColumns: readonly Column<Backend>[] = [
   { title: 'waiting', valueOf: ({ linksWaiting }) => linksWaiting },
   { title: 'held', valueOf: ({ held }) => held },
   { title: 'parked', valueOf: ({ parked }) => parked },
+  { title: 'bills at risk', valueOf: ({ billingAtRisk }) => billingAtRisk?.messages ?? null },
   { title: 'last error', valueOf: ({ lastError }) => lastError },
 ];

@@ -76,7 +76,7 @@ function nothing(): Pick<Followed, 'counted' | 'boots' | 'answered' | 'touched'>
 }
 
 function count(followed: Followed, record: JournalRecord): void {
-  if (record.type === 'gap') return;
+  if (record.type === 'gap' || record.type === 'billing') return;
   const progress = followed.state.stations.get(record.station);
   if (progress === undefined) return;
   const isMoved = progress.phase === 'moved' || progress.phase === 'verified';

@@ -19,12 +19,12 @@ export interface JournalBatch {
   readonly stations: ReadonlySet<StationId>;
   /** What outlives the process of these stations, as JSON. */
   readonly saved: ReadonlyMap<StationId, string>;
-  /** What the records change of held messages and learned tokens, in order. It is there when the records are, and outlives their deletion. */
+  /** What the records change of held messages, learned tokens and billing at risk, in order. It is there when the records are, and outlives their deletion. */
   readonly kept: readonly KeptChange[];
 }
 
 /**
- * What is to be read back at a start, of held messages and learned tokens. A hold replaces what is there of its number, and its delivery starts anew; a
+ * What is to be read back at a start, of held messages, learned tokens and billing at risk. A hold replaces what is there of its number, and its delivery starts anew; a
  * mark or a release of a message that is not there changes nothing. A token's newest word replaces the one before.
  */
 export type KeptChange =
@@ -50,7 +50,9 @@ export type KeptChange =
       readonly token: string;
       /** JSON of a `LearnedToken`. */
       readonly learned: string;
-    };
+    }
+  /** JSON of a `BillingRisk`; null: it is over. */
+  | { readonly do: 'risk'; readonly backend: string; readonly risk: string | null };
 
 export interface CommitFault {
   /** `store_stopped`: the store's own thread ended. */

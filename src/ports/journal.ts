@@ -1,10 +1,11 @@
 /**
  * The journal as the data plane writes it and everyone else reads it.
  */
+import type { BillingRisk } from '../core/hold/billing-risk.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
 import type { LearnedToken } from '../core/hold/held-message.ts';
 import type { JournalFrame } from '../core/journal/frame-view.ts';
-import type { DurableStation, JournalRecord, StationRecord } from '../core/journal/record.ts';
+import type { DurableStation, JournalRecord, WrittenRecord } from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
 
 /**
@@ -13,7 +14,7 @@ import type { StationId } from '../protocol/station-id.ts';
  */
 export interface Journal {
   /** Takes the record and returns its (first) position; `Infinity`, which never commits, where it could not be taken. */
-  append(record: StationRecord): number;
+  append(record: WrittenRecord): number;
   /**
    * Runs `done(owner, task)` once everything up to `position` is on disk: at once where it is, never for a record that was not taken. In the order of
    * the calls, which is that of positions. Kept without a promise: this is on a frame's path. `isPatient`: no station waits for it, so that it does not count where commits are
@@ -95,5 +96,7 @@ export interface JournalReader {
   held(): Promise<ReadonlyMap<StationId, readonly HeldEntry[]>>;
   /** The last word on each token, by the token's digest. One that cannot be trusted is logged and left out. */
   tokens(): Promise<ReadonlyMap<string, LearnedToken>>;
+  /** The backends whose billing is at risk by the last record of each, by name. One that cannot be trusted is logged and left out. */
+  risks(): Promise<ReadonlyMap<string, BillingRisk>>;
   close(): Promise<void>;
 }

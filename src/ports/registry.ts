@@ -109,6 +109,14 @@ export interface BackendSnapshot {
   readonly held: number;
   readonly parked: number;
   readonly heldBytes: number;
+  /** What is on record of it, times RFC 3339; null: billing is not at risk. See core/hold/billing-risk.ts. */
+  readonly billingAtRisk: {
+    readonly since: string;
+    /** The most at once since then. */
+    readonly stations: number;
+    readonly messages: number;
+    readonly oldest: string;
+  } | null;
   readonly lastError: string | null;
 }
 

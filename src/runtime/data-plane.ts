@@ -10,6 +10,7 @@ import type {
   StationContext,
   StationEvent,
 } from '../core/station/events.ts';
+import type { BillingRisk } from '../core/hold/billing-risk.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
 import type { LearnedToken } from '../core/hold/held-message.ts';
 import type { DurableStation, LearnedRecord, StationRecord } from '../core/journal/record.ts';
@@ -79,6 +80,8 @@ export interface DataPlane {
   heldCharacters: number;
   /** What backends said of tokens, by digest; the oldest of `tokensMax` makes room. */
   readonly tokens: Map<string, LearnedToken>;
+  /** Where billing is at risk, by backend. */
+  readonly risks: Map<string, BillingRisk>;
   readonly deliveries: DeliveryPacer;
   readonly reach: BackendReach;
 }

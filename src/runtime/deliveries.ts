@@ -4,6 +4,7 @@
  * Not pure only in that it reads live state and hands on decisions. A station that has not come back since the start has no machine; it gets one when something
  * is to be decided about what is held for it.
  */
+import { riskAgeMs } from '../core/hold/billing-risk.ts';
 import { HeldLane, type HeldEntry, type Standing } from '../core/hold/held-lane.ts';
 import type {
   BackendHeld,
@@ -15,8 +16,6 @@ import type {
 import type { StationId } from '../protocol/station-id.ts';
 import type { DataPlane, Driver } from './data-plane.ts';
 
-/** Bills of this age are at risk: most backends close a session by then. */
-const riskAgeMs = 3_600_000;
 /** Characters of text beyond which a list ends early. */
 const listCharactersMax = 8 * 1024 * 1024;
 
@@ -41,7 +40,7 @@ export function createDeliveries(
     list: (filter) => cutShort(firstOf(plane, filter), filter.limit),
     heldByBackend: () => {
       const totals = new Map<string, BackendHeld>();
-      for (const [, lanes] of allLanes(plane, undefined))
+      for (const [, lanes] of allLanes(plane))
         for (const lane of lanes)
           totals.set(lane.backend, plus(totals.get(lane.backend), heldIn(plane, lane)));
       return totals;
@@ -121,9 +120,10 @@ function lanesOf(entries: readonly HeldEntry[]): readonly HeldLane[] {
   return lanes;
 }
 
-function* allLanes(
+/** Those of each station that something is held for. */
+export function* allLanes(
   plane: Pick<DataPlane, 'drivers' | 'held'>,
-  only: StationId | undefined,
+  only?: StationId,
 ): Generator<readonly [StationId, readonly HeldLane[]], void, undefined> {
   if (only !== undefined) {
     yield [only, heldLanesOf(plane, only)];

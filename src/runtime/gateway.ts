@@ -4,6 +4,7 @@
  * Not pure. It routes an arrival to its driver and otherwise keeps out of a frame's way.
  */
 import { createStation } from '../core/station/state.ts';
+import type { BillingRisk } from '../core/hold/billing-risk.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
 import type { LearnedToken } from '../core/hold/held-message.ts';
 import type { DurableStation } from '../core/journal/record.ts';
@@ -20,6 +21,7 @@ import type { Settings } from '../ports/settings.ts';
 import type { StationCommander } from '../ports/station-commander.ts';
 import { createAssignments } from './assignments.ts';
 import { createDeliveries } from './deliveries.ts';
+import { watchBilling } from './billing-watch.ts';
 import { BackendReach } from './backend-reach.ts';
 import { DeliveryPacer } from './delivery-pacer.ts';
 import { forgetDriver, type DataPlane, type Driver, type Observer } from './data-plane.ts';
@@ -50,6 +52,8 @@ export interface GatewayPorts {
   readonly held: ReadonlyMap<StationId, readonly HeldEntry[]>;
   /** What it had learnt of tokens, by digest. */
   readonly tokens: ReadonlyMap<string, LearnedToken>;
+  /** Where it had billing at risk, by backend. */
+  readonly risks: ReadonlyMap<string, BillingRisk>;
   /** What wakes stations; one on the process's own timer when left out. */
   readonly wheel?: TimerWheel;
 }
@@ -106,6 +110,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     held: new Map(ports.held),
     heldCharacters: 0,
     tokens: new Map(ports.tokens),
+    risks: new Map(ports.risks),
     reach: new BackendReach((backend, isUp) =>
       isUp ? log.info('backend_up', { backend }) : log.warn('backend_down', { backend }),
     ),
@@ -144,6 +149,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
   const deliveries = createDeliveries(plane, driverOf);
   // Whoever is owed something gets it, also where the station does not come back.
   for (const station of ports.held.keys()) driverOf(station)?.handle({ type: 'tick' });
+  watchBilling(plane);
 
   return {
     registry: createRegistry(plane, deliveries),

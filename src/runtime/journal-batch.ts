@@ -75,6 +75,10 @@ export class GatheringBatch implements JournalBatch {
         this.#kept ??= new KeptChanges();
         this.#kept.add(record);
         break;
+      case 'billing':
+        this.#kept ??= new KeptChanges();
+        this.#kept.add(record);
+        break;
       case 'gap':
         break;
       default:

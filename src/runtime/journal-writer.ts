@@ -7,7 +7,7 @@
  * taken (and a commit that hangs counts as failed while it does): nobody who waits is told meanwhile, and records beyond a bound are counted, and noted as a gap once the store is back.
  */
 import { encodeRecord } from '../core/journal/codec.ts';
-import type { DurableStation, JournalRecord, StationRecord } from '../core/journal/record.ts';
+import type { DurableStation, JournalRecord, WrittenRecord } from '../core/journal/record.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Journal, JournalPressure, JournalStats } from '../ports/journal.ts';
 import type { CommitFault, JournalStore } from '../ports/journal-store.ts';
@@ -100,7 +100,7 @@ class JournalWriter implements Journal {
     this.#pressureListeners.push(listener);
   }
 
-  append(record: StationRecord): number {
+  append(record: WrittenRecord): number {
     const encoded = encodeRecord(record);
     const isTaken = this.#leftOut === 0 && this.stats.pendingBytes + encoded.length <= this.#pendingMax;
     return isTaken && this.#phase !== 'closed' ? this.#take(record, encoded) : this.#leaveOut();

@@ -1,17 +1,17 @@
 /**
- * What a batch's records change of the held messages and learned tokens that are read back at a start.
+ * What a batch's records change of the held messages, learned tokens and billing at risk that are read back at a start.
  *
  * Pure. Only what the batch comes to: the last mark of a message, the last word on a token, and nothing of a message that is held and over within it. Numbers
  * grow, so a message held in this batch has no row of an earlier one.
  */
-import type { DeliveryRecord, HeldRecord, LearnedRecord } from '../core/journal/record.ts';
+import type { BillingRecord, DeliveryRecord, HeldRecord, LearnedRecord } from '../core/journal/record.ts';
 import type { KeptChange } from '../ports/journal-store.ts';
 
 export class KeptChanges {
   /** By what they change, so that finding what a later one undoes takes no search. */
   readonly #changes = new Map<string, KeptChange>();
 
-  add(record: HeldRecord | DeliveryRecord | LearnedRecord): void {
+  add(record: HeldRecord | DeliveryRecord | LearnedRecord | BillingRecord): void {
     switch (record.type) {
       case 'held': {
         const { station, message } = record;
@@ -50,6 +50,12 @@ export class KeptChanges {
           token,
           learned: JSON.stringify(learned),
         });
+        return;
+      }
+      case 'billing': {
+        const { backend, change, since, stations, messages, oldest } = record;
+        const risk = change === 'over' ? null : JSON.stringify({ since, stations, messages, oldest });
+        this.#changes.set(`risk ${backend}`, { do: 'risk', backend, risk });
       }
     }
   }

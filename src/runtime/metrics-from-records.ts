@@ -139,6 +139,7 @@ export function createTrafficMetrics(): TrafficMetrics {
         case 'changed':
         case 'held':
         case 'learned':
+        case 'billing':
         case 'gap':
           return;
         case 'delivery':

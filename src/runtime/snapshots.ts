@@ -3,6 +3,7 @@
  *
  * Not pure only in that it reads live state; it changes nothing.
  */
+import type { BillingRisk } from '../core/hold/billing-risk.ts';
 import type { DurableStation } from '../core/journal/record.ts';
 import { place } from '../core/routing/placement.ts';
 import { assign, isMember, type Assignment, type StationFacts } from '../core/routing/table.ts';
@@ -216,6 +217,13 @@ function backendSnapshot(
     held,
     parked,
     heldBytes: bytes,
+    billingAtRisk: riskSnapshot(plane.risks.get(backend.name)),
     lastError,
   };
+}
+
+function riskSnapshot(risk: BillingRisk | undefined): BackendSnapshot['billingAtRisk'] {
+  if (risk === undefined) return null;
+  const { since, stations, messages, oldest } = risk;
+  return { since: new Date(since).toISOString(), stations, messages, oldest: new Date(oldest).toISOString() };
 }

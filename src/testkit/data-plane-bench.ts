@@ -5,8 +5,9 @@
  */
 import { routing } from './station-bench.ts';
 import { plainAssignment, type Assignment } from '../core/routing/table.ts';
+import type { BillingRisk } from '../core/hold/billing-risk.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
-import type { StationRecord } from '../core/journal/record.ts';
+import type { WrittenRecord } from '../core/journal/record.ts';
 import type { DialOutcome, DialRequest, Dialer } from '../ports/dialer.ts';
 import type { Journal, JournalPressure } from '../ports/journal.ts';
 import type { Link, LinkHandler } from '../ports/link.ts';
@@ -74,12 +75,12 @@ export class HandLink implements Link {
 }
 
 export class HandJournal implements Journal {
-  readonly records: StationRecord[] = [];
+  readonly records: WrittenRecord[] = [];
   isWritable = true;
   pressure: JournalPressure = 'none';
   committedPosition = 0;
   /** Makes the `append` of the next such record throw: a bug of ours. */
-  breaksAt: ((record: StationRecord) => boolean) | null = null;
+  breaksAt: ((record: WrittenRecord) => boolean) | null = null;
   readonly stats = {
     commits: 0,
     records: 0,
@@ -92,7 +93,7 @@ export class HandJournal implements Journal {
   #writable: (isWritable: boolean) => void = () => {};
   #pressed: () => void = () => {};
 
-  append(record: StationRecord): number {
+  append(record: WrittenRecord): number {
     if (this.breaksAt?.(record) === true) {
       this.breaksAt = null;
       throw new Error('our own');
@@ -282,7 +283,11 @@ export class Hands {
   readonly sleepers = new Set<Sleeper>();
   readonly gateway: Gateway;
 
-  constructor(assignment: Partial<Assignment> = {}, held: readonly HeldEntry[] = []) {
+  constructor(
+    assignment: Partial<Assignment> = {},
+    held: readonly HeldEntry[] = [],
+    risks: ReadonlyMap<string, BillingRisk> = new Map(),
+  ) {
     const observer: Observer = {
       onRecord: () => {},
       onSent: () => {},
@@ -302,6 +307,7 @@ export class Hands {
       restored: new Map(),
       held: new Map(held.length === 0 ? [] : [[stationId, held]]),
       tokens: new Map(),
+      risks: new Map(risks),
       wheel: { schedule: (sleeper) => void this.sleepers.add(sleeper), stop: () => {} },
     });
   }

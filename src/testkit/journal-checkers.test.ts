@@ -1,8 +1,15 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { FrameRecord, JournalRecord, LinkName, Outcome, SentRecord } from '../core/journal/record.ts';
+import type {
+  BillingRecord,
+  FrameRecord,
+  JournalRecord,
+  LinkName,
+  Outcome,
+  SentRecord,
+} from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { Evidence } from './checkers.ts';
-import { checkAccounts, checkDurable, type JournalEntry } from './journal-checkers.ts';
+import { checkAccounts, checkDurable, checkRiskTurns, type JournalEntry } from './journal-checkers.ts';
 import { createLedger, noteOpened, noteText, type Ledger } from './ledger.ts';
 
 const id = 'CP-1' as StationId;
@@ -169,4 +176,17 @@ test('D7: a frame that arrived and is in no book, unless the gateway was killed'
   noteText(backend, 'received', 5, '[2,"b9","Heartbeat",{}]');
   expect(checkAccounts(evidence(), journal())).toHaveLength(1);
   expect(checkAccounts(evidence(), journal(), { wasKilled: true })).toEqual([]);
+});
+
+const told = (name: string, change: BillingRecord['change']): BillingRecord => {
+  return { type: 'billing', at: 1, backend: name, change, since: 1, stations: 1, messages: 1, oldest: 1 };
+};
+
+test('that billing is at risk or over is told in turn, of each backend by itself', () => {
+  const turns = [told('old', 'at_risk'), told('new', 'at_risk'), told('old', 'over'), told('old', 'at_risk')];
+  expect(checkRiskTurns([...records, ...turns])).toEqual([]);
+  expect(checkRiskTurns([...turns, told('new', 'at_risk')]).map(({ message }) => message)).toEqual([
+    'new: at_risk, out of turn',
+  ]);
+  expect(checkRiskTurns([told('old', 'over'), ...turns])).toHaveLength(1);
 });

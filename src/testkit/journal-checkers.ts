@@ -211,3 +211,18 @@ function framesByStation(journal: readonly JournalEntry[]): Map<string, JournalF
   }
   return byStation;
 }
+
+/** The journal says in turn of each backend that billing is at risk and that it is over, however often the gateway was killed between. */
+export function checkRiskTurns(records: readonly JournalRecord[]): Violation[] {
+  const atRisk = new Set<string>();
+  return records.flatMap((record) => {
+    if (record.type !== 'billing') return [];
+    const { backend, change } = record;
+    if (atRisk.has(backend) === (change === 'over')) {
+      if (change === 'over') atRisk.delete(backend);
+      else atRisk.add(backend);
+      return [];
+    }
+    return [violation('billing', '', `${backend}: ${change}, out of turn`, [])];
+  });
+}

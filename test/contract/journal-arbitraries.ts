@@ -216,6 +216,16 @@ export const anyRecord: fc.Arbitrary<JournalRecord> = fc.oneof(
   }),
   anyBooted,
   fc.record({
+    type: fc.constant('billing' as const),
+    at,
+    backend: wellFormed,
+    change: fc.constantFrom('at_risk', 'over'),
+    since: fc.nat(),
+    stations: fc.nat(),
+    messages: fc.nat(),
+    oldest: fc.nat(),
+  }),
+  fc.record({
     type: fc.constant('gap' as const),
     at,
     records: fc.nat(),

@@ -5,6 +5,7 @@ import { encodeRecord } from '../../src/core/journal/codec.ts';
 import { positionsOf } from '../../src/core/journal/record.ts';
 import type { JournalBatch } from '../../src/ports/journal-store.ts';
 import type {
+  BillingRecord,
   DeliveryRecord,
   FrameRecord,
   HeldRecord,
@@ -104,6 +105,20 @@ export function learnedRecord(token: string, status: string): LearnedRecord {
   };
 }
 
+/** A backend's billing is at risk, or no more. */
+export function billingRecord(backend: string, change: BillingRecord['change'] = 'at_risk'): BillingRecord {
+  return {
+    type: 'billing',
+    at: 1_764_000_000_000,
+    backend,
+    change,
+    since: 1_763_999_000_000,
+    stations: 2,
+    messages: 7,
+    oldest: 1_763_990_000_000,
+  };
+}
+
 const meterValuesText = `[2,"${'a'.repeat(36)}","MeterValues",{"connectorId":1,"transactionId":1073741824,"meterValue":[{"timestamp":"2026-11-24T02:00:00Z","sampledValue":[${Array.from({ length: 4 }, () => '{"value":"1.10","unit":"kWh","measurand":"Power"}').join(',')}]}]}]`;
 
 /** The batch that a journal would make of these records. */
@@ -116,7 +131,13 @@ export function batchOf(
   const times = records.map((record) => record.at);
   const kept = new KeptChanges();
   for (const record of records) {
-    if (record.type === 'held' || record.type === 'delivery' || record.type === 'learned') kept.add(record);
+    if (
+      record.type === 'held' ||
+      record.type === 'delivery' ||
+      record.type === 'learned' ||
+      record.type === 'billing'
+    )
+      kept.add(record);
   }
   return {
     first,
@@ -125,7 +146,7 @@ export function batchOf(
     atFrom: Math.min(...times),
     atTo: Math.max(...times),
     body: new TextEncoder().encode(records.map(encodeRecord).join('')),
-    stations: new Set(records.flatMap((record) => (record.type === 'gap' ? [] : [record.station]))),
+    stations: new Set(records.flatMap((record) => ('station' in record ? [record.station] : []))),
     saved,
     kept: kept.list(),
   };

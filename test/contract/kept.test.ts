@@ -6,7 +6,14 @@ import type { JournalRecord } from '../../src/core/journal/record.ts';
 import type { HeldEntry } from '../../src/core/hold/held-lane.ts';
 import type { JournalStore } from '../../src/ports/journal-store.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
-import { batchOf, deliveryRecord, heldRecord, learnedRecord, sentRecord } from './journal-samples.ts';
+import {
+  batchOf,
+  billingRecord,
+  deliveryRecord,
+  heldRecord,
+  learnedRecord,
+  sentRecord,
+} from './journal-samples.ts';
 import { keepAll, storesUnderTest, type StoreUnderTest } from './journal-stores.ts';
 
 const one = 'CP-1' as StationId;
@@ -60,6 +67,7 @@ describe.each(storesUnderTest)('what a journal store keeps for a start $name', (
   test('is nothing at first', async () => {
     expect(await store.reader.held()).toEqual(new Map());
     expect(await store.reader.tokens()).toEqual(new Map());
+    expect(await store.reader.risks()).toEqual(new Map());
   });
 
   test('is a held message as it was, whose delivery was not tried', async () => {
@@ -143,10 +151,22 @@ describe.each(storesUnderTest)('what a journal store keeps for a start $name', (
     );
   });
 
+  test('is whose billing is at risk by the last record of each, however often it is committed', async () => {
+    await commit([billingRecord('old'), billingRecord('new')], 2);
+    await commit([billingRecord('old', 'over')], 2);
+    await reopen();
+    const { since, stations, messages, oldest } = billingRecord('new');
+    const risk = { since, stations, messages, oldest };
+    expect(await store.reader.risks()).toEqual(new Map([['new', risk]]));
+    await commit([billingRecord('old', 'over'), billingRecord('old'), billingRecord('new', 'over')]);
+    expect(await store.reader.risks()).toEqual(new Map([['old', risk]]));
+  });
+
   test('outlives the records that told of it', async () => {
     await commit([
       { ...heldRecord(1), at: 1 },
       { ...learnedRecord('a', 'Accepted'), at: 1 },
+      { ...billingRecord('old'), at: 1 },
     ]);
     await commit([sentRecord({ at: 1 })]);
     store.retain({ framesMs: 1_000, bytesMax: 1 });
@@ -157,6 +177,7 @@ describe.each(storesUnderTest)('what a journal store keeps for a start $name', (
     await reopen();
     expect(await held()).toEqual([[one, [[1, freshDelivery]]]]);
     expect([...(await store.reader.tokens()).keys()]).toEqual(['a']);
+    expect([...(await store.reader.risks()).keys()]).toEqual(['old']);
     store.retain(keepAll);
   });
 

@@ -373,6 +373,15 @@ export const backends: readonly BackendSnapshot[] = ['old', 'new'].map((name) =>
   held: 2,
   parked: 1,
   heldBytes: 300,
+  billingAtRisk:
+    name === 'new'
+      ? null
+      : {
+          since: '2026-11-20T10:00:00.000Z',
+          stations: 2,
+          messages: 7,
+          oldest: '2026-11-20T09:00:00.000Z',
+        },
   lastError: null,
 }));
 

@@ -189,7 +189,9 @@ describe('station command', () => {
 
 test('backend list gives every backend and its links', async () => {
   const { out } = await busbar(['backend', 'list', ...admin, '-o', 'csv']);
-  expect(out.split('\n')[1]).toBe('old,wss://csms.old.example/ocpp/{station},ocpp1.6 ocpp2.0.1,3,2,0,1,2,1,');
+  expect(out.split('\n')[1]).toBe(
+    'old,wss://csms.old.example/ocpp/{station},ocpp1.6 ocpp2.0.1,3,2,0,1,2,1,7,',
+  );
 });
 
 describe('frames tail', () => {

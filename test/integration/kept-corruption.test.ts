@@ -4,7 +4,13 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { JournalStore } from '../../src/ports/journal-store.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
-import { batchOf, deliveryRecord, heldRecord, learnedRecord } from '../contract/journal-samples.ts';
+import {
+  batchOf,
+  billingRecord,
+  deliveryRecord,
+  heldRecord,
+  learnedRecord,
+} from '../contract/journal-samples.ts';
 import { keepAll, openFile, quietLog, temporaryFolder } from '../contract/journal-stores.ts';
 
 const station = 'CP-1' as StationId;
@@ -24,7 +30,13 @@ beforeEach(async () => {
   });
   const records = [1, 2, 3].map((number) => heldRecord(number));
   await store.commit(
-    batchOf(1, [...records, learnedRecord('a', 'Accepted'), learnedRecord('b', 'Accepted')]),
+    batchOf(1, [
+      ...records,
+      learnedRecord('a', 'Accepted'),
+      learnedRecord('b', 'Accepted'),
+      billingRecord('old'),
+      billingRecord('new'),
+    ]),
   );
 });
 afterEach(async () => {
@@ -47,6 +59,7 @@ test.each([
   ['held', 'delivery', 'number = 2'],
   ['token', 'learned', "token = 'a'"],
   ['token', 'backend', "token = 'a'"],
+  ['billing_risk', 'risk', "backend = 'old'"],
 ])(
   'a bit flipped or bytes lost in a row of %s, in its %s, take out that row alone',
   async (table, column, row) => {
@@ -65,6 +78,9 @@ test.each([
         logged = [];
         expect(await numbers()).toEqual(table === 'held' ? [1, 3] : [1, 2, 3]);
         expect([...(await store.reader.tokens()).keys()]).toEqual(table === 'token' ? ['b'] : ['a', 'b']);
+        expect([...(await store.reader.risks()).keys()]).toEqual(
+          table === 'billing_risk' ? ['new'] : ['new', 'old'],
+        );
         expect(logged).toMatchObject([['journal_corrupt', { file, row: table }]]);
       }),
       { numRuns: 60 },
@@ -92,7 +108,7 @@ test('a damaged message is neither made good by what is told of its delivery, no
     database.exec("UPDATE held SET message = replace(message, 'Stop', 'Shop') WHERE number = 2"),
   );
   const before = content();
-  expect(await store.commit(batchOf(6, [deliveryRecord(1, parked), deliveryRecord(2, parked)]))).toBe(null);
+  expect(await store.commit(batchOf(8, [deliveryRecord(1, parked), deliveryRecord(2, parked)]))).toBe(null);
   expect(content()).toEqual(before);
   expect((await store.reader.held()).get(station)?.map(({ delivery }) => delivery.state)).toEqual([
     'parked',
@@ -104,13 +120,14 @@ test('a journal of a Busbar that held nothing gets its tables', async () => {
   await store.close();
   inFile((database) =>
     database.exec(
-      'DROP TABLE migration; DROP TABLE migration_station; DROP TABLE migration_evidence; DROP TABLE held; DROP TABLE token; ALTER TABLE station DROP COLUMN checksum; PRAGMA user_version = 2',
+      'DROP TABLE migration; DROP TABLE migration_station; DROP TABLE migration_evidence; DROP TABLE held; DROP TABLE token; DROP TABLE billing_risk; ALTER TABLE station DROP COLUMN checksum; PRAGMA user_version = 2',
     ),
   );
   store = await openFile(file);
-  expect((await store.reader.records(0, 9)).records).toHaveLength(5);
+  expect((await store.reader.records(0, 9)).records).toHaveLength(7);
   expect(await numbers()).toEqual([]);
-  await store.commit(batchOf(6, [heldRecord(4), learnedRecord('c', 'Blocked')]));
+  await store.commit(batchOf(8, [heldRecord(4), learnedRecord('c', 'Blocked'), billingRecord('old')]));
   expect(await numbers()).toEqual([4]);
   expect([...(await store.reader.tokens()).keys()]).toEqual(['c']);
+  expect([...(await store.reader.risks()).keys()]).toEqual(['old']);
 });

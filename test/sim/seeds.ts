@@ -38,10 +38,15 @@ export async function liveSeeds(
 }
 
 /** Seeds from 1 on until one breaks that rule: which one, and null when none of `seedsMax` does. */
-export async function firstToBreak(url: string, rule: string, seedsMax: number): Promise<number | null> {
+export async function firstToBreak(
+  url: string,
+  rule: string,
+  seedsMax: number,
+  isDay = false,
+): Promise<number | null> {
   return onThread(url, async (live) => {
     for (let seed = 1; seed <= seedsMax; seed += 1) {
-      const { failures } = await live({ from: seed, to: seed, goesOn: true, isDay: false });
+      const { failures } = await live({ from: seed, to: seed, goesOn: true, isDay });
       if (failures.some(({ rules }) => rules.includes(rule))) return seed;
     }
     return null;

@@ -3,6 +3,7 @@
  */
 import { decodeRecords, type PlacedRecord } from '../../core/journal/codec.ts';
 import { freshDelivery } from '../../core/hold/fresh-delivery.ts';
+import type { BillingRisk } from '../../core/hold/billing-risk.ts';
 import type { Delivery, HeldMessage, LearnedToken } from '../../core/hold/held-message.ts';
 import type { JournalFrame } from '../../core/journal/frame-view.ts';
 import type { DurableStation } from '../../core/journal/record.ts';
@@ -32,6 +33,8 @@ export interface MemoryDisk {
   readonly held: Map<StationId, Map<number, { readonly message: string; readonly delivery: string }>>;
   /** What was learned of tokens, by digest, as JSON. */
   readonly tokens: Map<string, string>;
+  /** Where billing is at risk, by backend, as JSON. */
+  readonly risks: Map<string, string>;
   /** Characters of the batches' bodies. */
   size: number;
   /** Asked for every commit: the fault it ends with, or null. */
@@ -47,6 +50,7 @@ export function createMemoryDisk(): MemoryDisk {
     stations: new Map(),
     held: new Map(),
     tokens: new Map(),
+    risks: new Map(),
     size: 0,
     faultOf: () => null,
     finish: (end) => setImmediate(end),
@@ -122,6 +126,11 @@ function keep(disk: MemoryDisk, change: KeptChange): void {
     disk.tokens.set(change.token, change.learned);
     return;
   }
+  if (change.do === 'risk') {
+    if (change.risk === null) disk.risks.delete(change.backend);
+    else disk.risks.set(change.backend, change.risk);
+    return;
+  }
   const { station, number } = change;
   const messages = disk.held.get(station) ?? new Map<number, { message: string; delivery: string }>();
   const there = messages.get(number);
@@ -177,6 +186,10 @@ function readerOf(disk: MemoryDisk): JournalReader {
     tokens: () =>
       Promise.resolve(
         new Map([...disk.tokens].map(([token, learned]) => [token, JSON.parse(learned) as LearnedToken])),
+      ),
+    risks: () =>
+      Promise.resolve(
+        new Map([...disk.risks].map(([backend, risk]) => [backend, JSON.parse(risk) as BillingRisk])),
       ),
     close: () => Promise.resolve(),
   };

@@ -90,6 +90,7 @@ const migrations: readonly string[] = [
     PRIMARY KEY (migration, number)
   ) STRICT, WITHOUT ROWID;
   `,
+  `CREATE TABLE billing_risk (backend TEXT PRIMARY KEY, risk TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
 ];
 
 /** Opens the journal for its one writer, makes or migrates it, and brings everything in its WAL into the file. */

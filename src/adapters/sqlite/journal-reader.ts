@@ -1,6 +1,7 @@
 /**
  * The reader's end in the main thread: requests out, answers in, matched by number.
  */
+import type { BillingRisk } from '../../core/hold/billing-risk.ts';
 import type { Delivery, HeldMessage, LearnedToken } from '../../core/hold/held-message.ts';
 import type { DurableStation } from '../../core/journal/record.ts';
 import type { HeldEntry } from '../../core/hold/held-lane.ts';
@@ -86,6 +87,11 @@ export function startReader(file: string, log: Log): JournalReader {
       const answer = await ask({ type: 'tokens' });
       assert(answer.type === 'tokens', "an answer is of its request's type");
       return new Map(answer.rows.map(({ token, learned }) => [token, JSON.parse(learned) as LearnedToken]));
+    },
+    async risks() {
+      const answer = await ask({ type: 'risks' });
+      assert(answer.type === 'risks', "an answer is of its request's type");
+      return new Map(answer.rows.map(({ backend, risk }) => [backend, JSON.parse(risk) as BillingRisk]));
     },
     async close() {
       isClosed = true;

@@ -1,5 +1,5 @@
 /**
- * Held messages and learned tokens as rows: written in the transaction of the batch that tells of them, read back whole at a start.
+ * Held messages, learned tokens and billing at risk as rows: written in the transaction of the batch that tells of them, read back whole at a start.
  *
  * Each row is under a checksum of all it says. One that does not hold is told of and left as it is: it is never given, marked or deleted for it, so that
  * an operator can still look at what is there.
@@ -26,10 +26,16 @@ export interface TokenRow {
   readonly learned: string;
 }
 
+export interface RiskRow {
+  readonly backend: string;
+  /** JSON of a `BillingRisk`. */
+  readonly risk: string;
+}
+
 /** A row whose checksum does not hold, so that what is told of it may be wrong too. A token's digest is not told: it could be guessed from. */
 export type UnreadableRow =
   | { readonly row: 'held'; readonly station: string; readonly number: number }
-  | { readonly row: 'token'; readonly backend: string }
+  | { readonly row: 'token' | 'billing_risk'; readonly backend: string }
   | { readonly row: 'station'; readonly station: string };
 
 /** Returns what makes one change, inside the transaction that is open, and tells about how many bytes it wrote. Doing it again changes nothing. */
@@ -42,6 +48,8 @@ export function prepareKeeping(database: DatabaseSync): (change: KeptChange) => 
   );
   const release = database.prepare('DELETE FROM held WHERE station = ? AND number = ?');
   const learn = database.prepare('INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?)');
+  const raise = database.prepare('INSERT OR REPLACE INTO billing_risk VALUES (?, ?, ?)');
+  const lower = database.prepare('DELETE FROM billing_risk WHERE backend = ?');
   const fresh = JSON.stringify(freshDelivery);
 
   return (change) => {
@@ -68,6 +76,12 @@ export function prepareKeeping(database: DatabaseSync): (change: KeptChange) => 
         learn.run(token, backend, learned, tokenChecksum({ token, backend, learned }));
         return learned.length;
       }
+      case 'risk': {
+        const { backend, risk } = change;
+        if (risk === null) lower.run(backend);
+        else raise.run(backend, risk, riskChecksum({ backend, risk }));
+        return risk?.length ?? 0;
+      }
     }
   };
 }
@@ -77,14 +91,17 @@ export interface KeptReader {
   /** By station, and for each by number. */
   held(unreadable: (row: UnreadableRow) => void): HeldRow[];
   tokens(unreadable: (row: UnreadableRow) => void): TokenRow[];
+  risks(unreadable: (row: UnreadableRow) => void): RiskRow[];
 }
 
 export function prepareKeptReader(database: DatabaseSync): KeptReader {
   const held = database.prepare(`${heldRows} ORDER BY station, number`);
   const tokens = database.prepare('SELECT token, backend, learned, checksum FROM token');
+  const risks = database.prepare('SELECT backend, risk, checksum FROM billing_risk');
   // A damaged integer may be beyond what a number holds; read as a number it would throw.
   held.setReadBigInts(true);
   tokens.setReadBigInts(true);
+  risks.setReadBigInts(true);
 
   return {
     held(unreadable) {
@@ -103,6 +120,15 @@ export function prepareKeptReader(database: DatabaseSync): KeptReader {
         const row = tokenRowOf(found);
         if (row === null) unreadable({ row: 'token', backend: String(found['backend']) });
         else rows.push(row);
+      }
+      return rows;
+    },
+    risks(unreadable) {
+      const rows: RiskRow[] = [];
+      for (const found of risks.iterate()) {
+        const row = { backend: String(found['backend']), risk: String(found['risk']) };
+        if (riskChecksum(row) === Number(found['checksum'])) rows.push(row);
+        else unreadable({ row: 'billing_risk', backend: row.backend });
       }
       return rows;
     },
@@ -144,4 +170,8 @@ function heldChecksum({ station, number, message, delivery }: HeldRow): number {
 
 function tokenChecksum({ token, backend, learned }: TokenRow): number {
   return crc32(`${token}\n${backend}\n${learned}`);
+}
+
+function riskChecksum({ backend, risk }: RiskRow): number {
+  return crc32(`${backend}\n${risk}`);
 }

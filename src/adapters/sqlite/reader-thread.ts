@@ -88,5 +88,7 @@ async function answerOf(
       return { type: 'held', rows: reader.held(note) };
     case 'tokens':
       return { type: 'tokens', rows: reader.tokens(note) };
+    case 'risks':
+      return { type: 'risks', rows: reader.risks(note) };
   }
 }

@@ -6,7 +6,7 @@ import type { PlacedRecord } from '../../core/journal/codec.ts';
 import type { FrameQuery } from '../../ports/journal.ts';
 import type { CommitFault, Retention } from '../../ports/journal-store.ts';
 import type { OpenFault } from './database.ts';
-import type { HeldRow, TokenRow, UnreadableRow } from './kept-rows.ts';
+import type { HeldRow, RiskRow, TokenRow, UnreadableRow } from './kept-rows.ts';
 import type { BatchHead } from './stored-batch.ts';
 import type { WrittenBatch } from './writer.ts';
 
@@ -46,7 +46,8 @@ export type ReadRequest =
   | { readonly type: 'records'; readonly after: number; readonly limit: number }
   | { readonly type: 'stations' }
   | { readonly type: 'held' }
-  | { readonly type: 'tokens' };
+  | { readonly type: 'tokens' }
+  | { readonly type: 'risks' };
 
 export type ToReader =
   | { readonly type: 'read'; readonly id: number; readonly request: ReadRequest }
@@ -78,4 +79,5 @@ export type ReadAnswer =
   | { readonly type: 'records'; readonly page: RecordsPage }
   | { readonly type: 'stations'; readonly stations: readonly (readonly [id: string, state: string])[] }
   | { readonly type: 'held'; readonly rows: readonly HeldRow[] }
-  | { readonly type: 'tokens'; readonly rows: readonly TokenRow[] };
+  | { readonly type: 'tokens'; readonly rows: readonly TokenRow[] }
+  | { readonly type: 'risks'; readonly rows: readonly RiskRow[] };

@@ -152,13 +152,13 @@ describe('what waits behind a parked message', () => {
   test('is the rest of its transaction, and nothing else', () => {
     const lane = laneWith(['a'], ['a', parked], ['b'], [null, parked], [null], ['a'], ['a', parked]);
     expect(behinds(lane)).toEqual([null, null, null, null, null, 2, 2]);
-    expect(lane.depth(0)).toEqual({ held: 3, parked: 4, atRisk: 3 });
+    expect(lane.depth(0)).toEqual({ held: 3, parked: 4, atRisk: 3, oldestAtRisk: 2 });
   });
 
   test('is none where a message was refused and will be sent again', () => {
     const lane = laneWith(['a', refusedUntil(99)], ['a']);
     expect(behinds(lane)).toEqual([null, null]);
-    expect(lane.depth(0)).toEqual({ held: 2, parked: 0, atRisk: 0 });
+    expect(lane.depth(0)).toEqual({ held: 2, parked: 0, atRisk: 0, oldestAtRisk: Infinity });
   });
 });
 
@@ -169,5 +169,5 @@ test.each([
   const lane = laneWith(['a'], [null], ['b', delivery], ['c']);
   expect([0, 1, 2, 4, 5].map((before) => lane.depth(before).atRisk)).toEqual([0, 0, 1, 2, 3]);
   lane.remove(lane.find(1) as HeldEntry);
-  expect(lane.depth(5)).toEqual({ held: 3, parked: 0, atRisk: 2 });
+  expect(lane.depth(5)).toEqual({ held: 3, parked: 0, atRisk: 2, oldestAtRisk: 3 });
 });

@@ -26,6 +26,8 @@ export interface LaneDepth {
   readonly parked: number;
   /** Of transactions, and parked or held since before the time asked for. */
   readonly atRisk: number;
+  /** When the oldest of these was held; Infinity: there is none. */
+  readonly oldestAtRisk: number;
 }
 
 export class HeldLane {
@@ -131,21 +133,27 @@ export class HeldLane {
   depth(before: number): LaneDepth {
     let parked = 0;
     let atRisk = 0;
+    let oldestAtRisk = Infinity;
     if (this.#blocked === 0) {
       // Most lanes: nothing was refused, and what is old stands first.
       for (let at = this.#from; at < this.#entries.length; at += 1) {
         const { since, transaction } = (this.#entries[at] as HeldEntry).message;
         if (since >= before) break;
-        if (transaction !== null) atRisk += 1;
+        if (transaction === null) continue;
+        if (atRisk === 0) oldestAtRisk = since;
+        atRisk += 1;
       }
-      return { held: this.length, parked, atRisk };
+      return { held: this.length, parked, atRisk, oldestAtRisk };
     }
     for (const { entry, behind } of this.standings()) {
       const isParked = entry.delivery.state === 'parked' || behind !== null;
       if (isParked) parked += 1;
-      if (entry.message.transaction !== null && (isParked || entry.message.since < before)) atRisk += 1;
+      const { since, transaction } = entry.message;
+      if (transaction === null || (!isParked && since >= before)) continue;
+      oldestAtRisk = Math.min(oldestAtRisk, since);
+      atRisk += 1;
     }
-    return { held: this.length - parked, parked, atRisk };
+    return { held: this.length - parked, parked, atRisk, oldestAtRisk };
   }
 
   /** Those of which one may have been on its way when the process ended: nobody knows what became of it. */

@@ -53,7 +53,7 @@ test('a filter gives what filtering the whole would give', () => {
       const wanted = placed(records, 5).filter(
         ({ position, record }) =>
           position + positionsOf(record) > (filter.fromPosition ?? 0) &&
-          (filter.station === undefined || (record.type !== 'gap' && record.station === filter.station)) &&
+          (filter.station === undefined || ('station' in record && record.station === filter.station)) &&
           (filter.action === undefined || ('action' in record && record.action === filter.action)) &&
           record.at >= (filter.fromMs ?? 0) &&
           record.at < (filter.toMs ?? Infinity),

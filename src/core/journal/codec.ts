@@ -6,7 +6,7 @@
  *
  *     LENGTH ':' TYPE STATION '\t' AT '\t' fields, each ended by '\t' ... text
  *
- * LENGTH counts the UTF-16 units after the colon, so a reader that wants one station or one hour steps over the rest without reading it.
+ * STATION is empty where a record is of none. LENGTH counts the UTF-16 units after the colon, so a reader that wants one station or one hour steps over the rest without reading it.
  * Texts must be well-formed UTF-16, which those of a WebSocket message always are (RFC 6455 §8.1). A checksum is the store's affair: it
  * covers what is written, which is bytes. A journal outlives its program, so a letter below is never given another meaning.
  */
@@ -19,6 +19,7 @@ import type { HeldMessage } from '../hold/held-message.ts';
 import { RecentFields } from './recent-fields.ts';
 import { positionsOf } from './record.ts';
 import type {
+  BillingRecord,
   BootFacts,
   DeliveryRecord,
   DropReason,
@@ -131,6 +132,10 @@ function contentOf(record: JournalRecord): string {
     case 'booted': {
       const { vendor, model, firmware, serial } = record.boot;
       return `B${record.station}\t${timeText(record.at)}\t${textField(vendor)}\t${textField(model)}\t${textField(firmware)}\t${textField(serial)}\t`;
+    }
+    case 'billing': {
+      const { backend, change, since, stations, messages, oldest } = record;
+      return `M\t${timeText(record.at)}\t${JSON.stringify({ backend, change, since, stations, messages, oldest })}`;
     }
     case 'gap':
       return `G\t${timeText(record.at)}\t${record.records}\t${record.cause}\t`;
@@ -294,6 +299,10 @@ function fieldsToRecord(type: string, station: StationId, at: number, fields: Fi
       };
       return { type: 'booted', at, station, boot };
     }
+    case 'M': {
+      const told = fields.json() as Omit<BillingRecord, 'type' | 'at'> | null;
+      return told === null ? null : { type: 'billing', at, ...told };
+    }
     case 'G': {
       const records = fields.number() ?? 0;
       const cause = fields.text();
@@ -444,7 +453,7 @@ function naturalOf(digits: string): number | null {
 
 function passes(record: JournalRecord, filter: RecordFilter): boolean {
   const { station, action, fromMs, toMs } = filter;
-  if (station !== undefined && (record.type === 'gap' || record.station !== station)) return false;
+  if (station !== undefined && (!('station' in record) || record.station !== station)) return false;
   if (fromMs !== undefined && record.at < fromMs) return false;
   if (toMs !== undefined && record.at >= toMs) return false;
   return action === undefined || ('action' in record && record.action === action);

@@ -1,5 +1,5 @@
 /**
- * What the journal holds: everything that happened to a station, in order.
+ * What the journal holds: everything that happened to a station, and the little that happened to a backend for all of its stations, in order.
  *
  * Pure. A record is made inside `step` and gets its position from the journal. Two positions are used by a frame that was
  * received and relayed in the same step, one for each hop, so that every frame on every link has its own.
@@ -11,6 +11,7 @@ import type { Inventory, InventoryChange } from '../commands/inventory.ts';
 import type { AskedSetting, AskedSettings, SettingName } from '../commands/asked-settings.ts';
 import type { PlacedProfiles, ProfilesChange } from '../commands/placed-profiles.ts';
 import type { IdChange } from '../ids/change.ts';
+import type { BillingChange, BillingRisk } from '../hold/billing-risk.ts';
 import type { Delivery, HeldMessage, LearnedToken } from '../hold/held-message.ts';
 import type { IdLedger } from '../ids/ledger.ts';
 import type { Verdict } from '../priming/priming.ts';
@@ -238,6 +239,16 @@ export interface GivenAnswer {
 }
 
 /**
+ * What is held for a backend has come to put billing at risk, or does no more: about a backend, and of no station (ADR 0026). With `over` the figures are the most that the process which writes it has seen.
+ */
+export interface BillingRecord extends BillingRisk {
+  readonly type: 'billing';
+  readonly at: number;
+  readonly backend: string;
+  readonly change: BillingChange;
+}
+
+/**
  * Records that are missing before this position, and how many.
  *
  * `not_kept`: the journal failed and its bound was reached; written once it works again. `unreadable`: never written, but what a reader gives in the
@@ -263,7 +274,9 @@ export type StationRecord =
   | HeldRecord
   | DeliveryRecord
   | LearnedRecord;
-export type JournalRecord = StationRecord | GapRecord;
+/** Records that Busbar makes while it runs; a gap is the journal's own. */
+export type WrittenRecord = StationRecord | BillingRecord;
+export type JournalRecord = WrittenRecord | GapRecord;
 
 /** The positions a record takes: two where a frame was received and relayed at once. */
 export function positionsOf(record: JournalRecord): 1 | 2 {

@@ -7,7 +7,8 @@
 import { freshDelivery } from '../../core/hold/fresh-delivery.ts';
 import type { HeldEntry } from '../../core/hold/held-lane.ts';
 import type { LearnedToken } from '../../core/hold/held-message.ts';
-import type { DurableStation, JournalRecord, StationRecord } from '../../core/journal/record.ts';
+import type { BillingRisk } from '../../core/hold/billing-risk.ts';
+import type { DurableStation, JournalRecord, WrittenRecord } from '../../core/journal/record.ts';
 import { positionsOf } from '../../core/journal/record.ts';
 import type { Journal, JournalPressure, JournalStats } from '../../ports/journal.ts';
 import type { StationId } from '../../protocol/station-id.ts';
@@ -20,6 +21,7 @@ export interface Disk {
   /** By station and number. */
   readonly held: Map<StationId, Map<number, HeldEntry>>;
   readonly tokens: Map<string, LearnedToken>;
+  readonly risks: Map<string, BillingRisk>;
   /** Positions given to everything above. */
   position: number;
   isFailing: boolean;
@@ -33,6 +35,7 @@ export function createDisk(): Disk {
     stations: new Map(),
     held: new Map(),
     tokens: new Map(),
+    risks: new Map(),
     position: 0,
     isFailing: false,
     onCommitted: () => undefined,
@@ -56,7 +59,7 @@ const idleCommitMs = 50;
 
 interface Entry {
   readonly position: number;
-  readonly record: StationRecord | null;
+  readonly record: WrittenRecord | null;
   readonly save: { readonly station: StationId; readonly durable: DurableStation } | null;
 }
 
@@ -104,7 +107,7 @@ class DiskJournal implements SimulatedJournal {
     this.committedPosition = disk.position;
   }
 
-  append(record: StationRecord): number {
+  append(record: WrittenRecord): number {
     if (this.#missed > 0 || this.#pending.length >= pendingRecordsMax) return this.#leaveOut();
     this.#position += positionsOf(record);
     this.#enter({ position: this.#position, record, save: null });
@@ -263,7 +266,12 @@ class DiskJournal implements SimulatedJournal {
 }
 
 /** What is read back at a start, beside the stations. */
-function keep({ held, tokens }: Disk, record: StationRecord): void {
+function keep({ held, tokens, risks }: Disk, record: WrittenRecord): void {
+  if (record.type === 'billing') {
+    const { backend, change, since, stations, messages, oldest } = record;
+    if (change === 'over') risks.delete(backend);
+    else risks.set(backend, { since, stations, messages, oldest });
+  }
   if (record.type === 'learned') tokens.set(record.token, record.learned);
   if (record.type === 'held') {
     const messages = held.get(record.station) ?? new Map<number, HeldEntry>();

@@ -4,6 +4,7 @@
  * Nothing here decides anything. A killed process is one that nothing reaches any more: no timer, no link, no commit.
  */
 import { createHash } from 'node:crypto';
+import type { BillingRisk } from '../../core/hold/billing-risk.ts';
 import type { HeldEntry } from '../../core/hold/held-lane.ts';
 import type { LearnedToken } from '../../core/hold/held-message.ts';
 import type { DurableStation } from '../../core/journal/record.ts';
@@ -32,6 +33,7 @@ export interface ProcessPorts {
   readonly restored: ReadonlyMap<StationId, DurableStation>;
   readonly held: ReadonlyMap<StationId, readonly HeldEntry[]>;
   readonly tokens: ReadonlyMap<string, LearnedToken>;
+  readonly risks: ReadonlyMap<string, BillingRisk>;
   /** A sleeper is woken that late at the earliest, as by the real wheel. */
   readonly wheelSlotMs: number;
   /** Wall clock when the world began. */
@@ -46,7 +48,7 @@ export interface Process {
 
 /** Starts a process. */
 export function startProcess(ports: ProcessPorts, settings: Settings): Process {
-  const { scheduler, random, journal, dialer, observer, restored, held, tokens, epochMs } = ports;
+  const { scheduler, random, journal, dialer, observer, restored, held, tokens, risks, epochMs } = ports;
   const wheel = new VirtualWheel(scheduler, ports.wheelSlotMs);
   let isDead = false;
   const gateway = ports.createGateway(settings, {
@@ -61,6 +63,7 @@ export function startProcess(ports: ProcessPorts, settings: Settings): Process {
     restored,
     held,
     tokens,
+    risks,
     wheel,
   });
   return {

@@ -12,6 +12,7 @@ import { violation, type Evidence, type Violation } from '../checkers.ts';
 import type { HeldEntry } from '../../core/hold/held-lane.ts';
 import type { HeldMessage } from '../../core/hold/held-message.ts';
 import { createLedger, noteClosed, noteOpened, noteText, type Ledger } from '../ledger.ts';
+import { checkRiskTurns } from '../journal-checkers.ts';
 import { createLife } from '../life-state.ts';
 import { contentOf } from '../read-once.ts';
 import { createRandom, type Random } from '../random.ts';
@@ -202,6 +203,7 @@ export class World {
         restored: new Map([...disk.stations].map(([id, durable]) => [id, { ...durable }])),
         held: new Map([...disk.held].map(([id, held]) => [id, Array.from(held.values(), copyOf)])),
         tokens: new Map(disk.tokens),
+        risks: new Map(disk.risks),
         wheelSlotMs: plan.wheelSlotMs,
         epochMs,
         observer: {
@@ -402,6 +404,7 @@ export class World {
     if (this.#isDelivering(5 * 60_000))
       this.#found.push(violation('liveness', '', 'a held message is not delivered after peace', []));
     this.#monitor.finished();
+    this.#found.push(...checkRiskTurns(this.disk.records));
     const { plan, stats } = this;
     this.#found.push(
       ...judge({
