@@ -17,13 +17,10 @@ import { problem, type Problem, type ProblemItem, type ProblemName } from './pro
 import {
   assignmentBody,
   assignmentQuery,
-  noQuery,
-  reasonBody,
-  stationParams,
   type AssignmentBody,
   type AssignmentQuery,
-  type ReasonBody,
-} from './schemas.ts';
+} from './assignment-schemas.ts';
+import { noQuery, reasonBody, stationParams, type ReasonBody } from './schemas.ts';
 import { sendProblem } from './server.ts';
 import { presentPlacement, readStationId, unknownStation } from './station-routes.ts';
 

@@ -6,6 +6,7 @@
  */
 import { fail, ok, type Result } from '../std/result.ts';
 import { readEvents } from './event-stream.ts';
+import type { AssignmentBody } from './assignment-schemas.ts';
 import type {
   Migration,
   MigrationDecided,
@@ -19,7 +20,6 @@ import type {
 } from './migration-schemas.ts';
 import type { Problem } from './problem.ts';
 import type {
-  AssignmentBody,
   Backend,
   BackendPage,
   CommandBody,

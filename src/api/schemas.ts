@@ -84,12 +84,12 @@ const stationBackend = Type.Object(
 );
 
 /** Far more than anybody lists. */
-const observersMax = 100;
+export const observersMax = 100;
 
 export const messageClass = oneOf(messageClasses);
 export type MessageClass = Static<typeof messageClass>;
 
-const observerFields = {
+export const observerFields = {
   backend: Type.String({ minLength: 1, maxLength: 100 }),
   receives: Type.Array(messageClass, {
     maxItems: messageClasses.length,
@@ -444,7 +444,7 @@ export const cursor = Type.String({
   minLength: 1,
   maxLength: 200,
 });
-const nameBounds = { minLength: 1, maxLength: 200 } as const;
+export const nameBounds = { minLength: 1, maxLength: 200 } as const;
 const name = Type.String(nameBounds);
 const stationId = Type.String({ minLength: 1, maxLength: 48, description: 'A station’s identity.' });
 
@@ -525,63 +525,6 @@ export const duration = (description: string) =>
     pattern: '^\\d{1,15}(ms|s|min|h|d)$',
     description: `${description} Such as 500ms, 30s, 5min, 2h or 14d.`,
   });
-
-const openTransactions = ['pin', 'wait', 'handover'] as const;
-
-export const assignmentBody = Type.Object(
-  {
-    primary: Type.String({
-      ...nameBounds,
-      description:
-        'The backend that is to answer the station. Where it does already, only who listens in may change.',
-    }),
-    observers: Type.Optional(
-      Type.Array(
-        Type.Object(
-          {
-            backend: observerFields.backend,
-            receives: Type.Optional(observerFields.receives),
-            commands: Type.Optional(observerFields.commands),
-          },
-          { additionalProperties: false },
-        ),
-        {
-          maxItems: observersMax,
-          description:
-            'Who listens in, whatever the route says, and as `routes[].observers` of the configuration says it: without `receives` registration, liveness and state, without `commands` none. []: nobody. Left out: whom the route says. It lasts as the placement does, and a rollback goes back to what was before.',
-        },
-      ),
-    ),
-    openTransactions: Type.Optional(
-      oneOf(openTransactions, {
-        default: 'pin',
-        description:
-          'pin: their backend keeps them to the end. wait: no move while there are any. handover: the new backend gets them with their start, and the one before nothing more of them.',
-      }),
-    ),
-    keepOldWarm: Type.Optional(duration('How long the backend before is kept ready; without it 14d.')),
-    force: Type.Optional(
-      Type.Boolean({
-        default: false,
-        description:
-          'Though a firmware update, a reservation or a report of the backend before is under way.',
-      }),
-    ),
-    reason,
-  },
-  { additionalProperties: false },
-);
-export type AssignmentBody = Static<typeof assignmentBody>;
-
-export const assignmentQuery = Type.Object(
-  {
-    wait: Type.Optional(
-      duration('How long to wait for the backend to know the station; without it not at all, at most 4min.'),
-    ),
-  },
-  { additionalProperties: false },
-);
-export type AssignmentQuery = Static<typeof assignmentQuery>;
 
 export const reasonBody = Type.Object({ reason }, { additionalProperties: false });
 export type ReasonBody = Static<typeof reasonBody>;

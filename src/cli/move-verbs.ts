@@ -5,7 +5,8 @@
  */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
-import { messageClass, type AssignmentBody, type MessageClass, type StationMoved } from '../api/schemas.ts';
+import type { AssignmentBody } from '../api/assignment-schemas.ts';
+import { messageClass, type MessageClass, type StationMoved } from '../api/schemas.ts';
 import type { Result } from '../std/result.ts';
 import { confirm, sayUndone } from './confirm.ts';
 import { readDurationMs } from './duration.ts';
