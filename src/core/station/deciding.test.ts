@@ -131,11 +131,11 @@ describe('a parked message', () => {
     const second = stop(bench, transactionId);
     expect(second.message.transaction).toBe(first.message.transaction);
     park(bench, first);
-    expect(bench.state.held[0]?.depth(0)).toEqual({ held: 0, parked: 2, atRisk: 2 });
+    expect(bench.state.held[0]?.depth(0)).toMatchObject({ held: 0, parked: 2, atRisk: 2 });
     expect(decide(bench, second, 'retry')).toMatchObject({ kind: 'refused', reason: 'behind' });
     decide(bench, first, 'drop');
-    expect(bench.state.held[0]?.depth(0)).toEqual({ held: 1, parked: 0, atRisk: 0 });
-    expect(bench.state.held[0]?.depth(Infinity)).toEqual({ held: 1, parked: 0, atRisk: 1 });
+    expect(bench.state.held[0]?.depth(0)).toMatchObject({ held: 1, parked: 0, atRisk: 0 });
+    expect(bench.state.held[0]?.depth(Infinity)).toMatchObject({ held: 1, parked: 0, atRisk: 1 });
   });
 });
 
