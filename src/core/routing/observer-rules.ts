@@ -9,7 +9,7 @@ import type { PlacedObserver } from './placement.ts';
 
 /** Something about an observer that cannot be. */
 export interface ObserverFault {
-  /** Keys and places from the observer on. */
+  /** Keys and places, from the observer on, or from the list of them. */
   readonly path: readonly (string | number)[];
   readonly what: string;
   /** What to do, after a semicolon. */

@@ -20,6 +20,7 @@ import {
 } from '../routing/placement.ts';
 import { assign, type Assignment } from '../routing/table.ts';
 import { pumpCalls } from './backend-lane.ts';
+import { letGo } from './backend-link.ts';
 import { bodyOf, finishCommand } from './command-outcome.ts';
 import { refusePending } from './arrival.ts';
 import type { AssignmentDecision, AssignmentOutcome, AssignmentRefusal } from './events.ts';
@@ -29,10 +30,10 @@ import { handOver } from './handover.ts';
 import { hindranceOf } from './hindrance.ts';
 import { exchangePriming } from './own-calls.ts';
 import { faultsOfObservers } from './observers-asked.ts';
-import { owns } from './roles.ts';
+import { owns, roleOf } from './roles.ts';
 import { assignmentOf, stationFacts } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
-import { attachListeners } from './station-link.ts';
+import { attachListeners, closeCode } from './station-link.ts';
 import { recordDropped, recordDurably, type Turn } from './turn.ts';
 
 export function onAssignmentDecided(
@@ -88,7 +89,7 @@ function cutOver(state: StationState, turn: Turn, now: Assignment, decision: Cut
   const impossible = primary === now.primary ? null : whyImpossible(state, turn, primary);
   if (impossible !== null) return impossible;
   const before = placementOf(state, turn, now);
-  const unfit = whyUnfit(state, turn, decision);
+  const unfit = whyUnfit(state, turn, { now, routed: before.routed }, decision);
   if (unfit !== null) return unfit;
   const observers = observersOf(decision, before);
   if (primary === now.primary) {
@@ -129,9 +130,11 @@ function cutOver(state: StationState, turn: Turn, now: Assignment, decision: Cut
 function whyUnfit(
   state: StationState,
   turn: Turn,
+  where: { readonly now: Assignment; readonly routed: string },
   { primary, observers = 'routed' }: CutOver,
 ): AssignmentOutcome | null {
-  const faults = observers === 'routed' ? [] : faultsOfObservers(state, turn, primary, observers);
+  if (observers === 'routed') return null;
+  const faults = faultsOfObservers(state, turn, { ...where, primary }, observers);
   if (faults.length === 0) return null;
   const detail = faults
     .map(({ path, what, remedy }) => `${['observers', ...path].join('.')}: ${what}; ${remedy}.`)
@@ -228,6 +231,11 @@ function put(state: StationState, turn: Turn, placement: Placement): void {
   recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
   const assignment = assignmentOf(state, turn);
   if (state.assignment !== null) state.assignment = assignment;
+  // One that is waited for is not told anything by who is nothing to it any more, nor asked.
+  if (state.grace !== null)
+    for (const backend of state.backends)
+      if (roleOf(state, backend.backend) === null)
+        letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');
   const { arrival } = state;
   // A station at the door of the same primary comes in by what holds now.
   if (arrival !== null && arrival.assignment.primary === assignment?.primary) arrival.assignment = assignment;

@@ -185,6 +185,20 @@ describe('other observers with the same primary', () => {
     expect(linkOf(bench, 'new')?.phase).toBe('dialling');
   });
 
+  test('are let go of while the station is waited for, and nothing that they asked is sent to it', () => {
+    const bench = settled();
+    place(bench, 'old', [listener('new', { commands: ['ClearCache'] })]);
+    sync(bench, 'new');
+    bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+    bench.fromBackend('[2,"c","ClearCache",{}]', 'new');
+    place(bench, 'old', []);
+    expect(bench.last.effects).toContainEqual(closed('new'));
+    expect([linkOf(bench, 'old')?.phase, bench.state.grace?.lane?.length ?? 0]).toEqual(['open', 0]);
+    bench.arrive(2);
+    expect(bench.state.link?.epoch).toBe(2);
+    expect(sent(bench.last.effects, 'station')).toEqual([]);
+  });
+
   test('are those of a station that was at the door when it was decided', () => {
     const bench = new Bench();
     bench.arrive();
@@ -342,6 +356,20 @@ describe('is refused, with where, what and what to do,', () => {
     });
     expect(bench.last.records).toEqual([]);
     expect(bench.state.durable.placement).toBeNull();
+  });
+
+  test('a list without the only one who may write a key', () => {
+    const keys = [
+      { pattern: 'Price*', backend: 'new' },
+      { pattern: 'Tariff*', backend: 'old' },
+    ];
+    const bench = settled({ ...byRoute, keys });
+    expect(place(bench, 'old', [listener('vendor')])).toMatchObject({
+      reason: 'observers_unfit',
+      detail:
+        'observers: new alone may write Price* by configurationKeys of the route, and would not be there; list it too.',
+    });
+    expect(place(bench, 'old', [listener('vendor'), listener('new')])).toEqual(done);
   });
 
   test('a backend that does not speak the station’s version', () => {

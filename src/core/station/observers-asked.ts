@@ -5,18 +5,26 @@
  */
 import { observerFaults, type ObserverFault } from '../routing/observer-rules.ts';
 import type { PlacedObserver } from '../routing/placement.ts';
+import type { Assignment, KeyOwner } from '../routing/table.ts';
 import { factsOf } from './find-backend.ts';
 import type { StationState } from './state.ts';
 import type { Turn } from './turn.ts';
 
-/** Everything that is wrong, in order. `primary` is who will answer the station. */
+/** Everything that is wrong, in order. `primary` is who will answer the station, `routed` who does by its route. */
 export function faultsOfObservers(
   state: StationState,
   turn: Turn,
-  primary: string,
+  { primary, routed, now }: { readonly primary: string; readonly routed: string; readonly now: Assignment },
   observers: readonly PlacedObserver[],
 ): ObserverFault[] {
-  return observers.flatMap((observer, index) => {
+  const present = new Set([
+    primary,
+    routed,
+    ...now.actions.values(),
+    ...observers.map(({ backend }) => backend),
+  ]);
+  const absent = now.keys.filter(({ backend }) => !present.has(backend)).map(absentWriter);
+  const unfit = observers.flatMap((observer, index) => {
     const first = observers.findIndex(({ backend }) => backend === observer.backend);
     const misplaced =
       first === index ? whyMisplaced(state, turn, primary, observer.backend) : listedBefore(first);
@@ -28,6 +36,13 @@ export function faultsOfObservers(
       remedy,
     }));
   });
+  return [...unfit, ...absent];
+}
+
+/** A key has one writer: where that one is not there, nobody could set it. */
+function absentWriter({ pattern, backend }: KeyOwner): ObserverFault {
+  const what = `${backend} alone may write ${pattern} by configurationKeys of the route, and would not be there`;
+  return { path: [], what, remedy: 'list it too' };
 }
 
 function whyMisplaced(
