@@ -234,6 +234,26 @@ describe('a transaction that is open at a cutover', () => {
   });
 });
 
+test('the new primary is told heartbeats by Busbar until the station has booted, and from then on by the station alone', () => {
+  const bench = moved();
+  const beats = (): number => {
+    let count = 0;
+    for (let halves = 0; halves < 24; halves += 1) {
+      bench.pass(30_000);
+      count += to(bench, 'new').filter((text) => text.includes('"Heartbeat"')).length;
+      if (count > 0) answer(bench, 'new', '{"currentTime":"2023-11-14T22:13:30Z"}');
+      bench.do({ type: 'station_pong', epoch: 1 });
+      for (const backend of ['old', 'new'])
+        bench.do({ type: 'backend_pong', backend, epoch: bench.backendEpoch(backend) });
+    }
+    return count;
+  };
+  expect(beats()).toBeGreaterThan(0);
+  bench.fromStation(boot.replace('"b"', '"b2"'));
+  answer(bench, 'new', accepted);
+  expect(beats()).toBe(0);
+});
+
 describe('a rollback', () => {
   test('takes the station back; what began meanwhile finishes where it began', () => {
     const bench = moved();

@@ -43,7 +43,7 @@ export function beginPriming(state: StationState, turn: Turn, backend: BackendLi
     backend.isCatchingUp = true;
     return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
   }
-  if (verdict !== null) awaitBeat(state, turn, backend, verdict);
+  if (verdict !== null) awaitBeat(state, turn, backend, verdict, isMovedTo(state, backend.backend));
 }
 
 /** A backend that left the station waiting answers in time again, on a link that never went: it is told what did not wait for it. */
@@ -154,7 +154,8 @@ export function onPrimaryVerdict(
   const number = state.durable.image.boot?.number ?? 0;
   const verdict = readVerdict(result, number) ?? { status: 'Unknown', intervalS: 0, boot: number };
   keepVerdict(state, turn, backend, verdict);
-  awaitBeat(state, turn, backend, verdict);
+  // From its boot on a station that was moved here keeps this one's interval by itself.
+  awaitBeat(state, turn, backend, verdict, false);
 }
 
 /**
@@ -237,9 +238,16 @@ export function viewOf(state: StationState, turn: Turn, backend: BackendLink): P
 /** A primary hears the station's own heartbeats, but none while it is given up. */
 const allIsHeard: ReadonlySet<MessageClass> = new Set(['registration', 'liveness', 'state']);
 
-function awaitBeat(state: StationState, turn: Turn, backend: BackendLink, verdict: Verdict): void {
+/** `needsHelp`: the station may keep another backend's interval. */
+function awaitBeat(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  verdict: Verdict,
+  needsHelp: boolean,
+): void {
   const assignment = state.assignment ?? state.arrival?.assignment;
-  const isOwn = assignment?.localAnswers.has('Heartbeat') === true || isMovedTo(state, backend.backend);
+  const isOwn = assignment?.localAnswers.has('Heartbeat') === true || needsHelp;
   if (!isOwn || verdict.status !== 'Accepted') return;
   backend.priming.intervalMs = heartbeatMs(verdict.intervalS);
   backend.priming.dueAtMs = turn.context.nowMs + backend.priming.intervalMs;
