@@ -56,12 +56,12 @@ export function emptyImage(): StationImage {
 
 /** True for the calls of a station that an image is made of. */
 export function isImaged(action: string): boolean {
-  return (
-    action === 'StatusNotification' ||
-    action === 'BootNotification' ||
-    action === 'NotifyEvent' ||
-    isFirmwareStatus(action)
-  );
+  return action === 'BootNotification' || tellsStatus(action) || isFirmwareStatus(action);
+}
+
+/** True for the calls in which a station may tell how a connector is. */
+export function tellsStatus(action: string): boolean {
+  return action === 'StatusNotification' || action === 'NotifyEvent';
 }
 
 /** Learns from a call of the station. True when the image is another than before. `payload` is its JSON, received at `wallMs`. */

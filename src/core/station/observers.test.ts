@@ -78,6 +78,30 @@ describe('on attach', () => {
     expect(sent(bench.last.effects, 'station')).toEqual([]);
   });
 
+  test('is told of a connector in the order in which the station spoke, also when it speaks meanwhile', () => {
+    const bench = observed();
+    withPast(bench);
+    const say = (status: string): void => {
+      const said = available.replace('"connectorId":1', '"connectorId":2').replace('Available', status);
+      bench.fromStation(`[2,"${status}","StatusNotification",${said}]`);
+      bench.fromBackend(`[3,"${idTo(bench, 'old')}",{}]`);
+    };
+    say('Available');
+    open(bench, 'new');
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",${accepted}]`, 'new');
+    let asked = idTo(bench, 'new');
+    say('Preparing');
+    say('Charging');
+    const told: string[] = [];
+    for (; asked !== ''; asked = idTo(bench, 'new')) {
+      bench.fromBackend(`[3,"${asked}",{}]`, 'new');
+      told.push(...to(bench, 'new').flatMap((text) => /"status":"(\w+)"/.exec(text)?.[1] ?? []));
+    }
+    expect(told).toEqual(['Preparing', 'Charging', 'Charging']);
+    const link = bench.state.backends.find(({ backend }) => backend === 'new');
+    expect(link?.priming.phase).toBe('synced');
+  });
+
   test('its Pending stays between it and Busbar, which asks again when it said', () => {
     const bench = observed();
     withPast(bench);
@@ -140,7 +164,7 @@ describe('on attach', () => {
     expect(link?.priming.phase).toBe('synced');
   });
 
-  test('one that has forgotten the station is told the boot again, and then what it refused', () => {
+  test('one that has forgotten the station is told the boot again, then what it refused, then how it is', () => {
     const bench = observed();
     withPast(bench);
     open(bench, 'new');
@@ -151,10 +175,14 @@ describe('on attach', () => {
     expect(to(bench, 'new')).toEqual([`[2,"StatusNotification",${charging}]`]);
     bench.fromBackend(`[4,"${idTo(bench, 'new')}","SecurityError","",{}]`, 'new');
     expect(to(bench, 'new')).toEqual([boot.replace('"b",', '')]);
-    bench.fromBackend(`[3,"${idTo(bench, 'new')}",${accepted}]`, 'new');
-    bench.fromBackend(`[3,"${idTo(bench, 'new')}",{}]`, 'new');
-    bench.fromBackend(`[3,"${idTo(bench, 'new')}",{}]`, 'new');
-    expect(to(bench, 'new')).toEqual([`[2,"StatusNotification",${charging}]`]);
+    const told: string[] = [];
+    for (const answer of [accepted, '{}', '{}']) {
+      bench.fromBackend(`[3,"${idTo(bench, 'new')}",${answer}]`, 'new');
+      told.push(...to(bench, 'new'));
+    }
+    // What it refused comes first: the state that follows is never older.
+    const status = `[2,"StatusNotification",${charging}]`;
+    expect(told).toEqual([status, status, '[2,"Heartbeat",{}]']);
   });
 });
 

@@ -17,6 +17,7 @@ import {
   type PrimingView,
   type Verdict,
 } from '../priming/priming.ts';
+import { tellsStatus } from '../priming/station-image.ts';
 import { isPassing } from '../../protocol/error-code.ts';
 import { payloadOf, type Frame } from '../../protocol/frame.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
@@ -60,7 +61,7 @@ export function catchUp(state: StationState, turn: Turn, backend: BackendLink, c
 /** Sends Busbar's own call if one is due. The slot must be free. True when it is taken. */
 export function sendOwnCall(state: StationState, turn: Turn, backend: BackendLink): boolean {
   const { priming } = backend;
-  if (turn.context.nowMs < priming.dueAtMs) return false;
+  if (turn.context.nowMs < priming.dueAtMs || isToldByLane(backend)) return false;
   const call = nextOwnCall(priming, viewOf(state, turn, backend));
   if (call === null) return false;
   const messageId = nextOwnId(state);
@@ -89,6 +90,15 @@ export function sendOwnCall(state: StationState, turn: Turn, backend: BackendLin
   };
   sendOwn(state, turn, backend, text, idToken, 'call', call.action, 'now', 'own');
   return true;
+}
+
+/**
+ * Copies of statuses wait for it. They leave before what Busbar tells it of connectors: told how they are now, it would believe the older ones that follow.
+ */
+export function isToldByLane({ priming, lane }: BackendLink): boolean {
+  if (priming.phase !== 'priming') return false;
+  for (const { purpose, action } of lane ?? []) if (purpose === 'copy' && tellsStatus(action)) return true;
+  return false;
 }
 
 /** The answer to an own call; null for silence. */
