@@ -4,8 +4,8 @@
  * Pure.
  */
 import { violation, type Evidence, type Violation } from './checkers.ts';
-import { exchangesOf, type Ledger } from './ledger.ts';
-import { record } from './wire.ts';
+import type { Ledger } from './ledger.ts';
+import { statusesOf, type ToldStatus } from './told-statuses.ts';
 
 /** Stations that were moved meanwhile, by the clock of the ledgers. */
 export interface MoveTime {
@@ -53,8 +53,8 @@ export function checkStatuses({ stations, backends }: Evidence): Violation[] {
       const untilMs = ledger.isOpen
         ? Infinity
         : (ledger.entries.findLast(({ type }) => type === 'closed')?.atMs ?? 0);
-      const known = Map.groupBy(statusesOf(ledger, 'received'), ({ connector }) => connector);
-      for (const [connector, said] of Map.groupBy(statusesOf(source, 'sent'), (one) => one.connector)) {
+      const known = Map.groupBy(takenOf(ledger, 'received'), ({ connector }) => connector);
+      for (const [connector, said] of Map.groupBy(takenOf(source, 'sent'), (one) => one.connector)) {
         const last = said.findLast(({ atMs }) => atMs < untilMs - underwayMs);
         const right = said.filter(
           (one) => one === last || (one.atMs >= untilMs - underwayMs && one.atMs < untilMs),
@@ -74,35 +74,6 @@ export function checkStatuses({ stations, backends }: Evidence): Violation[] {
   return found;
 }
 
-interface SaidStatus {
-  readonly connector: string;
-  readonly status: string;
-  readonly atMs: number;
-  readonly text: string;
-}
-
-/** Those that were answered with a result, in order. */
-function statusesOf(ledger: Ledger, calls: 'sent' | 'received'): SaidStatus[] {
-  return exchangesOf(ledger, calls).exchanges.flatMap(
-    ({ message: { action, payload }, text, atMs, answers }) => {
-      if (!answers.some(({ message }) => message.type === 3)) return [];
-      if (action === 'StatusNotification') {
-        const { connectorId, evseId } = payload;
-        const status = String(payload['status'] ?? payload['connectorStatus']);
-        return [{ connector: connectorName(evseId, connectorId), status, atMs, text }];
-      }
-      const events = action === 'NotifyEvent' ? payload['eventData'] : null;
-      return (Array.isArray(events) ? (events as unknown[]) : []).flatMap((event) => {
-        const { variable, component, actualValue } = record(event);
-        if (record(variable)['name'] !== 'AvailabilityState') return [];
-        const { id, connectorId } = record(record(component)['evse']);
-        return [{ connector: connectorName(id, connectorId), status: String(actualValue), atMs, text }];
-      });
-    },
-  );
-}
-
-/** 1.6 has connectors only. */
-function connectorName(evse: unknown, connector: unknown): string {
-  return [evse, connector].filter((number) => typeof number === 'number').join('.');
+function takenOf(ledger: Ledger, calls: 'sent' | 'received'): ToldStatus[] {
+  return statusesOf(ledger, calls).filter(({ takenAtMs }) => takenAtMs !== null);
 }

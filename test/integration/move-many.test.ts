@@ -30,6 +30,7 @@ import type { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
 import { checkStatuses } from '../../src/testkit/move-checkers.ts';
 import { checkKnownWhole, checkOwners } from '../../src/testkit/transaction-checkers.ts';
 import { until } from '../../src/testkit/until.ts';
+import { checkViews } from '../../src/testkit/view-checkers.ts';
 import type { OcppVersion } from '../../src/protocol/version.ts';
 import { connectRpcStation } from '../conformance/rpc-peers.ts';
 import { BusbarProcess, freePorts } from './busbar-process.ts';
@@ -170,6 +171,7 @@ function judge(evidence: Evidence): Violation[] {
     ...checkKnownWhole(evidence),
     ...checkEnergy(evidence),
     ...checkStatuses(evidence),
+    ...checkViews(evidence, { behindMs: 2_500, endMs: performance.now() }),
   ];
 }
 

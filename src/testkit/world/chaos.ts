@@ -81,7 +81,7 @@ export function startChaos(world: World): Chaos {
 /** Somebody moves stations between backends, and takes them back. */
 function startMoves(world: World): Chaos {
   const random = world.random('moves');
-  const { moveEveryMs, backends } = world.plan;
+  const { moveEveryMs, backends, letsGo } = world.plan;
   let isOver = false;
   const next = (): void => {
     const inMs = -Math.log(1 - random.next()) * moveEveryMs;
@@ -89,7 +89,7 @@ function startMoves(world: World): Chaos {
       if (isOver) return;
       const { id } = random.pick(world.stations);
       const { name } = random.pick(backends);
-      const decision = decisionOf(random, name);
+      const decision = decisionOf(random, name, letsGo);
       world.trace.note('operator', decision.do, `${id} ${name}`);
       if (world.isRunning) world.decide(id, decision);
       next();
@@ -147,8 +147,11 @@ function observersOf(random: Random, { listeners }: Plan): readonly PlacedObserv
     }));
 }
 
-function decisionOf(random: Random, backend: string): AssignmentDecision {
-  const kind = random.pick(['attach', 'cut_over', 'cut_over', 'cut_over', 'roll_back', 'detach'] as const);
+const telling = ['attach', 'cut_over', 'cut_over', 'cut_over', 'roll_back'] as const;
+const dayMs = 86_400_000;
+
+function decisionOf(random: Random, backend: string, letsGo: boolean): AssignmentDecision {
+  const kind = random.pick(letsGo ? ([...telling, 'detach'] as const) : telling);
   switch (kind) {
     case 'attach':
     case 'detach':
@@ -160,7 +163,7 @@ function decisionOf(random: Random, backend: string): AssignmentDecision {
         do: kind,
         primary: backend,
         openTransactions: random.pick(['pin', 'pin', 'wait']),
-        keepWarmMs: random.pick([0, 60_000, 86_400_000]),
+        keepWarmMs: random.pick(letsGo ? [0, 60_000, dayMs] : [dayMs]),
         isForced: random.chance(0.5),
       };
   }

@@ -64,6 +64,8 @@ export interface Plan {
   readonly moveEveryMs: number;
   /** How often somebody decides who listens in to a station; Infinity: never. */
   readonly observeEveryMs: number;
+  /** Backends are let go of by such moves, at once or later; else each that was told of a station once is kept told. */
+  readonly letsGo: boolean;
 }
 
 /** A backend that gets copies: of what a backend gets by default, or of everything, where it bills nobody. */
@@ -135,6 +137,7 @@ export function planOf(seed: number): Plan {
     outageMs: [1_000, 5 * minuteMs],
     covers: createRandom(seed, 'cover').chance(0.5),
     moveEveryMs: backends.length > 1 ? createRandom(seed, 'moves').pick(moves) : Infinity,
+    letsGo: true,
     ...listenersOf(seed),
   };
 }
