@@ -75,6 +75,10 @@ function presentWave(plan: MigrationPlan, wave: WaveSnapshot, at: number): Migra
     soakedMs: wave.soakedMs,
     soakMs: plan.waves[at]?.soakMs ?? plan.soakMs,
     undelivered: wave.undelivered,
+    sessions: {
+      ...wave.sessions,
+      since: wave.sessions.since === null ? null : timeOf(wave.sessions.since),
+    },
     gates: wave.gates.map((gate, index) => presentGate(plan.gates[index]?.measure ?? '', gate)),
   };
 }

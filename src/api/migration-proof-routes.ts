@@ -132,7 +132,7 @@ function addReport(app: FastifyInstance, migrations: Migrations, registry: Regis
       operationId: 'getMigrationReport',
       summary: 'What a person signs off',
       description:
-        'Per wave and station what moved and when, the gates with their figures, exceptions, rollbacks, side effects and decisions. The HTML is one file to be printed. Times in JSON are milliseconds since 1970. Sessions are those that are open when the report is made.',
+        'Per wave and station what moved and when, the gates with their figures, exceptions, rollbacks, side effects and decisions. The HTML is one file to be printed. Times in JSON are milliseconds since 1970. Sessions that began, ended, crossed the move or were handed over are counted since the first move of a wave and for as long as the migration is under way; those of a station are the ones that are open when the report is made.',
       params: migrationParams,
       querystring: reportQuery,
       response: {

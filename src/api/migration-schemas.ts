@@ -85,6 +85,22 @@ const gate = Type.Object(
   closed,
 );
 
+const sessionCount = (description: string): ReturnType<typeof Type.Integer> =>
+  Type.Integer({ minimum: 0, description });
+
+const sessions = Type.Object(
+  {
+    since: nullable(time('When the first station moved, also before the wave was moved again.')),
+    begunAtOld: sessionCount('They began at the old backend since.'),
+    begunAtNew: sessionCount('They began at the new backend.'),
+    endedAtOld: sessionCount('They ended at the old backend since.'),
+    endedAtNew: sessionCount('They ended at the new backend.'),
+    crossed: sessionCount('Of those that ended at the old backend: their station had moved by then.'),
+    handedOver: sessionCount('Open ones that the new backend got of the old one.'),
+  },
+  { ...closed, description: 'Sessions of its stations, counted while the migration is under way.' },
+);
+
 const wave = Type.Object(
   {
     number: Type.Integer({ minimum: 1 }),
@@ -111,6 +127,7 @@ const wave = Type.Object(
     soakedMs: Type.Number({ minimum: 0, description: 'How long it was watched since the last move.' }),
     soakMs: Type.Number({ minimum: 0, description: 'How long it is to be watched.' }),
     undelivered: Type.Integer({ minimum: 0, description: 'Messages that the new backend has yet to get.' }),
+    sessions,
     gates: Type.Array(gate),
   },
   closed,

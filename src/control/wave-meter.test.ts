@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { FrameRecord, JournalRecord, LinkName } from '../core/journal/record.ts';
+import type {
+  ChangedRecord,
+  DurableChange,
+  FrameRecord,
+  JournalRecord,
+  LinkName,
+} from '../core/journal/record.ts';
+import type { SessionCounts } from '../core/migration/state.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { JournalFeed } from '../ports/registry.ts';
 import { driveMigration, type DrivenMigration } from '../testkit/driven-migration.ts';
@@ -7,29 +14,31 @@ import { createWaveMeter, type WaveMeter } from './wave-meter.ts';
 
 interface Measured {
   readonly meter: WaveMeter;
+  readonly feed: JournalFeed;
   readonly driven: DrivenMigration;
   readonly publish: (record: JournalRecord) => void;
   readonly listeners: () => number;
 }
 
-/** CP-1 has moved, CP-2 has not. */
-function measured(): Measured {
+/** CP-1 has moved, unless none has; CP-2 has not. */
+function measured({ hasMoved } = { hasMoved: true }): Measured {
   const driven = driveMigration({ soakMs: 60_000 }, [['CP-1', 'CP-2']]);
   driven.decide({ do: 'start' });
   for (const [id, station] of driven.stations) if (id === 'CP-2') station.isConnected = false;
-  driven.run(4);
+  if (hasMoved) driven.run(4);
   const listeners = new Set<Parameters<JournalFeed['subscribe']>[0]>();
-  const meter = createWaveMeter({
+  const feed: JournalFeed = {
     subscribe(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-  });
+  };
+  const meter = createWaveMeter(feed);
   meter.follow(driven.state);
   const publish = (record: JournalRecord): void => {
     for (const listener of listeners) listener(record, 1);
   };
-  return { meter, driven, publish, listeners: () => listeners.size };
+  return { meter, feed, driven, publish, listeners: () => listeners.size };
 }
 
 function answer(station: string, link: LinkName, more: Partial<FrameRecord> = {}): FrameRecord {
@@ -50,6 +59,50 @@ function answer(station: string, link: LinkName, more: Partial<FrameRecord> = {}
     latencyMs: 40,
     ...more,
   };
+}
+
+const changed = (station: string, change: DurableChange, at = 0): ChangedRecord => ({
+  type: 'changed',
+  at,
+  station: station as StationId,
+  change,
+});
+
+function begun(station: string, owner: string, isBeginning = true): JournalRecord {
+  const opened = {
+    type: 'transaction_opened',
+    key: 'k',
+    family: 'v2',
+    ext: 'T',
+    owner,
+    connectorId: 1,
+    idTag: null,
+    meterStart: null,
+    startedAt: null,
+    to: [owner],
+    ids: 'shown',
+    isBeginning,
+    atMs: 0,
+  } as const;
+  return changed(station, { what: 'ids', change: opened });
+}
+
+function ended(station: string, owner: string): JournalRecord {
+  const over = { type: 'transaction_ended', key: 'k', owner, stopKey: null, atMs: 0 } as const;
+  return changed(station, { what: 'ids', change: over });
+}
+
+function handed(station: string, to: string): JournalRecord {
+  return changed(station, { what: 'ids', change: { type: 'transaction_handed', key: 'k', to } });
+}
+
+function placed(station: string, primary: string, at = 0): ChangedRecord {
+  const placement = { routed: 'old', primary, before: null, at, keepWarmMs: 0, ready: [] };
+  return changed(station, { what: 'placed', placement }, at);
+}
+
+function sessionsIn(meter: WaveMeter): SessionCounts | undefined {
+  return meter.take('m').counted[0]?.sessions;
 }
 
 const verdict = (action: string, text: string): Partial<FrameRecord> => ({ action, text });
@@ -130,6 +183,56 @@ describe('the meter of waves', () => {
       delivery: null,
     });
     expect([...meter.take('m').touched]).toEqual(['CP-1']);
+  });
+
+  test('counts sessions by where they begin and end, from the first move of their wave', () => {
+    const { meter, publish } = measured({ hasMoved: false });
+    publish(begun('CP-1', 'old'));
+    publish(ended('CP-2', 'old'));
+    expect(sessionsIn(meter)).toBeUndefined();
+    publish(placed('CP-2', 'old'));
+    publish(placed('CP-1', 'new', 77));
+    publish(begun('CP-2', 'old'));
+    publish(begun('CP-1', 'new'));
+    publish(begun('CP-1', 'new', false));
+    publish(begun('CP-1', 'vendor'));
+    publish(ended('CP-1', 'new'));
+    publish(handed('CP-1', 'new'));
+    publish(begun('CP-9', 'new'));
+    expect(sessionsIn(meter)).toEqual({
+      since: 77,
+      begunAtOld: 1,
+      begunAtNew: 1,
+      endedAtOld: 0,
+      endedAtNew: 1,
+      crossed: 0,
+      handedOver: 1,
+    });
+    publish(begun('CP-2', 'old'));
+    expect(sessionsIn(meter)).toMatchObject({ since: null, begunAtOld: 1 });
+  });
+
+  test('knows a session that crossed the move by where its station is when it ends', () => {
+    const { meter, publish } = measured({ hasMoved: false });
+    publish(placed('CP-1', 'new'));
+    publish(ended('CP-1', 'old'));
+    publish(ended('CP-2', 'old'));
+    expect(sessionsIn(meter)).toMatchObject({ endedAtOld: 2, crossed: 1 });
+    publish(placed('CP-1', 'old'));
+    publish(ended('CP-1', 'old'));
+    expect(sessionsIn(meter)).toMatchObject({ endedAtOld: 1, crossed: 0 });
+  });
+
+  test('goes on after a restart with what was saved: which waves and stations have moved', () => {
+    const { publish, driven, feed } = measured({ hasMoved: true });
+    for (const { sessions } of driven.state.head.waves) sessions.since = 5;
+    const again = createWaveMeter(feed);
+    again.follow(driven.state);
+    publish(ended('CP-1', 'old'));
+    publish(ended('CP-2', 'old'));
+    publish({ ...placed('CP-1', 'new'), change: { what: 'placed', placement: null } });
+    publish(ended('CP-1', 'old'));
+    expect(sessionsIn(again)).toMatchObject({ since: null, endedAtOld: 3, crossed: 2 });
   });
 
   test('follows the journal only while there is something to count', () => {

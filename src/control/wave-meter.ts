@@ -3,13 +3,14 @@
  *
  * Not pure: it follows the journal's feed, and only while there is something to count. What was counted is taken away once a second and kept with the migration.
  */
-import { countAnswer, noCounts } from '../core/migration/counts.ts';
-import type { Heard } from '../core/migration/events.ts';
+import { countAnswer, noCounts, noSessions } from '../core/migration/counts.ts';
+import type { Counted, Heard } from '../core/migration/events.ts';
 import type { MigrationState } from '../core/migration/state.ts';
 import type { FrameRecord, JournalRecord, LinkName } from '../core/journal/record.ts';
 import { tokenAt } from '../protocol/splice.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { JournalFeed } from '../ports/registry.ts';
+import { countSessions, type SessionWatch } from './session-count.ts';
 
 export interface WaveMeter {
   /** Counts for this migration from now on. */
@@ -24,12 +25,15 @@ interface Followed {
   readonly state: MigrationState;
   readonly from: LinkName;
   readonly to: LinkName;
-  counted: Map<number, { before: ReturnType<typeof noCounts>; after: ReturnType<typeof noCounts> }>;
+  readonly watch: SessionWatch;
+  counted: Map<number, Cell>;
   boots: Map<StationId, boolean>;
   answered: Set<StationId>;
   /** Stations for which something was held, or delivered. */
   touched: Set<StationId>;
 }
+
+type Cell = Omit<Counted, 'wave'>;
 
 export function createWaveMeter(feed: JournalFeed): WaveMeter {
   const followed = new Map<string, Followed>();
@@ -43,7 +47,9 @@ export function createWaveMeter(feed: JournalFeed): WaveMeter {
     follow(state) {
       const { id, plan } = state.head;
       if (followed.get(id)?.state === state) return;
-      followed.set(id, { state, from: `backend:${plan.from}`, to: `backend:${plan.to}`, ...nothing() });
+      const { from, to } = plan;
+      const watch = { from, to, moved: wavesMoved(state), isThere: new Map<StationId, boolean>() };
+      followed.set(id, { state, from: `backend:${from}`, to: `backend:${to}`, watch, ...nothing() });
       stop ??= feed.subscribe((record) => {
         for (const each of followed.values()) count(each, record);
       });
@@ -57,7 +63,12 @@ export function createWaveMeter(feed: JournalFeed): WaveMeter {
       const { counted, boots, answered, touched } = each ?? nothing();
       if (each !== undefined) Object.assign(each, nothing());
       return {
-        counted: [...counted].map(([wave, { before, after }]) => ({ wave, before, after })),
+        counted: [...counted].map(([wave, { before, after, sessions }]) => ({
+          wave,
+          before,
+          after,
+          sessions,
+        })),
         undelivered: [],
         boots: [...boots].map(([station, isAccepted]) => ({ station, isAccepted })),
         answered: [...answered],
@@ -71,6 +82,11 @@ export function createWaveMeter(feed: JournalFeed): WaveMeter {
   };
 }
 
+/** Before the process was started, too. */
+function wavesMoved({ head }: MigrationState): Set<number> {
+  return new Set(head.waves.flatMap(({ sessions }, wave) => (sessions.since === null ? [] : [wave])));
+}
+
 function nothing(): Pick<Followed, 'counted' | 'boots' | 'answered' | 'touched'> {
   return { counted: new Map(), boots: new Map(), answered: new Set(), touched: new Set() };
 }
@@ -80,11 +96,12 @@ function count(followed: Followed, record: JournalRecord): void {
   const progress = followed.state.stations.get(record.station);
   if (progress === undefined) return;
   const isMoved = progress.phase === 'moved' || progress.phase === 'verified';
-  const cell = (): ReturnType<typeof noCounts> => cellOf(followed, progress.wave, isMoved);
+  const { wave } = progress;
+  const cell = (): ReturnType<typeof noCounts> => sideOf(followed, wave, isMoved);
   switch (record.type) {
     case 'frame':
       if (record.link === followed.to || record.link === followed.from)
-        countFrame(followed, record, progress.wave, isMoved);
+        countFrame(followed, record, wave, isMoved);
       return;
     case 'dropped':
       // A command of a backend that was dropped is none of the station's calls.
@@ -104,19 +121,27 @@ function count(followed: Followed, record: JournalRecord): void {
       if (record.change === 'closed' && (record.link === 'station' || isPrimary)) cell().drops += 1;
       return;
     }
+    case 'changed':
+      countSessions(followed.watch, record, { wave, isMoved }, () => cellOf(followed, wave).sessions);
+      return;
     case 'sent':
     case 'skipped':
     case 'booted':
-    case 'changed':
     case 'learned':
       return;
   }
 }
 
-function cellOf({ counted }: Followed, wave: number, isAfter: boolean): ReturnType<typeof noCounts> {
-  let both = counted.get(wave);
-  if (both === undefined) counted.set(wave, (both = { before: noCounts(), after: noCounts() }));
-  return isAfter ? both.after : both.before;
+function cellOf({ counted }: Followed, wave: number): Cell {
+  let cell = counted.get(wave);
+  if (cell === undefined)
+    counted.set(wave, (cell = { before: noCounts(), after: noCounts(), sessions: noSessions() }));
+  return cell;
+}
+
+function sideOf(followed: Followed, wave: number, isAfter: boolean): ReturnType<typeof noCounts> {
+  const { before, after } = cellOf(followed, wave);
+  return isAfter ? after : before;
 }
 
 /** An answer of either backend. That to a copy, or to what Busbar tells it by itself, says nothing but of the boot. */
@@ -131,7 +156,7 @@ function countFrame(followed: Followed, record: FrameRecord, wave: number, isMov
   if (isFromNew) followed.answered.add(station);
   // What is pinned to the old backend is still its business, and no measure of either.
   if (isFromNew !== isMoved) return;
-  const counts = cellOf(followed, wave, isFromNew);
+  const counts = sideOf(followed, wave, isFromNew);
   counts.answered += 1;
   countAnswer(counts, latencyMs);
   if (kind === 'error') counts.errors += 1;

@@ -4,7 +4,7 @@
  * Pure.
  */
 import { createMigration } from '../core/migration/create.ts';
-import { noCounts } from '../core/migration/counts.ts';
+import { noCounts, noSessions } from '../core/migration/counts.ts';
 import type { EffectStep, Heard, Order, OrderOutcome, StationView } from '../core/migration/events.ts';
 import { noSideEffects, planDefaults, type MigrationPlan, type PlannedWave } from '../core/migration/plan.ts';
 import type {
@@ -126,7 +126,12 @@ export function driveMigration(
       answered.push(station as StationId);
     },
     count(wave, after, before = {}) {
-      heard.push({ wave, after: { ...noCounts(), ...after }, before: { ...noCounts(), ...before } });
+      heard.push({
+        wave,
+        after: { ...noCounts(), ...after },
+        before: { ...noCounts(), ...before },
+        sessions: noSessions(),
+      });
     },
     progress(station) {
       const progress = driven.state.stations.get(station as StationId);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { MigrationDecision, Migrations, MigrationSnapshot } from '../../src/ports/migrations.ts';
 import { fail, ok } from '../../src/std/result.ts';
 import { startWorld, tokens, tokenSettings, type World } from './api-world.ts';
-import { migrationsOf, preview, snapshotOf } from './migration-samples.ts';
+import { migrationsOf, preview, snapshotOf, startMs } from './migration-samples.ts';
 
 interface Reply {
   readonly status: number;
@@ -273,9 +273,11 @@ describe('what is read of a migration', () => {
       rollbacks: [{ wave: 'canary', who: 'busbar', reason: 'a gate is red' }],
       exceptions: [{ station: 'CP-7', wave: 'canary' }],
       evidence: { count: 7, leftOut: 0, missing: 0 },
+      sessions: { begunAtOld: 3, begunAtNew: 8 },
       waves: [
         {
           name: 'canary',
+          sessions: { since: startMs + 1_000, endedAtOld: 4, endedAtNew: 7, crossed: 2, handedOver: 1 },
           lastMoveAt: Date.parse('2026-12-01T01:00:06Z'),
           gates: [{ measure: 'calls.errorRate', state: 'green', timesRed: 1 }],
           stations: [
@@ -298,6 +300,9 @@ describe('what is read of a migration', () => {
     );
     expect(markdown.body).toContain('It was away \\<b\\>for\\</b\\> an hour \\| and more.');
     expect(markdown.body).toContain('go \\*now\\*');
+    expect(markdown.body.match(/\| Begun \| 3 \| 8 \|\n\| Ended \| 4 \| 7 \|/g)).toHaveLength(2);
+    expect(markdown.body).toContain('had moved to the other | 2 |  |');
+    expect(markdown.body).toContain('No station has moved yet.');
     const html = await call('/m-2/report?format=html');
     expect(html.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(html.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-/);

@@ -1,6 +1,7 @@
 /**
  * A migration that is half way through, and what was done of it, for tests of what shows and asks.
  */
+import { noSessions } from '../../src/core/migration/counts.ts';
 import { freshStation } from '../../src/core/migration/create.ts';
 import { noSideEffects, planDefaults, type MigrationPlan } from '../../src/core/migration/plan.ts';
 import type { Counts, Evidence, StationPhase, StationProgress } from '../../src/core/migration/state.ts';
@@ -87,6 +88,7 @@ function waveOf(name: string, given: Partial<WaveSnapshot> = {}): WaveSnapshot {
     gates: [{ state: 'no-data', value: null, before: null, reason: null, brokenMs: null }],
     before: counts(),
     after: counts(),
+    sessions: noSessions(),
     undelivered: 0,
     tally: { ...noTally, planned: 2 },
     ...given,
@@ -110,6 +112,15 @@ export function snapshotOf(id: string, given: Partial<MigrationSnapshot> = {}): 
         gates: [{ state: 'green', value: 0.001, before: 0.002, reason: null, brokenMs: null }],
         before: counts({ answered: 100, asked: 5, accepted: 4 }),
         after: counts({ answered: 40, errors: 1 }),
+        sessions: {
+          since: startMs + 1_000,
+          begunAtOld: 3,
+          begunAtNew: 8,
+          endedAtOld: 4,
+          endedAtNew: 7,
+          crossed: 2,
+          handedOver: 1,
+        },
         undelivered: 3,
         tally: { ...noTally, verified: 1, failed: 1 },
       }),

@@ -121,11 +121,14 @@ soak: 1s
   expect((await fleet.migration('leave-old')).state).toBe('ready');
   expect((await fleet.cli('migration', 'start', 'leave-old', '--yes', '--reason', 'go')).code).toBe(0);
 
-  await comesTo(fleet, 'leave-old', (now) => moved(now) >= 5);
+  const before = await comesTo(fleet, 'leave-old', (now) => moved(now) >= 5);
   await fleet.busbar.stop('SIGKILL');
   await fleet.busbar.start();
   const resumed = await fleet.migration('leave-old');
   expect([resumed.state, moved(resumed) < stationCount]).toEqual(['running', true]);
+  expect(resumed.waves.map(({ sessions }) => sessions.since)).toEqual(
+    before.waves.map(({ sessions }) => sessions.since),
+  );
 
   const watched = await fleet.cli('migration', 'show', 'leave-old', '--watch');
   expect([watched.code, watched.out]).toEqual([0, expect.stringMatching(/10 of 10 moved, 0 excused; done/)]);

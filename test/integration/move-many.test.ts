@@ -19,13 +19,15 @@ import {
   checkOneOutstanding,
   checkOrder,
   describeViolations,
+  guaranteedCalls,
   type Evidence,
   type Violation,
 } from '../../src/testkit/checkers.ts';
 import { checkForeignIds } from '../../src/testkit/id-checkers.ts';
 import { checkEnergy } from '../../src/testkit/energy-checkers.ts';
+import type { Ledger } from '../../src/testkit/ledger.ts';
 import { isSettled } from '../../src/testkit/life-state.ts';
-import { readMessage } from '../../src/testkit/read-once.ts';
+import { contentOf, readMessage } from '../../src/testkit/read-once.ts';
 import type { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
 import { checkStatuses } from '../../src/testkit/move-checkers.ts';
 import { checkKnownWhole, checkOwners } from '../../src/testkit/transaction-checkers.ts';
@@ -132,6 +134,7 @@ test(
     await decide(client, 'waves/2/start');
     await decide(client, 'resume');
     const done = await comesTo(client, ({ state }) => state === 'done');
+    const doneAtMs = performance.now();
     expect(done.waves.map(({ tally }) => tally.failed)).toEqual([0, 0, 0]);
     await comesTo(client, ({ state }) => state === 'done', rpcPlan.name);
     for (const [at, charger] of chargers.entries()) await goOn(charger, at + 1);
@@ -148,6 +151,7 @@ test(
 
     const evidence = evidenceOf(stations, backends);
     expect(describeViolations(judge(evidence))).toBe('');
+    checkSessions(evidence, done, doneAtMs);
     // By its one link: no station ever lost it.
     expect(stations.filter(({ ledger }) => ledger?.links !== 1).map(({ id }) => id)).toEqual([]);
     const sessions = stations.reduce((sum, { life }) => sum + life.stats.transactionsEnded, 0);
@@ -173,6 +177,55 @@ function judge(evidence: Evidence): Violation[] {
     ...checkStatuses(evidence),
     ...checkViews(evidence, { behindMs: 2_500, endMs: performance.now() }),
   ];
+}
+
+/** How far what a migration counts may be behind: a tick, and a commit. */
+const countedLateMs = 3_000;
+
+/** What was counted of sessions is what the backends were told, from the first move of each wave until the migration was done. */
+function checkSessions(evidence: Evidence, { waves }: Migration, doneAtMs: number): void {
+  for (const [at, { name, sessions }] of waves.entries()) {
+    const sinceMs = Date.parse(sessions.since ?? '') - performance.timeOrigin;
+    const { begunAtOld, begunAtNew, endedAtOld, endedAtNew, crossed, handedOver } = sessions;
+    const counted = { old: [begunAtOld, endedAtOld], new: [begunAtNew, endedAtNew] };
+    for (const [backend, sums] of Object.entries(counted)) {
+      const ledgers = [...(evidence.backends.get(backend) ?? [])].filter(([id]) => waveOf(id) === at);
+      const least = sessionsTold(ledgers, sinceMs + countedLateMs, doneAtMs - countedLateMs);
+      const most = sessionsTold(ledgers, sinceMs - countedLateMs, doneAtMs + countedLateMs);
+      for (const [index, what] of ['begun', 'ended'].entries()) {
+        expect(sums[index], `${what} at ${backend} in ${name}`).toBeGreaterThanOrEqual(least[index] ?? 0);
+        expect(sums[index], `${what} at ${backend} in ${name}`).toBeLessThanOrEqual(most[index] ?? 0);
+      }
+    }
+    expect(crossed).toBeLessThanOrEqual(endedAtOld);
+    expect(handedOver).toBe(0);
+  }
+  expect(waves.reduce((sum, { sessions }) => sum + sessions.crossed, 0)).toBeGreaterThan(0);
+}
+
+/** Of the plan, from 0. */
+function waveOf(station: string): number {
+  if (plan.waves[0]?.stations.includes(station)) return 0;
+  return station.startsWith('B-') ? 1 : 2;
+}
+
+/** How many began, and how many ended. */
+function sessionsTold(
+  ledgers: readonly (readonly [string, Ledger])[],
+  fromMs: number,
+  toMs: number,
+): readonly [begun: number, ended: number] {
+  const begun = new Set<string>();
+  const ended = new Set<string>();
+  for (const [station, ledger] of ledgers)
+    for (const { message, text, atMs } of guaranteedCalls(ledger, 'received')) {
+      if (atMs < fromMs || atMs > toMs) continue;
+      const { action, payload } = message;
+      const key = `${station} ${contentOf(text)}`;
+      if (action === 'StartTransaction' || payload['eventType'] === 'Started') begun.add(key);
+      if (action === 'StopTransaction' || payload['eventType'] === 'Ended') ended.add(key);
+    }
+  return [begun.size, ended.size];
 }
 
 /** Busbar answers what the new backend refuses, and commands of whoever is not in charge; what it sends of its own accord would be a call. */

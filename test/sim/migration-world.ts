@@ -6,7 +6,7 @@
  * mean well: then the migration has to come to its end.
  */
 import { createMigration, restoreMigration } from '../../src/core/migration/create.ts';
-import { noCounts } from '../../src/core/migration/counts.ts';
+import { noCounts, noSessions } from '../../src/core/migration/counts.ts';
 import type {
   Heard,
   MigrationEvent,
@@ -300,7 +300,7 @@ class MigrationWorld {
     const boots = answered
       .filter(() => random.chance(isWell ? 1 : 0.05))
       .map((station) => ({ station, isAccepted: isWell || random.chance(0.8) }));
-    return { counted: [{ wave, before, after }], undelivered: [], boots, answered };
+    return { counted: [{ wave, before, after, sessions: noSessions() }], undelivered: [], boots, answered };
   }
 
   #decide(decision: MigrationDecision): void {

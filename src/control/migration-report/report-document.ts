@@ -6,6 +6,7 @@
 import type {
   GateReport,
   MigrationReport,
+  SessionsReport,
   SideReport,
   StationReport,
   WaveReport,
@@ -32,6 +33,12 @@ export function reportDocument(report: MigrationReport): Block[] {
     { type: 'text', text: verdictOf(report) },
     { type: 'facts', facts: headFacts(report) },
     ...report.waves.flatMap((wave) => waveBlocks(wave, report)),
+    heading('Sessions'),
+    ...sessionBlocks(
+      report.sessions,
+      report.waves.flatMap(({ stations }) => stations),
+      report,
+    ),
     heading('Exceptions'),
     tableOr(
       'There were none.',
@@ -114,7 +121,8 @@ const openTransactionsText = {
   handover: 'are handed over to the new backend',
 } as const;
 
-function waveBlocks(wave: WaveReport, { plan }: MigrationReport): Block[] {
+function waveBlocks(wave: WaveReport, report: MigrationReport): Block[] {
+  const { plan } = report;
   const planned = wave.plannedAt === null ? '' : `, planned for ${timeText(wave.plannedAt)}`;
   const reason = wave.reason === null ? '' : ` ${sentence(wave.reason)}`;
   const waived = wave.isWaived ? ' A person let the migration go on whatever its gates say.' : '';
@@ -146,6 +154,8 @@ function waveBlocks(wave: WaveReport, { plan }: MigrationReport): Block[] {
         String(valueOf(wave.after)),
       ]),
     },
+    heading('Sessions', 3),
+    ...sessionBlocks(wave.sessions, wave.stations, report),
     heading('Stations', 3),
     tableOr(
       'It took none.',
@@ -200,6 +210,29 @@ function stationRow(station: StationReport): string[] {
     sessions === null ? '–' : String(sessions.from),
     sessions === null ? '–' : String(sessions.to),
     remarks.join(' '),
+  ];
+}
+
+/** Those that are open are counted now, the others for as long as the migration was under way. */
+function sessionBlocks(
+  sessions: SessionsReport,
+  stations: readonly StationReport[],
+  { plan: { from, to } }: MigrationReport,
+): Block[] {
+  if (sessions.since === null) return [{ type: 'text', text: 'No station has moved yet.' }];
+  const open = stations.flatMap((station) => station.sessions ?? []);
+  const openAt = (side: 'from' | 'to'): number => open.reduce((sum, counts) => sum + counts[side], 0);
+  const { begunAtOld, begunAtNew, endedAtOld, endedAtNew, crossed, handedOver } = sessions;
+  const rows = [
+    ['Begun', begunAtOld, begunAtNew],
+    ['Ended', endedAtOld, endedAtNew],
+    ['… after their station had moved to the other', crossed, ''],
+    ['Handed over by the other while open', '', handedOver],
+    ['Open when the report was made', openAt('from'), openAt('to')],
+  ];
+  return [
+    { type: 'text', text: `Since the first move, ${timeText(sessions.since)}.` },
+    { type: 'table', columns: ['', from, to], rows: rows.map((row) => row.map(String)) },
   ];
 }
 

@@ -22,6 +22,8 @@ export type IdChange =
       readonly to: readonly string[];
       /** What each of `to` calls it: unknown yet, or the same as the station (it began before Busbar was there). */
       readonly ids: 'pending' | 'shown' | 'as_station';
+      /** Its start has come for the first time: it is neither repeated, nor was it under way before Busbar knew of it. */
+      readonly isBeginning: boolean;
       readonly atMs: number;
     }
   /** A backend answered a 1.6 start; `ext` where that settled what the station calls it. */
@@ -50,6 +52,8 @@ export type IdChange =
   | {
       readonly type: 'transaction_ended';
       readonly key: string;
+      /** Whose it was in the end. */
+      readonly owner: string;
       readonly stopKey: string | null;
       readonly atMs: number;
     }

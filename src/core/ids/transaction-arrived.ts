@@ -56,6 +56,7 @@ export function startArrived(
       // A repeat goes to those who got the start the first time.
       to: known === null ? recipients(owner, attendance) : Object.keys(known.ids),
       ids: 'pending',
+      isBeginning: known === null,
       atMs: wallMs,
     });
   }
@@ -78,6 +79,7 @@ export function stopArrived(
   const ended: IdChange = {
     type: 'transaction_ended',
     key: row?.key ?? call.key,
+    owner: row?.owner ?? adopterOf(attendance),
     stopKey: call.key,
     atMs: wallMs,
   };
@@ -136,6 +138,7 @@ function adopted(
     startedAt: null,
     to: [owner],
     ids: 'as_station',
+    isBeginning: false,
     atMs: wallMs,
   };
   return { owner, transaction: key, issuer: null, changes: [opened, ...then] };
@@ -178,13 +181,14 @@ export function eventArrived(
       // Whoever did not get the start gets none of it (H24), but for the one it was always going to.
       to: isStart ? recipients(owner, attendance) : [owner],
       ids: 'shown',
+      isBeginning: isStart,
       atMs: wallMs,
     });
   }
   if (driver !== null && known?.state === 'open' && known.idTag === null)
     changes.push({ type: 'transaction_driver', key: row, idTag: driver });
   if (eventType === '"Ended"' && isKept && known?.state !== 'ended')
-    changes.push({ type: 'transaction_ended', key: row, stopKey: null, atMs: wallMs });
+    changes.push({ type: 'transaction_ended', key: row, owner, stopKey: null, atMs: wallMs });
   useReservation(ledger, text, span, wallMs, changes);
   return { owner, transaction: isKept ? row : null, issuer: asked?.backend ?? null, changes };
 }

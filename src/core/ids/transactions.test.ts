@@ -361,3 +361,40 @@ describe('bounds', () => {
     expect(JSON.stringify(bench.ledger)).toBe(before);
   });
 });
+
+/** In a word each: whether it begins, or whose it was. */
+function toldOf({ changes }: IdsBench): (boolean | string)[] {
+  return changes.flatMap((change): (boolean | string)[] => {
+    if (change.type === 'transaction_opened') return [change.isBeginning];
+    return change.type === 'transaction_ended' ? [change.owner] : [];
+  });
+}
+
+describe('what is told of a transaction’s beginning and end', () => {
+  test('1.6: it begins with its first start, and with nothing that is repeated', () => {
+    const bench = new IdsBench('ocpp1.6');
+    const id = started(bench, '7');
+    start(bench);
+    for (let times = 0; times < 2; times += 1)
+      bench.call(
+        'StopTransaction',
+        `{"transactionId":${id},"meterStop":1,"timestamp":"2026-01-01T01:00:00Z"}`,
+      );
+    expect(toldOf(bench)).toEqual([true, false, 'a']);
+  });
+
+  test('1.6: one that was under way before does not begin, and ends', () => {
+    const bench = new IdsBench('ocpp1.6');
+    bench.call('StopTransaction', '{"transactionId":9,"meterStop":1,"timestamp":"2026-01-01T01:00:00Z"}');
+    expect(toldOf(bench)).toEqual([false, 'a']);
+  });
+
+  test('2.x: it begins with Started alone', () => {
+    const bench = new IdsBench('ocpp2.0.1');
+    const say = (eventType: string, transactionId: string): BenchCall =>
+      bench.call('TransactionEvent', JSON.stringify({ eventType, transactionInfo: { transactionId } }));
+    for (const eventType of ['Started', 'Updated', 'Ended', 'Ended']) say(eventType, 'T1');
+    say('Updated', 'T2');
+    expect(toldOf(bench)).toEqual([true, 'a', false]);
+  });
+});

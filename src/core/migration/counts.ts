@@ -3,7 +3,7 @@
  *
  * Pure. Counts are only ever added to, so that they can be kept, and added to again after a restart.
  */
-import { answerBoundsMs, type Counts } from './state.ts';
+import { answerBoundsMs, type Counts, type SessionCounts } from './state.ts';
 
 export function noCounts(): Counts {
   return {
@@ -27,6 +27,28 @@ export function addCounts(to: Counts, more: Counts): void {
   to.drops += more.drops;
   to.watchedMs += more.watchedMs;
   for (const [at, count] of more.answers.entries()) to.answers[at] = (to.answers[at] ?? 0) + count;
+}
+
+export function noSessions(): SessionCounts {
+  return {
+    since: null,
+    begunAtOld: 0,
+    begunAtNew: 0,
+    endedAtOld: 0,
+    endedAtNew: 0,
+    crossed: 0,
+    handedOver: 0,
+  };
+}
+
+export function addSessions(to: SessionCounts, more: Readonly<SessionCounts>): void {
+  if (more.since !== null) to.since = Math.min(to.since ?? Infinity, more.since);
+  to.begunAtOld += more.begunAtOld;
+  to.begunAtNew += more.begunAtNew;
+  to.endedAtOld += more.endedAtOld;
+  to.endedAtNew += more.endedAtNew;
+  to.crossed += more.crossed;
+  to.handedOver += more.handedOver;
 }
 
 /** Counts one answer that took so long, milliseconds. */

@@ -3,7 +3,7 @@
  *
  * Pure.
  */
-import { noCounts } from './counts.ts';
+import { noCounts, noSessions } from './counts.ts';
 import type { FrozenPlan } from './fleet.ts';
 import { freshGate } from './gates.ts';
 import type { MigrationPlan } from './plan.ts';
@@ -84,6 +84,7 @@ function freshWave({ plan }: MigrationHead, name: string, stations: number, wall
     gates: plan.gates.map(freshGate),
     before: noCounts(),
     after: noCounts(),
+    sessions: noSessions(),
     undelivered: 0,
   };
 }

@@ -14,6 +14,7 @@ import type {
   Evidence,
   MigrationDecision,
   MigrationOutcome,
+  SessionCounts,
   StationProgress,
 } from './state.ts';
 
@@ -33,13 +34,21 @@ export type MigrationEvent =
 /** What the journal has told of a migration's stations since the last tick. */
 export interface Heard {
   /** To add to what was counted. */
-  readonly counted: readonly { readonly wave: number; readonly before: Counts; readonly after: Counts }[];
+  readonly counted: readonly Counted[];
   /** Messages that the new backend has yet to get, of all stations of a wave, as it is. */
   readonly undelivered: readonly { readonly wave: number; readonly messages: number }[];
   /** What the new backend said of a boot, the last for each station. */
   readonly boots: readonly { readonly station: StationId; readonly isAccepted: boolean }[];
   /** Stations that the new backend has answered. */
   readonly answered: readonly StationId[];
+}
+
+/** What was counted of a wave's stations at the old backend, at the new one, and of their sessions at both. */
+export interface Counted {
+  readonly wave: number;
+  readonly before: Counts;
+  readonly after: Counts;
+  readonly sessions: SessionCounts;
 }
 
 export interface MigrationView {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { noSessions } from './counts.ts';
 import { createMigration, freshStation } from './create.ts';
 import { noSideEffects, planDefaults, type MigrationPlan } from './plan.ts';
 import { effectName } from './effect-phase.ts';
@@ -56,6 +57,7 @@ function waveOf(name: string): MigrationHead['waves'][number] {
     gates: [],
     before: counts,
     after: counts,
+    sessions: noSessions(),
     undelivered: 0,
   };
 }
@@ -122,6 +124,27 @@ describe('a report', () => {
     readEvidence(draft, [evidenceOf(5, { what: 'order' })]);
     const sources = { head: headOf(9), stations: [], sessionsOf: () => null, madeAt: 0 };
     expect(finishReport(draft, sources).evidence).toEqual({ count: 9, leftOut: 2, missing: 1 + 2 + 4 });
+  });
+
+  test('adds up the sessions of its waves, from the first move of any', () => {
+    const head = headOf(0);
+    const sessions = { ...noSessions(), begunAtOld: 2, endedAtOld: 5, crossed: 3 };
+    const [one, other] = head.waves as [(typeof head.waves)[0], (typeof head.waves)[0]];
+    head.waves = [
+      { ...one, sessions: { ...sessions, since: 70 } },
+      { ...other, sessions: { ...sessions, since: 40, begunAtNew: 1, endedAtNew: 2, handedOver: 1 } },
+    ];
+    const report = finishReport(beginReport(), { head, stations: [], sessionsOf: () => null, madeAt: 0 });
+    expect(report.waves.map((wave) => wave.sessions)).toEqual(head.waves.map((wave) => wave.sessions));
+    expect(report.sessions).toEqual({
+      since: 40,
+      begunAtOld: 4,
+      begunAtNew: 1,
+      endedAtOld: 10,
+      endedAtNew: 2,
+      crossed: 6,
+      handedOver: 1,
+    });
   });
 
   test('has an end again only once it is over again', () => {

@@ -4,6 +4,7 @@
  * Pure. Made from the migration as it stands and its evidence, which may be long: it is handed over page by page. Times are wall clock, milliseconds since 1970.
  */
 import type { StationId } from '../../protocol/station-id.ts';
+import { addSessions, noSessions } from './counts.ts';
 import { effectName } from './effect-phase.ts';
 import { isOver } from './phase.ts';
 import type { MigrationPlan } from './plan.ts';
@@ -12,6 +13,7 @@ import type {
   EffectPhase,
   Evidence,
   MigrationHead,
+  SessionCounts,
   StationPhase,
   StationProgress,
   WaveProgress,
@@ -31,6 +33,8 @@ export interface MigrationReport {
   readonly stations: number;
   readonly tally: Readonly<Record<StationPhase, number>>;
   readonly waves: readonly WaveReport[];
+  /** Of all waves. */
+  readonly sessions: SessionsReport;
   /** What people decided, oldest first. */
   readonly decisions: readonly ReportedDecision[];
   /** What went otherwise than planned: stations that were excused, refused at last, or cannot go back. */
@@ -63,6 +67,7 @@ export interface WaveReport {
   /** What its stations did at the backend that they leave, and at the new one. */
   readonly before: SideReport;
   readonly after: SideReport;
+  readonly sessions: SessionsReport;
   readonly stations: readonly StationReport[];
 }
 
@@ -80,6 +85,9 @@ export interface GateReport {
 }
 
 export type SideReport = Pick<Counts, 'answered' | 'errors' | 'unanswered' | 'asked' | 'accepted' | 'drops'>;
+
+/** Sessions since the first move, for as long as the migration was under way. */
+export type SessionsReport = Readonly<SessionCounts>;
 
 /** Sessions that are open when the report is made; null: the station is not known any more. */
 export interface OpenSessions {
@@ -233,6 +241,7 @@ export function finishReport(draft: ReportDraft, sources: ReportSources): Migrat
     stations: stations.length,
     tally,
     waves: waves.map((wave, at) => waveReport(draft, sources, wave, at)),
+    sessions: allSessions(waves),
     decisions: draft.decisions,
     exceptions: stations.flatMap((progress) => exceptionOf(progress, waves[progress.wave]?.name ?? null)),
     rollbacks: draft.rollbacks,
@@ -281,6 +290,7 @@ function waveReport(
     }),
     before: sideOf(wave.before),
     after: sideOf(wave.after),
+    sessions: { ...wave.sessions },
     stations: stations
       .filter((progress) => progress.wave === at)
       .map((progress) => stationReport(draft, plan, progress, sessionsOf(progress.station))),
@@ -332,6 +342,12 @@ function whyAlone(who: string, reason: string | null): string | null {
 
 function sideOf({ answered, errors, unanswered, asked, accepted, drops }: Counts): SideReport {
   return { answered, errors, unanswered, asked, accepted, drops };
+}
+
+function allSessions(waves: readonly WaveProgress[]): SessionsReport {
+  const total = noSessions();
+  for (const { sessions } of waves) addSessions(total, sessions);
+  return total;
 }
 
 function gateKey(wave: string | null, measure: string): string {

@@ -90,6 +90,7 @@ export interface WaveProgress {
   /** What its stations did at the old backend, and at the new one. */
   readonly before: Counts;
   readonly after: Counts;
+  readonly sessions: SessionCounts;
   /** Messages that the new backend has yet to get. */
   undelivered: number;
 }
@@ -123,6 +124,22 @@ export interface Counts {
   watchedMs: number;
   /** Answers by how long they took: see `answerBoundsMs`. */
   readonly answers: number[];
+}
+
+/** Transactions of some stations since the first of them moved, by the backend that had them. Only ever added to, also when their wave is moved again. */
+export interface SessionCounts {
+  /** When the first of them moved, wall clock; null: none has. */
+  since: number | null;
+  /** They began since. */
+  begunAtOld: number;
+  begunAtNew: number;
+  /** They ended since. */
+  endedAtOld: number;
+  endedAtNew: number;
+  /** Of those that ended at the old backend: their station was at the new one by then. */
+  crossed: number;
+  /** Open ones that the new backend got of the old one. */
+  handedOver: number;
 }
 
 /** Upper bounds of `Counts.answers`, milliseconds; its last one counts what is beyond. */

@@ -5,7 +5,7 @@
  * the wave first, also in a pause: that is no order to go on.
  */
 import { bringBack, detachStation, isBack } from './back.ts';
-import { addCounts } from './counts.ts';
+import { addCounts, addSessions } from './counts.ts';
 import { advanceEffects, areEffectsOver, hasEffectFailed } from './effects.ts';
 import type { Heard } from './events.ts';
 import { attachStation, isSettled, moveStation, observeStation } from './forward.ts';
@@ -43,11 +43,12 @@ export function tick(turn: Turn, sinceMs: number, heard: Heard): void {
 
 function hear(turn: Turn, { counted, undelivered, boots, answered }: Heard): void {
   const { head, stations } = turn.state;
-  for (const { wave, before, after } of counted) {
+  for (const { wave, before, after, sessions } of counted) {
     const progress = head.waves[wave];
     if (progress === undefined) continue;
     addCounts(progress.before, before);
     addCounts(progress.after, after);
+    addSessions(progress.sessions, sessions);
   }
   for (const { wave, messages } of undelivered) {
     const progress = head.waves[wave];
