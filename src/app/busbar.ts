@@ -175,6 +175,7 @@ function startPlane(settings: Settings, store: JournalStore, restored: Restored,
   const gateway = createGateway(settings, {
     clock,
     journal,
+    reader: store.reader,
     dialer: pacer,
     log,
     observer: createObserver(traffic, log),

@@ -6,12 +6,22 @@
 import type { Placement } from '../core/routing/placement.ts';
 import type { AssignmentMade, Assignments, PlacementSnapshot } from '../ports/assignments.ts';
 import type { StationId } from '../protocol/station-id.ts';
+import type { JournalReader } from '../ports/journal.ts';
+import type { AssignmentDecision } from '../core/station/events.ts';
+import { findBackendLink } from '../core/station/find-backend.ts';
 import type { DataPlane, Driver } from './data-plane.ts';
+import { readHistory } from './transaction-history.ts';
 
-/** `driverOf` makes a driver where there is none; null: there is no room. */
+/** What was said up to a moment ago must be on disk to be read back. */
+const flushMs = 2_000;
+/** How often it is read anew since the station has spoken meanwhile. */
+const readsMax = 5;
+
+/** `driverOf` makes a driver where there is none; null: there is no room. `reader`: of what stations said; null: nothing is kept. */
 export function createAssignments(
-  plane: Pick<DataPlane, 'drivers' | 'remembered' | 'placements'>,
+  plane: Pick<DataPlane, 'drivers' | 'remembered' | 'placements' | 'journal'>,
   driverOf: (station: StationId) => Driver | null,
+  reader: Pick<JournalReader, 'frames'> | null,
 ): Assignments {
   const placementAt = (station: StationId): PlacementSnapshot | null =>
     placementSnapshot(
@@ -25,14 +35,51 @@ export function createAssignments(
         const detail = 'Busbar knows too many stations to take this one up now; try again later.';
         return { kind: 'refused', reason: 'too_many_stations', detail, before, after: before };
       }
+      let said: readonly string[] | null = [];
+      if (reader !== null && isHandover(driver, decision))
+        said = await readSaid(plane, driver, station, reader);
+      if (said === null) {
+        const detail =
+          'What the station said of its open transactions cannot be read back now, so they cannot be handed over.';
+        return { kind: 'refused', reason: 'journal_failing', detail, before, after: placementAt(station) };
+      }
+      const told = said;
       const settled = plane.placements.decide((requestId) =>
-        driver.handle({ type: 'assignment_decided', requestId, decision }),
+        driver.handle({ type: 'assignment_decided', requestId, decision, said: told }),
       );
       // The machine has decided by now; what is waited for is the disk.
       const after = placementAt(station);
       return { ...((await settled) ?? unsettled), before, after };
     },
   };
+}
+
+/** One that is not refused out of hand: whoever waits for a backend to know the station asks again and again. */
+function isHandover({ state }: Driver, decision: AssignmentDecision): boolean {
+  if (decision.do !== 'cut_over' || decision.openTransactions !== 'handover') return false;
+  return findBackendLink(state, decision.primary)?.priming.phase === 'synced';
+}
+
+/** All of it up to now: read again where the station was heard of meanwhile. null: it cannot be read. */
+async function readSaid(
+  { journal }: Pick<DataPlane, 'journal'>,
+  driver: Driver,
+  station: StationId,
+  reader: Pick<JournalReader, 'frames'>,
+): Promise<readonly string[] | null> {
+  for (let reads = 0; reads < readsMax; reads += 1) {
+    const heardAtMs = driver.state.link?.heard.heardAtMs;
+    const rows = driver.state.durable.ids.transactions.filter(({ state }) => state === 'open');
+    if (rows.length === 0) return [];
+    if (!(await journal.flush(flushMs))) return null;
+    try {
+      const said = await readHistory(reader, station, rows);
+      if (driver.state.link?.heard.heardAtMs === heardAtMs) return said;
+    } catch {
+      return null;
+    }
+  }
+  return null;
 }
 
 const unsettled = {

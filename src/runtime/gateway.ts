@@ -13,7 +13,7 @@ import type { Assignments } from '../ports/assignments.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deliveries } from '../ports/deliveries.ts';
 import type { Dialer } from '../ports/dialer.ts';
-import type { Journal } from '../ports/journal.ts';
+import type { Journal, JournalReader } from '../ports/journal.ts';
 import type { Arrival } from '../ports/listener.ts';
 import type { Log } from '../ports/log.ts';
 import type { Registry } from '../ports/registry.ts';
@@ -54,6 +54,8 @@ export interface GatewayPorts {
   readonly tokens: ReadonlyMap<string, LearnedToken>;
   /** Where it had billing at risk, by backend. */
   readonly risks: ReadonlyMap<string, BillingRisk>;
+  /** What stations said, for a backend that is handed a transaction which began elsewhere; left out: it gets what the ledger knows. */
+  readonly reader?: Pick<JournalReader, 'frames'>;
   /** What wakes stations; one on the process's own timer when left out. */
   readonly wheel?: TimerWheel;
 }
@@ -155,7 +157,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     registry: createRegistry(plane, deliveries),
     commander: plane.commands,
     deliveries,
-    assignments: createAssignments(plane, driverOf),
+    assignments: createAssignments(plane, driverOf, ports.reader ?? null),
     onArrival: (arrival) => {
       if (isDraining) return arrival.refuse(503, 'Busbar is shutting down.', 10);
       const driver = driverOf(arrival.station);

@@ -23,7 +23,8 @@ export class Books {
   readonly faults: string[] = [];
   /** Cards it lets in; null: every one. */
   cards: ReadonlySet<string> | null = null;
-  #number = 100;
+  /** What it called the last transaction of 1.6. */
+  number = 100;
 
   /** 1.6 and 2.0.1 in one: what a CSMS answers and writes down. */
   take(action: string, payload: Payload): object {
@@ -41,9 +42,9 @@ export class Books {
         this.statuses.set(Number(payload['connectorId']), payload['status'] ?? payload['connectorStatus']);
         return {};
       case 'StartTransaction':
-        this.#number += 1;
-        this.begin(this.#number, Number(payload['connectorId']), String(payload['idTag']), payload);
-        return { transactionId: this.#number, idTagInfo: { status: 'Accepted' } };
+        this.number += 1;
+        this.begin(this.number, Number(payload['connectorId']), String(payload['idTag']), payload);
+        return { transactionId: this.number, idTagInfo: { status: 'Accepted' } };
       case 'MeterValues':
         this.add(payload['transactionId'], valuesIn(payload));
         return {};

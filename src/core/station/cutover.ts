@@ -41,14 +41,20 @@ export function onAssignmentDecided(
   turn: Turn,
   requestId: number,
   decision: AssignmentDecision,
+  said: readonly string[],
 ): void {
-  const outcome = decide(state, turn, decision);
+  const outcome = decide(state, turn, decision, said);
   turn.effects.push({ type: 'assignment_settled', requestId, outcome });
 }
 
 type CutOver = Extract<AssignmentDecision, { do: 'cut_over' }>;
 
-function decide(state: StationState, turn: Turn, decision: AssignmentDecision): AssignmentOutcome {
+function decide(
+  state: StationState,
+  turn: Turn,
+  decision: AssignmentDecision,
+  said: readonly string[],
+): AssignmentOutcome {
   const now = assignmentOf(state, turn);
   if (now === null) return refused('not_routed', 'No route takes this station; add one that does.');
   if (!turn.context.isJournalWritable)
@@ -59,7 +65,7 @@ function decide(state: StationState, turn: Turn, decision: AssignmentDecision): 
     case 'detach':
       return detach(state, turn, now, decision.backend);
     case 'cut_over':
-      return cutOver(state, turn, now, decision);
+      return cutOver(state, turn, now, decision, said);
     case 'roll_back':
       return rollBack(state, turn, now);
   }
@@ -84,7 +90,13 @@ function detach(state: StationState, turn: Turn, now: Assignment, backend: strin
   return done;
 }
 
-function cutOver(state: StationState, turn: Turn, now: Assignment, decision: CutOver): AssignmentOutcome {
+function cutOver(
+  state: StationState,
+  turn: Turn,
+  now: Assignment,
+  decision: CutOver,
+  said: readonly string[],
+): AssignmentOutcome {
   const { primary, openTransactions, keepWarmMs, isForced } = decision;
   const impossible = primary === now.primary ? null : whyImpossible(state, turn, primary);
   if (impossible !== null) return impossible;
@@ -110,7 +122,7 @@ function cutOver(state: StationState, turn: Turn, now: Assignment, decision: Cut
     const detail = `A transaction of ${now.primary} is open; the station is moved once it has ended.`;
     return refused('transaction_open', detail);
   }
-  if (openTransactions === 'handover') handOver(state, turn, now.primary, primary);
+  if (openTransactions === 'handover') handOver(state, turn, now.primary, primary, said);
   const { wallMs } = turn.context;
   const ready = without(without(before.ready, primary), now.primary);
   if (keepWarmMs > 0) ready.push({ backend: now.primary, until: wallMs + keepWarmMs });

@@ -84,8 +84,16 @@ export type StationEvent =
       readonly number: number;
       readonly decision: DeliveryDecision;
     }
-  /** What an operator or a migration wants of whose the station is. Settled by an `assignment_settled` of the same number. */
-  | { readonly type: 'assignment_decided'; readonly requestId: number; readonly decision: AssignmentDecision }
+  /**
+   * What an operator or a migration wants of whose the station is. Settled by an `assignment_settled` of the same number. `said`: where open transactions are handed over, the
+   * calls in which the station told of them, oldest first, as far as the journal reaches.
+   */
+  | {
+      readonly type: 'assignment_decided';
+      readonly requestId: number;
+      readonly decision: AssignmentDecision;
+      readonly said?: readonly string[];
+    }
   /** The routing table or the settings in the context are new. */
   | { readonly type: 'routing_changed' }
   /** Busbar is going down: refuse arrivals, close this station's link at that time, and at the latest then when calls are in flight. */

@@ -87,7 +87,7 @@ function decide(state: StationState, turn: Turn, event: StationEvent): void {
     case 'delivery_decided':
       return onDeliveryDecided(state, turn, event.requestId, event.number, event.decision);
     case 'assignment_decided':
-      return onAssignmentDecided(state, turn, event.requestId, event.decision);
+      return onAssignmentDecided(state, turn, event.requestId, event.decision, event.said ?? []);
     case 'routing_changed':
       return onRoutingChanged(state, turn);
     case 'drain_started':

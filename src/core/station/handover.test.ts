@@ -1,0 +1,121 @@
+/** What a backend is told of a transaction that it is handed, and in which order. */
+import { describe, expect, test } from 'vitest';
+import type { OcppVersion } from '../../protocol/version.ts';
+import { Bench } from '../../testkit/station-bench.ts';
+import type { AssignmentDecision, Effect } from './events.ts';
+
+const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
+const handover: AssignmentDecision = {
+  do: 'cut_over',
+  primary: 'new',
+  openTransactions: 'handover',
+  keepWarmMs: 60_000,
+  isForced: false,
+};
+
+const boots: Readonly<Partial<Record<OcppVersion, string>>> = {
+  'ocpp1.6': '[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]',
+  'ocpp2.0.1':
+    '[2,"b","BootNotification",{"reason":"PowerUp","chargingStation":{"vendorName":"V","model":"M"}}]',
+};
+
+function textsTo(backend: string, effects: readonly Effect[]): string[] {
+  return effects.flatMap((effect) =>
+    effect.type === 'send' && effect.link.side === 'backend' && effect.link.backend === backend
+      ? [effect.text]
+      : [],
+  );
+}
+
+function answer(bench: Bench, backend: string, payload: string): readonly Effect[] {
+  const [text = '[]'] = textsTo(backend, bench.last.effects);
+  return bench.fromBackend(`[3,"${(JSON.parse(text) as string[])[1]}",${payload}]`, backend);
+}
+
+/** A station with `old`, and `new` kept ready. */
+function ready(version: OcppVersion): Bench {
+  const bench = new Bench();
+  bench.connect(1, true, version);
+  bench.fromStation(boots[version] ?? '');
+  answer(bench, 'old', accepted);
+  bench.do({ type: 'assignment_decided', requestId: 1, decision: { do: 'attach', backend: 'new' } });
+  bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+  for (const payload of [accepted, '{}']) answer(bench, 'new', payload);
+  return bench;
+}
+
+/** `old` takes each of them. */
+function say(bench: Bench, payload: string, ...texts: readonly string[]): void {
+  for (const text of texts) {
+    bench.fromStation(text);
+    answer(bench, 'old', payload);
+  }
+}
+
+/** All that `new` is told after the cutover, as it answers each with this; without message ids. */
+function toldTo(bench: Bench, said: readonly string[], payload: string): string[] {
+  bench.do({ type: 'assignment_decided', requestId: 2, decision: handover, said });
+  const told: string[] = [];
+  for (let texts = textsTo('new', bench.last.effects); texts.length > 0;) {
+    told.push(...texts);
+    texts = textsTo('new', answer(bench, 'new', payload));
+  }
+  return told.map((text) => text.replace(/^\[2,"[^"]*"/, '[2'));
+}
+
+const start =
+  '[2,"t","StartTransaction",{"connectorId":1,"idTag":"CARD","meterStart":100,"timestamp":"2023-11-14T22:13:20Z"}]';
+const values = (id: string, transactionId: number, value: number): string =>
+  `[2,"${id}","MeterValues",{"connectorId":1,"transactionId":${transactionId},"meterValue":[${value}]}]`;
+const event = (seqNo: number, eventType: string, more = ''): string =>
+  `[2,"e${seqNo}","TransactionEvent",{"eventType":"${eventType}","seqNo":${seqNo},"transactionInfo":{"transactionId":"T"}${more}}]`;
+
+describe('1.6', () => {
+  const started = '{"transactionId":77,"idTagInfo":{"status":"Accepted"}}';
+  const others = '{"transactionId":5,"idTagInfo":{"status":"Accepted"}}';
+
+  test('the start as it was, what was said since under its own number, each once, and of this one only', () => {
+    const bench = ready('ocpp1.6');
+    say(bench, started, start);
+    say(bench, '{}', values('m1', 77, 1), values('m2', 77, 2));
+    const said = [values('x', 70, 9), values('m1', 77, 1), values('m1b', 77, 1), values('m2', 77, 2)];
+    expect(toldTo(bench, said, others)).toEqual([
+      start.replace('"t",', ''),
+      values('', 5, 1).replace('"",', ''),
+      values('', 5, 2).replace('"",', ''),
+    ]);
+  });
+
+  test('the start alone, where nothing else can be read back', () => {
+    const bench = ready('ocpp1.6');
+    say(bench, started, start);
+    expect(toldTo(bench, [], others)).toEqual([start.replace('"t",', '')]);
+  });
+
+  test('the first and the newest, where there is more than may be held', () => {
+    const bench = ready('ocpp1.6');
+    bench.context.settings = { ...bench.context.settings, heldMax: 6 };
+    say(bench, started, start);
+    const said = [1, 2, 3, 4, 5].map((value) => values(`m${value}`, 77, value));
+    const told = toldTo(bench, said, others);
+    expect(told.slice(1)).toEqual([1, 4, 5].map((value) => values('', 5, value).replace('"",', '')));
+  });
+});
+
+describe('2.x', () => {
+  test('every event from the start on, each once, as the station wrote it but that it was offline', () => {
+    const bench = ready('ocpp2.0.1');
+    const token = ',"idToken":{"idToken":"CARD","type":"ISO14443"}';
+    say(bench, '{}', event(0, 'Started', token), event(1, 'Updated'));
+    const said = [event(0, 'Started', token), event(1, 'Updated'), event(1, 'Updated')];
+    const told = toldTo(bench, said, '{"idTokenInfo":{"status":"Invalid"}}');
+    expect(told.map((text) => JSON.parse(text) as unknown)).toMatchObject([
+      [2, 'TransactionEvent', { eventType: 'Started', seqNo: 0, offline: true }],
+      [2, 'TransactionEvent', { eventType: 'Updated', seqNo: 1, offline: true }],
+    ]);
+    // What the new one thinks of the driver stops nobody, and what comes next is its own.
+    bench.fromStation(event(10, 'Updated'));
+    expect(textsTo('new', bench.last.effects)).toHaveLength(1);
+    expect(textsTo('old', bench.last.effects)).toEqual([]);
+  });
+});

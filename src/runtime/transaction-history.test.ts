@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import type { JournalFrame } from '../core/journal/frame-view.ts';
+import type { TransactionRow } from '../core/ids/ledger.ts';
+import type { FrameQuery } from '../ports/journal.ts';
+import type { StationId } from '../protocol/station-id.ts';
+import { readHistory } from './transaction-history.ts';
+
+const station = 'CP-1' as StationId;
+
+/** A journal with these calls of the station, a second apart, each relayed to a backend. */
+function journalOf(...calls: readonly (readonly [action: string, payload: string])[]) {
+  const frames = calls.flatMap(([action, payload], at): JournalFrame[] => {
+    const common = {
+      at: at * 1_000,
+      station,
+      kind: 'call',
+      messageId: 'm',
+      action,
+      latencyMs: null,
+    } as const;
+    const text = `[2,"m${at}","${action}",${payload}]`;
+    return [
+      { ...common, position: 2 * at + 1, link: 'station', direction: 'in', text, outcome: 'relayed' },
+      { ...common, position: 2 * at + 2, link: 'backend:old', direction: 'out', text, outcome: null },
+    ];
+  });
+  const asked: FrameQuery[] = [];
+  return {
+    asked,
+    frames: async (query: FrameQuery) => {
+      asked.push(query);
+      const { action, after = Infinity, fromMs = 0, limit } = query;
+      const fitting = frames.filter(
+        (frame) => frame.action === action && frame.position < after && frame.at >= fromMs,
+      );
+      return fitting.toReversed().slice(0, limit);
+    },
+  };
+}
+
+function rowOf(given: Partial<TransactionRow>): TransactionRow {
+  return {
+    key: 'k',
+    family: 'v2',
+    ext: 'T',
+    owner: 'old',
+    connectorId: 1,
+    idTag: null,
+    meterStart: null,
+    startedAt: null,
+    ids: {},
+    isConfirmed: true,
+    state: 'open',
+    endedAtMs: null,
+    stopKey: null,
+    ...given,
+  };
+}
+
+const event = (transactionId: string, eventType: string): [string, string] => [
+  'TransactionEvent',
+  JSON.stringify({ eventType, transactionInfo: { transactionId } }),
+];
+const startOf = (timestamp: string): [string, string] => [
+  'StartTransaction',
+  JSON.stringify({ connectorId: 1, timestamp }),
+];
+const values: [string, string] = ['MeterValues', '{"connectorId":1,"transactionId":7}'];
+
+function idsIn(texts: readonly string[]): unknown[] {
+  return texts.map((text) => (JSON.parse(text) as unknown[])[1]);
+}
+
+describe('the history of open transactions', () => {
+  test('2.x: reaches back to the start of the oldest, over as many pages as it takes', async () => {
+    const updates = Array.from({ length: 1_200 }, () => event('T', 'Updated'));
+    const reader = journalOf(event('T', 'Updated'), event('T', 'Started'), event('U', 'Started'), ...updates);
+    const texts = await readHistory(reader, station, [rowOf({}), rowOf({ ext: 'U' })]);
+    expect(idsIn(texts).slice(0, 3)).toEqual(['m1', 'm2', 'm3']);
+    expect(texts).toHaveLength(1_202);
+    expect(reader.asked).toHaveLength(3);
+  });
+
+  test('1.6: is the readings since the start', async () => {
+    const idle = Array.from({ length: 100 }, (): [string, string] => values);
+    const reader = journalOf(...idle, startOf('t1'), values, startOf('t0'), values);
+    const row = rowOf({ family: 'v16', ext: '7', startedAt: 't1' });
+    const texts = await readHistory(reader, station, [row]);
+    expect(idsIn(texts).slice(-2)).toEqual(['m101', 'm103']);
+    // A minute before it, for a clock that was set.
+    expect(texts.length).toBeLessThan(70);
+  });
+
+  test('of what began before the journal it is what there is', async () => {
+    const reader = journalOf(event('T', 'Updated'));
+    expect(idsIn(await readHistory(reader, station, [rowOf({})]))).toEqual(['m0']);
+    const row = rowOf({ family: 'v16', ext: '7', startedAt: 't1' });
+    expect(idsIn(await readHistory(journalOf(values), station, [row]))).toEqual(['m0']);
+  });
+});
