@@ -81,6 +81,13 @@ describe('the history of open transactions', () => {
     expect(reader.asked).toHaveLength(3);
   });
 
+  test('2.x: of very many events it is the newest, and the start', async () => {
+    const updates = Array.from({ length: 4_000 }, () => event('T', 'Updated'));
+    const texts = await readHistory(journalOf(event('T', 'Started'), ...updates), station, [rowOf({})]);
+    expect(idsIn(texts).slice(0, 2)).toEqual(['m0', 'm1001']);
+    expect(texts).toHaveLength(3_001);
+  });
+
   test('1.6: is the readings since the start', async () => {
     const idle = Array.from({ length: 100 }, (): [string, string] => values);
     const reader = journalOf(...idle, startOf('t1'), values, startOf('t0'), values);

@@ -1,7 +1,7 @@
 /**
  * What a station said of its open transactions, read back from the journal: for a backend that is handed one which began elsewhere.
  *
- * Not pure only in that it reads. It goes back to the start of each, or as far as the journal and its own bound reach.
+ * Not pure only in that it reads. It goes back to the start of each, or as far as the journal and its own bound reach; of very many calls it brings the newest, and the beginnings.
  */
 import type { JournalFrame } from '../core/journal/frame-view.ts';
 import type { TransactionRow } from '../core/ids/ledger.ts';
@@ -11,8 +11,10 @@ import type { FrameQuery, JournalReader } from '../ports/journal.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { tokenAt } from '../protocol/splice.ts';
 
-/** Frames of an action that are looked at: a day of readings every half minute, at two positions each. */
-const framesMax = 6_000;
+/** Frames of an action that are looked at: a week of readings every half minute, each of which is four. */
+const framesMax = 80_000;
+/** Calls that are brought: a day of them. */
+const callsMax = 3_000;
 const pageFrames = 1_000;
 /** A clock may have been set back between a start and what followed. */
 const slackMs = 60_000;
@@ -65,8 +67,10 @@ async function readBack(
     before = last.position;
     for (const frame of page) {
       if (frame.link !== 'station' || frame.direction !== 'in' || frame.kind !== 'call') continue;
-      if (sought.size > 0) calls.push(frame);
-      for (const row of sought) if (isBeginning(row, frame)) sought.delete(row);
+      if (sought.size === 0) break;
+      const begun = [...sought].filter((row) => isBeginning(row, frame));
+      for (const row of begun) sought.delete(row);
+      if (calls.length < callsMax || begun.length > 0) calls.push(frame);
     }
   }
   return calls.toReversed();
