@@ -175,7 +175,7 @@ function judge(evidence: Evidence): Violation[] {
     ...checkKnownWhole(evidence),
     ...checkEnergy(evidence),
     ...checkStatuses(evidence),
-    ...checkViews(evidence, { behindMs: 2_500, endMs: performance.now() }),
+    ...checkViews(evidence, { behindMs: 4_000, endMs: performance.now() }),
   ];
 }
 

@@ -64,6 +64,14 @@ export function tellsStatus(action: string): boolean {
   return action === 'StatusNotification' || action === 'NotifyEvent';
 }
 
+/** What a call that may tell how connectors are tells of: one name a connector and action, '' for anything else. `payload` is its JSON. */
+export function connectorsIn(action: string, payload: string): readonly string[] {
+  const body = objectOf(payload);
+  if (action === 'StatusNotification') return [`${keyOf(body?.['evseId'])}/${keyOf(body?.['connectorId'])}`];
+  const events: unknown = body?.['eventData'];
+  return Array.isArray(events) ? events.map((event) => eventKeyOf(event) ?? '') : [''];
+}
+
 /** Learns from a call of the station. True when the image is another than before. `payload` is its JSON, received at `wallMs`. */
 export function learn(
   image: StationImage,

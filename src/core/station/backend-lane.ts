@@ -9,7 +9,7 @@ import { deliverHeld } from './delivering.ts';
 import { factsOf } from './find-backend.ts';
 import { heldLaneOf } from './holding.ts';
 import { noteFailed, wordsFor } from './identifiers.ts';
-import { isToldByLane, sendOwnCall } from './own-calls.ts';
+import { sendOwnCall } from './own-calls.ts';
 import { roleOf } from './roles.ts';
 import { pump } from './slot.ts';
 import type { BackendLink, StationState, WaitingCall } from './state.ts';
@@ -56,9 +56,9 @@ function withhold(state: StationState, turn: Turn, waiting: WaitingCall): void {
 }
 
 /** Calls may follow: a primary takes them unless it is being told the boot, the others only once they accepted it. */
-export function mayTake(state: StationState, turn: Turn, link: BackendLink): boolean {
-  const { backend, priming } = link;
+export function mayTake(state: StationState, turn: Turn, { backend, priming }: BackendLink): boolean {
   if (roleOf(state, backend) !== 'primary') return priming.isRegistered;
-  if (priming.phase === 'registering') return false;
-  return priming.phase !== 'priming' || priming.dueAtMs > turn.context.nowMs || isToldByLane(link);
+  return (
+    priming.phase !== 'registering' && (priming.phase !== 'priming' || priming.dueAtMs > turn.context.nowMs)
+  );
 }

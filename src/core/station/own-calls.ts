@@ -14,10 +14,11 @@ import {
   heartbeatMs,
   register,
   startPriming,
+  type OwnCall,
   type PrimingView,
   type Verdict,
 } from '../priming/priming.ts';
-import { tellsStatus } from '../priming/station-image.ts';
+import { connectorsIn, tellsStatus } from '../priming/station-image.ts';
 import { isPassing } from '../../protocol/error-code.ts';
 import { payloadOf, type Frame } from '../../protocol/frame.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
@@ -61,9 +62,10 @@ export function catchUp(state: StationState, turn: Turn, backend: BackendLink, c
 /** Sends Busbar's own call if one is due. The slot must be free. True when it is taken. */
 export function sendOwnCall(state: StationState, turn: Turn, backend: BackendLink): boolean {
   const { priming } = backend;
-  if (turn.context.nowMs < priming.dueAtMs || isToldByLane(backend)) return false;
+  if (turn.context.nowMs < priming.dueAtMs) return false;
   const call = nextOwnCall(priming, viewOf(state, turn, backend));
   if (call === null) return false;
+  if (call.what === 'status') dropOutdated(backend, call);
   const messageId = nextOwnId(state);
   const idToken = `"${messageId}"`;
   const text = `[2,${idToken},"${call.action}",${call.payload}]`;
@@ -93,12 +95,19 @@ export function sendOwnCall(state: StationState, turn: Turn, backend: BackendLin
 }
 
 /**
- * Copies of statuses wait for it. They leave before what Busbar tells it of connectors: told how they are now, it would believe the older ones that follow.
+ * What the station said of this connector and waits is older than what is told now, or the same: after it, the backend would believe the older ones. So it is told the last word only, as one that has not
+ * accepted the boot yet.
  */
-export function isToldByLane({ priming, lane }: BackendLink): boolean {
-  if (priming.phase !== 'priming') return false;
-  for (const { purpose, action } of lane ?? []) if (purpose === 'copy' && tellsStatus(action)) return true;
-  return false;
+function dropOutdated(backend: BackendLink, { action, payload }: OwnCall): void {
+  const { lane } = backend;
+  if (lane === null) return;
+  const [told] = connectorsIn(action, payload);
+  lane.takeWhere((waiting) => {
+    if (waiting.purpose !== 'copy' || !tellsStatus(waiting.action)) return false;
+    const body = waiting.text.slice(waiting.bodyStart, waiting.bodyEnd);
+    return connectorsIn(waiting.action, body).every((connector) => connector === told);
+  });
+  if (lane.length === 0) backend.lane = null;
 }
 
 /** The answer to an own call; null for silence. */
