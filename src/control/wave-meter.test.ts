@@ -97,7 +97,16 @@ function handed(station: string, to: string): JournalRecord {
 }
 
 function placed(station: string, primary: string, at = 0): ChangedRecord {
-  const placement = { routed: 'old', primary, before: null, at, keepWarmMs: 0, ready: [] };
+  const placement = {
+    routed: 'old',
+    primary,
+    before: null,
+    observers: null,
+    observersBefore: null,
+    at,
+    keepWarmMs: 0,
+    ready: [],
+  };
   return changed(station, { what: 'placed', placement }, at);
 }
 
