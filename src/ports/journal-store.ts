@@ -1,6 +1,7 @@
 /**
  * Where the journal is kept: one thing to write, a group commit, and readers beside it.
  */
+import type { KeptChange } from '../core/journal/kept-changes.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { JournalReader } from './journal.ts';
 
@@ -22,37 +23,6 @@ export interface JournalBatch {
   /** What the records change of held messages, learned tokens and billing at risk, in order. It is there when the records are, and outlives their deletion. */
   readonly kept: readonly KeptChange[];
 }
-
-/**
- * What is to be read back at a start, of held messages, learned tokens and billing at risk. A hold replaces what is there of its number, and its delivery starts anew; a
- * mark or a release of a message that is not there changes nothing. A token's newest word replaces the one before.
- */
-export type KeptChange =
-  | {
-      readonly do: 'hold';
-      readonly station: StationId;
-      readonly number: number;
-      /** JSON of a `HeldMessage`. */
-      readonly message: string;
-    }
-  | {
-      readonly do: 'mark';
-      readonly station: StationId;
-      readonly number: number;
-      /** JSON of a `Delivery`. */
-      readonly delivery: string;
-    }
-  | { readonly do: 'release'; readonly station: StationId; readonly number: number }
-  | {
-      readonly do: 'learn';
-      readonly backend: string;
-      /** Its digest. */
-      readonly token: string;
-      /** JSON of a `LearnedToken`. */
-      readonly learned: string;
-    }
-  /** JSON of a `BillingRisk`; null: it is over. */
-  | { readonly do: 'risk'; readonly backend: string; readonly risk: string | null };
 
 export interface CommitFault {
   /** `store_stopped`: the store's own thread ended. */

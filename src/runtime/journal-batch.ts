@@ -1,11 +1,11 @@
 /**
  * The batch being gathered. Once it is sealed nothing is added, and a store gets it as the `JournalBatch` it is.
  */
+import { KeptChanges, type KeptChange } from '../core/journal/kept-changes.ts';
 import { positionsOf, type DurableStation, type JournalRecord } from '../core/journal/record.ts';
-import type { JournalBatch, KeptChange } from '../ports/journal-store.ts';
+import type { JournalBatch } from '../ports/journal-store.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { BatchBody } from './batch-body.ts';
-import { KeptChanges } from './kept-changes.ts';
 
 export class GatheringBatch implements JournalBatch {
   readonly first: number;

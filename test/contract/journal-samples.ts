@@ -13,7 +13,7 @@ import type {
   LearnedRecord,
   SentRecord,
 } from '../../src/core/journal/record.ts';
-import { KeptChanges } from '../../src/runtime/kept-changes.ts';
+import { isKept, KeptChanges } from '../../src/core/journal/kept-changes.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 
 /** A relayed call of 400 characters or so, which takes two positions. */
@@ -130,15 +130,7 @@ export function batchOf(
   const taken = records.reduce((sum, record) => sum + positionsOf(record), 0);
   const times = records.map((record) => record.at);
   const kept = new KeptChanges();
-  for (const record of records) {
-    if (
-      record.type === 'held' ||
-      record.type === 'delivery' ||
-      record.type === 'learned' ||
-      record.type === 'billing'
-    )
-      kept.add(record);
-  }
+  for (const record of records) if (isKept(record)) kept.add(record);
   return {
     first,
     last: first + taken - 1,

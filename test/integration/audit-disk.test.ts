@@ -60,7 +60,7 @@ test('a journal of a Busbar that had no audit gets one', async () => {
   await older.close();
   const database = new DatabaseSync(file);
   database.exec(
-    'DROP TABLE audit; DROP TABLE migration; DROP TABLE migration_station; DROP TABLE migration_evidence; DROP TABLE held; DROP TABLE token; DROP TABLE billing_risk; ALTER TABLE station DROP COLUMN checksum; PRAGMA user_version = 1',
+    'DROP TABLE audit; DROP TABLE migration; DROP TABLE migration_station; DROP TABLE migration_evidence; DROP TABLE held; DROP TABLE token; DROP TABLE billing_risk; DROP TABLE kept_upto; ALTER TABLE station DROP COLUMN checksum; PRAGMA user_version = 1',
   );
   database.close();
   const journal = await openFile(file);

@@ -93,7 +93,7 @@ test('a journal of a newer schema is refused and left as it is', async () => {
   await makeJournal();
   alter('PRAGMA user_version = 999');
   expect(await refusal()).toBe('newer_schema');
-  alter('PRAGMA user_version = 6');
+  alter('PRAGMA user_version = 7');
   expect(await refusal()).toBe('opened');
 });
 

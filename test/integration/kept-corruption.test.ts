@@ -24,10 +24,11 @@ beforeEach(async () => {
   folder = await temporaryFolder();
   file = join(folder.path, 'journal.db');
   logged = [];
-  store = await openFile(file, keepAll, {
+  const log = {
     ...quietLog,
-    error: (event, fields) => void logged.push([event, fields]),
-  });
+    error: (event: string, fields?: Readonly<Record<string, unknown>>) => void logged.push([event, fields]),
+  };
+  store = await openFile(file, keepAll, log);
   const records = [1, 2, 3].map((number) => heldRecord(number));
   await store.commit(
     batchOf(1, [
@@ -38,6 +39,9 @@ beforeEach(async () => {
       billingRecord('new'),
     ]),
   );
+  // A store that is closed has written every row.
+  await store.close();
+  store = await openFile(file, keepAll, log);
 });
 afterEach(async () => {
   await store.close();
@@ -120,7 +124,7 @@ test('a journal of a Busbar that held nothing gets its tables', async () => {
   await store.close();
   inFile((database) =>
     database.exec(
-      'DROP TABLE migration; DROP TABLE migration_station; DROP TABLE migration_evidence; DROP TABLE held; DROP TABLE token; DROP TABLE billing_risk; ALTER TABLE station DROP COLUMN checksum; PRAGMA user_version = 2',
+      'DROP TABLE migration; DROP TABLE migration_station; DROP TABLE migration_evidence; DROP TABLE held; DROP TABLE token; DROP TABLE billing_risk; DROP TABLE kept_upto; ALTER TABLE station DROP COLUMN checksum; PRAGMA user_version = 2',
     ),
   );
   store = await openFile(file);

@@ -10,13 +10,8 @@ import type { DurableStation } from '../../core/journal/record.ts';
 import { selectFrames } from '../../core/journal/selection.ts';
 import type { HeldEntry } from '../../core/hold/held-lane.ts';
 import type { FrameQuery, JournalReader } from '../../ports/journal.ts';
-import type {
-  CommitFault,
-  JournalBatch,
-  JournalStore,
-  KeptChange,
-  Retention,
-} from '../../ports/journal-store.ts';
+import type { KeptChange } from '../../core/journal/kept-changes.ts';
+import type { CommitFault, JournalBatch, JournalStore, Retention } from '../../ports/journal-store.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import { assert } from '../../std/assert.ts';
 

@@ -91,6 +91,11 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   `CREATE TABLE billing_risk (backend TEXT PRIMARY KEY, risk TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
+  // Rows of before were written with their batches, so that they tell all.
+  `
+  CREATE TABLE kept_upto (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, complement INTEGER NOT NULL) STRICT;
+  INSERT INTO kept_upto SELECT 1, coalesce(max(last), 0), -1 - coalesce(max(last), 0) FROM batch;
+  `,
 ];
 
 /** Opens the journal for its one writer, makes or migrates it, and brings everything in its WAL into the file. */

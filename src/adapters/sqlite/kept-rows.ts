@@ -1,5 +1,5 @@
 /**
- * Held messages, learned tokens and billing at risk as rows: written in the transaction of the batch that tells of them, read back whole at a start.
+ * Held messages, learned tokens and billing at risk as rows: written soon after the batch that tells of them, read back whole at a start, with what the batches behind them tell.
  *
  * Each row is under a checksum of all it says. One that does not hold is told of and left as it is: it is never given, marked or deleted for it, so that
  * an operator can still look at what is there.
@@ -7,7 +7,9 @@
 import { crc32 } from 'node:zlib';
 import type { DatabaseSync } from 'node:sqlite';
 import { freshDelivery } from '../../core/hold/fresh-delivery.ts';
-import type { KeptChange } from '../../ports/journal-store.ts';
+import type { KeptChange } from '../../core/journal/kept-changes.ts';
+import { prepareKeptUpto } from './kept-upto.ts';
+import type { UnreadableBatch } from './stored-batch.ts';
 
 export interface HeldRow {
   readonly station: string;
@@ -50,7 +52,6 @@ export function prepareKeeping(database: DatabaseSync): (change: KeptChange) => 
   const learn = database.prepare('INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?)');
   const raise = database.prepare('INSERT OR REPLACE INTO billing_risk VALUES (?, ?, ?)');
   const lower = database.prepare('DELETE FROM billing_risk WHERE backend = ?');
-  const fresh = JSON.stringify(freshDelivery);
 
   return (change) => {
     switch (change.do) {
@@ -86,13 +87,15 @@ export function prepareKeeping(database: DatabaseSync): (change: KeptChange) => 
   };
 }
 
-/** What a start reads. `unreadable` is told of every row that cannot be trusted. */
+/** What a start reads, as of everything that was committed. `unreadable` is told of every row and batch that cannot be trusted. */
 export interface KeptReader {
-  /** By station, and for each by number. */
-  held(unreadable: (row: UnreadableRow) => void): HeldRow[];
-  tokens(unreadable: (row: UnreadableRow) => void): TokenRow[];
-  risks(unreadable: (row: UnreadableRow) => void): RiskRow[];
+  /** For each station by number. */
+  held(unreadable: Unreadable): HeldRow[];
+  tokens(unreadable: Unreadable): TokenRow[];
+  risks(unreadable: Unreadable): RiskRow[];
 }
+
+type Unreadable = (place: UnreadableRow | UnreadableBatch) => void;
 
 export function prepareKeptReader(database: DatabaseSync): KeptReader {
   const held = database.prepare(`${heldRows} ORDER BY station, number`);
@@ -102,37 +105,91 @@ export function prepareKeptReader(database: DatabaseSync): KeptReader {
   held.setReadBigInts(true);
   tokens.setReadBigInts(true);
   risks.setReadBigInts(true);
+  const upto = prepareKeptUpto(database);
+
+  /** Rows and the batches behind them as of one moment. */
+  function atOnce<Row>(read: (changes: readonly KeptChange[]) => Row[], unreadable: Unreadable): Row[] {
+    database.exec('BEGIN');
+    try {
+      return read(upto.changesBehind(upto.read(), unreadable).list());
+    } finally {
+      database.exec('COMMIT');
+    }
+  }
 
   return {
-    held(unreadable) {
-      const rows: HeldRow[] = [];
-      for (const found of held.iterate()) {
-        const row = heldRowOf(found);
-        if (row === null)
-          unreadable({ row: 'held', station: String(found['station']), number: Number(found['number']) });
-        else rows.push(row);
-      }
-      return rows;
-    },
-    tokens(unreadable) {
-      const rows: TokenRow[] = [];
-      for (const found of tokens.iterate()) {
-        const row = tokenRowOf(found);
-        if (row === null) unreadable({ row: 'token', backend: String(found['backend']) });
-        else rows.push(row);
-      }
-      return rows;
-    },
-    risks(unreadable) {
-      const rows: RiskRow[] = [];
-      for (const found of risks.iterate()) {
-        const row = { backend: String(found['backend']), risk: String(found['risk']) };
-        if (riskChecksum(row) === Number(found['checksum'])) rows.push(row);
-        else unreadable({ row: 'billing_risk', backend: row.backend });
-      }
-      return rows;
-    },
+    held: (unreadable) =>
+      atOnce((changes) => {
+        const rows = new Map<string, HeldRow>();
+        for (const found of held.iterate()) {
+          const row = heldRowOf(found);
+          if (row !== null) rows.set(rowName(row), row);
+          else
+            unreadable({
+              row: 'held',
+              station: String(found['station']),
+              number: Number(found['number']),
+            });
+        }
+        for (const change of changes) changeRow(rows, change);
+        return [...rows.values()];
+      }, unreadable),
+    tokens: (unreadable) =>
+      atOnce((changes) => {
+        const rows = new Map<string, TokenRow>();
+        for (const found of tokens.iterate()) {
+          const row = tokenRowOf(found);
+          if (row === null) unreadable({ row: 'token', backend: String(found['backend']) });
+          else rows.set(row.token, row);
+        }
+        for (const change of changes) {
+          if (change.do !== 'learn') continue;
+          const { token, backend, learned } = change;
+          rows.set(token, { token, backend, learned });
+        }
+        return [...rows.values()];
+      }, unreadable),
+    risks: (unreadable) =>
+      atOnce((changes) => {
+        const rows = new Map<string, RiskRow>();
+        for (const found of risks.iterate()) {
+          const row = { backend: String(found['backend']), risk: String(found['risk']) };
+          if (riskChecksum(row) === Number(found['checksum'])) rows.set(row.backend, row);
+          else unreadable({ row: 'billing_risk', backend: row.backend });
+        }
+        for (const change of changes) {
+          if (change.do !== 'risk') continue;
+          const { backend, risk } = change;
+          if (risk === null) rows.delete(backend);
+          else rows.set(backend, { backend, risk });
+        }
+        return [...rows.values()];
+      }, unreadable),
   };
+}
+
+/** Makes a change of the row that it is about, as the writer will. A new one comes last: numbers grow. */
+function changeRow(rows: Map<string, HeldRow>, change: KeptChange): void {
+  if (change.do === 'learn' || change.do === 'risk') return;
+  const name = rowName(change);
+  const { station, number } = change;
+  const row = rows.get(name);
+  switch (change.do) {
+    case 'hold':
+      rows.set(name, { station, number, message: change.message, delivery: fresh });
+      return;
+    case 'mark':
+      if (row !== undefined) rows.set(name, { ...row, delivery: change.delivery });
+      return;
+    case 'release':
+      rows.delete(name);
+  }
+}
+
+const fresh = JSON.stringify(freshDelivery);
+
+function rowName({ station, number }: Pick<HeldRow, 'station' | 'number'>): string {
+  return `${number} ${station}`;
 }
 
 const heldRows = 'SELECT station, number, message, delivery, checksum FROM held';

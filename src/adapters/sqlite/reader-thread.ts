@@ -7,14 +7,8 @@ import { fail, ok, type Result } from '../../std/result.ts';
 import { messageOf, openForReading } from './database.ts';
 import type { UnreadableRow } from './kept-rows.ts';
 import { createReader, type Reader } from './reader.ts';
-import type {
-  FromReader,
-  ReadAnswer,
-  ReaderThreadData,
-  ReadRequest,
-  ToReader,
-  UnreadableBatch,
-} from './thread-messages.ts';
+import type { UnreadableBatch } from './stored-batch.ts';
+import type { FromReader, ReadAnswer, ReaderThreadData, ReadRequest, ToReader } from './thread-messages.ts';
 
 assert(parentPort !== null, 'the reader runs in a thread');
 const port = parentPort;

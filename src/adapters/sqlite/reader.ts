@@ -11,11 +11,18 @@ import { decodeRecords, type PlacedRecord } from '../../core/journal/codec.ts';
 import type { JournalFrame } from '../../core/journal/frame-view.ts';
 import { selectFrames } from '../../core/journal/selection.ts';
 import type { FrameQuery } from '../../ports/journal.ts';
-import type { Result } from '../../std/result.ts';
 import { firstPositionOf, pageOf } from './database.ts';
 import { type KeptReader, prepareKeptReader, stationChecksum, type UnreadableRow } from './kept-rows.ts';
-import { unpackBody, type BatchHead } from './stored-batch.ts';
-import type { RecordsPage, UnreadableBatch } from './thread-messages.ts';
+import {
+  batchColumns,
+  placeOf,
+  readBatch,
+  storedBatchOf,
+  type BatchHead,
+  type StoredBatch,
+  type UnreadableBatch,
+} from './stored-batch.ts';
+import type { RecordsPage } from './thread-messages.ts';
 
 export interface Reader extends KeptReader {
   /** `unreadable` is told of every batch met whose checksum does not hold. */
@@ -105,29 +112,11 @@ export function createReader(database: DatabaseSync): Reader {
   };
 }
 
-/** What a batch holds, by whoever reads it; null when it cannot be trusted. */
-function readBatch<Value>(batch: StoredBatch, read: (body: string) => Result<Value, unknown>): Value | null {
-  const body = unpackBody(batch, { encoding: batch.encoding, bytes: batch.body }, batch.checksum);
-  if (!body.ok) return null;
-  const value = read(body.value);
-  return value.ok ? value.value : null;
-}
-
-function placeOf({ first, last, records }: BatchHead): UnreadableBatch {
-  return { first, last, records };
-}
-
 function gapOf(batch: BatchHead): PlacedRecord {
   return {
     position: batch.first,
     record: { type: 'gap', at: batch.atFrom, records: batch.records, cause: 'unreadable' },
   };
-}
-
-interface StoredBatch extends BatchHead {
-  readonly encoding: number;
-  readonly checksum: number;
-  readonly body: Uint8Array;
 }
 
 interface BatchSearch {
@@ -155,8 +144,7 @@ function prepareFinders(database: DatabaseSync): Finders {
   const times = database.prepare('SELECT at_from, at_to FROM page_time WHERE page = ?');
   const stations = database.prepare('SELECT id, state, checksum FROM station');
   stations.setReadBigInts(true);
-  const columns = 'first, last, at_from, at_to, records, checksum, encoding, stations, body';
-  const search = `SELECT ${columns} FROM batch WHERE first BETWEEN ? AND ? AND at_to >= ? AND at_from < ? AND (? = '' OR instr(stations, ?) > 0)`;
+  const search = `SELECT ${batchColumns} FROM batch WHERE first BETWEEN ? AND ? AND at_to >= ? AND at_from < ? AND (? = '' OR instr(stations, ?) > 0)`;
   const ascending = database.prepare(`${search} ORDER BY first LIMIT 1`);
   const descending = database.prepare(`${search} ORDER BY first DESC LIMIT 1`);
 
@@ -183,7 +171,7 @@ function prepareFinders(database: DatabaseSync): Finders {
     batch(order, { low, high, fromMs, toMs, station }) {
       const name = station === undefined ? '' : `\n${station}\n`;
       const row = (order === 'asc' ? ascending : descending).get(low, high, fromMs, toMs, name, name);
-      return row === undefined ? null : batchOf(row);
+      return row === undefined ? null : storedBatchOf(row);
     },
     stations(unreadable) {
       const found: (readonly [id: string, state: string])[] = [];
@@ -195,19 +183,5 @@ function prepareFinders(database: DatabaseSync): Finders {
       }
       return found;
     },
-  };
-}
-
-function batchOf(row: Record<string, unknown>): StoredBatch {
-  return {
-    first: row['first'] as number,
-    last: row['last'] as number,
-    atFrom: row['at_from'] as number,
-    atTo: row['at_to'] as number,
-    records: row['records'] as number,
-    stations: row['stations'] as string,
-    encoding: row['encoding'] as number,
-    checksum: row['checksum'] as number,
-    body: row['body'] as Uint8Array,
   };
 }

@@ -9,8 +9,8 @@ import type { Retention } from '../../ports/journal-store.ts';
 import { pageOf } from './database.ts';
 
 export interface Sweeper {
-  /** One slice; true when there is more to delete. `nowMs` is the wall clock. */
-  sweep(retention: Retention, nowMs: number): boolean;
+  /** One slice; true when there is more to delete. `nowMs` is the wall clock. Batches behind `keptUpto` stay: rows do not tell yet what they tell. */
+  sweep(retention: Retention, nowMs: number, keptUpto: number): boolean;
 }
 
 /** A commit that comes during a slice waits at most about this long, and for the row being deleted. */
@@ -20,7 +20,7 @@ const vacuumPages = 64;
 export function createSweeper(database: DatabaseSync): Sweeper {
   const begin = database.prepare('BEGIN IMMEDIATE');
   const commit = database.prepare('COMMIT');
-  const oldest = database.prepare('SELECT first, at_to FROM batch ORDER BY first LIMIT 1');
+  const oldest = database.prepare('SELECT first, last, at_to FROM batch ORDER BY first LIMIT 1');
   const newest = database.prepare('SELECT first FROM batch ORDER BY first DESC LIMIT 1');
   const remove = database.prepare('DELETE FROM batch WHERE first = ?');
   const removeStations = database.prepare(
@@ -32,11 +32,11 @@ export function createSweeper(database: DatabaseSync): Sweeper {
   const pageBytes = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
 
   /** Deletes batches until the slice is over; true when it ended before the work did. */
-  function removeBatches(retention: Retention, nowMs: number, endMs: number): boolean {
+  function removeBatches(retention: Retention, nowMs: number, keptUpto: number, endMs: number): boolean {
     const newestFirst = newest.get()?.['first'];
     while (performance.now() < endMs) {
       const row = oldest.get();
-      if (row === undefined || row['first'] === newestFirst) return false;
+      if (row === undefined || row['first'] === newestFirst || Number(row['last']) > keptUpto) return false;
       const isOld = Number(row['at_to']) < nowMs - retention.framesMs;
       if (!isOld && usedBytes() <= retention.bytesMax) return false;
       remove.run(Number(row['first']));
@@ -72,11 +72,11 @@ export function createSweeper(database: DatabaseSync): Sweeper {
   }
 
   return {
-    sweep(retention, nowMs) {
+    sweep(retention, nowMs, keptUpto) {
       const endMs = performance.now() + sliceMs;
       database.exec('PRAGMA synchronous = NORMAL');
       begin.run();
-      const isMore = removeBatches(retention, nowMs, endMs) || removePages(endMs) || shrink();
+      const isMore = removeBatches(retention, nowMs, keptUpto, endMs) || removePages(endMs) || shrink();
       commit.run();
       database.exec('PRAGMA synchronous = FULL');
       return isMore;

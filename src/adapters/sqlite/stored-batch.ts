@@ -15,6 +15,52 @@ export interface BatchHead {
   readonly stations: string;
 }
 
+/** A batch as its row has it. */
+export interface StoredBatch extends BatchHead {
+  readonly encoding: number;
+  readonly checksum: number;
+  readonly body: Uint8Array;
+}
+
+/** A batch that cannot be read; its records are given as a gap. */
+export interface UnreadableBatch {
+  readonly first: number;
+  readonly last: number;
+  readonly records: number;
+}
+
+/** The columns that `storedBatchOf` reads. */
+export const batchColumns = 'first, last, at_from, at_to, records, checksum, encoding, stations, body';
+
+export function storedBatchOf(row: Record<string, unknown>): StoredBatch {
+  return {
+    first: row['first'] as number,
+    last: row['last'] as number,
+    atFrom: row['at_from'] as number,
+    atTo: row['at_to'] as number,
+    records: row['records'] as number,
+    stations: row['stations'] as string,
+    encoding: row['encoding'] as number,
+    checksum: row['checksum'] as number,
+    body: row['body'] as Uint8Array,
+  };
+}
+
+/** What a batch holds, by whoever reads it; null when it cannot be trusted. */
+export function readBatch<Value>(
+  batch: StoredBatch,
+  read: (body: string) => Result<Value, unknown>,
+): Value | null {
+  const body = unpackBody(batch, { encoding: batch.encoding, bytes: batch.body }, batch.checksum);
+  if (!body.ok) return null;
+  const value = read(body.value);
+  return value.ok ? value.value : null;
+}
+
+export function placeOf({ first, last, records }: BatchHead): UnreadableBatch {
+  return { first, last, records };
+}
+
 /** How a body is stored; part of the format. */
 export const plainEncoding = 0;
 export const zstdEncoding = 1;

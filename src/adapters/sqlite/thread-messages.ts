@@ -7,7 +7,7 @@ import type { FrameQuery } from '../../ports/journal.ts';
 import type { CommitFault, Retention } from '../../ports/journal-store.ts';
 import type { OpenFault } from './database.ts';
 import type { HeldRow, RiskRow, TokenRow, UnreadableRow } from './kept-rows.ts';
-import type { BatchHead } from './stored-batch.ts';
+import type { BatchHead, UnreadableBatch } from './stored-batch.ts';
 import type { WrittenBatch } from './writer.ts';
 
 /** What a thread is started with. */
@@ -52,13 +52,6 @@ export type ReadRequest =
 export type ToReader =
   | { readonly type: 'read'; readonly id: number; readonly request: ReadRequest }
   | { readonly type: 'close' };
-
-/** A batch that cannot be read; its records are given as a gap. */
-export interface UnreadableBatch {
-  readonly first: number;
-  readonly last: number;
-  readonly records: number;
-}
 
 export interface RecordsPage {
   readonly records: readonly PlacedRecord[];

@@ -14,6 +14,7 @@ const writer = createWriter(file);
 let retention = firstRetention;
 let memory = new Uint8Array(new SharedArrayBuffer(0));
 let sweepTimer: NodeJS.Timeout | null = null;
+let isTidying = false;
 
 /** Between sweeps when there was nothing left to delete, and when there was. */
 const sweepPauseMs = 1_000;
@@ -37,7 +38,7 @@ function receive(message: ToWriter): void {
       return;
     case 'commit':
       say({ type: 'committed', fault: writer.commit(batchOf(message)) });
-      writer.tidy();
+      tidy();
       return;
     case 'retain':
       retention = message.retention;
@@ -56,9 +57,19 @@ function batchOf({ head, saved, kept, indexed, bytes }: Extract<ToWriter, { type
 function sweepAfter(pauseMs: number): void {
   sweepTimer = setTimeout(() => {
     const isMore = writer.sweep(retention, Date.now());
-    writer.tidy();
+    tidy();
     sweepAfter(isMore ? sweepSlicePauseMs : sweepPauseMs);
   }, pauseMs);
+}
+
+/** Messages have their turn before what is left to tidy. */
+function tidy(): void {
+  if (!writer.tidy() || isTidying) return;
+  isTidying = true;
+  setImmediate(() => {
+    isTidying = false;
+    tidy();
+  });
 }
 
 function release(): void {

@@ -1,11 +1,12 @@
 /**
- * Writes batches into the database, one transaction each, and deletes old ones in between. Synchronous: it has a thread to itself.
+ * Writes batches into the database, one transaction each; in between it writes the rows that follow from them, and deletes old batches. Synchronous: it has a thread to itself.
  *
  * After any failure the connection is closed and the next commit opens a new one, because what SQLite and the system's cache believe about
  * a disk that failed once is not evidence (a second fsync after a failed one succeeds without writing).
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { CommitFault, KeptChange, Retention } from '../../ports/journal-store.ts';
+import type { KeptChange } from '../../core/journal/kept-changes.ts';
+import type { CommitFault, Retention } from '../../ports/journal-store.ts';
 import { ok, type Result } from '../../std/result.ts';
 import {
   checkpoint,
@@ -17,8 +18,10 @@ import {
   resultCodeOf,
   type OpenFault,
 } from './database.ts';
+import { KeptBehind } from './kept-behind.ts';
 import { prepareKeeping, stationChecksum } from './kept-rows.ts';
-import { createSweeper, type Sweeper } from './retention.ts';
+import { prepareKeptUpto, prepareSettingUpto } from './kept-upto.ts';
+import { createSweeper } from './retention.ts';
 import { checksumOf, packBody, type BatchHead } from './stored-batch.ts';
 
 /** A batch as it is handed to the writer's thread. */
@@ -35,21 +38,25 @@ export interface Writer {
   open(): Result<number, OpenFault>;
   /** On disk when it returns null. Opens the database first where a failure closed it. */
   commit(batch: WrittenBatch): CommitFault | null;
-  /** What need not come before the answer to a commit: empties the WAL once it is long. */
-  tidy(): void;
+  /** What need not come before the answer to a commit, for a few milliseconds: writes rows that are due, empties the WAL once it is long. True when there is more to do. */
+  tidy(): boolean;
   /** Deletes for a few milliseconds; true when there is more to delete. */
   sweep(retention: Retention, nowMs: number): boolean;
   close(): void;
 }
 
-export function createWriter(file: string): Writer {
+/** `rowsMs`: a commit that comes while rows are being written waits about so long; ten times that where too many are behind. */
+export function createWriter(file: string, rowsMs = 2): Writer {
   let journal: OpenJournal | null = null;
+  /** Outlives a connection: what was committed is on disk, whatever becomes of the file's next pages. */
+  let behind: KeptBehind | null = null;
 
   function opened(): Result<OpenJournal, OpenFault> {
     if (journal !== null) return ok(journal);
     const database = openForWriting(file);
     if (!database.ok) return database;
-    journal = openJournalOf(database.value);
+    behind ??= readBehind(database.value);
+    journal = openJournalOf(database.value, behind, rowsMs);
     return ok(journal);
   }
 
@@ -75,18 +82,19 @@ export function createWriter(file: string): Writer {
       }
     },
     tidy() {
-      if (journal === null) return;
+      if (journal === null) return false;
       try {
-        journal.tidy();
+        return journal.tidy();
       } catch {
         // What is committed is safe in the WAL. The next commit opens the database anew, meets the same trouble there and reports it.
         abandon(journal);
+        return false;
       }
     },
     sweep(retention, nowMs) {
       if (journal === null) return false;
       try {
-        return journal.sweeper.sweep(retention, nowMs);
+        return journal.sweep(retention, nowMs);
       } catch {
         // As above: nothing that was promised is at stake, and the next commit reports what is wrong.
         abandon(journal);
@@ -94,7 +102,13 @@ export function createWriter(file: string): Writer {
       }
     },
     close() {
-      journal?.database.close();
+      if (journal === null) return;
+      try {
+        journal.settle();
+      } catch {
+        // The records are on disk, and the next start reads what the rows do not tell.
+      }
+      journal.abandon();
       journal = null;
     },
   };
@@ -109,14 +123,31 @@ function commitFaultOf(error: unknown): CommitFault {
 const walBytesMax = 4 * 1024 * 1024;
 /** What a commit writes beside its body: the pages of the index and of the tables it touches. */
 const commitOverheadBytes = 32 * 1024;
+/** What a row writes beside itself: most of the page that it lies in. */
+const rowOverheadBytes = 4 * 1024;
+
+/** While no rows are behind, how far they tell all is noted once in so many positions: a start reads no more batches for nothing. */
+const uptoPositions = 4_096;
 
 interface OpenJournal {
-  readonly database: DatabaseSync;
   readonly lastPosition: number;
-  readonly sweeper: Sweeper;
+  sweep(retention: Retention, nowMs: number): boolean;
   write(batch: WrittenBatch): void;
-  tidy(): void;
+  tidy(): boolean;
+  /** Writes all rows that are behind. */
+  settle(): void;
   abandon(): void;
+}
+
+function readBehind(database: DatabaseSync): KeptBehind {
+  const upto = prepareKeptUpto(database);
+  // The reader, which looks at the same batches at a start, tells of those that cannot be trusted.
+  const found = upto.changesBehind(upto.read(), () => {});
+  return new KeptBehind(found, lastPositionOf(database));
+}
+
+function lastPositionOf(database: DatabaseSync): number {
+  return Number(database.prepare('SELECT last FROM batch ORDER BY first DESC LIMIT 1').get()?.['last'] ?? 0);
 }
 
 /** The page being written. Its times are indexed once it is full. */
@@ -126,12 +157,13 @@ interface CurrentPage {
   atTo: number;
 }
 
-function openJournalOf(database: DatabaseSync): OpenJournal {
+function openJournalOf(database: DatabaseSync, behind: KeptBehind, rowsMs: number): OpenJournal {
   const statements = prepareStatements(database);
   const keep = prepareKeeping(database);
-  const lastPosition = Number(
-    database.prepare('SELECT last FROM batch ORDER BY first DESC LIMIT 1').get()?.['last'] ?? 0,
-  );
+  const setUpto = prepareSettingUpto(database);
+  const sweeper = createSweeper(database);
+  const lastPosition = lastPositionOf(database);
+  let upto = prepareKeptUpto(database).read();
   let current = currentPageOf(database);
   let walBytes = 0;
 
@@ -146,12 +178,44 @@ function openJournalOf(database: DatabaseSync): OpenJournal {
     for (const station of batch.indexed) statements.pageStation.run(page, station);
   }
 
+  /** One transaction. It is not synced by itself: what a power cut takes of it, the batches behind tell again. */
+  function writeSlice(due: readonly KeptChange[], endMs: number): void {
+    let written = 0;
+    let bytes = 0;
+    database.exec('PRAGMA synchronous = NORMAL');
+    statements.begin.run();
+    do bytes += keep(due[written] as KeptChange) + rowOverheadBytes;
+    while (++written < due.length && performance.now() < endMs);
+    const uptoThen = behind.uptoAfter(written);
+    if (uptoThen !== null) setUpto(uptoThen);
+    statements.commit.run();
+    database.exec('PRAGMA synchronous = FULL');
+    behind.wrote(written);
+    upto = uptoThen ?? upto;
+    walBytes += bytes;
+  }
+
+  /** True when more rows are due. */
+  function writeRows(): boolean {
+    const now = performance.now();
+    const due = behind.due(now);
+    if (due.length > 0) writeSlice(due, now + rowsMs * (behind.isTooFar ? 10 : 1));
+    return behind.due(now).length > 0;
+  }
+
   return {
-    database,
     lastPosition,
-    sweeper: createSweeper(database),
+    sweep: (retention, nowMs) => sweeper.sweep(retention, nowMs, behind.isEmpty ? Infinity : upto),
+    settle() {
+      while (!behind.isEmpty) writeSlice(behind.due(0, true), Infinity);
+      if (upto >= behind.lastPosition) return;
+      setUpto(behind.lastPosition);
+    },
     write(batch) {
+      // Rows tell all up to here; it costs a page more, so not every time.
+      const uptoThen = behind.isEmpty && batch.first - 1 - upto >= uptoPositions ? batch.first - 1 : null;
       statements.begin.run();
+      if (uptoThen !== null) setUpto(uptoThen);
       if (batch.records > 0) {
         const body = packBody(batch.body);
         const { first, last, atFrom, atTo, records, stations } = batch;
@@ -172,14 +236,18 @@ function openJournalOf(database: DatabaseSync): OpenJournal {
       }
       for (const [station, state] of batch.saved)
         statements.station.run(station, state, stationChecksum(station, state));
-      for (const change of batch.kept) walBytes += keep(change);
       statements.commit.run();
       walBytes += commitOverheadBytes;
+      behind.add(batch.kept, batch.last, performance.now());
+      upto = uptoThen ?? upto;
     },
     tidy() {
-      if (walBytes < walBytesMax) return;
-      walBytes = 0;
-      checkpoint(database, 'PASSIVE');
+      const isMore = writeRows();
+      if (walBytes >= walBytesMax) {
+        walBytes = 0;
+        checkpoint(database, 'PASSIVE');
+      }
+      return isMore;
     },
     abandon() {
       // Closing rolls back. Its own failure says nothing new: the connection is given up either way.

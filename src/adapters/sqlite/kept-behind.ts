@@ -1,0 +1,83 @@
+/**
+ * Held messages and learned tokens whose rows are still to be written.
+ *
+ * Not pure: it keeps them between commits. The records of a batch are the promise; rows are there so that a start need not read all records. So a commit writes none: what its records
+ * change gathers here, what is over before it had a row never gets one, and the rest is written between commits, a slice at a time. `kept_upto` says up to which position
+ * rows tell all; a start reads the batches behind it too (docs/adr/0027-rows-follow-records.md).
+ */
+import { KeptChanges, type KeptChange } from '../../core/journal/kept-changes.ts';
+
+/** Rows are written once there are so many changes, or once the first of them has waited so long. */
+const dueChanges = 256;
+const dueMs = 250;
+/** With more than this behind it, a commit waits until they are fewer: a start would have too much to read. */
+const changesMax = 8_192;
+
+export class KeptBehind {
+  #coming: KeptChanges;
+  #comingSinceMs = 0;
+  /** Taken to be written: rows tell all up to `#writingUpto` once these are done. */
+  #writing: readonly KeptChange[] = [];
+  #written = 0;
+  #writingUpto = 0;
+  #lastPosition: number;
+
+  /** `found`: what a start has read behind the rows; some of it may have its row. */
+  constructor(found: KeptChanges, lastPosition: number) {
+    this.#coming = found;
+    this.#lastPosition = lastPosition;
+  }
+
+  /** What a batch that is on disk has changed, and its last position. One that is given again was taken already. */
+  add(changes: readonly KeptChange[], lastPosition: number, nowMs: number): void {
+    if (lastPosition <= this.#lastPosition) return;
+    if (this.#coming.count === 0) this.#comingSinceMs = nowMs;
+    for (const change of changes) this.#coming.merge(change);
+    this.#lastPosition = lastPosition;
+  }
+
+  /** Of what is on disk. */
+  get lastPosition(): number {
+    return this.#lastPosition;
+  }
+
+  /** Rows tell all there is. */
+  get isEmpty(): boolean {
+    return this.#coming.count === 0 && this.#written === this.#writing.length;
+  }
+
+  get isTooFar(): boolean {
+    return this.#coming.count + this.#writing.length - this.#written > changesMax;
+  }
+
+  /** The changes whose rows may be written now, in order; none while it is too early. `isHurried`: it is not. */
+  due(nowMs: number, isHurried = false): readonly KeptChange[] {
+    if (this.#written < this.#writing.length) return this.#writing.slice(this.#written);
+    const { count } = this.#coming;
+    if (count === 0) return [];
+    if (!isHurried && count < dueChanges && nowMs - this.#comingSinceMs < dueMs) return [];
+    this.#writing = this.#coming.list().toSorted(byRow);
+    this.#written = 0;
+    this.#writingUpto = this.#lastPosition;
+    this.#coming = new KeptChanges();
+    return this.#writing;
+  }
+
+  /** How far rows tell all once so many of those that are due are written; null: no further than before. */
+  uptoAfter(written: number): number | null {
+    return this.#written + written === this.#writing.length ? this.#writingUpto : null;
+  }
+
+  /** So many of those that were due are on disk. */
+  wrote(written: number): void {
+    this.#written += written;
+  }
+}
+
+/** Rows that lie together in the file are written together; what is said of one row stays in order, since sorting is stable. */
+function byRow(left: KeptChange, right: KeptChange): number {
+  if (!('station' in left && 'station' in right))
+    return Number('station' in right) - Number('station' in left);
+  if (left.station !== right.station) return left.station < right.station ? -1 : 1;
+  return left.number - right.number;
+}
