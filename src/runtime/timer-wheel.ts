@@ -24,7 +24,7 @@ export interface TimerWheel {
 const slotMs = 50;
 const slots = 2_048;
 /** How many sleepers are woken before frames get their turn. */
-const sliceMax = 256;
+const sliceMax = 32;
 
 export function startTimerWheel(clock: Clock): TimerWheel {
   const wheel: Sleeper[][] = Array.from({ length: slots }, () => []);

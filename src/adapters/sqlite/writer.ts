@@ -46,7 +46,7 @@ export interface Writer {
 }
 
 /** `rowsMs`: a commit that comes while rows are being written waits about so long; ten times that where too many are behind. */
-export function createWriter(file: string, rowsMs = 2): Writer {
+export function createWriter(file: string, rowsMs = 1): Writer {
   let journal: OpenJournal | null = null;
   /** Outlives a connection: what was committed is on disk, whatever becomes of the file's next pages. */
   let behind: KeptBehind | null = null;
@@ -119,8 +119,8 @@ function commitFaultOf(error: unknown): CommitFault {
   return { fault: isFull ? 'disk_full' : 'disk_failing', detail: messageOf(error) };
 }
 
-/** The WAL is emptied once about this much was written to it: at most 10 ms of work, and it stays small enough to be read quickly at a start. */
-const walBytesMax = 4 * 1024 * 1024;
+/** The WAL is emptied once about this much was written to it: two or three milliseconds of work, for which a commit may have to wait, and a start reads it quickly. */
+const walBytesMax = 1024 * 1024;
 /** What a commit writes beside its body: the pages of the index and of the tables it touches. */
 const commitOverheadBytes = 32 * 1024;
 /** What a row writes beside itself: most of the page that it lies in. */
@@ -242,12 +242,11 @@ function openJournalOf(database: DatabaseSync, behind: KeptBehind, rowsMs: numbe
       upto = uptoThen ?? upto;
     },
     tidy() {
-      const isMore = writeRows();
-      if (walBytes >= walBytesMax) {
-        walBytes = 0;
-        checkpoint(database, 'PASSIVE');
-      }
-      return isMore;
+      // One of the two at a time: a commit that comes meanwhile waits for it.
+      if (walBytes < walBytesMax) return writeRows();
+      walBytes = 0;
+      checkpoint(database, 'PASSIVE');
+      return !behind.isEmpty;
     },
     abandon() {
       // Closing rolls back. Its own failure says nothing new: the connection is given up either way.
