@@ -35,7 +35,7 @@ const stationCount = Number(process.env['BUSBAR_OUTAGE_STATIONS'] ?? 250);
 /** The backend takes an hour's messages in some forty seconds. */
 const drainPerSecond = stationCount * 2.5;
 /** It is not overrun when it is back: its links take some four seconds. */
-const connectsPerSecond = stationCount / 4;
+const connectsPerSecond = Math.ceil(stationCount / 4);
 /** Of the hour: each station says something guaranteed this often. */
 const rounds = 108;
 const roundMs = 240;

@@ -27,7 +27,7 @@ export async function openSqliteJournal(
 ): Promise<Result<JournalStore, OpenFault>> {
   const { file, log } = options;
   let { retention } = options;
-  const first = await startWriter({ file, retention });
+  const first = await startWriter({ file, retention }, log);
   if (!first.ok) return first;
   const reader = startReader(file, log);
   let writer: WriterThread | null = first.value;
@@ -35,7 +35,7 @@ export async function openSqliteJournal(
 
   const restart = async (): Promise<CommitFault | null> => {
     log.warn('journal_thread_restarted', { file });
-    const started = await startWriter({ file, retention });
+    const started = await startWriter({ file, retention }, log);
     writer = started.ok ? started.value : null;
     return started.ok ? null : { fault: 'store_stopped', detail: started.fault.detail };
   };
@@ -71,7 +71,7 @@ interface WriterThread {
   close(): Promise<void>;
 }
 
-function startWriter(data: WriterThreadData): Promise<Result<WriterThread, OpenFault>> {
+function startWriter(data: WriterThreadData, log: Log): Promise<Result<WriterThread, OpenFault>> {
   const started = Promise.withResolvers<Result<WriterThread, OpenFault>>();
   let committed: ((fault: CommitFault | null) => void) | null = null;
   let hasEnded = false;
@@ -121,6 +121,9 @@ function startWriter(data: WriterThreadData): Promise<Result<WriterThread, OpenF
       case 'committed':
         if (message.fault !== null) pageStations.forget();
         settle(message.fault);
+        return;
+      case 'troubled':
+        log.warn('journal_disk_trouble', { file: data.file, detail: message.detail });
     }
   });
   thread.onEnd((detail) => {

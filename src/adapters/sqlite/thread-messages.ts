@@ -35,11 +35,12 @@ export type ToWriter =
   | { readonly type: 'retain'; readonly retention: Retention }
   | { readonly type: 'close' };
 
-/** `opened` or `refused` comes first, then one `committed` for every commit. */
+/** `opened` or `refused` comes first, then one `committed` for every commit. `troubled`: the disk failed in between, and nothing that was promised is at stake. */
 export type FromWriter =
   | { readonly type: 'opened'; readonly lastPosition: number }
   | { readonly type: 'refused'; readonly fault: OpenFault }
-  | { readonly type: 'committed'; readonly fault: CommitFault | null };
+  | { readonly type: 'committed'; readonly fault: CommitFault | null }
+  | { readonly type: 'troubled'; readonly detail: string };
 
 export type ReadRequest =
   | { readonly type: 'frames'; readonly query: FrameQuery }

@@ -10,7 +10,7 @@ import { createWriter, type WrittenBatch } from './writer.ts';
 assert(parentPort !== null, 'the writer runs in a thread');
 const port = parentPort;
 const { file, retention: firstRetention } = workerData as WriterThreadData;
-const writer = createWriter(file);
+const writer = createWriter(file, undefined, (detail) => say({ type: 'troubled', detail }));
 let retention = firstRetention;
 let memory = new Uint8Array(new SharedArrayBuffer(0));
 let sweepTimer: NodeJS.Timeout | null = null;

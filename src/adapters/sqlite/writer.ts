@@ -45,8 +45,15 @@ export interface Writer {
   close(): void;
 }
 
-/** `rowsMs`: a commit that comes while rows are being written waits about so long; ten times that where too many are behind. */
-export function createWriter(file: string, rowsMs = 1): Writer {
+/**
+ * `rowsMs`: a commit that comes while rows are being written waits about so long; ten times that where too many are behind. `troubled` is told why what comes between commits could not be
+ * done. Nothing that was promised is at stake then: it is safe in the WAL, and the next commit opens the database anew.
+ */
+export function createWriter(
+  file: string,
+  rowsMs = 1,
+  troubled: (detail: string) => void = () => {},
+): Writer {
   let journal: OpenJournal | null = null;
   /** Outlives a connection: what was committed is on disk, whatever becomes of the file's next pages. */
   let behind: KeptBehind | null = null;
@@ -65,6 +72,19 @@ export function createWriter(file: string, rowsMs = 1): Writer {
     failed.abandon();
   }
 
+  /** What comes between commits; false where it failed. */
+  function between(work: (open: OpenJournal) => boolean): boolean {
+    if (journal === null) return false;
+    const used = journal;
+    try {
+      return work(used);
+    } catch (error) {
+      abandon(used);
+      troubled(messageOf(error));
+      return false;
+    }
+  }
+
   return {
     open() {
       const result = opened();
@@ -81,34 +101,15 @@ export function createWriter(file: string, rowsMs = 1): Writer {
         return commitFaultOf(error);
       }
     },
-    tidy() {
-      if (journal === null) return false;
-      try {
-        return journal.tidy();
-      } catch {
-        // What is committed is safe in the WAL. The next commit opens the database anew, meets the same trouble there and reports it.
-        abandon(journal);
-        return false;
-      }
-    },
-    sweep(retention, nowMs) {
-      if (journal === null) return false;
-      try {
-        return journal.sweep(retention, nowMs);
-      } catch {
-        // As above: nothing that was promised is at stake, and the next commit reports what is wrong.
-        abandon(journal);
-        return false;
-      }
-    },
+    tidy: () => between((open) => open.tidy()),
+    sweep: (retention, nowMs) => between((open) => open.sweep(retention, nowMs)),
     close() {
-      if (journal === null) return;
-      try {
-        journal.settle();
-      } catch {
-        // The records are on disk, and the next start reads what the rows do not tell.
-      }
-      journal.abandon();
+      // Where it fails, the records are on disk, and the next start reads what the rows do not tell.
+      between((open) => {
+        open.settle();
+        return false;
+      });
+      journal?.abandon();
       journal = null;
     },
   };
