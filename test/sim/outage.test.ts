@@ -32,13 +32,13 @@ import { BusbarProcess, freePorts } from '../integration/busbar-process.ts';
 import { ScriptedStation } from './scripted-station.ts';
 
 const stationCount = Number(process.env['BUSBAR_OUTAGE_STATIONS'] ?? 250);
-/** The backend takes an hour's messages in some forty seconds. */
-const drainPerSecond = stationCount * 2.5;
+/** The backend takes an hour's messages in some twenty seconds; at full size, where that would be all that the machine can do, in forty. */
+const drainPerSecond = stationCount * (stationCount > 500 ? 2.5 : 5);
 /** It is not overrun when it is back: its links take some four seconds. */
 const connectsPerSecond = Math.ceil(stationCount / 4);
 /** Of the hour: each station says something guaranteed this often. */
 const rounds = 108;
-const roundMs = 240;
+const roundMs = stationCount > 500 ? 240 : 160;
 /** A session ends in every so many rounds, and the next begins in the one after. */
 const sessionRounds = 27;
 const livePerSecond = 300;
