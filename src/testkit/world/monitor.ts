@@ -200,6 +200,10 @@ export class Monitor {
     ];
   }
 
+  get hasQueued(): boolean {
+    return [...this.#queued.values()].some((left) => left !== 0);
+  }
+
   /** Once everything has come to rest: nothing may be queued any more. */
   finished(): void {
     for (const [end, facts] of this.#ends) if (!facts.isOver) this.#checkAnswered(end, facts);

@@ -182,6 +182,8 @@ export class World {
     const holding = this.stations.filter(({ isSettled }) => !isSettled);
     // Whatever is still on its way comes to its end, also what a last command has brought about.
     if (holding.length === 0) this.#pass(2 * 60_000);
+    // A heartbeat may stand behind another just then; none does so for long.
+    for (let looks = 0; looks < 5 && this.#monitor.hasQueued; looks += 1) this.#pass(7_013);
     if (!this.#isOver()) this.#finish(holding);
     this.kill(true);
     return this.#outcome();
