@@ -1,5 +1,5 @@
 /**
- * Held messages and learned tokens whose rows are still to be written.
+ * Held messages, learned tokens and billing at risk whose rows are still to be written.
  *
  * Not pure: it keeps them between commits. The records of a batch are the promise; rows are there so that a start need not read all records. So a commit writes none: what its records
  * change gathers here, what is over before it had a row never gets one, and the rest is written between commits, a slice at a time. `kept_upto` says up to which position
@@ -10,7 +10,7 @@ import { KeptChanges, type KeptChange } from '../../core/journal/kept-changes.ts
 /** Rows are written once there are so many changes, or once the first of them has waited so long. */
 const dueChanges = 256;
 const dueMs = 250;
-/** With more than this behind it, a commit waits until they are fewer: a start would have too much to read. */
+/** With more than this behind, more is written at a time, and commits wait longer for it: a start would have too much to read. */
 const changesMax = 8_192;
 
 export class KeptBehind {

@@ -1,5 +1,5 @@
 /**
- * Up to which position the rows of held messages and learned tokens tell all, and what the batches behind it tell.
+ * Up to which position the rows of held messages, learned tokens and billing at risk tell all, and what the batches behind it tell.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { decodeRecords } from '../../core/journal/codec.ts';
