@@ -156,6 +156,23 @@ export function checkpoint(database: DatabaseSync, mode: 'PASSIVE' | 'TRUNCATE')
   if (mode === 'TRUNCATE' && row?.['busy'] !== 0) throw new Error('the WAL is still being read');
 }
 
+/**
+ * Work in one transaction that is not synced by itself: for what a power cut may take, since it is done again. A failure inside is thrown, and the connection is then to be given up: it neither rolls back
+ * nor syncs again.
+ */
+export function prepareUnsynced(database: DatabaseSync): <Value>(work: () => Value) => Value {
+  const begin = database.prepare('BEGIN IMMEDIATE');
+  const commit = database.prepare('COMMIT');
+  return (work) => {
+    database.exec('PRAGMA synchronous = NORMAL');
+    begin.run();
+    const value = work();
+    commit.run();
+    database.exec('PRAGMA synchronous = FULL');
+    return value;
+  };
+}
+
 /** SQLITE_FULL: no room on the disk. */
 export const fullCode = 13;
 

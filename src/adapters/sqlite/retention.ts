@@ -6,7 +6,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { Retention } from '../../ports/journal-store.ts';
-import { pageOf } from './database.ts';
+import { pageOf, prepareUnsynced } from './database.ts';
 
 export interface Sweeper {
   /** One slice; true when there is more to delete. `nowMs` is the wall clock. Batches behind `keptUpto` stay: rows do not tell yet what they tell. */
@@ -18,8 +18,7 @@ const sliceMs = 5;
 const vacuumPages = 64;
 
 export function createSweeper(database: DatabaseSync): Sweeper {
-  const begin = database.prepare('BEGIN IMMEDIATE');
-  const commit = database.prepare('COMMIT');
+  const unsynced = prepareUnsynced(database);
   const oldest = database.prepare('SELECT first, last, at_to FROM batch ORDER BY first LIMIT 1');
   const newest = database.prepare('SELECT first FROM batch ORDER BY first DESC LIMIT 1');
   const remove = database.prepare('DELETE FROM batch WHERE first = ?');
@@ -74,12 +73,9 @@ export function createSweeper(database: DatabaseSync): Sweeper {
   return {
     sweep(retention, nowMs, keptUpto) {
       const endMs = performance.now() + sliceMs;
-      database.exec('PRAGMA synchronous = NORMAL');
-      begin.run();
-      const isMore = removeBatches(retention, nowMs, keptUpto, endMs) || removePages(endMs) || shrink();
-      commit.run();
-      database.exec('PRAGMA synchronous = FULL');
-      return isMore;
+      return unsynced(
+        () => removeBatches(retention, nowMs, keptUpto, endMs) || removePages(endMs) || shrink(),
+      );
     },
   };
 }

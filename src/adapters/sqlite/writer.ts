@@ -15,6 +15,7 @@ import {
   messageOf,
   openForWriting,
   pageOf,
+  prepareUnsynced,
   resultCodeOf,
   type OpenFault,
 } from './database.ts';
@@ -162,6 +163,7 @@ function openJournalOf(database: DatabaseSync, behind: KeptBehind, rowsMs: numbe
   const statements = prepareStatements(database);
   const keep = prepareKeeping(database);
   const setUpto = prepareSettingUpto(database);
+  const unsynced = prepareUnsynced(database);
   const sweeper = createSweeper(database);
   const lastPosition = lastPositionOf(database);
   let upto = prepareKeptUpto(database).read();
@@ -179,18 +181,17 @@ function openJournalOf(database: DatabaseSync, behind: KeptBehind, rowsMs: numbe
     for (const station of batch.indexed) statements.pageStation.run(page, station);
   }
 
-  /** One transaction. It is not synced by itself: what a power cut takes of it, the batches behind tell again. */
+  /** What a power cut takes of it, the batches behind tell again. */
   function writeSlice(due: readonly KeptChange[], endMs: number): void {
     let written = 0;
     let bytes = 0;
-    database.exec('PRAGMA synchronous = NORMAL');
-    statements.begin.run();
-    do bytes += keep(due[written] as KeptChange) + rowOverheadBytes;
-    while (++written < due.length && performance.now() < endMs);
-    const uptoThen = behind.uptoAfter(written);
-    if (uptoThen !== null) setUpto(uptoThen);
-    statements.commit.run();
-    database.exec('PRAGMA synchronous = FULL');
+    const uptoThen = unsynced(() => {
+      do bytes += keep(due[written] as KeptChange) + rowOverheadBytes;
+      while (++written < due.length && performance.now() < endMs);
+      const then = behind.uptoAfter(written);
+      if (then !== null) setUpto(then);
+      return then;
+    });
     behind.wrote(written);
     upto = uptoThen ?? upto;
     walBytes += bytes;

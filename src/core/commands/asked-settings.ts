@@ -30,12 +30,14 @@ export function newlyAsked(
   known: readonly AskedSetting[],
   settings: readonly AskedSetting[],
 ): AskedSetting[] {
-  return settings.filter((one) => !known.some((other) => isSame(one, other) && one.value === other.value));
+  return settings.filter(
+    (one) => !known.some((other) => isSameSetting(one, other) && one.value === other.value),
+  );
 }
 
 /** What is known with these. */
 export function withAsked(known: readonly AskedSetting[], settings: readonly AskedSetting[]): AskedSetting[] {
-  const kept = known.filter((one) => !settings.some((other) => isSame(one, other)));
+  const kept = known.filter((one) => !settings.some((other) => isSameSetting(one, other)));
   return [...kept, ...settings].slice(-askedMax);
 }
 
@@ -44,7 +46,7 @@ export function withoutAsked(
   known: readonly AskedSetting[],
   written: readonly SettingName[],
 ): AskedSetting[] {
-  return known.filter((one) => !written.some((other) => isSame(one, other)));
+  return known.filter((one) => !written.some((other) => isSameSetting(one, other)));
 }
 
 /** What a command wrote, by the station's answer to it. */
@@ -67,8 +69,8 @@ function isTaken(status: string | null): boolean {
   return status === 'Accepted' || status === 'RebootRequired';
 }
 
-/** Names are compared as stations compare them, without case. */
-function isSame(one: SettingName, other: SettingName): boolean {
+/** Names are compared as stations compare them, without case (1.6 §5.2; 2.x Part 2 appendix). */
+export function isSameSetting(one: SettingName, other: SettingName): boolean {
   return (
     one.key.toLowerCase() === other.key.toLowerCase() &&
     one.component?.toLowerCase() === other.component?.toLowerCase()

@@ -3,6 +3,7 @@
  *
  * Pure. The operator's word counts more than a backend's, and what no backend may write itself is not written in its name either: what connects the station, what Busbar owns, secrets.
  */
+import { isSameSetting } from '../commands/asked-settings.ts';
 import { interceptKey } from '../commands/intercept.ts';
 import { isSecretName } from '../commands/inventory.ts';
 import { enterEffect, freshEffect } from './effect-phase.ts';
@@ -71,12 +72,4 @@ function whyNotSet({ also, to }: MigrationPlan, setting: SettingChange): string 
     case 'invalid':
       return 'it is no setting that can be written';
   }
-}
-
-/** Stations compare names without case (1.6 §5.2; 2.x Part 2 appendix). */
-function isSameSetting(one: SettingChange, other: SettingChange): boolean {
-  return (
-    one.key.toLowerCase() === other.key.toLowerCase() &&
-    one.component?.toLowerCase() === other.component?.toLowerCase()
-  );
 }
