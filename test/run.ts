@@ -43,9 +43,7 @@ function runVitest(outputFile: string): Promise<number> {
     ...process.argv.slice(2),
   ];
   return new Promise((resolve) => {
-    // Hundreds of processes are started from the same sources: what one has compiled, the next need not.
-    const env = { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compiled') };
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'], env });
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
     child.once('exit', (exitCode) => resolve(exitCode ?? 1));
   });
 }

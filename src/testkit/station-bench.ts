@@ -128,6 +128,21 @@ export function sent(effects: readonly Effect[], side: 'station' | 'backend'): s
   );
 }
 
+/** The texts that left for that backend. */
+export function sentTo(effects: readonly Effect[], backend: string): string[] {
+  return effects.flatMap((effect) =>
+    effect.type === 'send' && effect.link.side === 'backend' && effect.link.backend === backend
+      ? [effect.text]
+      : [],
+  );
+}
+
+/** That backend answers the first of what it was sent last. */
+export function answerAs(bench: Bench, backend: string, payload: string): readonly Effect[] {
+  const [text = '[]'] = sentTo(bench.last.effects, backend);
+  return bench.fromBackend(`[3,"${(JSON.parse(text) as string[])[1]}",${payload}]`, backend);
+}
+
 export function kinds(effects: readonly Effect[]): string[] {
   return effects.map((effect) => effect.type);
 }

@@ -1,7 +1,7 @@
 /** One station is cut over from one backend to another, and back. */
 import { describe, expect, test } from 'vitest';
 import type { OcppVersion } from '../../protocol/version.ts';
-import { Bench, sent } from '../../testkit/station-bench.ts';
+import { answerAs, Bench, sent, sentTo } from '../../testkit/station-bench.ts';
 import type { AssignmentDecision, AssignmentOutcome, Effect } from './events.ts';
 
 const boot = '[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]';
@@ -30,21 +30,7 @@ function decide(bench: Bench, decision: AssignmentDecision): AssignmentOutcome |
 
 /** What left for that backend, without message ids. */
 function to(bench: Bench, backend: string, effects: readonly Effect[] = bench.last.effects): string[] {
-  return textsTo(backend, effects).map((text) => text.replace(/^\[(\d),"[^"]*"/, '[$1'));
-}
-
-function textsTo(backend: string, effects: readonly Effect[]): string[] {
-  return effects.flatMap((effect) =>
-    effect.type === 'send' && effect.link.side === 'backend' && effect.link.backend === backend
-      ? [effect.text]
-      : [],
-  );
-}
-
-/** That backend answers the newest of what it was sent last. */
-function answer(bench: Bench, backend: string, payload: string): readonly Effect[] {
-  const [text = '[]'] = textsTo(backend, bench.last.effects);
-  return bench.fromBackend(`[3,"${(JSON.parse(text) as string[])[1]}",${payload}]`, backend);
+  return sentTo(effects, backend).map((text) => text.replace(/^\[(\d),"[^"]*"/, '[$1'));
 }
 
 /** That backend answers what it has. */
@@ -60,9 +46,9 @@ function settled(primary: Routed = {}, version: OcppVersion = 'ocpp1.6'): Bench 
   const bench = new Bench(primary);
   bench.connect(1, true, version);
   bench.fromStation(boot);
-  answer(bench, 'old', accepted);
+  answerAs(bench, 'old', accepted);
   bench.fromStation(available);
-  answer(bench, 'old', '{}');
+  answerAs(bench, 'old', '{}');
   return bench;
 }
 
@@ -70,7 +56,7 @@ function settled(primary: Routed = {}, version: OcppVersion = 'ocpp1.6'): Bench 
 function sync(bench: Bench): void {
   bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
   for (const payload of [accepted, '{}', '{"currentTime":"2023-11-14T22:13:30Z"}'])
-    answer(bench, 'new', payload);
+    answerAs(bench, 'new', payload);
 }
 
 function ready(primary: Routed = {}, version: OcppVersion = 'ocpp1.6'): Bench {
@@ -94,14 +80,14 @@ describe('a cutover', () => {
     bench.fromStation('[2,"a","Authorize",{"idTag":"X"}]');
     expect(to(bench, 'new')).toEqual(['[2,"Authorize",{"idTag":"X"}]']);
     expect(to(bench, 'old')).toEqual([]);
-    expect(sent(answer(bench, 'new', '{"idTagInfo":{"status":"Accepted"}}'), 'station')).toHaveLength(1);
+    expect(sent(answerAs(bench, 'new', '{"idTagInfo":{"status":"Accepted"}}'), 'station')).toHaveLength(1);
   });
 
   test('leaves the old one ready: it is told statuses and heartbeats, and is let go of when its time is over', () => {
     const bench = moved();
     bench.fromStation(available.replace('Available', 'Preparing'));
     expect(to(bench, 'old')).toHaveLength(1);
-    answer(bench, 'old', '{}');
+    answerAs(bench, 'old', '{}');
     bench.context.wallMs += 60_000;
     const effects = bench.pass(60_000);
     expect(effects).toContainEqual(expect.objectContaining({ type: 'close', reason: 'not_routed_here' }));
@@ -120,7 +106,7 @@ describe('a cutover', () => {
   test('leaves a call that the old primary has to it', () => {
     const bench = ready();
     bench.fromStation('[2,"a","Authorize",{"idTag":"X"}]');
-    const [text = '[]'] = textsTo('old', bench.last.effects);
+    const [text = '[]'] = sentTo(bench.last.effects, 'old');
     decide(bench, cutOver);
     const id = (JSON.parse(text) as string[])[1];
     const effects = bench.fromBackend(`[3,"${id}",{"idTagInfo":{"status":"Accepted"}}]`);
@@ -132,7 +118,7 @@ describe('a cutover', () => {
     bench.fromBackend('[2,"c1","GetConfiguration",{}]');
     bench.fromBackend('[2,"c2","ClearCache",{}]');
     decide(bench, cutOver);
-    expect(textsTo('old', bench.last.effects)).toEqual([expect.stringMatching(/^\[3,"c2",/)]);
+    expect(sentTo(bench.last.effects, 'old')).toEqual([expect.stringMatching(/^\[3,"c2",/)]);
     const [command = '[]'] = sent(bench.fromBackend('[2,"c3","ClearCache",{}]'), 'backend');
     expect(command).toMatch(/^\[3,"c3",\{"status":"Rejected"/);
   });
@@ -175,7 +161,7 @@ describe('a cutover', () => {
 function charging(): Bench {
   const bench = settled();
   bench.fromStation(start);
-  answer(bench, 'old', started);
+  answerAs(bench, 'old', started);
   decide(bench, { do: 'attach', backend: 'new' });
   sync(bench);
   return bench;
@@ -188,16 +174,16 @@ describe('a transaction that is open at a cutover', () => {
     bench.fromStation(meter('m1'));
     expect(to(bench, 'old')).toHaveLength(1);
     expect(to(bench, 'new')).toEqual([]);
-    answer(bench, 'old', '{}');
+    answerAs(bench, 'old', '{}');
     bench.fromStation('[2,"a","Authorize",{"idTag":"card"}]');
     expect(to(bench, 'old')).toEqual(['[2,"Authorize",{"idTag":"card"}]']);
-    answer(bench, 'old', '{"idTagInfo":{"status":"Accepted"}}');
+    answerAs(bench, 'old', '{"idTagInfo":{"status":"Accepted"}}');
     bench.fromStation(stop);
     expect(to(bench, 'old')).toHaveLength(1);
-    answer(bench, 'old', '{}');
+    answerAs(bench, 'old', '{}');
     bench.fromStation('[2,"a2","Authorize",{"idTag":"card"}]');
     expect(to(bench, 'new')).toHaveLength(1);
-    answer(bench, 'new', '{"idTagInfo":{"status":"Accepted"}}');
+    answerAs(bench, 'new', '{"idTagInfo":{"status":"Accepted"}}');
     bench.fromStation(start.replace('"t"', '"t2"').replace('100', '1900'));
     expect(to(bench, 'new')).toHaveLength(1);
   });
@@ -215,7 +201,7 @@ describe('a transaction that is open at a cutover', () => {
     const waiting = { ...cutOver, openTransactions: 'wait' } as const;
     expect(decide(bench, waiting)).toMatchObject({ reason: 'transaction_open' });
     bench.fromStation(stop);
-    answer(bench, 'old', '{}');
+    answerAs(bench, 'old', '{}');
     expect(decide(bench, waiting)).toEqual({ kind: 'done', isChanged: true });
   });
 
@@ -241,7 +227,7 @@ test('the new primary is told heartbeats by Busbar until the station has booted,
     for (let halves = 0; halves < 24; halves += 1) {
       bench.pass(30_000);
       count += to(bench, 'new').filter((text) => text.includes('"Heartbeat"')).length;
-      if (count > 0) answer(bench, 'new', '{"currentTime":"2023-11-14T22:13:30Z"}');
+      if (count > 0) answerAs(bench, 'new', '{"currentTime":"2023-11-14T22:13:30Z"}');
       bench.do({ type: 'station_pong', epoch: 1 });
       for (const backend of ['old', 'new'])
         bench.do({ type: 'backend_pong', backend, epoch: bench.backendEpoch(backend) });
@@ -250,7 +236,7 @@ test('the new primary is told heartbeats by Busbar until the station has booted,
   };
   expect(beats()).toBeGreaterThan(0);
   bench.fromStation(boot.replace('"b"', '"b2"'));
-  answer(bench, 'new', accepted);
+  answerAs(bench, 'new', accepted);
   expect(beats()).toBe(0);
 });
 
@@ -258,11 +244,11 @@ describe('a rollback', () => {
   test('takes the station back; what began meanwhile finishes where it began', () => {
     const bench = moved();
     bench.fromStation(start);
-    answer(bench, 'new', started);
+    answerAs(bench, 'new', started);
     expect(decide(bench, { do: 'roll_back' })).toEqual({ kind: 'done', isChanged: true });
     bench.fromStation('[2,"a","Authorize",{"idTag":"X"}]');
     expect(to(bench, 'old')).toHaveLength(1);
-    answer(bench, 'old', '{"idTagInfo":{"status":"Accepted"}}');
+    answerAs(bench, 'old', '{"idTagInfo":{"status":"Accepted"}}');
     bench.fromStation(stop);
     expect(to(bench, 'new')).toHaveLength(1);
     expect(to(bench, 'old')).toEqual([]);
@@ -319,8 +305,8 @@ test('an observer that is cut over to goes on being shown what it was shown the 
   const receives = new Set(['registration', 'liveness', 'state', 'transactions'] as const);
   const bench = settledWithObserver();
   bench.fromStation(start);
-  const [copy = '[]'] = textsTo('new', bench.last.effects);
-  answer(bench, 'old', started);
+  const [copy = '[]'] = sentTo(bench.last.effects, 'new');
+  answerAs(bench, 'old', started);
   const named = '{"transactionId":5,"idTagInfo":{"status":"Accepted"}}';
   bench.fromBackend(`[3,"${(JSON.parse(copy) as string[])[1]}",${named}]`, 'new');
   expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });

@@ -1,8 +1,8 @@
 /** What a backend is told of a transaction that it is handed, and in which order. */
 import { describe, expect, test } from 'vitest';
 import type { OcppVersion } from '../../protocol/version.ts';
-import { Bench } from '../../testkit/station-bench.ts';
-import type { AssignmentDecision, Effect } from './events.ts';
+import { answerAs, Bench, sentTo } from '../../testkit/station-bench.ts';
+import type { AssignmentDecision } from './events.ts';
 
 const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
 const handover: AssignmentDecision = {
@@ -19,28 +19,15 @@ const boots: Readonly<Partial<Record<OcppVersion, string>>> = {
     '[2,"b","BootNotification",{"reason":"PowerUp","chargingStation":{"vendorName":"V","model":"M"}}]',
 };
 
-function textsTo(backend: string, effects: readonly Effect[]): string[] {
-  return effects.flatMap((effect) =>
-    effect.type === 'send' && effect.link.side === 'backend' && effect.link.backend === backend
-      ? [effect.text]
-      : [],
-  );
-}
-
-function answer(bench: Bench, backend: string, payload: string): readonly Effect[] {
-  const [text = '[]'] = textsTo(backend, bench.last.effects);
-  return bench.fromBackend(`[3,"${(JSON.parse(text) as string[])[1]}",${payload}]`, backend);
-}
-
 /** A station with `old`, and `new` kept ready. */
 function ready(version: OcppVersion): Bench {
   const bench = new Bench();
   bench.connect(1, true, version);
   bench.fromStation(boots[version] ?? '');
-  answer(bench, 'old', accepted);
+  answerAs(bench, 'old', accepted);
   bench.do({ type: 'assignment_decided', requestId: 1, decision: { do: 'attach', backend: 'new' } });
   bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
-  for (const payload of [accepted, '{}']) answer(bench, 'new', payload);
+  for (const payload of [accepted, '{}']) answerAs(bench, 'new', payload);
   return bench;
 }
 
@@ -48,7 +35,7 @@ function ready(version: OcppVersion): Bench {
 function say(bench: Bench, payload: string, ...texts: readonly string[]): void {
   for (const text of texts) {
     bench.fromStation(text);
-    answer(bench, 'old', payload);
+    answerAs(bench, 'old', payload);
   }
 }
 
@@ -56,9 +43,9 @@ function say(bench: Bench, payload: string, ...texts: readonly string[]): void {
 function toldTo(bench: Bench, said: readonly string[], payload: string): string[] {
   bench.do({ type: 'assignment_decided', requestId: 2, decision: handover, said });
   const told: string[] = [];
-  for (let texts = textsTo('new', bench.last.effects); texts.length > 0;) {
+  for (let texts = sentTo(bench.last.effects, 'new'); texts.length > 0;) {
     told.push(...texts);
-    texts = textsTo('new', answer(bench, 'new', payload));
+    texts = sentTo(answerAs(bench, 'new', payload), 'new');
   }
   return told.map((text) => text.replace(/^\[2,"[^"]*"/, '[2'));
 }
@@ -115,7 +102,7 @@ describe('2.x', () => {
     ]);
     // What the new one thinks of the driver stops nobody, and what comes next is its own.
     bench.fromStation(event(10, 'Updated'));
-    expect(textsTo('new', bench.last.effects)).toHaveLength(1);
-    expect(textsTo('old', bench.last.effects)).toEqual([]);
+    expect(sentTo(bench.last.effects, 'new')).toHaveLength(1);
+    expect(sentTo(bench.last.effects, 'old')).toEqual([]);
   });
 });

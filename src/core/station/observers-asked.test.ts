@@ -1,6 +1,6 @@
 /** Who listens in to one station is decided beside its route. */
 import { describe, expect, test } from 'vitest';
-import { Bench, sent } from '../../testkit/station-bench.ts';
+import { answerAs, Bench, sent, sentTo } from '../../testkit/station-bench.ts';
 import type { PlacedObserver } from '../routing/placement.ts';
 import type { AssignmentDecision, AssignmentOutcome, Effect } from './events.ts';
 import { durableStation } from './state.ts';
@@ -34,22 +34,8 @@ function place(bench: Bench, primary: string, observers?: Observers): Assignment
   });
 }
 
-function textsTo(bench: Bench, backend: string): string[] {
-  return bench.last.effects.flatMap((effect) =>
-    effect.type === 'send' && effect.link.side === 'backend' && effect.link.backend === backend
-      ? [effect.text]
-      : [],
-  );
-}
-
 function actionsTo(bench: Bench, backend: string): unknown[] {
-  return textsTo(bench, backend).map((text) => (JSON.parse(text) as unknown[])[2]);
-}
-
-/** That backend answers the newest of what it was sent last. */
-function answer(bench: Bench, backend: string, payload: string): void {
-  const [text = '[]'] = textsTo(bench, backend);
-  bench.fromBackend(`[3,"${(JSON.parse(text) as string[])[1]}",${payload}]`, backend);
+  return sentTo(bench.last.effects, backend).map((text) => (JSON.parse(text) as unknown[])[2]);
 }
 
 /** A station that has booted and told two statuses to `old`. */
@@ -57,9 +43,9 @@ function settled(routed: ConstructorParameters<typeof Bench>[0] = {}): Bench {
   const bench = new Bench(routed);
   bench.connect();
   bench.fromStation(boot);
-  answer(bench, 'old', accepted);
+  answerAs(bench, 'old', accepted);
   bench.fromStation(status(1));
-  answer(bench, 'old', '{}');
+  answerAs(bench, 'old', '{}');
   return bench;
 }
 
@@ -69,7 +55,7 @@ function sync(bench: Bench, backend: string): unknown[] {
   const told: unknown[] = [];
   for (const payload of [accepted, '{}', '{"currentTime":"2023-11-14T22:13:30Z"}']) {
     told.push(...actionsTo(bench, backend));
-    answer(bench, backend, payload);
+    answerAs(bench, backend, payload);
   }
   return told;
 }
@@ -167,7 +153,7 @@ describe('other observers with the same primary', () => {
     place(bench, 'old', [listener('new', { receives: ['registration', 'meter'], commands: ['ClearCache'] })]);
     sync(bench, 'new');
     bench.fromStation(status(2));
-    answer(bench, 'old', '{}');
+    answerAs(bench, 'old', '{}');
     expect(actionsTo(bench, 'new')).toEqual([]);
     bench.fromStation('[2,"m","MeterValues",{"connectorId":1,"meterValue":[]}]');
     expect(actionsTo(bench, 'new')).toEqual(['MeterValues']);
@@ -212,7 +198,7 @@ describe('other observers with the same primary', () => {
     place(bench, 'old', [listener('new')]);
     sync(bench, 'new');
     bench.fromStation(boot);
-    answer(bench, 'old', accepted);
+    answerAs(bench, 'old', accepted);
     const told: unknown[] = [];
     for (let minute = 0; minute < 20; minute += 1) {
       bench.pass(30_000);
@@ -406,7 +392,7 @@ test('copies that were held when the process ended are given up where nobody lis
   bench.context.routing = nonBilling(bench);
   bench.connect();
   bench.fromStation(boot);
-  answer(bench, 'old', accepted);
+  answerAs(bench, 'old', accepted);
   place(bench, 'old', [listener('new', { receives: ['transactions'] })]);
   bench.fromStation(
     '[2,"t","StartTransaction",{"connectorId":1,"idTag":"CARD","meterStart":100,"timestamp":"2023-11-14T22:13:20Z"}]',
