@@ -1,6 +1,7 @@
 /** What STYLE.md asks of every file. */
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
@@ -52,8 +53,33 @@ test('nothing is left for later', () => {
   expect(sources.filter((file) => marks.test(texts.get(file) ?? ''))).toEqual([]);
 });
 
+/** Links of a page to places in the tree, without what stands behind `#`. */
+function placesIn(text: string): string[] {
+  const links = text.matchAll(/\]\((?!\w+:|#)([^)#\s]+)[^)]*\)/g);
+  return [...links].map(([, place = '']) => place);
+}
+
+test('every link of a page leads to something', async () => {
+  const pages = (await readdir(root, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.md'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !relative(root, file).split('/').includes('node_modules'));
+  const dead: string[] = [];
+  for (const page of pages)
+    for (const place of placesIn(await readFile(page, 'utf8')))
+      if (!existsSync(join(dirname(page), place))) dead.push(`${relative(root, page)}: ${place}`);
+  expect(pages.length).toBeGreaterThan(20);
+  expect(dead).toEqual([]);
+});
+
 describe('the checks themselves', () => {
   test('a text without a header is seen', () => {
     expect(/^(#!.*\n)?\/\*\*/.test('import x from "y";\n')).toBe(false);
+  });
+
+  test('a link is seen, and one that leads out of the tree is not', () => {
+    expect(placesIn('[a](docs/a.md#part), [b](https://b.example/c.md), [c](#here) and [d](../d.md)')).toEqual(
+      ['docs/a.md', '../d.md'],
+    );
   });
 });
