@@ -6,7 +6,7 @@
 import { noCounts, noSessions } from './counts.ts';
 import type { FrozenPlan } from './fleet.ts';
 import { freshGate } from './gates.ts';
-import type { MigrationPlan } from './plan.ts';
+import { noSideEffects, type MigrationPlan } from './plan.ts';
 import type { MigrationHead, MigrationState, StationProgress, WaveProgress } from './state.ts';
 import { addEvidence, enterMigration, type Turn } from './turn.ts';
 import type { StationId } from '../../protocol/station-id.ts';
@@ -29,11 +29,21 @@ export function createMigration(id: string, plan: MigrationPlan, wallMs: number)
     evidence: 0,
     evidenceLeftOut: 0,
   };
-  return restoreMigration(head, []);
+  return stateOf(head, []);
 }
 
-/** From what was saved. */
-export function restoreMigration(head: MigrationHead, stations: readonly StationProgress[]): MigrationState {
+/** From what was saved, also by a Busbar that counted no sessions and knew fewer side effects. */
+export function restoreMigration(saved: MigrationHead, stations: readonly StationProgress[]): MigrationState {
+  const { plan, waves } = saved;
+  const also = { ...noSideEffects, ...plan.also };
+  return stateOf({ ...saved, plan: { ...plan, also }, waves: waves.map(withSessions) }, stations);
+}
+
+function withSessions(wave: WaveProgress): WaveProgress {
+  return { ...wave, sessions: { ...noSessions(), ...wave.sessions } };
+}
+
+function stateOf(head: MigrationHead, stations: readonly StationProgress[]): MigrationState {
   const byWave: StationProgress[][] = head.waves.map(() => []);
   for (const progress of stations) byWave[progress.wave]?.push(progress);
   return {
@@ -56,7 +66,7 @@ export function applyFrozen(turn: Turn, { waves, problems, canaries }: FrozenPla
   const stations = waves.flatMap((wave, at) =>
     wave.map((station) => freshStation(station, at, turn.view.wallMs)),
   );
-  Object.assign(state, restoreMigration(head, stations));
+  Object.assign(state, stateOf(head, stations));
   for (const progress of stations) turn.changed.add(progress);
   turn.isReplaced = true;
   addEvidence(turn, {
