@@ -313,7 +313,7 @@ async function reload(fixture: BusbarFixture, text: string): Promise<void> {
 async function introduce(fixture: BusbarFixture, { station, version }: Cell): Promise<void> {
   const peer = await dialStation(fixture.stationUrl(station), { protocols: [version] });
   const talk = new Talk(peer);
-  const script = scriptOf(version);
+  const script = scriptOf({ station, version });
   await talk.call(script.boot('1'));
   await talk.call(script.authorize('KNOWN'));
   await talk.call(script.status('Available', 'Available'));
@@ -373,7 +373,7 @@ class CellLife {
     if (peer.isOpen) {
       this.#link = 'open';
       this.#talk = new Talk(peer);
-      const script = scriptOf(version);
+      const script = scriptOf({ station, version });
       // One that nobody answers for waits for its first answer as long as all the others together.
       const isPatient = this.#sight !== 'unanswered' && (this.#sight !== 'either' || policy !== 'disconnect');
       let number: unknown = null;
@@ -391,7 +391,7 @@ class CellLife {
   /** The backend is healthy: what the station could not say it says now, and then all must have arrived. */
   async recover(heard: readonly HeardText[]): Promise<void> {
     const { version } = this.cell;
-    const script = scriptOf(version);
+    const script = scriptOf({ station, version });
     let number: unknown = null;
     for (const { answer } of this.#answers) number ??= numberIn(answer);
     for (const [at, say] of script.all.entries()) {
@@ -459,7 +459,8 @@ interface Script {
   readonly all: readonly ((number: unknown) => Said)[];
 }
 
-function scriptOf(version: OcppVersion): Script {
+/** A stranger's token is of this station alone: what another station's taught would be the verdict here too. */
+function scriptOf({ station, version }: Pick<Cell, 'station' | 'version'>): Script {
   const isOne = version === 'ocpp1.6';
   const boot = (firmwareVersion: string): Said => ({
     action: 'BootNotification',
@@ -520,7 +521,7 @@ function scriptOf(version: OcppVersion): Script {
       () => status('Preparing', 'Reserved'),
       heartbeat,
       () => authorize('KNOWN'),
-      () => authorize('STRANGER'),
+      () => authorize(`STRANGER-${station}`),
       ...transaction,
       () => {
         minute = 40;

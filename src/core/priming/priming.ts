@@ -130,6 +130,11 @@ export function onForgotten(priming: Priming, view: PrimingView): boolean {
   return true;
 }
 
+/** An operator asks for it: what failed is tried again now, and not when its wait is over. One that said how long it wants to be left alone is. */
+export function tryAgain(priming: Priming, nowMs: number): void {
+  if (priming.phase === 'failed') priming.dueAtMs = nowMs;
+}
+
 /** The next call of Busbar's own on this link, or null. The slot must be free; the answer goes to `onOwnAnswer`. */
 export function nextOwnCall(priming: Priming, view: PrimingView): OwnCall | null {
   const { image, nowMs, receives } = view;
@@ -193,7 +198,10 @@ export function onOwnAnswer(
       return null;
     case 'heartbeat':
       if (result === null) priming.reason = `heartbeat: ${error}`;
-      else if (priming.phase === 'priming') settle(priming, view);
+      if (priming.phase !== 'priming') return null;
+      // Otherwise it would be the next heartbeat that settles it, hours from now if the backend asked for that.
+      priming.isFaulty ||= result === null;
+      settle(priming, view);
       return null;
   }
 }

@@ -157,6 +157,36 @@ describe('a cutover', () => {
   });
 });
 
+describe('a backend that failed to take a station in', () => {
+  test('is told again at once when it is ordered anew, and not when its minutes are over', () => {
+    const bench = settled();
+    decide(bench, { do: 'attach', backend: 'new' });
+    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+    answerAs(bench, 'new', accepted);
+    const link = bench.state.backends.find(({ backend }) => backend === 'new');
+    bench.fromBackend(`[4,"${link?.slot?.sentId}","InternalError","",{}]`, 'new');
+    answerAs(bench, 'new', '{"currentTime":"2023-11-14T22:13:30Z"}');
+    expect(link?.priming.phase).toBe('failed');
+    bench.pass(1_000);
+    expect(to(bench, 'new')).toEqual([]);
+    expect(decide(bench, { do: 'attach', backend: 'new' })).toEqual({ kind: 'done', isChanged: false });
+    expect(to(bench, 'new')).toEqual([expect.stringContaining('StatusNotification')]);
+  });
+
+  test('is left alone for as long as it said', () => {
+    const bench = settled();
+    decide(bench, { do: 'attach', backend: 'new' });
+    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+    answerAs(bench, 'new', accepted.replace('Accepted', 'Rejected'));
+    decide(bench, { do: 'attach', backend: 'new' });
+    expect(to(bench, 'new')).toEqual([]);
+    bench.pass(299_000);
+    expect(to(bench, 'new')).toEqual([]);
+    bench.pass(1_000);
+    expect(to(bench, 'new')).toHaveLength(1);
+  });
+});
+
 /** With a transaction of `old`'s, and `new` ready. */
 function charging(): Bench {
   const bench = settled();

@@ -10,6 +10,7 @@
  */
 import { isAboutOwned } from '../commands/authority.ts';
 import { payloadReader } from '../commands/payload.ts';
+import { tryAgain } from '../priming/priming.ts';
 import {
   areSameObservers,
   isStanding,
@@ -76,7 +77,13 @@ function attach(state: StationState, turn: Turn, now: Assignment, backend: strin
   if (impossible !== null) return impossible;
   const before = placementOf(state, turn, now);
   const isReady = before.ready.some((ready) => ready.backend === backend && ready.until === null);
-  if (isReady || backend === now.primary) return unchanged;
+  if (backend === now.primary) return unchanged;
+  const link = findBackendLink(state, backend);
+  if (link?.phase === 'open') {
+    tryAgain(link.priming, turn.context.nowMs);
+    pumpCalls(state, turn, link);
+  }
+  if (isReady) return unchanged;
   put(state, turn, { ...before, ready: [...without(before.ready, backend), { backend, until: null }] });
   return done;
 }

@@ -164,6 +164,19 @@ describe('on attach', () => {
     expect(link?.priming.phase).toBe('synced');
   });
 
+  test('one that refused the heartbeat which ends it is told all again within minutes, whatever interval it asked for', () => {
+    const bench = observed();
+    withPast(bench);
+    open(bench, 'new');
+    const daily = accepted.replace('300', '86400');
+    for (const answer of [daily, '{}']) bench.fromBackend(`[3,"${idTo(bench, 'new')}",${answer}]`, 'new');
+    bench.fromBackend(`[4,"${idTo(bench, 'new')}","InternalError","",{}]`, 'new');
+    const link = bench.state.backends.find(({ backend }) => backend === 'new');
+    expect(link?.priming).toMatchObject({ phase: 'failed', reason: 'heartbeat: InternalError' });
+    bench.pass(300_000);
+    expect(to(bench, 'new')).toEqual([`[2,"StatusNotification",${available}]`]);
+  });
+
   test('one that has forgotten the station is told the boot again, and how it is, which it refused', () => {
     const bench = observed();
     withPast(bench);
