@@ -171,8 +171,21 @@ export function textsOf(ledger: Ledger, type: 'sent' | 'received' | 'discarded')
   return ledger.entries.filter((entry): entry is LedgerText => entry.type === type);
 }
 
+/** When each link closed, in a ledger of that length. */
+const closings = new WeakMap<
+  Ledger,
+  { readonly atMs: ReadonlyMap<number, number>; readonly entries: number }
+>();
+
 /** When a link closed, by this peer's clock; Infinity while it is open. */
 export function closedAtMs(ledger: Ledger, link: number): number {
-  for (const entry of ledger.entries) if (entry.type === 'closed' && entry.link === link) return entry.atMs;
-  return Infinity;
+  let found = closings.get(ledger);
+  if (found?.entries !== ledger.entries.length) {
+    const atMs = new Map<number, number>();
+    for (const entry of ledger.entries)
+      if (entry.type === 'closed' && !atMs.has(entry.link)) atMs.set(entry.link, entry.atMs);
+    found = { atMs, entries: ledger.entries.length };
+    closings.set(ledger, found);
+  }
+  return found.atMs.get(link) ?? Infinity;
 }

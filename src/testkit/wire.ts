@@ -63,6 +63,10 @@ const ownedValues = new RegExp(
   'g',
 );
 
+/** What any of these names. */
+const named =
+  /"(?:offline|remoteStartId|reservationId|requestId|chargingProfileId|transactionId|HeartbeatInterval|WebSocketPingInterval)"/;
+
 /**
  * The text without its message id, and with the identifiers and settings blanked that backends and station know by other values: what a relay must leave as
  * it is, to the byte. The whole text where it has no id.
@@ -72,7 +76,10 @@ export function contentOf(text: string): string {
   const idToken = match?.[1];
   if (match === null || idToken === undefined) return text;
   const end = match[0].length;
-  return (text.slice(0, end - idToken.length) + text.slice(end))
+  const content = text.slice(0, end - idToken.length) + text.slice(end);
+  // Most texts have nothing of it, and this is asked of every one.
+  if (!named.test(content)) return content;
+  return content
     .replaceAll(leftOut, '')
     .replaceAll(ownedValues, (_, one: string | undefined, two: string | undefined) => one ?? two ?? '')
     .replaceAll(mapped, (_, one: string | undefined, two: string | undefined) => `${one ?? two}0`);

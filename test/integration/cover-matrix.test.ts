@@ -390,7 +390,7 @@ class CellLife {
 
   /** The backend is healthy: what the station could not say it says now, and then all must have arrived. */
   async recover(heard: readonly HeardText[]): Promise<void> {
-    const { version } = this.cell;
+    const { station, version } = this.cell;
     const script = scriptOf({ station, version });
     let number: unknown = null;
     for (const { answer } of this.#answers) number ??= numberIn(answer);

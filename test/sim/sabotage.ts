@@ -17,6 +17,8 @@ export interface Break {
   readonly file: string;
   readonly from: string;
   readonly to: string;
+  /** The seed that shows it, as the code is: where to look first. */
+  readonly seed?: number;
 }
 
 const root = join(import.meta.dirname, '../..');

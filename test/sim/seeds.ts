@@ -37,15 +37,24 @@ export async function liveSeeds(
   return { failures: outcomes.flatMap(({ failures }) => failures), lived };
 }
 
-/** Seeds from 1 on until one breaks that rule: which one, and null when none of `seedsMax` does. */
+export interface Search {
+  /** The last seed that is looked at. */
+  readonly max: number;
+  /** Where it was seen last: looked at before all others, which are looked at only if it is not seen there any more. */
+  readonly first?: number | undefined;
+  /** A day of each, not an hour. */
+  readonly isDay?: boolean;
+}
+
+/** The first seed that breaks that rule, and null when none does. */
 export async function firstToBreak(
   url: string,
   rule: string,
-  seedsMax: number,
-  isDay = false,
+  { max, first = 1, isDay = false }: Search,
 ): Promise<number | null> {
+  const seeds = [first, ...Array.from({ length: max }, (_, at) => at + 1).filter((seed) => seed !== first)];
   return onThread(url, async (live) => {
-    for (let seed = 1; seed <= seedsMax; seed += 1) {
+    for (const seed of seeds) {
       const { failures } = await live({ from: seed, to: seed, goesOn: true, isDay });
       if (failures.some(({ rules }) => rules.includes(rule))) return seed;
     }

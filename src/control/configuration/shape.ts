@@ -24,19 +24,11 @@ const parsers: Readonly<Record<Kind, (text: string) => Result<unknown, UnitFault
   address: parseAddress,
 };
 
-/** Compiles the schema of something that is an object at the top. */
+/** A reader of something that is an object at the top. Its schema is compiled when it first reads: most starts need one of them. */
 export function shapeReader<Shape>(schema: TSchema): ShapeReader<Shape> {
-  const json = validationSchema(schema);
-  const ajv = new Ajv({
-    allErrors: true,
-    useDefaults: true,
-    strict: false,
-    verbose: true,
-    validateFormats: false,
-  });
-  ajv.addKeyword({ keyword: 'kind', validate: validateKind, errors: true });
-  const validate = ajv.compile(json);
+  let compiled: { readonly json: JsonSchema; readonly validate: ValidateFunction } | null = null;
   return (value, report) => {
+    const { json, validate } = (compiled ??= compile(schema));
     const root = fillBlanks(isObject(value) ? value : Object.create(null), json) as Tree;
     if (value !== null && value !== undefined && !isObject(value))
       report.add([], 'must be a map of keys', 'write "key: value" lines');
@@ -47,6 +39,21 @@ export function shapeReader<Shape>(schema: TSchema): ShapeReader<Shape> {
     settle(root, validate, report);
     return root as Shape;
   };
+}
+
+function compile(schema: TSchema): { readonly json: JsonSchema; readonly validate: ValidateFunction } {
+  const json = validationSchema(schema);
+  const ajv = new Ajv({
+    allErrors: true,
+    useDefaults: true,
+    strict: false,
+    verbose: true,
+    validateFormats: false,
+    // The schema is the code's own. To check it would take as long as the rest of it, at every start.
+    validateSchema: false,
+  });
+  ajv.addKeyword({ keyword: 'kind', validate: validateKind, errors: true });
+  return { json, validate: ajv.compile(json) };
 }
 
 type Tree = Record<string, unknown>;
