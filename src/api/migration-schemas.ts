@@ -183,7 +183,7 @@ const effect = Type.Object(
   {
     what: Type.String({
       description:
-        '`clearCache`, `localList`, or the setting. `asked`: finding out what the new backend asked this station for; each such setting follows. `profiles`: the same with the charging profiles that the old backend placed.',
+        '`clearCache`, `localList`, or the setting. `asked`: finding out what the new backend asked this station for; each such setting follows. `profiles`, `displayMessages`, `tariffs`: the same with what the old backend placed.',
     }),
     state: oneOf([
       'reading',

@@ -151,22 +151,32 @@ const recentCommand = Type.Object(
   { additionalProperties: false },
 );
 
+const placed = {
+  id: Type.String({ description: 'What the station knows it by.' }),
+  backend: Type.String({ description: 'Who placed it: a backend’s name, or `operator`.' }),
+  connector: Type.Integer({ minimum: 0, description: 'The EVSE in OCPP 2.x; 0: the station.' }),
+  whole: Type.Boolean({ description: 'Busbar could place it again as it is.' }),
+  asideAt: nullable(
+    Type.String({
+      format: 'date-time',
+      description: 'When it was cleared in an operator’s name, as a move does; null: the station has it.',
+    }),
+  ),
+};
+const endsAt = nullable(Type.String({ format: 'date-time' }));
+
 const placedProfile = Type.Object(
-  {
-    id: Type.String({ description: 'The station’s number for it.' }),
-    backend: Type.String({ description: 'Who placed it: a backend’s name, or `operator`.' }),
-    connector: Type.Integer({ minimum: 0, description: 'The EVSE in OCPP 2.x; 0: the station.' }),
-    purpose: Type.String(),
-    stackLevel: Type.Integer(),
-    endsAt: nullable(Type.String({ format: 'date-time' })),
-    whole: Type.Boolean({ description: 'Busbar could place it again as it is.' }),
-    asideAt: nullable(
-      Type.String({
-        format: 'date-time',
-        description: 'When it was cleared in an operator’s name, as a move does; null: the station has it.',
-      }),
-    ),
-  },
+  { ...placed, purpose: Type.String(), stackLevel: Type.Integer(), endsAt },
+  { additionalProperties: false },
+);
+
+const placedMessage = Type.Object(
+  { ...placed, priority: Type.String(), endsAt },
+  { additionalProperties: false },
+);
+
+const placedTariff = Type.Object(
+  { ...placed, currency: Type.String(), validFrom: nullable(Type.String({ format: 'date-time' })) },
   { additionalProperties: false },
 );
 
@@ -190,6 +200,12 @@ export const station = Type.Object(
         'Charging profiles that it was given through Busbar, but for those of transactions. It may have others, and may have dropped these by itself.',
     }),
     moreProfiles: Type.Boolean({ description: 'It was given more than Busbar keeps.' }),
+    displayMessages: Type.Array(placedMessage, {
+      description: 'Display messages, likewise. OCPP 2.x.',
+    }),
+    moreDisplayMessages: Type.Boolean({ description: 'It was given more than Busbar keeps.' }),
+    tariffs: Type.Array(placedTariff, { description: 'Default tariffs, likewise. OCPP 2.1.' }),
+    moreTariffs: Type.Boolean({ description: 'It was given more than Busbar keeps.' }),
     recentCommands: Type.Array(recentCommand, {
       description: 'The newest commands that are over, newest first.',
     }),

@@ -5,13 +5,12 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { matchesPattern } from '../core/routing/pattern.ts';
-import type { PlacedProfile } from '../core/commands/placed-profiles.ts';
-import { fromOperator } from '../core/station/state.ts';
 import type { PlacementSnapshot } from '../ports/assignments.ts';
 import type { Registry, StationSnapshot } from '../ports/registry.ts';
 import { checkStationId, type StationId, type StationIdFault } from '../protocol/station-id.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
+import { presentObjects } from './placed-presented.ts';
 import { problem, type Problem } from './problem.ts';
 import {
   listLimitDefault,
@@ -103,12 +102,11 @@ const identityFaults: Readonly<Record<StationIdFault, string>> = {
   too_long: 'may have 48 characters',
 };
 
-function presentStation({ profiles, placing: _placing, ...station }: StationSnapshot): Station {
+function presentStation({ objects, placing: _placing, ...station }: StationSnapshot): Station {
   return {
     ...station,
     tags: [...station.tags],
-    profiles: (profiles?.rows ?? []).map(presentProfile),
-    moreProfiles: profiles?.hasMore ?? false,
+    ...presentObjects(objects),
     placement: presentPlacement(station.placement),
     backends: station.backends.map((backend) => ({
       ...backend,
@@ -117,24 +115,6 @@ function presentStation({ profiles, placing: _placing, ...station }: StationSnap
     })),
     recentCommands: station.recentCommands.map((command) => ({ ...command })),
   };
-}
-
-function presentProfile(profile: PlacedProfile): Station['profiles'][number] {
-  const { id, backend, connector, purpose, stackLevel, endsAt, payload, asideAt } = profile;
-  return {
-    id,
-    backend: backend === fromOperator ? 'operator' : backend,
-    connector,
-    purpose,
-    stackLevel,
-    endsAt: timeOf(endsAt),
-    whole: payload !== null,
-    asideAt: timeOf(asideAt),
-  };
-}
-
-function timeOf(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }
 
 export function presentPlacement(placement: PlacementSnapshot | null): Station['placement'] {

@@ -4,6 +4,7 @@
  * Not pure. Decisions about placements settle within a commit or two; commands take as long as a station does, and have lanes of their own. What is not wanted any more by the time
  * its turn comes is let go: a pause takes effect at once.
  */
+import { rulesOf } from '../core/commands/placed-objects.ts';
 import type { Order, OrderOutcome } from '../core/migration/events.ts';
 import type { MigrationPlan } from '../core/migration/plan.ts';
 import type { AssignmentDecision, AssignmentMade, Assignments } from '../ports/assignments.ts';
@@ -11,7 +12,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Registry, StationSnapshot } from '../ports/registry.ts';
 import type { StationCommander } from '../ports/station-commander.ts';
 import { commandOf, outcomeOf } from './migration-effects.ts';
-import { profileCommand, profileOutcome } from './migration-profiles.ts';
+import { placedCommand, placedOutcome } from './migration-placed.ts';
 
 /** At a time, of all migrations. What is beyond waits. */
 const decisionsMax = 64;
@@ -138,7 +139,7 @@ async function sendTo(
   if (order.do !== 'effect' || snapshot?.connected !== true || snapshot.version === null)
     return notNow('The station is not connected.');
   const { station, step, isAgain } = order;
-  const { version, profiles } = snapshot;
+  const { version, objects, placing } = snapshot;
   switch (step.do) {
     case 'list_asked':
       return askedOf(snapshot, plan.to);
@@ -146,12 +147,12 @@ async function sendTo(
     case 'clear_profile':
     case 'set_profile': {
       // The old backend's last word may still be on its way: it is the one that is to be found.
-      if (step.do === 'list_profiles' && snapshot.placing === plan.from)
-        return notNow(`The station has yet to answer a SetChargingProfile of ${plan.from}.`);
-      const facts = { profiles, version, from: plan.from, wallMs: clock.wallMs() };
-      const command = profileCommand(step, facts);
+      if (step.do === 'list_profiles' && placing?.kind === step.kind && placing.backend === plan.from)
+        return notNow(`The station has yet to answer a ${rulesOf(step.kind).places} of ${plan.from}.`);
+      const facts = { objects, version, from: plan.from, wallMs: clock.wallMs() };
+      const command = placedCommand(step, facts);
       if ('outcome' in command) return command.outcome;
-      return profileOutcome(step, isAgain, await commander.command({ station, ...command }));
+      return placedOutcome(step, isAgain, await commander.command({ station, ...command }));
     }
     default: {
       const command = commandOf(step, version);

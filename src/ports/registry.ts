@@ -2,7 +2,8 @@
  * What the control plane may read of the data plane: immutable snapshots, made when asked for.
  */
 import type { AskedSetting } from '../core/commands/asked-settings.ts';
-import type { PlacedProfiles } from '../core/commands/placed-profiles.ts';
+import type { PlacedKind } from '../core/commands/placed-object.ts';
+import type { PlacedObjects } from '../core/commands/placed-objects.ts';
 import type { JournalRecord } from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { OcppVersion } from '../protocol/version.ts';
@@ -26,10 +27,10 @@ export interface StationSnapshot {
   /** RFC 3339, null when never seen. */
   readonly lastSeenAt: string | null;
   readonly backends: readonly StationBackendSnapshot[];
-  /** The charging profiles that it was given through Busbar and has; null: none is known. */
-  readonly profiles: PlacedProfiles | null;
-  /** The backend whose SetChargingProfile it has yet to answer; null: there is none. */
-  readonly placing: string | null;
+  /** The charging profiles, display messages and default tariffs that it was given through Busbar and has; null: none is known. */
+  readonly objects: PlacedObjects | null;
+  /** What it is just being given, and by whom; null: nothing. */
+  readonly placing: { readonly kind: PlacedKind; readonly backend: string } | null;
   /** The newest commands that are over, newest first; a few. */
   readonly recentCommands: readonly CommandSnapshot[];
 }

@@ -9,6 +9,7 @@ import { place } from '../core/routing/placement.ts';
 import { assign, isMember, type Assignment, type StationFacts } from '../core/routing/table.ts';
 import { ownsOpen } from '../core/ids/transactions.ts';
 import { askedBy } from '../core/commands/asked-settings.ts';
+import { placedBy, resumeObjects } from '../core/commands/placed-objects.ts';
 import { laneDepth } from '../core/station/slot.ts';
 import {
   durableStation,
@@ -91,15 +92,17 @@ function stationSnapshot(
     placement: placementSnapshot(durable.placement),
     lastSeenAt: durable.lastSeenAt === null ? null : new Date(durable.lastSeenAt).toISOString(),
     backends: backendsOf(plane, id, durable, state),
-    profiles: durable.profiles,
+    // One that has not connected yet is as an older program may have saved it.
+    objects: resumeObjects(durable),
     placing: placingOf(state),
     recentCommands: (state?.recentCommands ?? []).toReversed().map(commandSnapshot),
   };
 }
 
-function placingOf(state: StationState | null): string | null {
+function placingOf(state: StationState | null): StationSnapshot['placing'] {
   const slot = state?.link?.slot ?? null;
-  return slot?.action === 'SetChargingProfile' ? slot.from : null;
+  const kind = slot === null ? null : placedBy(slot.action);
+  return slot === null || kind === null ? null : { kind, backend: slot.from };
 }
 
 /** Where a station that is away will be. */

@@ -3,7 +3,7 @@
  *
  * Pure. It holds what it is told as §5.3 and §5.16 say; what Busbar knows it knows by the real code.
  */
-import { profilesAfter, withProfiles, type PlacedProfiles } from '../core/commands/placed-profiles.ts';
+import { placedAfter, withPlaced, type PlacedObjects } from '../core/commands/placed-objects.ts';
 import { integerOf, membersOf, readPayload, textOf, type Members } from '../core/commands/payload.ts';
 import { fromOperator } from '../core/station/state.ts';
 
@@ -18,21 +18,21 @@ interface HeldProfile {
 export class ProfileHolder {
   /** By number. */
   readonly there = new Map<string, HeldProfile>();
-  known: PlacedProfiles | null = null;
+  known: PlacedObjects | null = null;
 
   /** Carries out what a backend says, or an operator. `isHeard` false: its answer is lost. */
   tell(from: string, action: string, payload: string, isHeard = true): string {
     const status = this.place(action, payload);
-    const change = profilesAfter(this.known, {
+    const change = placedAfter(this.known, {
       version: 'ocpp1.6',
       action,
       from,
       isOperator: from === fromOperator,
       payload: readPayload(payload),
-      status: isHeard ? status : null,
+      answer: isHeard ? { status } : null,
       wallMs: 0,
     });
-    if (change !== null) this.known = withProfiles(this.known, change);
+    if (change !== null) this.known = withPlaced(this.known, change);
     return status;
   }
 

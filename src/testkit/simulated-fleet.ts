@@ -180,7 +180,7 @@ function snapshotOf(station: FleetStationState, down: ReadonlySet<string>): Stat
     placement: placementOf(station),
     lastSeenAt: null,
     backends,
-    profiles: station.profiles.known,
+    objects: station.profiles.known,
     placing: null,
     recentCommands: [],
   };

@@ -8,7 +8,7 @@ import type { Reload } from '../../src/api/config-routes.ts';
 import type { Readiness } from '../../src/api/system-routes.ts';
 import { createMemoryAudit } from '../../src/adapters/memory/audit-log.ts';
 import { createMemoryDisk, openMemoryJournal } from '../../src/adapters/memory/journal-store.ts';
-import type { PlacedProfile } from '../../src/core/commands/placed-profiles.ts';
+import type { PlacedProfile } from '../../src/core/commands/placed-object.ts';
 import type { HeldEntry } from '../../src/core/hold/held-lane.ts';
 import type { Delivery, HeldMessage } from '../../src/core/hold/held-message.ts';
 import type { FrameRecord, StationRecord } from '../../src/core/journal/record.ts';
@@ -261,6 +261,7 @@ export function stationBackend(
 }
 
 const placedProfile: PlacedProfile = {
+  kind: 'profile',
   id: '7',
   family: 'v16',
   backend: 'old',
@@ -287,7 +288,7 @@ export function stationOf(id: string, given: Partial<StationSnapshot> = {}): Sta
     placement: null,
     lastSeenAt: '2026-11-20T10:00:00.000Z',
     backends: [stationBackend('old', { link: 'open', state: 'synced' })],
-    profiles: { rows: [placedProfile], hasMore: true },
+    objects: { rows: [placedProfile], more: ['profile'] },
     placing: null,
     recentCommands: [],
     ...given,

@@ -183,6 +183,8 @@ describe('a migrator', () => {
         asked: 'ignore',
         localList: 'keep',
         profiles: 'keep',
+        displayMessages: 'keep',
+        tariffs: 'keep',
       },
     });
     await world.decide({ do: 'start' });

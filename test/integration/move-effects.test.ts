@@ -330,7 +330,7 @@ test('a profile that the station accepts only after its move is cleared too', as
   kept.patience = answered.promise;
   const placed = link.call('SetChargingProfile', profile(1, 1, 0));
   const { registry } = fixture.busbar.gateway;
-  await until('it is asked', () => registry.station(stationId as never)?.placing === 'old');
+  await until('it is asked', () => registry.station(stationId as never)?.placing?.backend === 'old');
   const moved = move({ profiles: 'clear' });
   await until('it has moved', () => registry.station(stationId as never)?.primary === 'new');
   await reach('it is waited for', async () => (await reason()).includes('yet to answer'));

@@ -107,6 +107,16 @@ const also = section(
       ['keep', 'clear'],
       { default: 'keep' },
     ),
+    displayMessages: choice(
+      'The messages on the display of a station of OCPP 2.x. clear: those that the old backend set through Busbar and that Busbar knows whole are cleared by their ids, and a rollback sets the same again. What belongs to a transaction and what was set before Busbar stays; the report says so.',
+      ['keep', 'clear'],
+      { default: 'keep' },
+    ),
+    tariffs: choice(
+      'The default tariffs in a station of OCPP 2.1. clear: those that the old backend set through Busbar and that Busbar knows whole are cleared by their ids, and a rollback sets the same again. Tariffs of drivers and of transactions and what was set before Busbar stays; the report says so.',
+      ['keep', 'clear'],
+      { default: 'keep' },
+    ),
   },
   { default: {} },
 );

@@ -104,6 +104,8 @@ also: { clearCache: true, configuration: [{ key: HeartbeatInterval, value: "300"
       asked: 'ignore',
       localList: 'keep',
       profiles: 'keep',
+      displayMessages: 'keep',
+      tariffs: 'keep',
     },
   });
 });
@@ -275,6 +277,8 @@ test('what is written of a plan is read back to the same', () => {
       asked: fc.constantFrom('ignore' as const, 'apply' as const),
       localList: fc.constantFrom('keep' as const, 'clear' as const),
       profiles: fc.constantFrom('keep' as const, 'clear' as const),
+      displayMessages: fc.constantFrom('keep' as const, 'clear' as const),
+      tariffs: fc.constantFrom('keep' as const, 'clear' as const),
     }),
   });
   fc.assert(

@@ -1,60 +1,21 @@
 import { describe, expect, test } from 'vitest';
+import { KnownObjects, type GivenCommand } from '../../testkit/known-objects.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
-import { readPayload } from './payload.ts';
-import {
-  profileCharactersMax,
-  asideMs,
-  profilesAfter,
-  profilesMax,
-  profilesOf,
-  withProfiles,
-  type PlacedProfiles,
-} from './placed-profiles.ts';
-
-interface Given {
-  readonly from?: string;
-  readonly status?: string | null;
-  readonly version?: OcppVersion;
-}
+import { asideMs, foundOf, placedCharactersMax, placedMax } from './placed-objects.ts';
 
 const operator = '@operator';
 
-/** What is known after these commands, one after the other. */
-class Known {
-  profiles: PlacedProfiles | null = null;
-  wallMs = 0;
-
-  say(action: string, payload: object | string, given: Given = {}): this {
-    const { from = 'old', status = 'Accepted', version = 'ocpp1.6' } = given;
-    const text = typeof payload === 'string' ? payload : JSON.stringify(payload);
-    const isOperator = from === operator;
-    const command = {
-      version,
-      action,
-      from,
-      isOperator,
-      payload: readPayload(text),
-      status,
-      wallMs: this.wallMs,
-    };
-    const change = profilesAfter(this.profiles, command);
-    if (change !== null) this.profiles = withProfiles(this.profiles, change);
-    return this;
+class Known extends KnownObjects {
+  constructor() {
+    super('ocpp1.6');
   }
 
-  set(id: number, more: object = {}, given: Given = {}, connectorId = 1): this {
+  set(id: number, more: object = {}, given: GivenCommand = {}, connectorId = 1): this {
     return this.say('SetChargingProfile', { connectorId, csChargingProfiles: profile(id, more) }, given);
   }
 
-  clear(payload: object | string, given: Given = {}): this {
+  clear(payload: object | string, given: GivenCommand = {}): this {
     return this.say('ClearChargingProfile', payload, given);
-  }
-
-  get ids(): string[] {
-    return (this.profiles?.rows ?? []).map(
-      ({ id, asideAt, payload }) =>
-        `${id}${asideAt === null ? '' : ' aside'}${payload === null ? ' in part' : ''}`,
-    );
   }
 }
 
@@ -85,10 +46,11 @@ const aside = (): Known => new Known().set(1).set(2).clear({ id: 1 }, { from: op
 describe('what a station was given', () => {
   test('is kept in its own words once it has accepted it', () => {
     const known = new Known().set(1).set(2, {}, { status: 'Rejected' });
-    expect(known.profiles).toEqual({
-      hasMore: false,
+    expect(known.objects).toEqual({
+      more: [],
       rows: [
         {
+          kind: 'profile',
           id: '1',
           family: 'v16',
           backend: 'old',
@@ -109,17 +71,17 @@ describe('what a station was given', () => {
       .say('SetChargingProfile', setV2(1), v21)
       .say('SetChargingProfile', setV2(2, { chargingProfileKind: 'Dynamic' }), v21);
     expect(known.ids).toEqual(['1', '2 in part']);
-    expect(known.profiles?.rows[0]).toMatchObject({ family: 'v2', endsAt: Date.UTC(2026, 0, 1) });
+    expect(known.objects?.rows[0]).toMatchObject({ family: 'v2', endsAt: Date.UTC(2026, 0, 1) });
     known.clear({ chargingProfileCriteria: { evseId: 1 } }, v21);
     expect(known.ids).toEqual(['1', '2 in part']);
     known.clear({ chargingProfileId: 1 }, v21).clear({ chargingProfileCriteria: { evseId: 0 } }, v21);
-    expect(known.profiles).toBeNull();
+    expect(known.objects).toBeNull();
   });
 
   test('is none of it that belongs to a transaction, which takes the place of what has its number', () => {
     const tx = { chargingProfilePurpose: 'TxProfile' };
-    expect(new Known().set(1, tx).profiles).toBeNull();
-    expect(new Known().set(1).set(1, tx).profiles).toBeNull();
+    expect(new Known().set(1, tx).objects).toBeNull();
+    expect(new Known().set(1).set(1, tx).objects).toBeNull();
     const start = { idTag: 'T', chargingProfile: profile(1, tx) };
     expect(new Known().set(1).set(2).say('RemoteStartTransaction', start).ids).toEqual(['2']);
     expect(new Known().set(1).say('RemoteStartTransaction', start, { status: 'Rejected' }).ids).toEqual([
@@ -131,7 +93,7 @@ describe('what a station was given', () => {
   test('is no more what another took the place of', () => {
     const other = { chargingSchedule: {} };
     const known = new Known().set(1).set(1, other);
-    expect(known.profiles?.rows).toMatchObject([
+    expect(known.objects?.rows).toMatchObject([
       { payload: expect.stringContaining('"chargingSchedule":{}') },
     ]);
     expect(new Known().set(1).set(2, { stackLevel: 1 }, { from: 'new' }).ids).toEqual(['2']);
@@ -147,37 +109,37 @@ describe('what a station was given', () => {
     expect(three().clear({ connectorId: 1 }, { from: 'new' }).ids).toEqual(['3']);
     expect(three().clear({ stackLevel: 1 }).ids).toEqual(['2', '3']);
     expect(three().clear({ chargingProfilePurpose: 'ChargePointMaxProfile' }).ids).toEqual(['1', '2', '3']);
-    expect(three().clear({}).profiles).toBeNull();
+    expect(three().clear({}).objects).toBeNull();
     expect(three().clear({}, { status: 'Rejected' }).ids).toHaveLength(3);
     expect(three().clear({}, { status: null }).ids).toHaveLength(3);
     // Which of the two the station goes by is not known.
-    expect(three().clear('{"id":1,"ID":2}').profiles).toBeNull();
+    expect(three().clear('{"id":1,"ID":2}').objects).toBeNull();
   });
 
   test('is not known whole where nobody heard what the station said', () => {
     expect(new Known().set(1, {}, { status: null }).ids).toEqual(['1 in part']);
     expect(new Known().set(1).set(1, {}, { status: null }).ids).toEqual(['1 in part']);
     const tx = { chargingProfilePurpose: 'TxProfile' };
-    expect(new Known().set(1, tx, { status: null }).profiles).toBeNull();
+    expect(new Known().set(1, tx, { status: null }).objects).toBeNull();
     expect(new Known().set(1).set(1, tx, { status: null }).ids).toEqual(['1 in part']);
   });
 
   test('is bounded by count and by size, and what is beyond is known to be there', () => {
     const known = new Known();
-    for (let id = 1; id <= profilesMax; id += 1) known.set(id);
-    known.set(profilesMax + 1);
-    expect([known.ids.length, known.profiles?.hasMore]).toEqual([profilesMax, true]);
-    known.set(1, {}, { status: null }).set(profilesMax + 2, {}, { status: null });
+    for (let id = 1; id <= placedMax; id += 1) known.set(id);
+    known.set(placedMax + 1);
+    expect([known.ids.length, known.hasMore('profile')]).toEqual([placedMax, true]);
+    known.set(1, {}, { status: null }).set(placedMax + 2, {}, { status: null });
     expect(known.ids).toContain('1 in part');
-    expect(known.clear({ id: 1 }).profiles?.hasMore).toBe(true);
-    expect(known.clear({}).profiles).toBeNull();
+    expect(known.clear({ id: 1 }).hasMore('profile')).toBe(true);
+    expect(known.clear({}).objects).toBeNull();
 
-    const large = { chargingSchedule: 'x'.repeat(profileCharactersMax / 2) };
+    const large = { chargingSchedule: 'x'.repeat(placedCharactersMax / 2) };
     expect(new Known().set(1, large).set(2, large).set(3).ids).toEqual(['1', '2 in part', '3']);
     expect(new Known().set(1, large).set(1, large).ids).toEqual(['1']);
-    expect(new Known().say('SetChargingProfile', '{"connectorId":1}').profiles).toEqual({
+    expect(new Known().say('SetChargingProfile', '{"connectorId":1}').objects).toEqual({
       rows: [],
-      hasMore: true,
+      more: ['profile'],
     });
   });
 });
@@ -188,7 +150,7 @@ describe('what was cleared in an operator’s name', () => {
     expect(aside().clear({ id: 1 }, { from: operator, status: 'Unknown' }).ids).toEqual(['2', '1 aside']);
     expect(aside().set(1, {}, { from: operator, status: null }).ids).toEqual(['2', '1 aside']);
     const back = aside().set(1, {}, { from: operator });
-    expect(back.profiles?.rows.at(-1)).toMatchObject({ id: '1', backend: 'old', asideAt: null });
+    expect(back.objects?.rows.at(-1)).toMatchObject({ id: '1', backend: 'old', asideAt: null });
   });
 
   test('is what others clear and replace no part of, and what its own backend does', () => {
@@ -210,7 +172,7 @@ describe('what was cleared in an operator’s name', () => {
 
   test('is gone for good where it could not be placed again', () => {
     const max = { chargingProfilePurpose: 'ChargePointMaxProfile' };
-    expect(new Known().set(1, max).clear({ id: 1 }, { from: operator }).profiles).toBeNull();
+    expect(new Known().set(1, max).clear({ id: 1 }, { from: operator }).objects).toBeNull();
   });
 });
 
@@ -224,9 +186,11 @@ test('of what a backend placed some may be cleared, and of the rest is said why 
     .set(6)
     .clear({ id: 6 }, { from: operator });
   const found = (version: OcppVersion): string[] =>
-    profilesOf(known.profiles, 'old', version, Date.UTC(2026, 0, 1)).map(({ id, fate }) => `${id} ${fate}`);
+    foundOf(known.objects, 'profile', 'old', version, Date.UTC(2026, 0, 1)).map(
+      ({ id, fate }) => `${id} ${fate}`,
+    );
   expect(found('ocpp1.6')).toEqual(['1 clear', '2 limit', '3 not_whole']);
   // It speaks another version by now, in which the words that were kept mean nothing.
   expect(found('ocpp2.0.1')).toEqual(['1 not_whole', '2 limit', '3 not_whole']);
-  expect(profilesOf(null, 'old', 'ocpp1.6', 0)).toEqual([]);
+  expect(foundOf(null, 'profile', 'old', 'ocpp1.6', 0)).toEqual([]);
 });

@@ -9,7 +9,7 @@ import type { FrameKind } from '../../protocol/frame.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { Inventory, InventoryChange } from '../commands/inventory.ts';
 import type { AskedSetting, AskedSettings, SettingName } from '../commands/asked-settings.ts';
-import type { PlacedProfiles, ProfilesChange } from '../commands/placed-profiles.ts';
+import type { PlacedChange, PlacedObjects } from '../commands/placed-objects.ts';
 import type { IdChange } from '../ids/change.ts';
 import type { BillingChange, BillingRisk } from '../hold/billing-risk.ts';
 import type { Delivery, HeldMessage, LearnedToken } from '../hold/held-message.ts';
@@ -172,8 +172,8 @@ export type DurableChange =
   | { readonly what: 'told'; readonly number: number }
   /** Whose the station is by decision; null: its route alone decides. */
   | { readonly what: 'placed'; readonly placement: Placement | null }
-  /** Which charging profiles the station was given and has. */
-  | { readonly what: 'profiles'; readonly change: ProfilesChange }
+  /** Which profiles, messages and tariffs the station was given and has. */
+  | { readonly what: 'objects'; readonly change: PlacedChange }
   /** Settings that a backend asked for and may not write. */
   | { readonly what: 'asked'; readonly backend: string; readonly settings: readonly AskedSetting[] }
   /** It has written these by now: what it asked for before counts no more. */
@@ -304,8 +304,8 @@ export interface DurableStation {
   readonly virtual: Record<string, Record<string, string>>;
   /** By backend: the settings that it asked for and may not write, oldest first. */
   readonly asked: AskedSettings;
-  /** The charging profiles that it was given and has; null: none is known. */
-  profiles: PlacedProfiles | null;
+  /** The charging profiles, display messages and default tariffs that it was given and has; null: none is known. */
+  objects: PlacedObjects | null;
   /** Which identifier means what to whom. */
   readonly ids: IdLedger;
   /** By backend: what it thought of the station's last boot. */

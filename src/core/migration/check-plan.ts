@@ -3,6 +3,7 @@
  *
  * Pure.
  */
+import { placedKinds, pluralOf, type PlacedPlural } from '../commands/placed-object.ts';
 import type { Fleet } from './fleet.ts';
 import { gatesMax, measures, settingsMax, wavesMax, type MigrationPlan, type PlanProblem } from './plan.ts';
 
@@ -87,12 +88,16 @@ function checkEffects({ also: { configuration } }: MigrationPlan): Finding[] {
 
 /** What a plan does less of than its words may promise. */
 function effectsToKnow({ from, also }: MigrationPlan): Finding[] {
-  if (also.profiles !== 'clear') return [];
-  return [
-    [
-      'also.profiles',
-      `only what ${from} placed through Busbar and is known whole is cleared; limits of the connection, profiles of transactions and what was placed before Busbar stay`,
-      'see in the report what stayed at each station',
-    ],
-  ];
+  const plurals = placedKinds.map((kind) => pluralOf[kind]).filter((plural) => also[plural] === 'clear');
+  return plurals.map((plural) => [
+    `also.${plural}`,
+    `only what ${from} placed through Busbar and is known whole is cleared; ${staying[plural]} and what was placed before Busbar stay`,
+    'see in the report what stayed at each station',
+  ]);
 }
+
+const staying: Readonly<Record<PlacedPlural, string>> = {
+  profiles: 'limits of the connection, profiles of transactions',
+  displayMessages: 'messages of transactions',
+  tariffs: 'tariffs of drivers and of transactions',
+};

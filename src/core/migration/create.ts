@@ -7,7 +7,7 @@ import { noCounts, noSessions } from './counts.ts';
 import type { FrozenPlan } from './fleet.ts';
 import { freshGate } from './gates.ts';
 import { noSideEffects, type MigrationPlan } from './plan.ts';
-import type { MigrationHead, MigrationState, StationProgress, WaveProgress } from './state.ts';
+import type { EffectName, MigrationHead, MigrationState, StationProgress, WaveProgress } from './state.ts';
 import { addEvidence, enterMigration, type Turn } from './turn.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 
@@ -36,7 +36,24 @@ export function createMigration(id: string, plan: MigrationPlan, wallMs: number)
 export function restoreMigration(saved: MigrationHead, stations: readonly StationProgress[]): MigrationState {
   const { plan, waves } = saved;
   const also = { ...noSideEffects, ...plan.also };
-  return stateOf({ ...saved, plan: { ...plan, also }, waves: waves.map(withSessions) }, stations);
+  const head = { ...saved, plan: { ...plan, also }, waves: waves.map(withSessions) };
+  return stateOf(head, stations.map(withNames));
+}
+
+/** As a Busbar saved it that knew of no placed objects but charging profiles. */
+interface SavedProfileName {
+  readonly profile: { readonly id: string; readonly purpose: string; readonly connector: number };
+}
+
+function withNames(progress: StationProgress): StationProgress {
+  const effects = progress.effects.map((effect) => ({ ...effect, what: resumedName(effect.what) }));
+  return { ...progress, effects };
+}
+
+function resumedName(what: EffectName | SavedProfileName): EffectName {
+  if (typeof what !== 'object' || !('profile' in what)) return what;
+  const { id, purpose, connector } = what.profile;
+  return { placed: { kind: 'profile', id, label: purpose, connector } };
 }
 
 function withSessions(wave: WaveProgress): WaveProgress {

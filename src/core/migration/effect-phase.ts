@@ -4,6 +4,7 @@
  * Pure.
  */
 import { assert } from '../../std/assert.ts';
+import { nounOf } from '../commands/placed-object.ts';
 import type { MigrationPlan, SettingChange } from './plan.ts';
 import type { EffectName, EffectPhase, EffectProgress, StationProgress } from './state.ts';
 import { aboutStation, addEvidence, touch, type Turn } from './turn.ts';
@@ -48,12 +49,12 @@ function whatSetting(what: EffectName): SettingChange | null {
   return typeof what === 'object' && 'setting' in what ? what.setting : null;
 }
 
-/** `clearCache`, `localList`, `asked`, `profiles`, the setting with its component, or the profile. */
+/** `clearCache`, `localList`, `asked`, `profiles` and its like, the setting with its component, or what was placed. */
 export function effectName(plan: MigrationPlan, what: EffectName): string {
   if (typeof what === 'string') return what;
-  if (typeof what === 'object' && 'profile' in what) {
-    const { id, purpose, connector } = what.profile;
-    return `profile ${id} (${purpose}, ${connector === 0 ? 'the station' : `connector ${connector}`})`;
+  if (typeof what === 'object' && 'placed' in what) {
+    const { kind, id, label, connector } = what.placed;
+    return `${nounOf[kind]} ${id} (${label}, ${connector === 0 ? 'the station' : `connector ${connector}`})`;
   }
   const setting = settingOf(plan, { what });
   return setting.component === null ? setting.key : `${setting.component}.${setting.key}`;

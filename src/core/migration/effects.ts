@@ -4,12 +4,19 @@
  * Pure. A setting is read before it is set, so that there is something to put back; one that cannot be read is not set. Each is read back afterwards. What cannot be done is on
  * record and stops nothing: a station that has moved is not sent back for a setting.
  */
+import { placedKinds, pluralOf } from '../commands/placed-object.ts';
 import { enterEffect, freshEffect, isEffectOver, settingOf } from './effect-phase.ts';
 import { addAsked } from './effects-asked.ts';
-import { addProfiles, onProfileSettled, profileOf } from './effects-profiles.ts';
+import {
+  addPlaced,
+  listedBy,
+  nextToPlace,
+  onPlacedSettled,
+  placedOf as profileOf,
+} from './effects-placed.ts';
 import type { EffectStep, Order, OrderOutcome } from './events.ts';
 import type { MigrationPlan } from './plan.ts';
-import type { EffectProgress, StationProgress } from './state.ts';
+import type { EffectName, EffectProgress, StationProgress } from './state.ts';
 import { isOverdue, block, unblock } from './patience.ts';
 import { explain, order, touch, type Turn } from './turn.ts';
 
@@ -25,26 +32,34 @@ export function effectsOf({ also }: MigrationPlan, before: readonly EffectProgre
     return { ...effect, before: last.before, isWritten: true };
   });
   if (also.asked === 'apply')
-    settings.push(freshEffect('asked', 'reading'), ...carriedOver(before, 'setting'));
-  if (also.profiles === 'clear')
-    settings.push(freshEffect('profiles', 'reading'), ...carriedOver(before, 'profile'));
+    settings.push(freshEffect('asked', 'reading'), ...carriedOver(before, isOfSetting));
+  for (const kind of placedKinds) {
+    const plural = pluralOf[kind];
+    if (also[plural] === 'clear')
+      settings.push(
+        freshEffect(plural, 'reading'),
+        ...carriedOver(before, (what) => profileOf(what)?.kind === kind),
+      );
+  }
   if (also.localList === 'clear') settings.push(freshEffect('localList', 'reading'));
   if (also.clearCache) settings.push(freshEffect('clearCache', 'writing'));
   return settings;
 }
 
 /** What was done of the station's own list the last time, and is not put back: still to be by a rollback, whether or not it is done again. */
-function carriedOver(before: readonly EffectProgress[], kind: 'setting' | 'profile'): EffectProgress[] {
+function carriedOver(
+  before: readonly EffectProgress[],
+  isOfThese: (what: EffectName) => boolean,
+): EffectProgress[] {
   const carried: EffectProgress[] = [];
   for (const effect of before)
-    if (
-      typeof effect.what === 'object' &&
-      kind in effect.what &&
-      effect.isWritten &&
-      effect.phase !== 'undone'
-    )
+    if (effect.isWritten && effect.phase !== 'undone' && isOfThese(effect.what))
       carried.push({ ...effect, phase: 'skipped', reason: 'it was not put back' });
   return carried;
+}
+
+function isOfSetting(what: EffectName): boolean {
+  return typeof what === 'object' && 'setting' in what;
 }
 
 /** Nothing is left to do, whether it went well or not. */
@@ -81,7 +96,10 @@ export function advanceEffects(turn: Turn, progress: StationProgress): void {
   // What was set last is put back first.
   const isBack = effects.some(({ phase }) => phase === 'undoing' || phase === 'rechecking');
   const at = isBack
-    ? effects.findLastIndex((effect) => !isEffectOver(effect))
+    ? nextToPlace(
+        effects,
+        effects.findLastIndex((effect) => !isEffectOver(effect)),
+      )
     : effects.findIndex((effect) => !isEffectOver(effect));
   const effect = effects[at];
   if (effect === undefined) return;
@@ -115,7 +133,7 @@ export function onEffectSettled(
   if (effect === undefined || isEffectOver(effect)) return;
   if (outcome.kind === 'refused') {
     progress.refusals += 1;
-    // Whether a profile is there only the station knows, and it says so the first time only.
+    // Whether what was placed is there only the station knows, and it says so the first time only.
     if (step.do === 'clear_profile' && outcome.reason === 'not_sent') effect.isWritten = isAgain;
     return block(turn, progress, 'other', outcome.detail);
   }
@@ -128,10 +146,10 @@ export function onEffectSettled(
   switch (outcome.kind) {
     case 'asked':
       return addAsked(turn, progress, effect, outcome.settings);
-    case 'profiles':
-      return addProfiles(turn, progress, effect, outcome.profiles, outcome.hasMore);
-    case 'profile':
-      return onProfileSettled(turn, progress, effect, outcome.is);
+    case 'found':
+      return addPlaced(turn, progress, effect, outcome.of, outcome.objects, outcome.hasMore);
+    case 'placed':
+      return onPlacedSettled(turn, progress, effect, outcome.is);
     case 'inapplicable':
       return enterEffect(turn, progress, effect, 'skipped', outcome.detail);
     case 'denied':
@@ -240,14 +258,17 @@ function readsAs(value: string | null, wanted: string): string {
 function stepOf(plan: MigrationPlan, effect: EffectProgress): EffectStep {
   if (effect.what === 'clearCache') return { do: 'clear_cache' };
   if (effect.what === 'asked') return { do: 'list_asked' };
-  if (effect.what === 'profiles') return { do: 'list_profiles' };
   if (effect.what === 'localList')
     return effect.phase === 'writing'
       ? { do: 'clear_list', version: listVersionAfter(effect) }
       : { do: 'read_list' };
-  const profile = profileOf(effect.what);
-  if (profile !== null)
-    return { do: effect.phase === 'writing' ? 'clear_profile' : 'set_profile', id: profile.id };
+  const listed = listedBy(effect.what);
+  if (listed !== null) return { do: 'list_profiles', kind: listed };
+  const placed = profileOf(effect.what);
+  if (placed !== null) {
+    const { kind, id } = placed;
+    return { do: effect.phase === 'writing' ? 'clear_profile' : 'set_profile', kind, id };
+  }
   const setting = settingOf(plan, effect);
   const { component, key } = setting;
   if (effect.phase === 'writing') return { do: 'write', component, key, value: setting.value };

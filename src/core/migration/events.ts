@@ -5,7 +5,8 @@
  * `settled`; one whose outcome was lost with the process is simply ordered again.
  */
 import type { StationId } from '../../protocol/station-id.ts';
-import type { FoundProfile } from '../commands/placed-profiles.ts';
+import type { PlacedKind } from '../commands/placed-object.ts';
+import type { FoundObject } from '../commands/placed-objects.ts';
 import type { FrozenPlan } from './fleet.ts';
 import type { SettingChange } from './plan.ts';
 import type {
@@ -94,9 +95,7 @@ export type EffectStep =
   | { readonly do: 'clear_cache' }
   /** Looked up in what Busbar keeps, not asked of the station. */
   | { readonly do: 'list_asked' }
-  | { readonly do: 'list_profiles' }
-  /** The station's profile with this number; `set_profile` places the same again. */
-  | { readonly do: 'clear_profile' | 'set_profile'; readonly id: string }
+  | PlacedStep
   | { readonly do: 'read_list' }
   /** `version`: of the empty list that takes its place. */
   | { readonly do: 'clear_list'; readonly version: number }
@@ -107,6 +106,11 @@ export type EffectStep =
       readonly key: string;
       readonly value: string;
     };
+
+/** About what the old backend placed at the station: charging profiles, or whatever else `kind` says. `set_profile` places the same again. */
+export type PlacedStep =
+  | { readonly do: 'list_profiles'; readonly kind: PlacedKind }
+  | { readonly do: 'clear_profile' | 'set_profile'; readonly kind: PlacedKind; readonly id: string };
 
 export type OrderOutcome =
   /** `primary`: the station's right after; null: not known. `isChanged` false: it was so already. */
@@ -122,9 +126,14 @@ export type OrderOutcome =
   /** Of `list_asked`: oldest first. */
   | { readonly kind: 'asked'; readonly settings: readonly SettingChange[] }
   /** Of `list_profiles`: oldest first. `hasMore`: the station has others that are not known. */
-  | { readonly kind: 'profiles'; readonly profiles: readonly FoundProfile[]; readonly hasMore: boolean }
+  | {
+      readonly kind: 'found';
+      readonly of: PlacedKind;
+      readonly objects: readonly FoundObject[];
+      readonly hasMore: boolean;
+    }
   /** Of `clear_profile` and `set_profile`. */
-  | { readonly kind: 'profile'; readonly is: ProfileOutcome }
+  | { readonly kind: 'placed'; readonly of: PlacedKind; readonly is: PlacedOutcome }
   /** Of an effect: the station refused, and would again. */
   | { readonly kind: 'denied'; readonly detail: string }
   /** Of an effect: it is not for a station of this version. */
@@ -134,7 +143,7 @@ export type OrderOutcome =
  * `cleared`: the station had it, and has it no more. `placed`: it has it again. `there`: it has it already, or another that its backend placed with its number meanwhile. `gone`: it was not there, or was cleared or replaced meanwhile. `ended`:
  * its time is over.
  */
-export type ProfileOutcome = 'cleared' | 'placed' | 'there' | 'gone' | 'ended';
+export type PlacedOutcome = 'cleared' | 'placed' | 'there' | 'gone' | 'ended';
 
 /** What `AssignmentRefusal` has, what a decision may come to besides, and `not_sent` for an effect. */
 export type OrderRefusal =

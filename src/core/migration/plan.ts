@@ -116,14 +116,19 @@ export interface SideEffects {
    * transactions stay, and so does what is not known.
    */
   readonly profiles: 'keep' | 'clear';
+  /** Display messages and default tariffs, likewise: of OCPP 2.x and 2.1. Not given: they are kept. */
+  readonly displayMessages?: 'keep' | 'clear';
+  readonly tariffs?: 'keep' | 'clear';
 }
 
-export const noSideEffects: SideEffects = {
+export const noSideEffects: Required<SideEffects> = {
   clearCache: false,
   configuration: [],
   asked: 'ignore',
   localList: 'keep',
   profiles: 'keep',
+  displayMessages: 'keep',
+  tariffs: 'keep',
 };
 
 export interface SettingChange {

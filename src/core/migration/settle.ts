@@ -3,6 +3,7 @@
  *
  * Pure. An outcome is told as it is, whatever phase the migration is in by now: a cutover that was ordered before a pause has happened all the same.
  */
+import { pluralOf } from '../commands/placed-object.ts';
 import { onBackSettled } from './back.ts';
 import { onEffectSettled } from './effects.ts';
 import type { Order, OrderOutcome } from './events.ts';
@@ -56,10 +57,10 @@ function valuesOf(outcome: OrderOutcome): Record<string, string | number | boole
       return { value: outcome.value };
     case 'asked':
       return { settings: outcome.settings.length };
-    case 'profiles':
-      return { profiles: outcome.profiles.length };
-    case 'profile':
-      return { profile: outcome.is };
+    case 'found':
+      return { [pluralOf[outcome.of]]: outcome.objects.length };
+    case 'placed':
+      return { [outcome.of]: outcome.is };
     case 'denied':
     case 'inapplicable':
       return null;

@@ -5,6 +5,7 @@
  * milliseconds since 1970; durations are time that was watched, so that neither a jump of the clock nor an hour without Busbar counts as soaked.
  */
 import type { StationId } from '../../protocol/station-id.ts';
+import type { PlacedKind, PlacedPlural } from '../commands/placed-object.ts';
 import type { MigrationPhase } from './phase.ts';
 import type { Canary, MigrationPlan, PlanProblem, SettingChange } from './plan.ts';
 
@@ -207,21 +208,22 @@ export interface EffectProgress {
 
 /**
  * A number: the place of a setting in the plan's list, from 0. `asked`: finding out what the new backend asked this station for; each such setting follows by itself.
- * `profiles`: the same with the charging profiles that the old one placed there.
+ * `profiles`, `displayMessages`, `tariffs`: the same with what the old one placed there.
  */
 export type EffectName =
   | 'clearCache'
   | 'localList'
   | 'asked'
-  | 'profiles'
+  | PlacedPlural
   | number
   | { readonly setting: SettingChange }
-  | { readonly profile: NamedProfile };
+  | { readonly placed: NamedObject };
 
-/** A charging profile in the station's own terms. `connector` 0: of the whole station. */
-export interface NamedProfile {
+/** A profile, message or tariff in the station's own terms. `label`: what it is, for people; `connector` 0: of the whole station. */
+export interface NamedObject {
+  readonly kind: PlacedKind;
   readonly id: string;
-  readonly purpose: string;
+  readonly label: string;
   readonly connector: number;
 }
 

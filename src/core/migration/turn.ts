@@ -4,6 +4,7 @@
  * Pure. A phase changes here only, so that none changes without evidence. The state is changed in place; what changed is remembered, to be saved.
  */
 import type { StationId } from '../../protocol/station-id.ts';
+import { nounOf, type PlacedKind } from '../commands/placed-object.ts';
 import type { MigrationView, Order } from './events.ts';
 import type { MigrationPhase } from './phase.ts';
 import {
@@ -178,10 +179,18 @@ export function nameOf(wanted: Order): string {
     case 'read':
     case 'write':
       return `${step.do} ${step.key}`;
+    case 'list_profiles':
+      return `list_${wordOf(step.kind)}s`;
     case 'clear_profile':
+      return `clear_${wordOf(step.kind)} ${step.id}`;
     case 'set_profile':
-      return `${step.do} ${step.id}`;
+      return `set_${wordOf(step.kind)} ${step.id}`;
     default:
       return step.do;
   }
+}
+
+/** `profile`, `display_message`. */
+function wordOf(kind: PlacedKind): string {
+  return nounOf[kind].replace(' ', '_');
 }

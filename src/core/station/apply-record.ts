@@ -7,7 +7,7 @@ import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { DurableChange, DurableStation, FrameRecord, StationRecord } from '../journal/record.ts';
 import { applyInventoryChange } from '../commands/inventory.ts';
 import { askedBy, withAsked, withoutAsked } from '../commands/asked-settings.ts';
-import { withProfiles } from '../commands/placed-profiles.ts';
+import { withPlaced } from '../commands/placed-objects.ts';
 import { applyIdChange } from '../ids/apply-change.ts';
 import { isImaged, learn, missedMax } from '../priming/station-image.ts';
 
@@ -85,8 +85,8 @@ function applyChange(durable: DurableStation, change: DurableChange, at: number)
     case 'wrote':
       durable.asked[change.backend] = withoutAsked(askedBy(durable.asked, change.backend), change.settings);
       return true;
-    case 'profiles':
-      durable.profiles = withProfiles(durable.profiles, change.change);
+    case 'objects':
+      durable.objects = withPlaced(durable.objects, change.change);
       return true;
     case 'placed':
       durable.placement = change.placement;

@@ -12,7 +12,7 @@ import { commandFailed } from '../ids/result-to-backend.ts';
 import { note } from './identifiers.ts';
 import { findBackendLink } from './find-backend.ts';
 import { errorCodeOf } from './own-calls.ts';
-import { noteProfiles } from './profiles.ts';
+import { notePlaced } from './placed-objects.ts';
 import {
   fromBusbar,
   fromOperator,
@@ -40,7 +40,7 @@ export function finishCommand(
   reply: Received | null = null,
 ): void {
   noteEnding(state, turn, command, ending);
-  if (ending === 'outcome_unknown') noteProfiles(state, turn, command, null);
+  if (ending === 'outcome_unknown') notePlaced(state, turn, command, null);
   // A command of which nobody knows whether it was carried out may still be reported on.
   if (ending !== 'result' && ending !== 'outcome_unknown' && command.command !== null)
     for (const change of commandFailed(command.from, command.command.note, turn.context))

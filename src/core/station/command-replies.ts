@@ -20,7 +20,7 @@ import { virtualOf } from './command-facts.ts';
 import { bodyOf, finishCommand } from './command-outcome.ts';
 import { note } from './identifiers.ts';
 import { forgetTokens } from './learning.ts';
-import { noteProfiles } from './profiles.ts';
+import { notePlaced } from './placed-objects.ts';
 import { roleOf } from './roles.ts';
 import { deliverReply } from './slot.ts';
 import { fromOperator, type BackendLink, type OpenCall, type StationState } from './state.ts';
@@ -40,7 +40,7 @@ export function onCommandReply(
     const asked = readPayload(bodyOf(call));
     learnSettings(state, turn, call.action, asked, result);
     forgetAsked(state, turn, call, asked, result);
-    noteProfiles(state, turn, call, textOf(result.members, 'status') ?? '');
+    notePlaced(state, turn, call, result.members);
   }
   if (call.action === 'ClearCache' && call.purpose === 'relay' && isAccepted(received))
     forgetTokens(state, turn, call.from);

@@ -7,6 +7,7 @@ import type { BoundedQueue } from '../../std/bounded-queue.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { DurableStation } from '../journal/record.ts';
+import { resumeObjects, type SavedObjects } from '../commands/placed-objects.ts';
 import type { CommandQueue, Queued } from '../commands/command-queue.ts';
 import { emptyInventory } from '../commands/inventory.ts';
 import type { OwnElement, VirtualValue } from '../commands/settings.ts';
@@ -343,7 +344,7 @@ function numberOf(random: string): number {
 }
 
 /** What outlives the process, of a station nobody has heard of or of one that an older program saved without all of it. */
-export function durableStation(saved: Partial<DurableStation>, random = ''): DurableStation {
+export function durableStation(saved: Partial<DurableStation> & SavedObjects, random = ''): DurableStation {
   return {
     boot: saved.boot ?? null,
     version: saved.version ?? null,
@@ -358,7 +359,7 @@ export function durableStation(saved: Partial<DurableStation>, random = ''): Dur
     answers: saved.answers ?? [],
     placement: saved.placement == null ? null : { ...routedObservers, ...saved.placement },
     asked: saved.asked ?? {},
-    profiles: saved.profiles ?? null,
+    objects: resumeObjects(saved),
   };
 }
 

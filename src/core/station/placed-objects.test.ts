@@ -1,4 +1,4 @@
-/** What a station's machine keeps of the charging profiles that backends and operators place. */
+/** What a station's machine keeps of the profiles, messages and tariffs that backends and operators place. */
 import { describe, expect, test } from 'vitest';
 import { Bench, sent } from '../../testkit/station-bench.ts';
 import { durableStation } from './state.ts';
@@ -24,18 +24,18 @@ function order(bench: Bench, action: string, payload: string): string {
   return (JSON.parse(sent(effects, 'station')[0] ?? '[]') as [number, string])[1];
 }
 
-const rows = ({ state }: Bench) => state.durable.profiles?.rows ?? [];
+const rows = ({ state }: Bench) => state.durable.objects?.rows ?? [];
 
 describe('a charging profile that a backend places', () => {
   test('is kept with the station once that has accepted it, and outlives the process', () => {
     const bench = connected();
     say(bench, 'SetChargingProfile', body(1), 'Rejected');
-    expect([bench.state.durable.profiles, bench.last.isDurableChanged]).toEqual([null, true]);
+    expect([bench.state.durable.objects, bench.last.isDurableChanged]).toEqual([null, true]);
     say(bench, 'SetChargingProfile', body(1), 'Accepted');
     expect(rows(bench)).toMatchObject([{ id: '1', backend: 'old', payload: body(1) }]);
     expect(bench.last.isDurableChanged).toBe(true);
     const saved = JSON.parse(JSON.stringify(bench.state.durable)) as typeof bench.state.durable;
-    expect(durableStation(saved).profiles).toEqual(bench.state.durable.profiles);
+    expect(durableStation(saved).objects).toEqual(bench.state.durable.objects);
   });
 
   test('is kept under the number that the station knows it by', () => {
@@ -76,7 +76,7 @@ describe('a charging profile that a backend places', () => {
     say(bench, 'ClearChargingProfile', '{"id":1}', 'Unknown');
     say(bench, 'RemoteStartTransaction', '{"idTag":"T"}', 'Accepted');
     say(bench, 'SetChargingProfile', body(1, 'TxProfile'), 'Accepted');
-    expect(bench.state.durable.profiles).toBeNull();
+    expect(bench.state.durable.objects).toBeNull();
   });
 });
 
@@ -87,4 +87,60 @@ test('what an operator clears is set aside, and is the backend’s again when it
   expect(rows(bench)).toMatchObject([{ id: '1', asideAt: bench.context.wallMs, payload: body(1) }]);
   bench.fromStation(`[3,"${order(bench, 'SetChargingProfile', body(1))}",{"status":"Accepted"}]`);
   expect(rows(bench)).toMatchObject([{ id: '1', backend: 'old', asideAt: null }]);
+});
+
+test('what was saved when profiles were all that was kept is read as it was', () => {
+  const bench = connected();
+  say(bench, 'SetChargingProfile', body(1), 'Accepted');
+  const { objects, ...rest } = bench.state.durable;
+  const older = (objects?.rows ?? []).map(({ kind: _kind, ...row }) => row);
+  const saved = JSON.parse(JSON.stringify({ ...rest, profiles: { rows: older, hasMore: true } })) as object;
+  expect(durableStation(saved).objects).toEqual({ rows: objects?.rows, more: ['profile'] });
+  expect(durableStation({ ...rest, profiles: null }).objects).toBeNull();
+});
+
+const message = (id: number): string => `{"message":{"id":${id},"priority":"InFront","message":{}}}`;
+const tariff = (id: string, evse: number): string =>
+  `{"evseId":${evse},"tariff":{"tariffId":"${id}","currency":"EUR"}}`;
+
+describe('of a station of OCPP 2.1', () => {
+  test('a message and a tariff are kept by what the station knows them by, and go with its answer', () => {
+    const bench = new Bench({
+      observers: [
+        {
+          backend: 'new',
+          receives: new Set(['registration']),
+          commands: new Set(['SetDisplayMessage', 'SetDefaultTariff', 'ClearTariffs']),
+        },
+      ],
+    });
+    bench.connect(1, true, 'ocpp2.1');
+    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+    const tell = (action: string, payload: string, from: string, results?: string): string => {
+      const [call = ''] = sent(bench.fromBackend(`[2,"2","${action}",${payload}]`, from), 'station');
+      const [, id, , told] = JSON.parse(call) as [number, string, string, object];
+      bench.fromStation(`[3,"${id}",${results ?? '{"status":"Accepted"}'}]`);
+      return JSON.stringify(told);
+    };
+    const placed = [
+      tell('SetDisplayMessage', message(1), 'old'),
+      tell('SetDefaultTariff', tariff('T', 1), 'old'),
+      tell('SetDisplayMessage', message(1), 'new'),
+      tell('SetDefaultTariff', tariff('T', 2), 'new'),
+    ];
+    expect(placed.slice(0, 2)).toEqual([message(1), tariff('T', 1)]);
+    expect(rows(bench).map(({ kind, backend, payload }) => [kind, backend, payload])).toEqual([
+      ['displayMessage', 'old', placed[0]],
+      ['tariff', 'old', placed[1]],
+      ['displayMessage', 'new', placed[2]],
+      ['tariff', 'new', placed[3]],
+    ]);
+    const [first, second, third, fourth] = rows(bench).map(({ id }) => id);
+    expect([first, second]).toEqual(['1', 'T']);
+    expect([third === '1', fourth === 'T']).toEqual([false, false]);
+
+    const results = `{"clearTariffsResult":[{"tariffId":"${fourth}","status":"Accepted"}]}`;
+    expect(tell('ClearTariffs', '{"tariffIds":["T"]}', 'new', results)).toBe(`{"tariffIds":["${fourth}"]}`);
+    expect(rows(bench).map((row) => row.id)).toEqual([first, second, third]);
+  });
 });

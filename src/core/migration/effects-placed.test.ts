@@ -1,35 +1,37 @@
 import { describe, expect, test } from 'vitest';
 import { driveMigration, type DrivenMigration } from '../../testkit/driven-migration.ts';
-import type { FoundProfile } from '../commands/placed-profiles.ts';
+import type { FoundObject } from '../commands/placed-objects.ts';
 import { effectName } from './effect-phase.ts';
 import type { EffectStep, OrderOutcome } from './events.ts';
-import { noSideEffects } from './plan.ts';
+import { noSideEffects, type SideEffects } from './plan.ts';
 
-const found = (id: string, fate: FoundProfile['fate'], purpose = 'TxDefaultProfile'): FoundProfile => ({
+const found = (id: string, fate: FoundObject['fate'], label = 'TxDefaultProfile'): FoundObject => ({
   id,
-  purpose,
+  label,
   connector: fate === 'limit' ? 0 : 1,
   fate,
 });
 
 /** A station that has these, and does as it is told. */
 class Station {
-  profiles: FoundProfile[];
+  objects: FoundObject[];
   hasMore = false;
   readonly told: string[] = [];
+  readonly kinds = new Set<string>();
 
-  constructor(profiles: FoundProfile[]) {
-    this.profiles = profiles;
+  constructor(objects: FoundObject[]) {
+    this.objects = objects;
   }
 
   answer = (step: EffectStep): OrderOutcome => {
     switch (step.do) {
       case 'list_profiles':
-        return { kind: 'profiles', profiles: this.profiles, hasMore: this.hasMore };
+        return { kind: 'found', of: step.kind, objects: this.objects, hasMore: this.hasMore };
       case 'clear_profile':
       case 'set_profile':
         this.told.push(`${step.do} ${step.id}`);
-        return { kind: 'profile', is: step.do === 'set_profile' ? 'placed' : 'cleared' };
+        this.kinds.add(step.kind);
+        return { kind: 'placed', of: step.kind, is: step.do === 'set_profile' ? 'placed' : 'cleared' };
       default:
         return { kind: 'answered', value: null };
     }
@@ -89,7 +91,7 @@ describe('profiles that the old backend placed', () => {
     ]);
     driven.decide({ do: 'rollback' });
     driven.run(10);
-    expect(station.told).toEqual(['clear_profile 1', 'clear_profile 4', 'set_profile 4', 'set_profile 1']);
+    expect(station.told).toEqual(['clear_profile 1', 'clear_profile 4', 'set_profile 1', 'set_profile 4']);
     expect(driven.state.head.phase).toBe('rolled-back');
   });
 
@@ -110,7 +112,7 @@ describe('profiles that the old backend placed', () => {
       step.do !== 'clear_profile'
         ? answer(step)
         : step.id === '1'
-          ? { kind: 'profile', is: 'gone' }
+          ? { kind: 'placed', of: step.kind, is: 'gone' }
           : { kind: 'denied', detail: 'the station answered Rejected' };
     const driven = move(station);
     expect(effectsOf(driven).slice(1, 3)).toMatchObject([
@@ -130,7 +132,7 @@ describe('profiles that the old backend placed', () => {
     const station = new Station([found('1', 'clear')]);
     const driven = move(station);
     driven.answerEffect = (step) =>
-      step.do === 'set_profile' ? { kind: 'profile', is } : station.answer(step);
+      step.do === 'set_profile' ? { kind: 'placed', of: step.kind, is } : station.answer(step);
     driven.decide({ do: 'rollback' });
     driven.run(10);
     expect(effectsOf(driven)[1]).toEqual([expect.any(String), phase, reason]);
@@ -173,12 +175,99 @@ describe('profiles that the old backend placed', () => {
     driven.decide({ do: 'rollback_wave', wave: 0 });
     driven.run(10);
     driven.answerEffect = station.answer;
-    station.profiles = [];
+    station.objects = [];
     driven.decide({ do: 'start_wave', wave: 0 });
     driven.run(10);
     expect(effectsOf(driven)[1]).toEqual([expect.any(String), 'skipped', 'it was not put back']);
     driven.decide({ do: 'rollback' });
     driven.run(10);
     expect(station.told).toEqual(['clear_profile 1', 'set_profile 1']);
+  });
+});
+
+describe.each([
+  ['displayMessage', 'displayMessages', 'display message', 'InFront'],
+  ['tariff', 'tariffs', 'tariff', 'EUR'],
+] as const)('of what the old backend placed a %s', (kind, plural, noun, label) => {
+  const ofKind = (id: string, fate: FoundObject['fate']): FoundObject => found(id, fate, label);
+
+  /** Answers for this kind, and says what is placed of another. */
+  function moveKind(station: Station, more: Partial<SideEffects> = {}): DrivenMigration {
+    const also = { ...noSideEffects, [plural]: 'clear', ...more } as const;
+    const driven = driveMigration({ soakMs: 600_000, giveUpAfterMs: 20_000, also }, [['CP-1']]);
+    driven.answerEffect = station.answer;
+    driven.decide({ do: 'start' });
+    driven.run(10);
+    return driven;
+  }
+
+  test('is cleared by its id and named, what is not known whole stays, and a rollback places it again in order', () => {
+    const station = new Station([ofKind('1', 'clear'), ofKind('2', 'not_whole'), ofKind('3', 'clear')]);
+    const driven = moveKind(station);
+    expect(effectsOf(driven)).toEqual([
+      [
+        plural,
+        'done',
+        `old placed 3 ${noun}s, of which 2 can be cleared. What was placed before Busbar may be there too, and stays`,
+      ],
+      [`${noun} 1 (${label}, connector 1)`, 'done', null],
+      [
+        `${noun} 2 (${label}, connector 1)`,
+        'skipped',
+        'kept: it is not known whole, and could not be put back',
+      ],
+      [`${noun} 3 (${label}, connector 1)`, 'done', null],
+    ]);
+    driven.decide({ do: 'rollback' });
+    driven.run(10);
+    expect(station.told).toEqual(['clear_profile 1', 'clear_profile 3', 'set_profile 1', 'set_profile 3']);
+    expect(station.kinds).toEqual(new Set([kind]));
+    const word = noun.replace(' ', '_');
+    const orders = driven.evidence.filter(({ what, station: id }) => what === 'order' && id === 'CP-1');
+    expect(orders.map(({ after }) => after)).toEqual(
+      expect.arrayContaining([`list_${word}s`, `clear_${word} 1`, `set_${word} 3`]),
+    );
+    const outcomes = driven.evidence.filter(({ what }) => what === 'outcome').map(({ values }) => values);
+    expect(outcomes).toEqual(
+      expect.arrayContaining([{ [plural]: 3 }, { [kind]: 'cleared' }, { [kind]: 'placed' }]),
+    );
+  });
+
+  test('is no profile, though it has the same id', () => {
+    const station = new Station([found('1', 'clear')]);
+    const driven = moveKind(station, { profiles: 'clear' });
+    expect(station.told).toEqual(['clear_profile 1', 'clear_profile 1']);
+    expect(station.kinds).toEqual(new Set(['profile', kind]));
+    expect(effectsOf(driven).map(([what]) => what)).toEqual([
+      'profiles',
+      'profile 1 (TxDefaultProfile, connector 1)',
+      plural,
+      `${noun} 1 (TxDefaultProfile, connector 1)`,
+    ]);
+  });
+
+  test('is passed over at a station whose version has none', () => {
+    const station = new Station([]);
+    station.answer = () => ({ kind: 'inapplicable', detail: 'OCPP 1.6 has none' });
+    const driven = moveKind(station);
+    expect(effectsOf(driven)).toEqual([[plural, 'skipped', 'OCPP 1.6 has none']]);
+    expect(driven.progress('CP-1').phase).not.toBe('failed');
+  });
+
+  test('is tried again where the answer to its placing was lost, and reported where it is refused for long', () => {
+    const station = new Station([ofKind('1', 'clear')]);
+    const driven = moveKind(station);
+    const outcomes = [unheard];
+    driven.answerEffect = (step) =>
+      step.do === 'set_profile' ? (outcomes.shift() ?? station.answer(step)) : station.answer(step);
+    driven.decide({ do: 'rollback_wave', wave: 0 });
+    driven.run(20);
+    expect(effectsOf(driven)[1]).toEqual([`${noun} 1 (${label}, connector 1)`, 'undone', null]);
+    driven.answerEffect = (step) => (step.do === 'set_profile' ? unsent : station.answer(step));
+    driven.decide({ do: 'start_wave', wave: 0 });
+    driven.run(10);
+    driven.decide({ do: 'rollback' });
+    driven.run(60);
+    expect(effectsOf(driven)[1]?.slice(1)).toEqual(['failed', 'not put back in time: Away.']);
   });
 });
