@@ -8,7 +8,7 @@ import type { Reload } from '../../src/api/config-routes.ts';
 import type { Readiness } from '../../src/api/system-routes.ts';
 import { createMemoryAudit } from '../../src/adapters/memory/audit-log.ts';
 import { createMemoryDisk, openMemoryJournal } from '../../src/adapters/memory/journal-store.ts';
-import type { PlacedProfile } from '../../src/core/commands/placed-object.ts';
+import type { PlacedMessage, PlacedProfile, PlacedTariff } from '../../src/core/commands/placed-object.ts';
 import type { HeldEntry } from '../../src/core/hold/held-lane.ts';
 import type { Delivery, HeldMessage } from '../../src/core/hold/held-message.ts';
 import type { FrameRecord, StationRecord } from '../../src/core/journal/record.ts';
@@ -273,6 +273,27 @@ const placedProfile: PlacedProfile = {
   asideAt: null,
 };
 
+const shared = { family: 'v2', connector: 0, payload: null, asideAt: Date.UTC(2026, 0, 1) } as const;
+
+const placedMessage: PlacedMessage = {
+  ...shared,
+  kind: 'displayMessage',
+  id: '8',
+  backend: '@operator',
+  priority: 'InFront',
+  endsAt: null,
+};
+
+const placedTariff: PlacedTariff = {
+  ...shared,
+  kind: 'tariff',
+  id: 'T',
+  backend: 'old',
+  currency: 'EUR',
+  validFrom: Date.UTC(2027, 0, 1),
+  endsAt: null,
+};
+
 export function stationOf(id: string, given: Partial<StationSnapshot> = {}): StationSnapshot {
   return {
     id: id as StationId,
@@ -288,7 +309,7 @@ export function stationOf(id: string, given: Partial<StationSnapshot> = {}): Sta
     placement: null,
     lastSeenAt: '2026-11-20T10:00:00.000Z',
     backends: [stationBackend('old', { link: 'open', state: 'synced' })],
-    objects: { rows: [placedProfile], more: ['profile'] },
+    objects: { rows: [placedProfile, placedMessage, placedTariff], more: ['profile'] },
     placing: null,
     recentCommands: [],
     ...given,

@@ -106,7 +106,14 @@ describe('stations', () => {
         asideAt: null,
       },
     ]);
+    const aside = { connector: 0, whole: false, asideAt: '2026-01-01T00:00:00.000Z' };
+    expect(body).toMatchObject({ moreDisplayMessages: false, moreTariffs: false });
+    expect([body['displayMessages'], body['tariffs']]).toEqual([
+      [{ id: '8', backend: 'operator', priority: 'InFront', endsAt: null, ...aside }],
+      [{ id: 'T', backend: 'old', currency: 'EUR', validFrom: '2027-01-01T00:00:00.000Z', ...aside }],
+    ]);
     expect(body).not.toHaveProperty('placing');
+    expect(body).not.toHaveProperty('objects');
   });
 
   test('an unknown one is 404 and named', async () => {

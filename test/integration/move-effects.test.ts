@@ -1,6 +1,7 @@
 /** What a station of `ocpp-rpc` is sent because of its move, over real sockets, and how a rollback takes it back. */
 import { afterEach, expect, test } from 'vitest';
 import type { MovedStationPage } from '../../src/api/migration-schemas.ts';
+import { ObjectHolder } from '../../src/testkit/object-holder.ts';
 import { ProfileHolder } from '../../src/testkit/profile-holder.ts';
 import { until } from '../../src/testkit/until.ts';
 import { connectRpcStation, type RpcPeer } from '../conformance/rpc-peers.ts';
@@ -47,19 +48,13 @@ class KeepingStation {
 
 /** The same of OCPP 2.0.1, as far as it is asked. */
 class KeepingStationV2 {
-  /** By number: the payload that placed it. */
-  readonly profiles = new Map<number, string>();
+  readonly held = new ObjectHolder();
   readonly variables = new Map([['SampledDataCtrlr.TxUpdatedInterval', '60']]);
 
   answer(action: string, payload: Readonly<Record<string, unknown>>): object {
+    const answer = this.held.answer(action, payload);
+    if (answer !== null) return answer;
     switch (action) {
-      case 'SetChargingProfile':
-        this.profiles.set((payload['chargingProfile'] as { id: number }).id, JSON.stringify(payload));
-        return { status: 'Accepted' };
-      case 'ClearChargingProfile':
-        return {
-          status: this.profiles.delete(Number(payload['chargingProfileId'])) ? 'Accepted' : 'Unknown',
-        };
       case 'GetVariables':
         return {
           getVariableResult: (payload['getVariableData'] as Variable[]).map((each) => this.#get(each)),
@@ -92,7 +87,12 @@ interface Variable {
   readonly attributeValue?: string;
 }
 
-type Version = 'ocpp1.6' | 'ocpp2.0.1';
+type Version = 'ocpp1.6' | 'ocpp2.0.1' | 'ocpp2.1';
+
+const firstWordsV2 = [
+  { reason: 'PowerUp', chargingStation: { vendorName: 'ACME', model: 'Two' } },
+  { timestamp: '2026-01-01T00:00:00Z', connectorStatus: 'Available', evseId: 1, connectorId: 1 },
+] as const;
 
 /** What a station says first: its boot, and the status of a connector. */
 const firstWords: Readonly<Record<Version, readonly [boot: object, status: object]>> = {
@@ -100,10 +100,8 @@ const firstWords: Readonly<Record<Version, readonly [boot: object, status: objec
     { chargePointVendor: 'ACME', chargePointModel: 'One' },
     { connectorId: 0, errorCode: 'NoError', status: 'Available' },
   ],
-  'ocpp2.0.1': [
-    { reason: 'PowerUp', chargingStation: { vendorName: 'ACME', model: 'Two' } },
-    { timestamp: '2026-01-01T00:00:00Z', connectorStatus: 'Available', evseId: 1, connectorId: 1 },
-  ],
+  'ocpp2.0.1': firstWordsV2,
+  'ocpp2.1': firstWordsV2,
 };
 
 async function startMoving(kept: KeepingStation | KeepingStationV2, version: Version = 'ocpp1.6') {
@@ -168,6 +166,9 @@ async function startMoving(kept: KeepingStation | KeepingStationV2, version: Ver
       const response = await fetch(`${migrations}/leave-old/report?format=markdown`);
       return response.text();
     },
+    /** The station, as the API shows it. */
+    shown: async () =>
+      (await (await fetch(`${fixture.busbar.adminUrl}/api/v1/stations/${stationId}`)).json()) as object,
     /** Has the new backend told of the station, without moving it. */
     attach: async () => {
       const { assignments, registry } = fixture.busbar.gateway;
@@ -355,7 +356,7 @@ test('a station of OCPP 2.0.1 loses and gets back what it was set in its own wor
   ])
     expect(await link.call('SetChargingProfile', given)).toEqual({ status: 'Accepted' });
   // It ends by itself with the station's own will: it does not have it when it is to be cleared.
-  kept.profiles.delete(4);
+  kept.held.profiles.delete(4);
   await attach();
   const asked = {
     component: { name: 'SampledDataCtrlr' },
@@ -364,10 +365,10 @@ test('a station of OCPP 2.0.1 loses and gets back what it was set in its own wor
   };
   await (await fresh.link()).call('SetVariables', { setVariableData: [asked] });
   expect([...kept.variables.values()]).toEqual(['60']);
-  const before = new Map(kept.profiles);
+  const before = new Map(kept.held.profiles);
 
   await move({ asked: 'apply', profiles: 'clear' });
-  expect([[...kept.variables.values()], [...kept.profiles.keys()]]).toEqual([['10'], [2, 3]]);
+  expect([[...kept.variables.values()], [...kept.held.profiles.keys()]]).toEqual([['10'], [2, 3]]);
   expect((await effects()).map(([what, state]) => [what, state])).toEqual([
     ['asked', 'done'],
     ['SampledDataCtrlr.TxUpdatedInterval', 'done'],
@@ -379,6 +380,138 @@ test('a station of OCPP 2.0.1 loses and gets back what it was set in its own wor
   ]);
 
   await rollBack();
-  await until('it is as it was', () => kept.profiles.has(1) && [...kept.variables.values()].join() === '60');
-  expect(kept.profiles).toEqual(before);
+  await until(
+    'it is as it was',
+    () => kept.held.profiles.has(1) && [...kept.variables.values()].join() === '60',
+  );
+  expect(kept.held.profiles).toEqual(before);
+}, 60_000);
+
+const message = (id: number, content: string, more: object = {}) => ({
+  message: { id, priority: 'NormalCycle', message: { format: 'UTF8', content }, ...more },
+});
+
+const tariff = (tariffId: string, evseId: number, priceKwh: number, more: object = {}) => ({
+  evseId,
+  tariff: { tariffId, currency: 'EUR', energy: { prices: [{ priceKwh }] }, ...more },
+});
+
+test('the messages and tariffs that the old backend set are cleared after the move, and are as they were after a rollback', async () => {
+  const kept = new KeepingStationV2();
+  const { held } = kept;
+  const { old, fresh, attach, move, rollBack, effects, report, shown } = await startMoving(kept, 'ocpp2.1');
+  held.answer('SetDisplayMessage', message(90, 'of the site'));
+  const link = await old.link();
+  for (const [action, given] of [
+    ['SetDisplayMessage', message(1, 'Hello')],
+    ['SetDisplayMessage', message(2, 'Later', { endDateTime: '2020-01-01T00:00:00Z' })],
+    ['SetDisplayMessage', message(3, 'For you', { transactionId: 'TX' })],
+    ['SetDisplayMessage', message(4, 'Front', { priority: 'AlwaysFront' })],
+    // Replaced by its id: it comes back as it was last.
+    ['SetDisplayMessage', message(1, 'Welcome')],
+    ['SetDefaultTariff', tariff('gone', 2, 9)],
+    ['SetDefaultTariff', tariff('all', 0, 0.4)],
+    // At its own EVSE in the place of the one for all: that must not take it back.
+    ['SetDefaultTariff', tariff('fast', 2, 0.6)],
+    ['SetDefaultTariff', tariff('next-year', 0, 0.5, { validFrom: '2099-01-01T00:00:00Z' })],
+  ] as const)
+    expect(await link.call(action, given)).toEqual({ status: 'Accepted' });
+  const before = held.all;
+  expect([...held.messages.keys()]).toEqual([90, 1, 2, 3, 4]);
+  expect(await shown()).toMatchObject({
+    displayMessages: [
+      { id: '2', whole: true },
+      { id: '4', priority: 'AlwaysFront' },
+      { id: '1', backend: 'old', connector: 0, asideAt: null },
+    ],
+    tariffs: [
+      { id: 'all', connector: 0, currency: 'EUR' },
+      { id: 'fast', connector: 2 },
+      { id: 'next-year', validFrom: '2099-01-01T00:00:00.000Z' },
+    ],
+  });
+  await attach();
+
+  await move({ displayMessages: 'clear', tariffs: 'clear' });
+  expect([[...held.messages.keys()], [...held.tariffs.keys()]]).toEqual([[90, 2, 3], []]);
+  const stays = 'What was placed before Busbar may be there too, and stays';
+  expect(await effects()).toEqual([
+    ['displayMessages', 'done', `old placed 2 display messages, of which 2 can be cleared. ${stays}`],
+    ['display message 4 (AlwaysFront, the station)', 'done', null],
+    ['display message 1 (NormalCycle, the station)', 'done', null],
+    ['tariffs', 'done', `old placed 3 tariffs, of which 3 can be cleared. ${stays}`],
+    ['tariff all (EUR, the station)', 'done', null],
+    ['tariff fast (EUR, connector 2)', 'done', null],
+    ['tariff next-year (EUR, the station)', 'done', null],
+  ]);
+  expect(await report()).toContain('| tariff fast (EUR, connector 2) | done |');
+  expect(await shown()).toMatchObject({ tariffs: [{ asideAt: expect.any(String) }, {}, {}] });
+  // The new backend's own are another's at the station by their ids, since the old one's may come back.
+  const next = await fresh.link();
+  expect(await next.call('SetDisplayMessage', message(1, 'New here'))).toEqual({ status: 'Accepted' });
+  expect(await next.call('SetDefaultTariff', tariff('all', 1, 1))).toEqual({ status: 'Accepted' });
+  const [minted] = [...held.messages.keys()].slice(-1);
+  expect([minted === 1, held.tariffs.has('all')]).toEqual([false, false]);
+
+  await rollBack();
+  await until('all are back', () => held.tariffs.has('next-year') && held.messages.has(1));
+  held.messages.delete(minted ?? 0);
+  expect(held.all).toEqual(before);
+}, 60_000);
+
+test('what its backend has cleared itself, and what the station dropped, is not put back', async () => {
+  const kept = new KeepingStationV2();
+  const { held } = kept;
+  const { old, attach, move, rollBack, effects, reason } = await startMoving(kept, 'ocpp2.1');
+  const link = await old.link();
+  for (const id of [1, 2]) await link.call('SetDisplayMessage', message(id, 'Hello'));
+  for (const id of ['A', 'B', 'C'])
+    await link.call(
+      'SetDefaultTariff',
+      tariff(id, 0, 1, { validFrom: `209${id.length}-01-0${id.charCodeAt(0) - 64}T00:00:00Z` }),
+    );
+  expect(await link.call('ClearDisplayMessage', { id: 1 })).toEqual({ status: 'Accepted' });
+  expect(await link.call('ClearTariffs', { tariffIds: ['A'] })).toEqual({
+    clearTariffsResult: [{ tariffId: 'A', status: 'Accepted' }],
+  });
+  held.tariffs.delete('B');
+  await attach();
+  await move({ displayMessages: 'clear', tariffs: 'clear' });
+  expect(
+    (await effects()).map(([what, state, why]) => [what, state, state === 'skipped' ? why : null]),
+  ).toEqual([
+    ['displayMessages', 'done', null],
+    ['display message 2 (NormalCycle, the station)', 'done', null],
+    ['tariffs', 'done', null],
+    ['tariff B (EUR, the station)', 'skipped', 'the station did not have it any more'],
+    ['tariff C (EUR, the station)', 'done', null],
+  ]);
+  // A session goes by it still: until that ends the station has one of this id, and takes no other.
+  held.inUse.add('C');
+  await rollBack();
+  await reach('it is tried again', async () => (await reason()).includes('DuplicateTariffId'));
+  held.inUse.delete('C');
+  await until('both are back', () => held.messages.has(2) && held.tariffs.has('C'));
+  expect([[...held.messages.keys()], [...held.tariffs.keys()]]).toEqual([[2], ['C']]);
+}, 60_000);
+
+test('a station of OCPP 1.6 has neither messages nor tariffs, and is asked nothing', async () => {
+  const kept = new KeepingStation();
+  const asked: string[] = [];
+  const answer = kept.answer.bind(kept);
+  kept.answer = (action, payload) => {
+    asked.push(action);
+    return answer(action, payload);
+  };
+  const { attach, move, effects, report } = await startMoving(kept);
+  await attach();
+  await move({ displayMessages: 'clear', tariffs: 'clear' });
+  expect(await effects()).toEqual([
+    ['displayMessages', 'skipped', 'OCPP 1.6 has no display messages'],
+    ['tariffs', 'skipped', 'OCPP 1.6 has no tariffs'],
+  ]);
+  expect(await report()).toContain(
+    'Nothing of the kind was looked for at 1 station: OCPP 1.6 has no tariffs.',
+  );
+  expect(asked).toEqual([]);
 }, 60_000);

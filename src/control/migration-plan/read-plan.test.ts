@@ -42,7 +42,7 @@ gates:
 soak: 24h
 approve: true
 keepOldWarm: 14d
-also: { clearCache: true, configuration: [{ key: HeartbeatInterval, value: "300" }, { component: C, key: K, value: V }] }
+also: { clearCache: true, configuration: [{ key: HeartbeatInterval, value: "300" }, { component: C, key: K, value: V }], displayMessages: clear, tariffs: clear }
 `;
   expect(await read(text, { TO: 'new' })).toEqual({
     name: 'leave-old',
@@ -104,8 +104,8 @@ also: { clearCache: true, configuration: [{ key: HeartbeatInterval, value: "300"
       asked: 'ignore',
       localList: 'keep',
       profiles: 'keep',
-      displayMessages: 'keep',
-      tariffs: 'keep',
+      displayMessages: 'clear',
+      tariffs: 'clear',
     },
   });
 });

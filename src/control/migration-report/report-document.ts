@@ -3,6 +3,7 @@
  *
  * Pure. Times are in UTC.
  */
+import { pluralOf } from '../../core/commands/placed-object.ts';
 import type {
   GateReport,
   MigrationReport,
@@ -251,8 +252,26 @@ function effectBlocks(report: MigrationReport): Block[] {
       ['Station', 'What', 'State', 'Before', 'Why'],
       rows,
     ),
+    ...passedOverBlocks(report),
   ];
 }
+
+/** Stations whose version has nothing of what the plan clears: how many, since they may be a whole fleet. */
+function passedOverBlocks({ waves }: MigrationReport): Block[] {
+  const counts = new Map<string, number>();
+  for (const { what, phase, reason } of waves.flatMap(({ stations }) =>
+    stations.flatMap(({ effects }) => effects),
+  )) {
+    if (phase !== 'skipped' || reason === null || !plurals.has(what)) continue;
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  return [...counts].map(([reason, count]) => ({
+    type: 'text',
+    text: `Nothing of the kind was looked for at ${count === 1 ? '1 station' : `${count} stations`}: ${reason}.`,
+  }));
+}
+
+const plurals: ReadonlySet<string> = new Set(Object.values(pluralOf));
 
 function heading(text: string, level: 2 | 3 = 2): Block {
   return { type: 'heading', level, text };

@@ -182,8 +182,10 @@ describe('what is wrong with a plan', () => {
     ]);
   });
 
-  test('what clearing profiles leaves is said, and stops nothing', () => {
-    const frozen = freeze({ also: { ...noSideEffects, localList: 'clear', profiles: 'clear' } }, fleet);
-    expect(wheres(frozen).slice(0, 1)).toEqual(['also.profiles']);
+  test('what clearing profiles, messages and tariffs leaves is said, and stops nothing', () => {
+    const cleared = { profiles: 'clear', displayMessages: 'clear', tariffs: 'clear' } as const;
+    const frozen = freeze({ also: { ...noSideEffects, localList: 'clear', ...cleared } }, fleet);
+    expect(wheres(frozen).slice(0, 3)).toEqual(['also.profiles', 'also.displayMessages', 'also.tariffs']);
+    expect(wheres(freeze({ also: noSideEffects }, fleet)).filter((at) => at.startsWith('also'))).toEqual([]);
   });
 });
