@@ -13,7 +13,7 @@ export const messageRules: PlacedRules<PlacedMessage> = {
   clears: 'ClearDisplayMessage',
   replacedBy: new Set(),
   read,
-  isPassing: ({ payload }) => messageOf(payload.members)['transactionId'] !== undefined,
+  isPassing: ({ payload }) => textOf(messageOf(payload.members), 'transactionId') !== null,
   isWhole: () => true,
   isInPlaceOf: () => false,
   cleared,

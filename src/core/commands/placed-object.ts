@@ -39,6 +39,8 @@ interface Placed {
   readonly payload: string | null;
   /** When it was cleared by its number in an operator's name, as a move does: it is kept to be placed again. null: the station has it. */
   readonly asideAt: number | null;
+  /** Aside: it was to be placed again, and nobody heard what came of it. */
+  readonly mayBeBack?: true;
 }
 
 export interface PlacedProfile extends Placed {

@@ -167,19 +167,26 @@ interface KnownKind {
 /** The station has taken it. */
 function placed(known: KnownKind, command: PlacingCommand): PlacedChange | null {
   const { kind, rows, hasMore } = known;
-  if (textOf(command.answer ?? {}, 'status') !== 'Accepted') return null;
+  const status = textOf(command.answer ?? {}, 'status');
+  if (status === null || (status !== 'Accepted' && status !== known.rules.duplicate)) return null;
   const set = known.rules.read(command);
-  if (set === null) return { kind, gone: [], put: [], hasMore: true };
+  if (set === null) return status === 'Accepted' ? { kind, gone: [], put: [], hasMore: true } : null;
   const before = rows.find(({ id }) => id === set.id);
+  const isAgain = before !== undefined && command.isOperator && before.payload === command.payload.text;
+  // It has one of this id: the one that was placed again when nobody heard the answer, or one that a session still goes by.
+  if (status !== 'Accepted' && !(isAgain && before.mayBeBack === true)) return null;
   if (known.rules.isPassing(command))
     return before === undefined ? null : { kind, gone: [set.id], put: [], hasMore };
   const gone = displacedBy(known, set, command);
-  if (before !== undefined && command.isOperator && before.payload === command.payload.text)
-    return { kind, gone, put: [{ ...before, asideAt: null }], hasMore };
+  if (isAgain) return { kind, gone, put: [backAgain(before)], hasMore };
   const rest = rows.filter(({ id }) => id !== set.id && !gone.includes(id));
   if (rest.length >= placedMax) return { kind, gone: [...gone, set.id], put: [], hasMore: true };
   const payload = known.rules.isWhole(set, command) ? textIn(rest, command) : null;
   return { kind, gone, put: [{ ...set, payload }], hasMore };
+}
+
+function backAgain({ mayBeBack: _mayBeBack, ...row }: PlacedObject): PlacedObject {
+  return { ...row, asideAt: null };
 }
 
 /** One that was set aside does not stand in the way of what others place, and only its own backend puts another in its place. */
@@ -213,7 +220,10 @@ function maybePlaced(known: KnownKind, command: PlacingCommand): PlacedChange | 
   const isPassing = known.rules.isPassing(command);
   if (isPassing && before === undefined) return null;
   // Put back and not answered: it is put back once more.
-  if (before !== undefined && before.asideAt !== null && command.isOperator) return null;
+  if (before !== undefined && before.asideAt !== null && command.isOperator)
+    return known.rules.duplicate === null || before.mayBeBack === true
+      ? null
+      : { kind, gone: [], put: [{ ...before, mayBeBack: true }], hasMore };
   if (before === undefined && rows.length >= placedMax) return { kind, gone: [], put: [], hasMore: true };
   const put = { ...(isPassing && before !== undefined ? before : set), payload: null };
   return { kind, gone: [], put: [put], hasMore };

@@ -130,6 +130,17 @@ describe('a default tariff that was cleared in an operator’s name', () => {
     expect(both.ids).toEqual(['A aside', 'B aside']);
   });
 
+  test('is there when the station says so of one whose placing nobody heard the answer to', () => {
+    const unheard = (): Known => aside().set('A', 1, {}, { from: operator, status: null });
+    expect(unheard().ids).toEqual(['B', 'A aside']);
+    const duplicate = { from: operator, status: 'DuplicateTariffId' };
+    expect(unheard().set('A', 1, { currency: 'SEK' }, duplicate).ids).toEqual(['B', 'A aside']);
+    const back = unheard().set('A', 1, {}, { from: operator, status: null }).set('A', 1, {}, duplicate);
+    expect(back.objects).toEqual(two().set('A', 1).objects);
+    expect(unheard().set('A', 1, {}, { from: operator }).objects).toEqual(two().set('A', 1).objects);
+    expect(new Known().set('A', 1, {}, { status: 'DuplicateTariffId' }).objects).toBeNull();
+  });
+
   test('is what others clear and replace no part of, and what its own backend does', () => {
     expect(aside().set('C', 1, {}, { from: 'new' }).ids).toEqual(['B', 'A aside', 'C']);
     expect(aside().clear({}, ['NoTariff'], 'new').ids).toEqual(['A aside']);
