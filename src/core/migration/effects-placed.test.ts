@@ -254,6 +254,21 @@ describe.each([
     expect(driven.progress('CP-1').phase).not.toBe('failed');
   });
 
+  test('is put back after what an earlier move could not put back, since it was placed later', () => {
+    const station = new Station([ofKind('1', 'clear')]);
+    const driven = moveKind(station);
+    driven.answerEffect = () => ({ kind: 'denied', detail: 'No.' });
+    driven.decide({ do: 'rollback_wave', wave: 0 });
+    driven.run(10);
+    driven.answerEffect = station.answer;
+    station.objects = [ofKind('2', 'clear')];
+    driven.decide({ do: 'start_wave', wave: 0 });
+    driven.run(10);
+    driven.decide({ do: 'rollback' });
+    driven.run(10);
+    expect(station.told).toEqual(['clear_profile 1', 'clear_profile 2', 'set_profile 1', 'set_profile 2']);
+  });
+
   test('is tried again where the answer to its placing was lost, and reported where it is refused for long', () => {
     const station = new Station([ofKind('1', 'clear')]);
     const driven = moveKind(station);

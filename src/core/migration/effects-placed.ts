@@ -40,7 +40,8 @@ export function addPlaced(
   const isThere = (placed: NamedObject | null): boolean =>
     placed?.kind === kind && objects.some(({ id }) => id === placed.id);
   const rest = progress.effects.filter(({ what }) => !isThere(placedOf(what)));
-  const at = rest.indexOf(found) + 1;
+  // Behind what is still to be put back of the move before: it was placed before these.
+  const at = rest.findLastIndex((each) => each === found || placedOf(each.what)?.kind === kind) + 1;
   progress.effects = [...rest.slice(0, at), ...effects, ...rest.slice(at)];
   enterEffect(turn, progress, found, 'done', countText(plan, kind, objects, hasMore));
   for (const [index, object] of objects.entries()) {
