@@ -143,11 +143,11 @@ async function sendTo(
   switch (step.do) {
     case 'list_asked':
       return askedOf(snapshot, plan.to);
-    case 'list_profiles':
-    case 'clear_profile':
-    case 'set_profile': {
+    case 'list_placed':
+    case 'clear_placed':
+    case 'place_again': {
       // The old backend's last word may still be on its way: it is the one that is to be found.
-      if (step.do === 'list_profiles' && placing?.kind === step.kind && placing.backend === plan.from)
+      if (step.do === 'list_placed' && placing?.kind === step.kind && placing.backend === plan.from)
         return notNow(`The station has yet to answer a ${rulesOf(step.kind).places} of ${plan.from}.`);
       const facts = { objects, version, from: plan.from, wallMs: clock.wallMs() };
       const command = placedCommand(step, facts);

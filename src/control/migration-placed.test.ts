@@ -17,8 +17,8 @@ const placed: PlacedProfile = {
   asideAt: null,
 };
 
-const clear = { do: 'clear_profile', kind: 'profile', id: '7' } as const;
-const set = { do: 'set_profile', kind: 'profile', id: '7' } as const;
+const clear = { do: 'clear_placed', kind: 'profile', id: '7' } as const;
+const set = { do: 'place_again', kind: 'profile', id: '7' } as const;
 
 const ask = (
   step: Parameters<typeof placedCommand>[0],
@@ -44,7 +44,7 @@ const refused = (reason: 'forbidden' | 'expired' | 'unknown_outcome'): CommandOu
 
 describe('a charging profile', () => {
   test('is found in what Busbar keeps', () => {
-    expect(ask({ do: 'list_profiles', kind: 'profile' }, {})).toEqual({
+    expect(ask({ do: 'list_placed', kind: 'profile' }, {})).toEqual({
       kind: 'found',
       of: 'profile',
       objects: [{ id: '7', label: 'TxDefaultProfile', connector: 1, fate: 'clear' }],
@@ -126,7 +126,7 @@ const tariff = {
 
 const askOf = (
   row: PlacedObject,
-  what: 'list_profiles' | 'clear_profile' | 'set_profile',
+  what: 'list_placed' | 'clear_placed' | 'place_again',
   version: OcppVersion,
 ): unknown => {
   const facts = { objects: { rows: [placed, row], more: [] }, version, from: 'old', wallMs: 1_000 };
@@ -136,15 +136,15 @@ const askOf = (
 
 describe('a display message', () => {
   test('is found, cleared and set again by its own number, in OCPP 2.x only', () => {
-    expect(askOf(message, 'list_profiles', 'ocpp2.0.1')).toMatchObject({
+    expect(askOf(message, 'list_placed', 'ocpp2.0.1')).toMatchObject({
       objects: [{ id: '7', label: 'InFront', connector: 1, fate: 'clear' }],
       hasMore: false,
     });
-    expect(askOf(message, 'clear_profile', 'ocpp2.1')).toEqual(['ClearDisplayMessage', '{"id":7}']);
+    expect(askOf(message, 'clear_placed', 'ocpp2.1')).toEqual(['ClearDisplayMessage', '{"id":7}']);
     const aside = { ...message, asideAt: 1 };
-    expect(askOf(aside, 'set_profile', 'ocpp2.1')).toEqual(['SetDisplayMessage', message.payload]);
-    expect(askOf({ ...aside, endsAt: 1_000 }, 'set_profile', 'ocpp2.1')).toMatchObject({ is: 'ended' });
-    expect(askOf(message, 'list_profiles', 'ocpp1.6')).toEqual({
+    expect(askOf(aside, 'place_again', 'ocpp2.1')).toEqual(['SetDisplayMessage', message.payload]);
+    expect(askOf({ ...aside, endsAt: 1_000 }, 'place_again', 'ocpp2.1')).toMatchObject({ is: 'ended' });
+    expect(askOf(message, 'list_placed', 'ocpp1.6')).toEqual({
       kind: 'inapplicable',
       detail: 'OCPP 1.6 has no display messages',
     });
@@ -157,14 +157,14 @@ const said = (...results: object[]): CommandOutcome => ({
 });
 
 describe('a default tariff', () => {
-  const cleared = { do: 'clear_profile', kind: 'tariff', id: '7' } as const;
-  const put = { do: 'set_profile', kind: 'tariff', id: '7' } as const;
+  const cleared = { do: 'clear_placed', kind: 'tariff', id: '7' } as const;
+  const put = { do: 'place_again', kind: 'tariff', id: '7' } as const;
 
   test('is found, cleared and set again by its own id, in OCPP 2.1 only', () => {
-    expect(askOf(tariff, 'clear_profile', 'ocpp2.1')).toEqual(['ClearTariffs', '{"tariffIds":["7"]}']);
+    expect(askOf(tariff, 'clear_placed', 'ocpp2.1')).toEqual(['ClearTariffs', '{"tariffIds":["7"]}']);
     const aside = { ...tariff, asideAt: 1 };
-    expect(askOf(aside, 'set_profile', 'ocpp2.1')).toEqual(['SetDefaultTariff', tariff.payload]);
-    expect(askOf(tariff, 'list_profiles', 'ocpp2.0.1')).toEqual({
+    expect(askOf(aside, 'place_again', 'ocpp2.1')).toEqual(['SetDefaultTariff', tariff.payload]);
+    expect(askOf(tariff, 'list_placed', 'ocpp2.0.1')).toEqual({
       kind: 'inapplicable',
       detail: 'OCPP 2.0.1 has no tariffs',
     });

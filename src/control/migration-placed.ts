@@ -36,14 +36,14 @@ export function placedCommand(
   const { kind } = step;
   const { versions, places, clears, clearing } = rulesOf(kind);
   if (!versions.has(version)) return inapplicable(`${nameOf(version)} has no ${nounOf[kind]}s`);
-  if (step.do === 'list_profiles') {
+  if (step.do === 'list_placed') {
     const found = foundOf(objects, kind, from, version, wallMs);
     return { outcome: { kind: 'found', of: kind, objects: found, hasMore: hasMoreOf(objects, kind) } };
   }
   const is = (what: PlacedOutcome) => ({ outcome: outcome(step, what) });
   const row = rowsOf(objects, kind).find(({ id }) => id === step.id);
   if (row === undefined) return is('gone');
-  if (step.do === 'clear_profile') {
+  if (step.do === 'clear_placed') {
     // It was accepted, and nobody here heard so.
     if (row.asideAt !== null) return is('cleared');
     return { action: clears, payload: JSON.stringify(clearing(row.id, version)) };
@@ -65,9 +65,9 @@ export function placedOutcome(step: PlacedStep, isAgain: boolean, answer: Comman
       return answeredError(answer);
     case 'result': {
       const { statusOf, unknown, duplicate } = rulesOf(step.kind);
-      const isClearing = step.do === 'clear_profile';
+      const isClearing = step.do === 'clear_placed';
       const { members } = readPayload(answer.payload);
-      const status = statusOf(members, step.do === 'list_profiles' ? '' : step.id);
+      const status = statusOf(members, step.do === 'list_placed' ? '' : step.id);
       if (status === 'Accepted') return outcome(step, isClearing ? 'cleared' : 'placed');
       if (isClearing && status === unknown) return outcome(step, isAgain ? 'cleared' : 'gone');
       const detail = `the station answered ${status ?? 'nothing that can be read'}`;

@@ -159,6 +159,8 @@ export function makePlan(random: Random, stations: readonly SimStation[], wallMs
           asked: 'ignore',
           localList: 'keep',
           profiles: 'keep',
+          displayMessages: 'keep',
+          tariffs: 'keep',
         }
       : noSideEffects,
   };
@@ -177,9 +179,9 @@ export function sendEffect(
       return { kind: 'answered', value: null };
     case 'list_asked':
       return { kind: 'asked', settings: station.asked };
-    case 'list_profiles':
-    case 'clear_profile':
-    case 'set_profile':
+    case 'list_placed':
+    case 'clear_placed':
+    case 'place_again':
       return station.profiles.carryOut(step, isAgain, isLost);
     case 'read_list':
       return { kind: 'answered', value: station.settings.get('list') ?? '0' };

@@ -1,8 +1,8 @@
 /**
  * The charging profiles of a simulated migration's stations: backends that place and clear them, and what there would be had no station moved.
  */
-import { profileCommand, profileOutcome, type ProfileStep } from '../../src/control/migration-profiles.ts';
-import type { OrderOutcome } from '../../src/core/migration/events.ts';
+import { placedCommand, placedOutcome } from '../../src/control/migration-placed.ts';
+import type { OrderOutcome, PlacedStep } from '../../src/core/migration/events.ts';
 import { fromOperator } from '../../src/core/station/state.ts';
 import { ProfileHolder } from '../../src/testkit/profile-holder.ts';
 import type { Random } from '../../src/testkit/random.ts';
@@ -47,13 +47,13 @@ export class SimProfiles {
   }
 
   /** What a migration has sent. `isLost`: it is carried out, and nobody hears of it. */
-  carryOut(step: ProfileStep, isAgain: boolean, isLost: boolean): OrderOutcome {
-    const facts = { profiles: this.holder.known, version: 'ocpp1.6', from: 'old', wallMs: 0 } as const;
-    const command = profileCommand(step, facts);
+  carryOut(step: PlacedStep, isAgain: boolean, isLost: boolean): OrderOutcome {
+    const facts = { objects: this.holder.known, version: 'ocpp1.6', from: 'old', wallMs: 0 } as const;
+    const command = placedCommand(step, facts);
     if ('outcome' in command) return command.outcome;
     const status = this.holder.tell(fromOperator, command.action, command.payload, !isLost);
     if (isLost) return { kind: 'refused', reason: 'unknown_outcome', detail: 'No answer.', primary: null };
-    return profileOutcome(step, isAgain, { kind: 'result', payload: JSON.stringify({ status }) });
+    return placedOutcome(step, isAgain, { kind: 'result', payload: JSON.stringify({ status }) });
   }
 
   /** Limits that are not there and should be. */

@@ -97,7 +97,7 @@ const breaks: readonly Break[] = [
     name: 'profiles that were cleared are not placed again',
     rule: 'profiles',
     file: 'core/migration/effects.ts',
-    from: '(before !== null || profileOf(what) !== null);',
+    from: '(before !== null || placedOf(what) !== null);',
     to: 'before !== null;',
   },
   {
@@ -110,7 +110,7 @@ const breaks: readonly Break[] = [
   {
     name: 'limits of the connection are cleared too',
     rule: 'limits',
-    file: 'core/migration/effects-profiles.ts',
+    file: 'core/migration/effects-placed.ts',
     from: "if (fate !== 'clear')",
     to: "if (fate === 'not_whole')",
   },

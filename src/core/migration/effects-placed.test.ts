@@ -25,13 +25,13 @@ class Station {
 
   answer = (step: EffectStep): OrderOutcome => {
     switch (step.do) {
-      case 'list_profiles':
+      case 'list_placed':
         return { kind: 'found', of: step.kind, objects: this.objects, hasMore: this.hasMore };
-      case 'clear_profile':
-      case 'set_profile':
+      case 'clear_placed':
+      case 'place_again':
         this.told.push(`${step.do} ${step.id}`);
         this.kinds.add(step.kind);
-        return { kind: 'placed', of: step.kind, is: step.do === 'set_profile' ? 'placed' : 'cleared' };
+        return { kind: 'placed', of: step.kind, is: step.do === 'place_again' ? 'placed' : 'cleared' };
       default:
         return { kind: 'answered', value: null };
     }
@@ -91,7 +91,7 @@ describe('profiles that the old backend placed', () => {
     ]);
     driven.decide({ do: 'rollback' });
     driven.run(10);
-    expect(station.told).toEqual(['clear_profile 1', 'clear_profile 4', 'set_profile 1', 'set_profile 4']);
+    expect(station.told).toEqual(['clear_placed 1', 'clear_placed 4', 'place_again 1', 'place_again 4']);
     expect(driven.state.head.phase).toBe('rolled-back');
   });
 
@@ -109,7 +109,7 @@ describe('profiles that the old backend placed', () => {
     const station = new Station([found('1', 'clear'), found('2', 'clear')]);
     const { answer } = station;
     station.answer = (step) =>
-      step.do !== 'clear_profile'
+      step.do !== 'clear_placed'
         ? answer(step)
         : step.id === '1'
           ? { kind: 'placed', of: step.kind, is: 'gone' }
@@ -132,7 +132,7 @@ describe('profiles that the old backend placed', () => {
     const station = new Station([found('1', 'clear')]);
     const driven = move(station);
     driven.answerEffect = (step) =>
-      step.do === 'set_profile' ? { kind: 'placed', of: step.kind, is } : station.answer(step);
+      step.do === 'place_again' ? { kind: 'placed', of: step.kind, is } : station.answer(step);
     driven.decide({ do: 'rollback' });
     driven.run(10);
     expect(effectsOf(driven)[1]).toEqual([expect.any(String), phase, reason]);
@@ -146,7 +146,7 @@ describe('profiles that the old backend placed', () => {
     const asked: boolean[] = [];
     const outcomes = [unsent, unsent, unheard];
     driven.answerEffect = (step) => {
-      if (step.do !== 'clear_profile') return station.answer(step);
+      if (step.do !== 'clear_placed') return station.answer(step);
       return outcomes.shift() ?? station.answer(step);
     };
     driven.decide({ do: 'start_wave', wave: 0 });
@@ -161,7 +161,7 @@ describe('profiles that the old backend placed', () => {
         driven.settle('CP-1', { kind: 'done', isChanged: true, primary: view?.primary ?? null });
         continue;
       }
-      if (order.step.do === 'clear_profile') asked.push(order.isAgain);
+      if (order.step.do === 'clear_placed') asked.push(order.isAgain);
       driven.settle('CP-1', driven.answerEffect(order.step));
     }
     expect(asked).toEqual([false, false, false, true]);
@@ -181,7 +181,7 @@ describe('profiles that the old backend placed', () => {
     expect(effectsOf(driven)[1]).toEqual([expect.any(String), 'skipped', 'it was not put back']);
     driven.decide({ do: 'rollback' });
     driven.run(10);
-    expect(station.told).toEqual(['clear_profile 1', 'set_profile 1']);
+    expect(station.told).toEqual(['clear_placed 1', 'place_again 1']);
   });
 });
 
@@ -220,7 +220,7 @@ describe.each([
     ]);
     driven.decide({ do: 'rollback' });
     driven.run(10);
-    expect(station.told).toEqual(['clear_profile 1', 'clear_profile 3', 'set_profile 1', 'set_profile 3']);
+    expect(station.told).toEqual(['clear_placed 1', 'clear_placed 3', 'place_again 1', 'place_again 3']);
     expect(station.kinds).toEqual(new Set([kind]));
     const word = noun.replace(' ', '_');
     const orders = driven.evidence.filter(({ what, station: id }) => what === 'order' && id === 'CP-1');
@@ -236,7 +236,7 @@ describe.each([
   test('is no profile, though it has the same id', () => {
     const station = new Station([found('1', 'clear')]);
     const driven = moveKind(station, { profiles: 'clear' });
-    expect(station.told).toEqual(['clear_profile 1', 'clear_profile 1']);
+    expect(station.told).toEqual(['clear_placed 1', 'clear_placed 1']);
     expect(station.kinds).toEqual(new Set(['profile', kind]));
     expect(effectsOf(driven).map(([what]) => what)).toEqual([
       'profiles',
@@ -266,7 +266,7 @@ describe.each([
     driven.run(10);
     driven.decide({ do: 'rollback' });
     driven.run(10);
-    expect(station.told).toEqual(['clear_profile 1', 'clear_profile 2', 'set_profile 1', 'set_profile 2']);
+    expect(station.told).toEqual(['clear_placed 1', 'clear_placed 2', 'place_again 1', 'place_again 2']);
   });
 
   test('is tried again where the answer to its placing was lost, and reported where it is refused for long', () => {
@@ -274,11 +274,11 @@ describe.each([
     const driven = moveKind(station);
     const outcomes = [unheard];
     driven.answerEffect = (step) =>
-      step.do === 'set_profile' ? (outcomes.shift() ?? station.answer(step)) : station.answer(step);
+      step.do === 'place_again' ? (outcomes.shift() ?? station.answer(step)) : station.answer(step);
     driven.decide({ do: 'rollback_wave', wave: 0 });
     driven.run(20);
     expect(effectsOf(driven)[1]).toEqual([`${noun} 1 (${label}, connector 1)`, 'undone', null]);
-    driven.answerEffect = (step) => (step.do === 'set_profile' ? unsent : station.answer(step));
+    driven.answerEffect = (step) => (step.do === 'place_again' ? unsent : station.answer(step));
     driven.decide({ do: 'start_wave', wave: 0 });
     driven.run(10);
     driven.decide({ do: 'rollback' });

@@ -1,13 +1,12 @@
 /**
  * Which profiles, messages and tariffs a station loses because of its move, and how it gets them back.
  *
- * Pure. Only what the old backend placed, and what is known whole, since nothing else could be put back. What has ended, or what its backend has placed or cleared anew, is not put back: what that one says now
+ * Pure. Only what the old backend placed, and what is known whole, since nothing else could be put back; never a profile that limits the station's connection, without which a site may draw more than its fuse holds. What has ended, or what its backend has placed or cleared anew, is not put back: what that one says now
  * counts.
  */
 import { nounOf, pluralOf, placedKinds, type PlacedKind } from '../commands/placed-object.ts';
 import type { FoundObject } from '../commands/placed-objects.ts';
 import { enterEffect, freshEffect } from './effect-phase.ts';
-import { whyKept } from './effects-profiles.ts';
 import type { PlacedOutcome } from './events.ts';
 import type { MigrationPlan } from './plan.ts';
 import type { EffectName, EffectProgress, NamedObject, StationProgress } from './state.ts';
@@ -49,6 +48,17 @@ export function addPlaced(
     if (reason !== null) enterEffect(turn, progress, effects[index] as EffectProgress, 'skipped', reason);
   }
 }
+
+/** null: it is taken away. */
+function whyKept({ fate }: FoundObject): string | null {
+  if (fate !== 'clear') return keptReasons[fate];
+  return null;
+}
+
+const keptReasons = {
+  limit: 'kept: it limits what the station draws, and clearing it can overload its connection',
+  not_whole: 'kept: it is not known whole, and could not be put back',
+} as const;
 
 function countText(
   { from }: MigrationPlan,

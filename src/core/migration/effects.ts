@@ -7,13 +7,7 @@
 import { placedKinds, pluralOf } from '../commands/placed-object.ts';
 import { enterEffect, freshEffect, isEffectOver, settingOf } from './effect-phase.ts';
 import { addAsked } from './effects-asked.ts';
-import {
-  addPlaced,
-  listedBy,
-  nextToPlace,
-  onPlacedSettled,
-  placedOf as profileOf,
-} from './effects-placed.ts';
+import { addPlaced, listedBy, nextToPlace, onPlacedSettled, placedOf } from './effects-placed.ts';
 import type { EffectStep, Order, OrderOutcome } from './events.ts';
 import type { MigrationPlan } from './plan.ts';
 import type { EffectName, EffectProgress, StationProgress } from './state.ts';
@@ -38,7 +32,7 @@ export function effectsOf({ also }: MigrationPlan, before: readonly EffectProgre
     if (also[plural] === 'clear')
       settings.push(
         freshEffect(plural, 'reading'),
-        ...carriedOver(before, (what) => profileOf(what)?.kind === kind),
+        ...carriedOver(before, (what) => placedOf(what)?.kind === kind),
       );
   }
   if (also.localList === 'clear') settings.push(freshEffect('localList', 'reading'));
@@ -87,7 +81,7 @@ export function undoEffects(turn: Turn, progress: StationProgress): void {
 
 /** A list fills again: whoever asks for it is told that there is none, and sends its own. */
 function canUndo({ what, isWritten, before }: EffectProgress): boolean {
-  return isWritten && what !== 'localList' && (before !== null || profileOf(what) !== null);
+  return isWritten && what !== 'localList' && (before !== null || placedOf(what) !== null);
 }
 
 /** Orders the next step for this station, if there is one. */
@@ -134,7 +128,7 @@ export function onEffectSettled(
   if (outcome.kind === 'refused') {
     progress.refusals += 1;
     // Whether what was placed is there only the station knows, and it says so the first time only.
-    if (step.do === 'clear_profile' && outcome.reason === 'not_sent') effect.isWritten = isAgain;
+    if (step.do === 'clear_placed' && outcome.reason === 'not_sent') effect.isWritten = isAgain;
     return block(turn, progress, 'other', outcome.detail);
   }
   progress.refusals = 0;
@@ -153,7 +147,7 @@ export function onEffectSettled(
     case 'inapplicable':
       return enterEffect(turn, progress, effect, 'skipped', outcome.detail);
     case 'denied':
-      if (step.do === 'clear_profile') effect.isWritten = isAgain;
+      if (step.do === 'clear_placed') effect.isWritten = isAgain;
       return enterEffect(turn, progress, effect, 'failed', outcome.detail);
     case 'answered':
       return goOn(turn, progress, effect, outcome.value);
@@ -263,11 +257,11 @@ function stepOf(plan: MigrationPlan, effect: EffectProgress): EffectStep {
       ? { do: 'clear_list', version: listVersionAfter(effect) }
       : { do: 'read_list' };
   const listed = listedBy(effect.what);
-  if (listed !== null) return { do: 'list_profiles', kind: listed };
-  const placed = profileOf(effect.what);
+  if (listed !== null) return { do: 'list_placed', kind: listed };
+  const placed = placedOf(effect.what);
   if (placed !== null) {
     const { kind, id } = placed;
-    return { do: effect.phase === 'writing' ? 'clear_profile' : 'set_profile', kind, id };
+    return { do: effect.phase === 'writing' ? 'clear_placed' : 'place_again', kind, id };
   }
   const setting = settingOf(plan, effect);
   const { component, key } = setting;

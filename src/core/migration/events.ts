@@ -107,10 +107,10 @@ export type EffectStep =
       readonly value: string;
     };
 
-/** About what the old backend placed at the station: charging profiles, or whatever else `kind` says. `set_profile` places the same again. */
+/** About what the old backend placed at the station: charging profiles, or whatever else `kind` says. `place_again` places the same again. */
 export type PlacedStep =
-  | { readonly do: 'list_profiles'; readonly kind: PlacedKind }
-  | { readonly do: 'clear_profile' | 'set_profile'; readonly kind: PlacedKind; readonly id: string };
+  | { readonly do: 'list_placed'; readonly kind: PlacedKind }
+  | { readonly do: 'clear_placed' | 'place_again'; readonly kind: PlacedKind; readonly id: string };
 
 export type OrderOutcome =
   /** `primary`: the station's right after; null: not known. `isChanged` false: it was so already. */
@@ -125,14 +125,14 @@ export type OrderOutcome =
   | { readonly kind: 'answered'; readonly value: string | null }
   /** Of `list_asked`: oldest first. */
   | { readonly kind: 'asked'; readonly settings: readonly SettingChange[] }
-  /** Of `list_profiles`: oldest first. `hasMore`: the station has others that are not known. */
+  /** Of `list_placed`: oldest first. `hasMore`: the station has others that are not known. */
   | {
       readonly kind: 'found';
       readonly of: PlacedKind;
       readonly objects: readonly FoundObject[];
       readonly hasMore: boolean;
     }
-  /** Of `clear_profile` and `set_profile`. */
+  /** Of `clear_placed` and `place_again`. */
   | { readonly kind: 'placed'; readonly of: PlacedKind; readonly is: PlacedOutcome }
   /** Of an effect: the station refused, and would again. */
   | { readonly kind: 'denied'; readonly detail: string }

@@ -116,12 +116,12 @@ export interface SideEffects {
    * transactions stay, and so does what is not known.
    */
   readonly profiles: 'keep' | 'clear';
-  /** Display messages and default tariffs, likewise: of OCPP 2.x and 2.1. Not given: they are kept. */
-  readonly displayMessages?: 'keep' | 'clear';
-  readonly tariffs?: 'keep' | 'clear';
+  /** Display messages (2.x) and default tariffs (2.1), likewise. */
+  readonly displayMessages: 'keep' | 'clear';
+  readonly tariffs: 'keep' | 'clear';
 }
 
-export const noSideEffects: Required<SideEffects> = {
+export const noSideEffects: SideEffects = {
   clearCache: false,
   configuration: [],
   asked: 'ignore',

@@ -179,11 +179,11 @@ export function nameOf(wanted: Order): string {
     case 'read':
     case 'write':
       return `${step.do} ${step.key}`;
-    case 'list_profiles':
+    case 'list_placed':
       return `list_${wordOf(step.kind)}s`;
-    case 'clear_profile':
+    case 'clear_placed':
       return `clear_${wordOf(step.kind)} ${step.id}`;
-    case 'set_profile':
+    case 'place_again':
       return `set_${wordOf(step.kind)} ${step.id}`;
     default:
       return step.do;
