@@ -16,7 +16,10 @@ export default defineConfig({
         // What lies beside the code it tests opens nothing and leaves nothing behind: files may share a process, and need not load everything anew.
         test: { name: 'unit', include: ['src/**/*.test.ts'], isolate: false },
       },
-      { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'whole', include: ['test/**/*.test.ts'], globalSetup: 'test/compile-cache.ts' },
+      },
     ],
   },
 });

@@ -6,7 +6,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { armSignal, trapVariable, type Trap } from './kill-points.ts';
@@ -16,8 +15,6 @@ const preload = join(import.meta.dirname, 'kill-preload.ts');
 const startMaxMs = 60_000;
 /** Under load every point is passed many times a second. */
 const trapMaxMs = 30_000;
-/** Fifty starts in a row need not translate the sources fifty times. */
-const compileCache = join(tmpdir(), 'busbar-test-compile-cache');
 
 export class BusbarProcess {
   readonly #config: string;
@@ -44,7 +41,6 @@ export class BusbarProcess {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
         ...process.env,
-        NODE_COMPILE_CACHE: compileCache,
         ...(trap === null ? {} : { [trapVariable]: JSON.stringify(trap) }),
       },
     });

@@ -3,7 +3,6 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
@@ -19,7 +18,6 @@ export interface CliRun {
 export async function runCli(admin: string, ...args: readonly string[]): Promise<CliRun> {
   const child = spawn(process.execPath, [main, ...args, '--admin', admin], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'busbar-test-compile-cache') },
   });
   const ended = once(child, 'close');
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);

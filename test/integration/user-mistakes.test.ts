@@ -33,7 +33,7 @@ class Run {
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.child = spawn(process.execPath, [main, ...args], {
       cwd: folder,
-      env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'busbar-test-compile-cache'), ...env },
+      env: { ...process.env, ...env },
     });
     this.child.stdout.on('data', (data: Buffer) => (this.out += data.toString()));
     this.child.stderr.on('data', (data: Buffer) => (this.err += data.toString()));
