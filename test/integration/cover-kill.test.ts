@@ -30,7 +30,7 @@ import { BusbarProcess, freePorts } from './busbar-process.ts';
 import { trapFor } from './kill-points.ts';
 import { evidenceOf, readJournal, seed, startBackends, startStations } from './kill-world.ts';
 
-const kills = Number(process.env['BUSBAR_KILLS'] ?? 24);
+const kills = Number(process.env['BUSBAR_KILLS'] ?? 16);
 const stationCount = 200;
 
 /** Milliseconds that each is there, and away. */

@@ -38,6 +38,9 @@ export interface KillVerdict {
   readonly messages: number;
 }
 
+/** Of the stations, so many are back when it dies again. */
+const sharesBack = [0.3, 0.6, 0.9] as const;
+
 /** What is to be taken down afterwards is added to `cleanups`. */
 export async function killAgainAndAgain(
   { kills, stations: stationCount, trapFor }: KillRun,
@@ -59,9 +62,11 @@ export async function killAgainAndAgain(
   const connected = (): number => stations.filter((station) => station.isOpen).length;
 
   for (let kill = 1; kill <= kills; kill += 1) {
+    // In the storm of those that come back, and in the calm after it.
+    const share = random.pick(sharesBack);
     await until(
-      `most stations are connected before kill ${kill}`,
-      () => connected() > stationCount * 0.9,
+      `${share} of the stations are connected before kill ${kill}`,
+      () => connected() > stationCount * share,
       60_000,
     );
     await sleep(random.within([50, 300]));
