@@ -14,7 +14,7 @@ import { MoodyBackend, type HeardText, type Mood } from './moody-backend.ts';
 
 const answerWithinMs = 1_000;
 /** Of a machine that is busy with all cells at once. */
-const marginMs = 2_000;
+const marginMs = 5_000;
 
 type Policy = 'disconnect' | 'deny' | 'known' | 'all';
 
@@ -58,7 +58,7 @@ const kinds: readonly Kind[] = [
   kind('accepts, then closes 1012',  { is: 'closing', code: 1012 },                             'closed',        'covered',       true),
   kind('accepts, then resets',       { is: 'closing', code: null },                             'closed',        'covered',       true),
   kind('half-open',                  { is: 'silent' },                                          'unanswered',    'covered',       false),
-  kind('slow',                       { is: 'slow', afterMs: 1_500 },                            'relayed',       'covered',       false),
+  kind('slow',                       { is: 'slow', afterMs: 2_500 },                            'relayed',       'covered',       false),
   kind('flapping',                   { is: 'flapping', everyMs: 1_000 },                        'either',        'either',        false),
   kind('SecurityError to everything', { is: 'erring', code: 'SecurityError' },                  'SecurityError', 'SecurityError', false, 3),
   kind('boot answered Pending',      { is: 'hesitant' },                                        'relayed',       'relayed',       false),
@@ -153,15 +153,19 @@ function checkSight(sight: Sight, story: Story, policy: Policy, version: OcppVer
   if (sight === 'either' && policy === 'disconnect') return;
   expect(link).toBe('open');
   expect(answers.length).toBeGreaterThan(7);
-  for (const [at, one] of answers.entries()) {
-    const expected =
-      sight === 'covered'
-        ? coveredAnswer(one, policy, version)
-        : sight === 'relayed' || sight === 'either'
-          ? expect.any(Object)
-          : policy !== 'disconnect' && (at >= errors || isGuaranteed(version, one.action))
-            ? coveredAnswer(one, policy, version)
-            : sight;
+  let errorsSeen = 0;
+  for (const one of answers) {
+    // On a machine that is very busy an error may come too late: then the answer is Busbar's own, and the error does not count.
+    const isLate = one.afterMs >= answerWithinMs && one.answer !== sight;
+    const isFoundOut = errorsSeen >= errors || isGuaranteed(version, one.action);
+    const isCovered = policy !== 'disconnect' && (isFoundOut || isLate);
+    const expected: unknown =
+      sight === 'relayed' || sight === 'either'
+        ? expect.any(Object)
+        : sight === 'covered' || isCovered
+          ? coveredAnswer(one, policy, version)
+          : sight;
+    if (expected === sight) errorsSeen += 1;
     expect([one.action, one.answer], one.action).toEqual([one.action, expected]);
     expect(one.afterMs, one.action).toBeLessThan(answerWithinMs + marginMs);
   }
