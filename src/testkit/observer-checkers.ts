@@ -7,7 +7,7 @@ import { Bag, violation, type Evidence, type Violation } from './checkers.ts';
 import { exchangesOf, textsOf, type Ledger } from './ledger.ts';
 import { isReplay } from './replays.ts';
 import { transactionsOf } from './told-transactions.ts';
-import { contentOf, readMessage } from './wire.ts';
+import { contentOf, readMessage } from './read-once.ts';
 
 export interface WholeRules {
   /** From then on the observers were there, by the clock of the ledgers. */

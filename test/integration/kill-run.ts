@@ -23,7 +23,7 @@ import type { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
 import { until } from '../../src/testkit/until.ts';
 import { BusbarProcess, freePorts } from './busbar-process.ts';
 import type { Trap } from './kill-points.ts';
-import { evidenceOf, readJournal, seed, startBackends, startStations } from './kill-world.ts';
+import { evidenceOf, readJournal, seed, sharesBack, startBackends, startStations } from './kill-world.ts';
 
 export interface KillRun {
   readonly kills: number;
@@ -37,9 +37,6 @@ export interface KillVerdict {
   /** Guaranteed messages that the stations had to say. */
   readonly messages: number;
 }
-
-/** Of the stations, so many are back when it dies again. */
-const sharesBack = [0.3, 0.6, 0.9] as const;
 
 /** What is to be taken down afterwards is added to `cleanups`. */
 export async function killAgainAndAgain(
@@ -62,7 +59,6 @@ export async function killAgainAndAgain(
   const connected = (): number => stations.filter((station) => station.isOpen).length;
 
   for (let kill = 1; kill <= kills; kill += 1) {
-    // In the storm of those that come back, and in the calm after it.
     const share = random.pick(sharesBack);
     await until(
       `${share} of the stations are connected before kill ${kill}`,

@@ -11,6 +11,9 @@ import { SimulatedStation } from '../../src/testkit/simulated-station.ts';
 
 export const seed = 20_261_124;
 
+/** So many of the stations are back when Busbar dies again: in the storm of those that come back, and in the calm after it. */
+export const sharesBack = [0.05, 0.3, 0.9] as const;
+
 export async function startBackends(names: readonly string[]): Promise<Map<string, SimulatedBackend>> {
   const backends = new Map<string, SimulatedBackend>();
   for (const [index, name] of names.entries()) {

@@ -9,7 +9,7 @@ import { describeViolations } from '../../src/testkit/checkers.ts';
 import { trapFor } from './kill-points.ts';
 import { killAgainAndAgain } from './kill-run.ts';
 
-const kills = Number(process.env['BUSBAR_KILLS'] ?? 78);
+const kills = Number(process.env['BUSBAR_KILLS'] ?? 70);
 const stations = 200;
 
 const cleanups: (() => Promise<unknown>)[] = [];

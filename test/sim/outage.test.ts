@@ -31,7 +31,7 @@ import { until } from '../../src/testkit/until.ts';
 import { BusbarProcess, freePorts } from '../integration/busbar-process.ts';
 import { ScriptedStation } from './scripted-station.ts';
 
-const stationCount = Number(process.env['BUSBAR_OUTAGE_STATIONS'] ?? 250);
+const stationCount = Number(process.env['BUSBAR_OUTAGE_STATIONS'] ?? 150);
 /** The backend takes an hour's messages in some twenty seconds; at full size, where that would be all that the machine can do, in forty. */
 const drainPerSecond = stationCount * (stationCount > 500 ? 2.5 : 5);
 /** It is not overrun when it is back: its links take some four seconds. */

@@ -57,10 +57,10 @@ export class Monitor {
   readonly #ends = new Map<LinkEnd, EndFacts>();
   /** The newest gateway end of each purpose: station and backend's name. */
   readonly #newest = new Map<string, LinkEnd>();
-  /** Frames as they lie on the disk, without their ids: `station|link|content`. */
-  readonly #onDisk = new Set<string>();
-  /** Sends that are on record and have not happened yet: `station|link|text`. */
-  readonly #mayLeave = new Map<string, number>();
+  /** Frames as they lie on the disk, without their ids: contents by `station|link`. */
+  readonly #onDisk = new Map<string, Set<string>>();
+  /** Sends that are on record and have not happened yet: how many by text, by `station|link`. */
+  readonly #mayLeave = new Map<string, Map<string, number>>();
   /** Calls in lanes: `station|lane|action`. */
   readonly #queued = new Map<string, number>();
   #event: {
@@ -115,7 +115,7 @@ export class Monitor {
         if (record.relayedTo !== null && record.relayedIdToken !== null) {
           const text =
             record.text.slice(0, record.idStart) + record.relayedIdToken + record.text.slice(record.idEnd);
-          count(this.#mayLeave, `${station}|${record.relayedTo}|${text}`, 1);
+          count(textsAt(this.#mayLeave, station, record.relayedTo), text, 1);
         }
         return;
       case 'sent':
@@ -125,7 +125,7 @@ export class Monitor {
           (record.kind === 'result' && (this.#options.covers || record.link !== 'station'))
         )
           this.ownErrors.add(record.text);
-        count(this.#mayLeave, `${station}|${record.link}|${record.text}`, 1);
+        count(textsAt(this.#mayLeave, station, record.link), record.text, 1);
         if (record.kind === 'call' && record.purpose === 'relay')
           this.#settle(station, record.link === 'station' ? 'toStation' : 'toBackends', record.action);
         return;
@@ -147,8 +147,11 @@ export class Monitor {
   }
 
   committed(record: JournalRecord): void {
-    if (record.type === 'frame' || record.type === 'sent')
-      this.#onDisk.add(`${record.station}|${record.link}|${contentOf(record.text)}`);
+    if (record.type !== 'frame' && record.type !== 'sent') return;
+    const at = `${record.station}|${record.link}`;
+    let contents = this.#onDisk.get(at);
+    if (contents === undefined) this.#onDisk.set(at, (contents = new Set()));
+    contents.add(contentOf(record.text));
   }
 
   operated(end: LinkEnd, operation: Operation, text: string): void {
@@ -220,11 +223,11 @@ export class Monitor {
 
   #checkSend(end: LinkEnd, facts: EndFacts, text: string): void {
     const { station } = end.pair.label;
-    const key = `${station}|${linkNameOf(end)}|${text}`;
-    const left = this.#mayLeave.get(key) ?? 0;
+    const mayLeave = textsAt(this.#mayLeave, station, linkNameOf(end));
+    const left = mayLeave.get(text) ?? 0;
     if (left === 0) this.#report('D7', station, 'a frame left that is not on record', [text]);
-    else if (left === 1) this.#mayLeave.delete(key);
-    else this.#mayLeave.set(key, left - 1);
+    else if (left === 1) mayLeave.delete(text);
+    else mayLeave.set(text, left - 1);
     const message = readMessage(text);
     if (message === null) return;
     if (message.type === 2) this.#checkSlot(end, facts, message.id, text);
@@ -287,7 +290,7 @@ export class Monitor {
     }
     if (!call.isKept || end.pair.label.with !== '') return;
     const name = linkNameOf(end);
-    if (!this.#onDisk.has(`${station}|${name}|${contentOf(call.text)}`)) {
+    if (!this.#isOnDisk(station, name, contentOf(call.text))) {
       this.#report('D1', station, 'a transaction message was answered before it was on disk', [
         call.text,
         text,
@@ -304,14 +307,15 @@ export class Monitor {
     return end.pair.label.with === '' ? this.#options.answerWithinMs : this.#options.commandWithinMs;
   }
 
+  #isOnDisk(station: string, link: string, content: string): boolean {
+    return this.#onDisk.get(`${station}|${link}`)?.has(content) === true;
+  }
+
   #isAnswerOnDisk(station: string, text: string): boolean {
     const content = contentOf(text);
-    if (this.#onDisk.has(`${station}|station|${content}`)) return true;
+    if (this.#isOnDisk(station, 'station', content)) return true;
     for (const end of this.#ends.keys()) {
-      if (
-        end.pair.label.with !== '' &&
-        this.#onDisk.has(`${station}|backend:${end.pair.label.with}|${content}`)
-      )
+      if (end.pair.label.with !== '' && this.#isOnDisk(station, `backend:${end.pair.label.with}`, content))
         return true;
     }
     return false;
@@ -378,6 +382,13 @@ function linkNameOf(end: LinkEnd): string {
 /** The lane that a call takes which came in on this link. */
 function laneOf(cameOn: string): Lane {
   return cameOn === 'station' ? 'toBackends' : 'toStation';
+}
+
+function textsAt(all: Map<string, Map<string, number>>, station: string, link: string): Map<string, number> {
+  const at = `${station}|${link}`;
+  let texts = all.get(at);
+  if (texts === undefined) all.set(at, (texts = new Map()));
+  return texts;
 }
 
 function count(counts: Map<string, number>, key: string, by: number): void {
