@@ -152,7 +152,8 @@ async function sendTo(
       const facts = { objects, version, from: plan.from, wallMs: clock.wallMs() };
       const command = placedCommand(step, facts);
       if ('outcome' in command) return command.outcome;
-      return placedOutcome(step, isAgain, await commander.command({ station, ...command }));
+      const { isUncertain, ...sent } = command;
+      return placedOutcome(step, isAgain || isUncertain, await commander.command({ station, ...sent }));
     }
     default: {
       const command = commandOf(step, version);

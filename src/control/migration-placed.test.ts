@@ -62,12 +62,26 @@ describe('a charging profile', () => {
   test('is placed again as it was, if nobody has placed or cleared it since', () => {
     const aside = { asideAt: 1 };
     expect(ask(set, aside)).toEqual(['SetChargingProfile', placed.payload]);
-    expect(ask(set, {})).toEqual({ kind: 'placed', of: 'profile', is: 'there' });
+    expect(ask(set, {})).toEqual(['SetChargingProfile', placed.payload]);
     expect(ask(set, { backend: 'new' })).toEqual({ kind: 'placed', of: 'profile', is: 'gone' });
     expect(ask(set, null)).toEqual({ kind: 'placed', of: 'profile', is: 'gone' });
     expect(ask(set, { ...aside, endsAt: 1_000 })).toEqual({ kind: 'placed', of: 'profile', is: 'ended' });
     expect(ask(set, { ...aside, payload: null })).toEqual({ kind: 'placed', of: 'profile', is: 'gone' });
     expect(ask(set, aside, 'ocpp2.1')).toMatchObject({ kind: 'inapplicable' });
+  });
+
+  test('is told of once more where nobody heard what the station said before', () => {
+    expect(ask(set, { mayBeGone: true })).toEqual(['SetChargingProfile', placed.payload]);
+    expect(ask(set, { mayBeGone: true, backend: 'new' })).toMatchObject({ is: 'gone' });
+    expect(ask(clear, { asideAt: 1, mayBeBack: true })).toEqual(['ClearChargingProfile', '{"id":7}']);
+    const isInDoubt = (doubt: Partial<PlacedProfile>): boolean => {
+      const objects = { rows: [{ ...placed, ...doubt }], more: [] };
+      const command = placedCommand(clear, { objects, version: 'ocpp1.6', from: 'old', wallMs: 1_000 });
+      return 'isUncertain' in command && command.isUncertain;
+    };
+    expect(isInDoubt({})).toBe(false);
+    expect(isInDoubt({ mayBeGone: true })).toBe(true);
+    expect(isInDoubt({ asideAt: 1, mayBeBack: true })).toBe(true);
   });
 
   test('is not there any more where the station says so the first time', () => {

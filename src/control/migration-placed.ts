@@ -28,13 +28,20 @@ export interface PlacedFacts {
   readonly wallMs: number;
 }
 
+/** `isUncertain`: whether the station has what is to be cleared, nobody heard. */
+interface PlacedCommand {
+  readonly action: string;
+  readonly payload: string;
+  readonly isUncertain: boolean;
+}
+
 /** A command to send, or what came of it without one. */
 export function placedCommand(
   step: PlacedStep,
   { objects, version, from, wallMs }: PlacedFacts,
-): { readonly action: string; readonly payload: string } | { readonly outcome: OrderOutcome } {
+): PlacedCommand | { readonly outcome: OrderOutcome } {
   const { kind } = step;
-  const { versions, places, clears, clearing } = rulesOf(kind);
+  const { versions, places, clears, clearing, duplicate } = rulesOf(kind);
   if (!versions.has(version)) return inapplicable(`${nameOf(version)} has no ${nounOf[kind]}s`);
   if (step.do === 'list_placed') {
     const found = foundOf(objects, kind, from, version, wallMs);
@@ -45,15 +52,18 @@ export function placedCommand(
   if (row === undefined) return is('gone');
   if (step.do === 'clear_placed') {
     // It was accepted, and nobody here heard so.
-    if (row.asideAt !== null) return is('cleared');
-    return { action: clears, payload: JSON.stringify(clearing(row.id, version)) };
+    if (row.asideAt !== null && row.mayBeBack !== true) return is('cleared');
+    const isUncertain = row.mayBeBack === true || row.mayBeGone === true;
+    return { action: clears, payload: JSON.stringify(clearing(row.id, version)), isUncertain };
   }
-  if (row.asideAt === null) return is(row.backend === from ? 'there' : 'gone');
+  if (row.asideAt === null && row.backend !== from) return is('gone');
+  // Its clearing may have been carried out all the same, and to place the same under its id once more does no harm, but where a station refuses a second one of an id.
+  if (row.asideAt === null && duplicate !== null && row.mayBeGone !== true) return is('there');
   if (isEnded(row, wallMs)) return is('ended');
   if (row.payload === null) return is('gone');
   if (row.family !== familyOf(version))
     return inapplicable('it was placed in the words of another OCPP version');
-  return { action: places, payload: row.payload };
+  return { action: places, payload: row.payload, isUncertain: false };
 }
 
 /** What the station's answer comes to. `isAgain`: it may have been told before, so that it does not know it any more because of that. */

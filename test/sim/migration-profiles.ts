@@ -20,6 +20,7 @@ export class SimProfiles {
   /** The station has dropped them by itself, so that either is right. */
   readonly #dropped = new Set<string>();
   #serial = 0;
+  #lost = 0;
 
   constructor(random: Random) {
     for (let count = random.below(3); count > 0; count -= 1) {
@@ -46,14 +47,20 @@ export class SimProfiles {
     this.#dropped.add(id);
   }
 
-  /** What a migration has sent. `isLost`: it is carried out, and nobody hears of it. */
+  /** What a migration has sent. `isLost`: it is carried out, and nobody hears of it; of a clearing now and then not even Busbar knows that it was sent, since it was killed. */
   carryOut(step: PlacedStep, isAgain: boolean, isLost: boolean): OrderOutcome {
     const facts = { objects: this.holder.known, version: 'ocpp1.6', from: 'old', wallMs: 0 } as const;
     const command = placedCommand(step, facts);
     if ('outcome' in command) return command.outcome;
-    const status = this.holder.tell(fromOperator, command.action, command.payload, !isLost);
+    const isForgotten = isLost && step.do === 'clear_placed' && (this.#lost += 1) % 2 === 1;
+    const status = isForgotten
+      ? this.holder.place(command.action, command.payload)
+      : this.holder.tell(fromOperator, command.action, command.payload, !isLost);
     if (isLost) return { kind: 'refused', reason: 'unknown_outcome', detail: 'No answer.', primary: null };
-    return placedOutcome(step, isAgain, { kind: 'result', payload: JSON.stringify({ status }) });
+    return placedOutcome(step, isAgain || command.isUncertain, {
+      kind: 'result',
+      payload: JSON.stringify({ status }),
+    });
   }
 
   /** Limits that are not there and should be. */

@@ -41,6 +41,8 @@ interface Placed {
   readonly asideAt: number | null;
   /** Aside: it was to be placed again, and nobody heard what came of it. */
   readonly mayBeBack?: true;
+  /** Not aside: it was to be cleared by its id in an operator's name, and nobody heard what came of it. */
+  readonly mayBeGone?: true;
 }
 
 export interface PlacedProfile extends Placed {

@@ -87,11 +87,14 @@ export function placedAfter(known: PlacedObjects | null, command: PlacingCommand
 /** null: nothing is worth keeping. */
 export function withPlaced(known: PlacedObjects | null, change: PlacedChange): PlacedObjects | null {
   const { kind, gone, put, hasMore } = change;
-  const isPut = ({ id }: PlacedObject): boolean => put.some((one) => one.id === id);
-  const kept = (known?.rows ?? []).filter(
-    (row) => row.kind !== kind || (!gone.includes(row.id) && !isPut(row)),
-  );
-  const rows = [...kept, ...put];
+  const rows: PlacedObject[] = [];
+  for (const row of known?.rows ?? []) {
+    const next = row.kind === kind ? put.find(({ id }) => id === row.id) : undefined;
+    // What is only in doubt keeps its place in the order.
+    if (next !== undefined && isUncertain(next)) rows.push(next);
+    else if (next === undefined && (row.kind !== kind || !gone.includes(row.id))) rows.push(row);
+  }
+  rows.push(...put.filter((one) => !rows.includes(one)));
   const others = (known?.more ?? []).filter((each) => each !== kind);
   const more = hasMore ? [...others, kind] : others;
   return rows.length === 0 && more.length === 0 ? null : { rows, more };
@@ -141,7 +144,8 @@ export function foundOf(
 ): FoundObject[] {
   const { isLimit, labelOf } = rulesOf(kind);
   const found = rowsOf(known, kind).filter(
-    (row) => row.backend === backend && row.asideAt === null && !isEnded(row, wallMs),
+    (row) =>
+      row.backend === backend && (row.asideAt === null || row.mayBeBack === true) && !isEnded(row, wallMs),
   );
   return found.map((row) => {
     const { id, connector, payload, family } = row;
@@ -174,7 +178,7 @@ function placed(known: KnownKind, command: PlacingCommand): PlacedChange | null 
   const before = rows.find(({ id }) => id === set.id);
   const isAgain = before !== undefined && command.isOperator && before.payload === command.payload.text;
   // It has one of this id: the one that was placed again when nobody heard the answer, or one that a session still goes by.
-  if (status !== 'Accepted' && !(isAgain && before.mayBeBack === true)) return null;
+  if (status !== 'Accepted' && !(isAgain && isUncertain(before))) return null;
   if (known.rules.isPassing(command))
     return before === undefined ? null : { kind, gone: [set.id], put: [], hasMore };
   const gone = displacedBy(known, set, command);
@@ -185,8 +189,13 @@ function placed(known: KnownKind, command: PlacingCommand): PlacedChange | null 
   return { kind, gone, put: [{ ...set, payload }], hasMore };
 }
 
-function backAgain({ mayBeBack: _mayBeBack, ...row }: PlacedObject): PlacedObject {
+function backAgain({ mayBeBack: _mayBeBack, mayBeGone: _mayBeGone, ...row }: PlacedObject): PlacedObject {
   return { ...row, asideAt: null };
+}
+
+/** Whether the station has it, nobody heard. */
+function isUncertain({ mayBeBack, mayBeGone }: PlacedObject): boolean {
+  return mayBeBack === true || mayBeGone === true;
 }
 
 /** One that was set aside does not stand in the way of what others place, and only its own backend puts another in its place. */
@@ -221,9 +230,11 @@ function maybePlaced(known: KnownKind, command: PlacingCommand): PlacedChange | 
   if (isPassing && before === undefined) return null;
   // Put back and not answered: it is put back once more.
   if (before !== undefined && before.asideAt !== null && command.isOperator)
-    return known.rules.duplicate === null || before.mayBeBack === true
+    return before.mayBeBack === true
       ? null
       : { kind, gone: [], put: [{ ...before, mayBeBack: true }], hasMore };
+  // The same once more, over what is there or may be: it stays what it is.
+  if (before !== undefined && command.isOperator && before.payload === command.payload.text) return null;
   if (before === undefined && rows.length >= placedMax) return { kind, gone: [], put: [], hasMore: true };
   const put = { ...(isPassing && before !== undefined ? before : set), payload: null };
   return { kind, gone: [], put: [put], hasMore };
@@ -234,14 +245,17 @@ function cleared(known: KnownKind, command: PlacingCommand): PlacedChange | null
   const { kind, rows, hasMore } = known;
   const { from, isOperator, wallMs } = command;
   const what = known.rules.cleared(rows, command);
-  if (what === null) return null;
+  if (what === null) return command.answer === null ? maybeCleared(known, command) : null;
   const gone: string[] = [];
   const put: PlacedObject[] = [];
   for (const row of rows) {
     const isAside = row.asideAt !== null;
     if (what.named.includes(row.id)) {
-      if (isOperator && isAside) continue;
-      if (isOperator && row.payload !== null) put.push({ ...row, asideAt: wallMs });
+      if (isOperator && isAside) {
+        if (row.mayBeBack === true) put.push({ ...backAgain(row), asideAt: row.asideAt });
+        continue;
+      }
+      if (isOperator && row.payload !== null) put.push({ ...backAgain(row), asideAt: wallMs });
       else gone.push(row.id);
     } else if (what.met.includes(row.id)) {
       if (!isAside || isOperator || row.backend === from) gone.push(row.id);
@@ -251,6 +265,21 @@ function cleared(known: KnownKind, command: PlacingCommand): PlacedChange | null
   const stillMore = hasMore && !what.isAll;
   if (gone.length + put.length === 0 && stillMore === hasMore) return null;
   return { kind, gone, put, hasMore: stillMore };
+}
+
+/** The station may have it no more: where it is to be there, it is placed once more. */
+function maybeCleared(
+  { kind, rules: { clearing }, rows, hasMore }: KnownKind,
+  command: PlacingCommand,
+): PlacedChange | null {
+  if (!command.isOperator) return null;
+  const { text } = command.payload;
+  const row = rows.find(
+    ({ id, asideAt, payload }) =>
+      asideAt === null && payload !== null && JSON.stringify(clearing(id, command.version)) === text,
+  );
+  if (row === undefined || row.mayBeGone === true) return null;
+  return { kind, gone: [], put: [{ ...row, mayBeGone: true }], hasMore };
 }
 
 /** Whether it was carried out or not may be unknown: then it counts as gone, since it cannot be put back as it was. */

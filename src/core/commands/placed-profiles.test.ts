@@ -153,6 +153,28 @@ describe('what was cleared in an operator’s name', () => {
     expect(back.objects?.rows.at(-1)).toMatchObject({ id: '1', backend: 'old', asideAt: null });
   });
 
+  test('is in doubt where nobody heard what the station said, and keeps its place', () => {
+    const unheard = { from: operator, status: null };
+    const maybeGone = new Known().set(1).set(2).clear({ id: 1 }, unheard);
+    expect(maybeGone.ids).toEqual(['1', '2']);
+    expect(maybeGone.objects?.rows[0]).toMatchObject({ mayBeGone: true, payload: expect.any(String) });
+    expect(maybeGone.set(1, {}, unheard).objects?.rows[0]).toMatchObject({ id: '1', mayBeGone: true });
+    expect(maybeGone.set(1, {}, { from: operator }).objects?.rows.at(-1)).not.toHaveProperty('mayBeGone');
+    expect(new Known().set(1).set(1, {}, unheard).objects?.rows).toMatchObject([
+      { backend: 'old', payload: expect.any(String) },
+    ]);
+    const maybeBack = aside().set(1, {}, unheard);
+    expect(foundOf(maybeBack.objects, 'profile', 'old', 'ocpp1.6', 0).map(({ id }) => id)).toEqual([
+      '2',
+      '1',
+    ]);
+    expect(maybeBack.clear({ id: 1 }, { from: operator, status: 'Unknown' }).ids).toEqual(['2', '1 aside']);
+    expect(maybeBack.objects?.rows.at(-1)).not.toHaveProperty('mayBeBack');
+    expect(new Known().set(1).clear({ id: 1 }, { status: null }).objects?.rows[0]).not.toHaveProperty(
+      'mayBeGone',
+    );
+  });
+
   test('is what others clear and replace no part of, and what its own backend does', () => {
     expect(aside().clear({}, { from: 'new' }).ids).toEqual(['1 aside']);
     expect(aside().set(3, { stackLevel: 1 }, { from: 'new' }).ids).toEqual(['2', '1 aside', '3']);
