@@ -110,7 +110,7 @@ waves:
 gates:
   - { measure: boots.accepted, atLeast: 100% }
   - { measure: transactions.undelivered, atMost: 0, for: 1min }
-soak: 1s
+soak: 5s
 `,
   );
   const dry = await fleet.cli('migration', 'create', file, '--dry-run', '-o', 'csv');
