@@ -1,7 +1,7 @@
 /**
  * Where the processes that tests start find the sources translated already. It is filled once, before the first of them.
  *
- * Node writes it when a process ends. One that is killed writes nothing, and a hundred of them would each translate everything anew.
+ * Node writes it when a process ends by itself, and most of those that tests start are killed.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

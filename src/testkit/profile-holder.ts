@@ -3,9 +3,9 @@
  *
  * Pure. It holds what it is told as §5.3 and §5.16 say; what Busbar knows it knows by the real code.
  */
-import { placedAfter, withPlaced, type PlacedObjects } from '../core/commands/placed-objects.ts';
+import type { PlacedObjects } from '../core/commands/placed-objects.ts';
 import { integerOf, membersOf, readPayload, textOf, type Members } from '../core/commands/payload.ts';
-import { fromOperator } from '../core/station/state.ts';
+import { KnownObjects } from './known-objects.ts';
 
 interface HeldProfile {
   readonly connector: number | null;
@@ -18,21 +18,16 @@ interface HeldProfile {
 export class ProfileHolder {
   /** By number. */
   readonly there = new Map<string, HeldProfile>();
-  known: PlacedObjects | null = null;
+  readonly #busbar = new KnownObjects('ocpp1.6');
+
+  get known(): PlacedObjects | null {
+    return this.#busbar.objects;
+  }
 
   /** Carries out what a backend says, or an operator. `isHeard` false: its answer is lost. */
   tell(from: string, action: string, payload: string, isHeard = true): string {
     const status = this.place(action, payload);
-    const change = placedAfter(this.known, {
-      version: 'ocpp1.6',
-      action,
-      from,
-      isOperator: from === fromOperator,
-      payload: readPayload(payload),
-      answer: isHeard ? { status } : null,
-      wallMs: 0,
-    });
-    if (change !== null) this.known = withPlaced(this.known, change);
+    this.#busbar.say(action, payload, { from, status: isHeard ? status : null });
     return status;
   }
 

@@ -3,13 +3,7 @@
  *
  * Pure. What is written is read back to the same plan.
  */
-import {
-  noSideEffects,
-  type Gate,
-  type MigrationPlan,
-  type PlannedWave,
-  type WaveSelection,
-} from '../../core/migration/plan.ts';
+import type { Gate, MigrationPlan, PlannedWave, WaveSelection } from '../../core/migration/plan.ts';
 import { durationText } from '../configuration/units.ts';
 import { figureText } from './gate-figures.ts';
 import type { GateEntry, PlanFile, WaveEntry } from './plan-schema.ts';
@@ -29,7 +23,6 @@ export function writePlan(plan: MigrationPlan): PlanFile {
     approve,
     keepOldWarm: durationText(plan.keepOldWarmMs),
     also: {
-      ...noSideEffects,
       ...also,
       configuration: also.configuration.map(({ component, key, value }) =>
         component === null ? { key, value } : { component, key, value },

@@ -140,7 +140,7 @@ export type OrderOutcome =
   | { readonly kind: 'inapplicable'; readonly detail: string };
 
 /**
- * `cleared`: the station had it, and has it no more. `placed`: it has it again. `there`: it has it already, or another that its backend placed with its number meanwhile. `gone`: it was not there, or was cleared or replaced meanwhile. `ended`:
+ * `cleared`: the station had it, and has it no more. `placed`: it has it again. `there`: it has it, or another that its backend placed with its id meanwhile, and would refuse a second one. `gone`: it was not there, or was cleared or replaced meanwhile. `ended`:
  * its time is over.
  */
 export type PlacedOutcome = 'cleared' | 'placed' | 'there' | 'gone' | 'ended';
