@@ -70,10 +70,23 @@ const stationBackend = Type.Object(
     transactions: Type.Array(
       Type.Object(
         {
-          id: Type.String({ description: 'As this backend knows it.' }),
-          stationId: Type.String({ description: 'As the station knows it.' }),
+          id: nullable(
+            Type.String({
+              description: 'As this backend knows it; null while it has not given it a usable number.',
+            }),
+          ),
+          stationId: nullable(
+            Type.String({
+              description: 'As the station knows it; null while nobody has answered its start.',
+            }),
+          ),
           connector: nullable(Type.Integer({ minimum: 0 })),
-          startedAt: Type.String({ format: 'date-time' }),
+          startedAt: nullable(
+            Type.String({
+              format: 'date-time',
+              description: 'null where it began before Busbar was there.',
+            }),
+          ),
         },
         { additionalProperties: false },
       ),

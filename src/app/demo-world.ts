@@ -316,17 +316,21 @@ function isObserverSynced({ backends }: Station): boolean {
   return backends.some(({ backend, state }) => backend === observerName && state === 'synced');
 }
 
-/** The first open 1.6 transaction that both the observer and the primary of this station know. */
+/** The first open 1.6 transaction that the observer and the primary of this station have both given their number. */
 function knownTransactionOf({ id, version, primary, backends }: Station): KnownTransaction | null {
   const observer = backends.find(({ backend }) => backend === observerName);
   if (version !== 'ocpp1.6' || observer === undefined) return null;
   for (const { stationId } of observer.transactions) {
+    if (stationId === null) continue;
     const names = backends.flatMap(({ backend, role, transactions }) =>
-      transactions
-        .filter((transaction) => transaction.stationId === stationId)
-        .map((transaction) => ({ backend, role, id: transaction.id })),
+      transactions.flatMap((transaction) =>
+        transaction.stationId === stationId && transaction.id !== null
+          ? [{ backend, role, id: transaction.id }]
+          : [],
+      ),
     );
-    if (names.some(({ backend }) => backend === primary)) return { station: id, stationId, backends: names };
+    const isNamedBy = (name: string | null): boolean => names.some(({ backend }) => backend === name);
+    if (isNamedBy(primary) && isNamedBy(observerName)) return { station: id, stationId, backends: names };
   }
   return null;
 }

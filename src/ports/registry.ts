@@ -75,14 +75,14 @@ export type PrimingState =
   | 'failed';
 
 export interface TransactionSnapshot {
-  /** As this backend knows it; a number in OCPP 1.6. */
-  readonly id: string;
-  /** As the station knows it. */
-  readonly stationId: string;
+  /** As this backend knows it; a number in OCPP 1.6, and null while the backend has not given it a usable one. */
+  readonly id: string | null;
+  /** As the station knows it; null while nobody has answered its start. */
+  readonly stationId: string | null;
   /** null where it is not known. */
   readonly connector: number | null;
-  /** RFC 3339. */
-  readonly startedAt: string;
+  /** RFC 3339; null where it began before Busbar was there. */
+  readonly startedAt: string | null;
 }
 
 export interface CommandSnapshot {

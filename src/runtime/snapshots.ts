@@ -157,9 +157,9 @@ function transactionsOf({ ids }: DurableStation, backend: string): TransactionSn
   return ids.transactions.flatMap(({ state, family, ext, connectorId, startedAt, ids: names }) => {
     const name = Object.hasOwn(names, backend) ? names[backend] : undefined;
     if (state !== 'open' || name === undefined) return [];
-    const stationId = ext ?? '-1';
-    const id = family === 'v2' ? stationId : name;
-    return [{ id, stationId, connector: connectorId, startedAt: startedAt ?? '' }];
+    const isNamed = name !== 'pending' && name !== 'none';
+    const id = family === 'v2' ? ext : isNamed ? name : null;
+    return [{ id, stationId: ext, connector: connectorId, startedAt }];
   });
 }
 

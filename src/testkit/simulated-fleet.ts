@@ -162,7 +162,7 @@ function snapshotOf(station: FleetStationState, down: ReadonlySet<string>): Stat
         id: String(number),
         stationId: String(number),
         connector: 1,
-        startedAt: '',
+        startedAt: null,
       })),
     };
   });

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { Hands, idOf, stationId } from '../testkit/data-plane-bench.ts';
+
+const start =
+  '[2,"s1","StartTransaction",{"connectorId":1,"idTag":"T-1","meterStart":5,"timestamp":"2026-11-24T02:10:00.000Z"}]';
+
+test('an open transaction has no number before its backend has given it one', () => {
+  const hands = new Hands();
+  const { station, backend } = hands.connect();
+  const transactions = (): unknown =>
+    hands.gateway.registry.station(stationId)?.backends.map((link) => link.transactions);
+  station.says(start);
+  hands.journal.commit();
+  const row = { connector: 1, startedAt: '2026-11-24T02:10:00.000Z' };
+  expect(transactions()).toEqual([[{ ...row, id: null, stationId: null }]]);
+  backend.says(`[3,"${idOf(backend.did.at(-1))}",{"transactionId":7,"idTagInfo":{"status":"Accepted"}}]`);
+  hands.journal.commit();
+  expect(transactions()).toEqual([[{ ...row, id: '7', stationId: '7' }]]);
+});
