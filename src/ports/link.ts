@@ -5,7 +5,7 @@
  * `owner` is whatever the handler was bound with: one handler object serves every link, so a link costs no closure.
  */
 export interface Link {
-  /** Sends one text frame. False when the link is not open any more: the text is gone. */
+  /** Sends one text frame, at the latest once what is being read has been read. False when the link is not open any more: the text is gone. */
   send(text: string): boolean;
   /** Starts the closing handshake; the link is cut after `closeTimeoutMs` (adapter's setting) at the latest. `onClosed` follows. */
   close(code: number, reason: string): void;
@@ -15,7 +15,7 @@ export interface Link {
   /** Stops reading from the socket; some frames already read may still arrive. */
   pause(): void;
   resume(): void;
-  /** Bytes handed to `send` that the peer has not taken yet. */
+  /** Bytes handed to `send` that the peer has not taken yet; what was handed over just now may not count yet. */
   readonly bufferedBytes: number;
 }
 

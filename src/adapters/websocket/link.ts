@@ -12,6 +12,7 @@ import { FrameReader, type FrameSink, type ReaderBounds } from './frame-reader.t
 import { closeCodeOf, noStatus, opcode, type FrameFault } from './frame-rules.ts';
 import { writeClose, writeControl, writeText } from './frame-writer.ts';
 import { readLent, type Taker } from './lent-reading.ts';
+import { flush, sendLater, type Sender } from './outbox.ts';
 
 /** What a link needs of the limits. */
 export type LinkBounds = Pick<
@@ -36,7 +37,7 @@ type LinkSocket = Socket & { [linkKey]?: WebSocketLink };
 
 const noPayload = new Uint8Array(0);
 
-export class WebSocketLink implements Link, FrameSink, Taker {
+export class WebSocketLink implements Link, FrameSink, Taker, Sender {
   readonly #home: LinkHome;
   readonly #socket: Socket;
   readonly #isClient: boolean;
@@ -99,15 +100,19 @@ export class WebSocketLink implements Link, FrameSink, Taker {
 
   send(text: string): boolean {
     if (this.#phase !== 'open') return false;
-    this.#noteQueued(writeText(this.#socket, text, this.#isClient));
+    sendLater(this, text);
     return true;
+  }
+
+  sendNow(text: string): void {
+    if (this.#phase === 'open') this.#noteQueued(writeText(this.#socket, text, this.#isClient));
   }
 
   close(code: number, reason: string): void {
     if (this.#phase !== 'open') return;
     this.#end(code, reason);
+    this.#writeClose(code, reason);
     this.#phase = 'closing';
-    writeClose(this.#socket, code, reason, this.#isClient);
     this.#awaitEnd();
   }
 
@@ -157,14 +162,13 @@ export class WebSocketLink implements Link, FrameSink, Taker {
 
   onCloseFrame(code: number, reason: string): void {
     this.#end(code, reason);
-    if (this.#phase === 'open')
-      writeClose(this.#socket, code === noStatus ? null : code, reason, this.#isClient);
+    if (this.#phase === 'open') this.#writeClose(code === noStatus ? null : code, reason);
     this.#finish();
   }
 
   onFault(fault: FrameFault): void {
     this.#end(closeCodeOf[fault], fault);
-    if (this.#phase === 'open') writeClose(this.#socket, closeCodeOf[fault], '', this.#isClient);
+    if (this.#phase === 'open') this.#writeClose(closeCodeOf[fault], '');
     this.#finish();
   }
 
@@ -238,7 +242,13 @@ export class WebSocketLink implements Link, FrameSink, Taker {
     this.#awaitEnd();
   }
 
+  #writeClose(code: number | null, reason: string): void {
+    flush();
+    writeClose(this.#socket, code, reason, this.#isClient);
+  }
+
   #stopReading(): void {
+    flush();
     this.#phase = 'ending';
     this.#reader.stop();
   }
