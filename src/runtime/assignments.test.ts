@@ -42,6 +42,7 @@ function decide(frames: JournalReader['frames']) {
       decided.push(event);
       placements.settle(event.requestId, { kind: 'done', isChanged: true });
     },
+    payCopies: () => {},
     applyPauses: () => {},
     onJournalFailing: () => {},
   };

@@ -20,6 +20,7 @@ function driverOf(text: string, lastSeenAt: number | null): Driver {
     isIdle: true,
     arrive: nothing,
     handle: nothing,
+    payCopies: nothing,
     applyPauses: nothing,
     onJournalFailing: nothing,
   };

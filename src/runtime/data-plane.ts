@@ -22,6 +22,7 @@ import type { Journal } from '../ports/journal.ts';
 import type { Arrival } from '../ports/listener.ts';
 import type { Log } from '../ports/log.ts';
 import type { BackendSettings, KnownStation, Settings } from '../ports/settings.ts';
+import type { Afterwards, Owing } from './afterwards.ts';
 import type { BackendReach } from './backend-reach.ts';
 import type { DeliveryPacer } from './delivery-pacer.ts';
 import type { OperatorCommands } from './operator-commands.ts';
@@ -33,7 +34,7 @@ import type { TimerWheel } from './timer-wheel.ts';
 export type LiveContext = { -readonly [Key in keyof StationContext]: StationContext[Key] };
 
 /** What the plane knows of a station's driver. */
-export interface Driver {
+export interface Driver extends Owing {
   readonly state: StationState;
   /** Nothing of this station is open or on its way. */
   readonly isIdle: boolean;
@@ -63,6 +64,7 @@ export interface DataPlane {
   readonly journal: Journal;
   readonly dialer: Dialer;
   readonly wheel: TimerWheel;
+  readonly afterwards: Afterwards;
   readonly log: Log;
   readonly observer: Observer;
   readonly commands: OperatorCommands;

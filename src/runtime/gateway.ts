@@ -19,6 +19,7 @@ import type { Log } from '../ports/log.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Settings } from '../ports/settings.ts';
 import type { StationCommander } from '../ports/station-commander.ts';
+import { Afterwards, type AfterTurn } from './afterwards.ts';
 import { createAssignments } from './assignments.ts';
 import { createDeliveries } from './deliveries.ts';
 import { watchBilling } from './billing-watch.ts';
@@ -58,6 +59,8 @@ export interface GatewayPorts {
   readonly reader?: Pick<JournalReader, 'frames'>;
   /** What wakes stations; one on the process's own timer when left out. */
   readonly wheel?: TimerWheel;
+  /** `setImmediate` when left out: behind what the links send at the end of a turn. */
+  readonly afterTurn?: AfterTurn;
 }
 
 export interface Gateway {
@@ -86,6 +89,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
       settings: settings.station,
       tagsOf: (station) => plane.settings.listener.known.get(station as StationId)?.tags ?? noTags,
       isJournalWritable: journal.isWritable,
+      defersCopies: true,
       random: ports.random,
       digest: ports.digest,
       nextEpoch: () => (epoch += 1),
@@ -98,6 +102,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     journal,
     dialer,
     wheel: ports.wheel ?? startTimerWheel(clock),
+    afterwards: new Afterwards(ports.afterTurn ?? setImmediate),
     log,
     observer,
     commands: createOperatorCommands({

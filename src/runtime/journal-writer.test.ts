@@ -353,3 +353,13 @@ test('who is patient hastens a commit as others do, and does not space those tha
   const spaced = await commitsInASecond(false);
   expect(await commitsInASecond(true)).toBeGreaterThan(3 * spaced);
 });
+
+test('who is patient gives way to those that wait for the same commit', async () => {
+  open();
+  const told: string[] = [];
+  const done = (who: string): void => void told.push(who);
+  journal.afterCommit(journal.append(sentRecord()), done, 'copy', null, true);
+  journal.afterCommit(journal.append(sentRecord()), done, 'answer', null);
+  await pass(10);
+  expect(told).toEqual(['answer', 'copy']);
+});

@@ -49,6 +49,8 @@ class JournalWriter implements Journal {
   readonly #options: JournalOptions;
   readonly #pendingMax: number;
   readonly #waiters = new JournalWaiters();
+  /** Who gives way to the answers that wait for the same commit. */
+  readonly #patient = new JournalWaiters();
   readonly #pace = new JournalPace();
   readonly #writableListeners: ((isWritable: boolean) => void)[] = [];
   readonly #flushes = new Set<{
@@ -118,7 +120,7 @@ class JournalWriter implements Journal {
       done(owner, task);
       return;
     }
-    this.#waiters.add(position, done, owner, task);
+    (isPatient ? this.#patient : this.#waiters).add(position, done, owner, task);
     if (position >= this.#gathering.first) {
       if (!isPatient) this.#gathering.awaited += 1;
       this.#hasten();
@@ -245,9 +247,10 @@ class JournalWriter implements Journal {
     this.#noteGap();
     this.#setWritable(true);
     this.#ease();
-    this.#waiters.release(batch.last, (error) =>
-      this.#options.log.error('journal_waiter_broken', { error: String(error) }),
-    );
+    for (const waiters of [this.#waiters, this.#patient])
+      waiters.release(batch.last, (error) =>
+        this.#options.log.error('journal_waiter_broken', { error: String(error) }),
+      );
     this.#options.feed.publish(batch);
     this.#memory.giveBack(batch.memory);
     for (const flush of this.#flushes) if (flush.batch === batch) flush.done(true);

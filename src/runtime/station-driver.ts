@@ -52,6 +52,8 @@ const heavyAbove = 16 * 1_024;
 /** A status is saved with whatever else is, or by then: saving it at once would cost more than relaying it. */
 const saveWithinMs = 10_000;
 
+const copiesDue: StationEvent = { type: 'copies_due' };
+
 /** The one handler of all links. */
 const handler: LinkHandler<LinkEnd> = {
   onText: (end, text) => {
@@ -181,14 +183,25 @@ export class StationDriver implements Sleeper, Driver {
     }
     this.#isRunning = true;
     try {
-      this.#run(event);
+      this.#take(event);
       for (let next = this.#waiting?.shift(); next !== undefined; next = this.#waiting?.shift())
-        this.#run(next);
+        this.#take(next);
     } catch (bug) {
       this.#stop(bug);
     }
     this.#waiting = null;
     this.#isRunning = false;
+    if (this.state.owed !== null) this.#plane.afterwards.add(this);
+  }
+
+  #take(event: StationEvent): void {
+    if (this.state.owed !== null && event !== copiesDue) this.#run(copiesDue);
+    this.#run(event);
+  }
+
+  /** Tells those who listen in what the station said last, where that is still to be done. */
+  payCopies(): void {
+    if (this.state.owed !== null) this.handle(copiesDue);
   }
 
   /**
@@ -240,10 +253,11 @@ export class StationDriver implements Sleeper, Driver {
   }
 
   #run(event: StationEvent): void {
-    const { context, clock, journal } = this.#plane;
+    const { context, clock, journal, afterwards } = this.#plane;
     context.wallMs = clock.wallMs();
     context.nowMs = clock.nowMs();
     context.isJournalWritable = journal.isWritable;
+    context.defersCopies = afterwards.hasRoom;
     const decided = step(this.state, event, context);
     const position = this.#record(decided);
     for (const effect of decided.effects) this.#perform(effect, position);
@@ -329,8 +343,9 @@ export class StationDriver implements Sleeper, Driver {
 
   /** The commit that the effect waited for is on disk. */
   performLate(effect: LateEffect): void {
-    if (this.#late[0] !== effect) return;
-    this.#late.shift();
+    const at = this.#late.indexOf(effect);
+    if (at === -1) return;
+    this.#late.splice(at, 1);
     try {
       if (effect.type === 'send') this.#send(effect);
       else this.#close(effect);

@@ -281,6 +281,9 @@ export class Hands {
   readonly bugs: unknown[] = [];
   readonly notices: string[] = [];
   readonly sleepers = new Set<Sleeper>();
+  /** False: what is to be done after a turn of the event loop is kept in `afterTurn` instead of done at once. */
+  endsTurns = true;
+  readonly afterTurn: (() => void)[] = [];
   readonly gateway: Gateway;
 
   constructor(
@@ -308,6 +311,7 @@ export class Hands {
       held: new Map(held.length === 0 ? [] : [[stationId, held]]),
       tokens: new Map(),
       risks: new Map(risks),
+      afterTurn: (run) => (this.endsTurns ? run() : this.afterTurn.push(run)),
       wheel: { schedule: (sleeper) => void this.sleepers.add(sleeper), stop: () => {} },
     });
   }

@@ -54,6 +54,7 @@ export class Bench {
       digest: (text) => text.length.toString(16).padStart(32, '0'),
       nextEpoch: () => (this.#epoch += 1),
       isHoldFull: () => false,
+      defersCopies: false,
       isUnreachable: () => false,
       learned: () => null,
       deliveryWaitMs: () => 0,

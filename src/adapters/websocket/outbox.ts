@@ -11,7 +11,7 @@ export interface Sender {
 }
 
 /** So many texts, or so many characters in them, do not wait for the end of the turn. */
-export const textsMax = 256;
+export const textsMax = 64;
 export const charactersMax = 1_048_576;
 
 const senders: Sender[] = [];

@@ -17,13 +17,13 @@ import { heldLaneOf, hold, release } from './holding.ts';
 import { hasRoom } from './room.ts';
 import { mayObserve } from './listening.ts';
 import { wordsFor } from './identifiers.ts';
-import { isWanted, listenersOf, roleOf, type Belonging } from './roles.ts';
+import { isWanted, listenersOf, roleOf } from './roles.ts';
 import {
   copiesMax,
   laneOverrunMax,
   nextOwnId,
   type BackendLink,
-  type StationLink,
+  type OwedCopies,
   type StationState,
   type WaitingCall,
 } from './state.ts';
@@ -33,19 +33,15 @@ import { linkNameOf, recordDurably, type Received, type Turn } from './turn.ts';
 export function copyToListeners(
   state: StationState,
   turn: Turn,
-  link: StationLink,
-  received: Received,
-  messageId: string | null,
-  { owner, transaction }: Belonging,
+  { link, received, messageId, belonging: { owner, transaction } }: OwedCopies,
 ): void {
   const { assignment } = state;
   if (assignment === null) return;
   const listeners = listenersOf(assignment);
   const isPrimaryTold = wasShown(state, assignment.primary, owner, transaction);
   if (listeners.length === 0 && !isPrimaryTold) return;
+  if (!isCopied(received)) return;
   const { action } = received.frame;
-  // The boot is told by priming, which knows whether it was accepted; heartbeats are each backend's own.
-  if (action === 'BootNotification' || action === 'Heartbeat') return;
   if (messageId !== null && isRepeated(state, messageId)) return;
   if (isPrimaryTold)
     offerCopy(state, turn, assignment.primary, link.version, received, messageId, transaction);
@@ -60,6 +56,11 @@ export function copyToListeners(
     )
       offerCopy(state, turn, listener.backend, link.version, received, messageId, transaction);
   }
+}
+
+/** The boot is told by priming, which knows whether it was accepted; heartbeats are each backend's own. */
+export function isCopied({ frame: { action } }: Received): boolean {
+  return action !== 'BootNotification' && action !== 'Heartbeat';
 }
 
 /** The primary listened in when this transaction of another's began, and was cut over to since: it goes on being told, all of it or nothing (H24). */

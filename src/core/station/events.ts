@@ -69,6 +69,8 @@ export type StationEvent =
   | { readonly type: 'links_unread'; readonly epochs: readonly number[] }
   /** The time asked for by `wakeAtMs` has come, or passed. */
   | { readonly type: 'tick' }
+  /** What the step before left behind for those who listen in: see `defersCopies`. */
+  | { readonly type: 'copies_due' }
   /** An operator wants the station to be sent this; `payload` is a JSON object as text. Settled by a `command_settled` of the same number. */
   | {
       readonly type: 'command_requested';
@@ -311,6 +313,11 @@ export interface StationContext {
   readonly deliveryWaitMs: (backend: string) => number;
   /** True while all that may be held in this process, over all stations, is held. */
   readonly isHoldFull: () => boolean;
+  /**
+   * True: where a call has left for the backend that answers it, what others are to be told of it is left to a `copies_due` event. Whoever takes the steps sees that it comes once
+   * the call has really left, and before anything else happens to the station. False: they are told in the step of the call.
+   */
+  readonly defersCopies: boolean;
   /** True while no station has been able to reach this backend lately. */
   readonly isUnreachable: (backend: string) => boolean;
   /** A fresh link epoch, unique in the process. */

@@ -29,11 +29,11 @@ import {
 } from './slot.ts';
 import { answerByMs, coverCall, coverOpen, coversFor, hasBacklog, isDown } from './covering.ts';
 import { hasRoom } from './room.ts';
-import { copyToListeners } from './copies.ts';
 import { readCall, wordsFor } from './identifiers.ts';
-import { mayTake, pumpCalls } from './backend-lane.ts';
+import { mayTake } from './backend-lane.ts';
 import { onCommandReply } from './command-replies.ts';
 import { pumpCommands } from './commands.ts';
+import { tellListeners } from './owed-copies.ts';
 import { forgetVerdicts, registerPrimary, spreadBoot } from './own-calls.ts';
 import { answerRepeated } from './repeats.ts';
 import { authorityFor, roleOf, type Belonging } from './roles.ts';
@@ -113,16 +113,10 @@ function onCall(state: StationState, turn: Turn, link: StationLink, received: Re
   )
     toAuthority(state, turn, link, received, messageId, belonging);
   if (state.link !== link) return;
-  copyToListeners(state, turn, link, received, messageId, belonging);
   if (action === 'BootNotification') spreadBoot(state, turn);
   // The boot itself goes to the primary whatever else changes; the others follow what it said.
   if (isNews) followRoutes(state, turn);
-  pumpListeners(state, turn);
-}
-
-/** Whoever listens in and is free gets what it may have. */
-function pumpListeners(state: StationState, turn: Turn): void {
-  for (const backend of state.backends) if (backend.slot === null) pumpCalls(state, turn, backend);
+  tellListeners(state, turn, { link, received, messageId, belonging });
 }
 
 /** Sends a call to the backend that answers it, or puts it in line. */

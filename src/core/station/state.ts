@@ -5,8 +5,9 @@
  */
 import type { BoundedQueue } from '../../std/bounded-queue.ts';
 import type { StationId } from '../../protocol/station-id.ts';
+import type { Frame } from '../../protocol/frame.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
-import type { DurableStation } from '../journal/record.ts';
+import type { DurableStation, LinkName } from '../journal/record.ts';
 import { resumeObjects, type SavedObjects } from '../commands/placed-objects.ts';
 import type { CommandQueue, Queued } from '../commands/command-queue.ts';
 import { emptyInventory } from '../commands/inventory.ts';
@@ -31,6 +32,8 @@ export interface StationState {
   answers: Map<string, string> | null;
   /** Guaranteed messages that listeners were given, oldest first. Null while there are none. */
   copied: Set<string> | null;
+  /** The call of the last step, where those who listen in have yet to be told of it. */
+  owed: OwedCopies | null;
   /** What Busbar answered and a backend has yet to get: a lane for each backend that has something to come. */
   readonly held: HeldLane[];
   /** The number of the newest message that was ever held. */
@@ -51,6 +54,17 @@ export interface StationState {
   readonly connects: Bucket;
   readonly displacements: Bucket;
   drain: { readonly closeAtMs: number; readonly deadlineMs: number } | null;
+}
+
+/** A call that has left for the backend which answers it, and that others are to have a copy of; see owed-copies.ts. */
+export interface OwedCopies {
+  /** The link that it came on. */
+  readonly link: StationLink;
+  readonly received: { readonly link: LinkName; readonly text: string; readonly frame: Frame };
+  /** Of a guaranteed message, else null. */
+  readonly messageId: string | null;
+  /** The backend and the transaction that it belongs to, where that is known. */
+  readonly belonging: { readonly owner: string | null; readonly transaction: string | null };
 }
 
 export interface StationLink {
@@ -291,6 +305,7 @@ export function createStation(
     ownCount: 0,
     answers: null,
     copied: null,
+    owed: null,
     held: lanesOf(held),
     lastHeld: held.at(-1)?.message.number ?? 0,
     recentCommands: [],

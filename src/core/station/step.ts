@@ -19,6 +19,7 @@ import { assertConsistent } from './invariants.ts';
 import { hearFrom } from './liveness.ts';
 import { onOperatorCommand } from './commands.ts';
 import { closeBackends, loseStation, tendGrace } from './grace.ts';
+import { payCopies } from './owed-copies.ts';
 import { beginPriming } from './own-calls.ts';
 import { followRoutes, forgetOverruled } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
@@ -82,6 +83,8 @@ function decide(state: StationState, turn: Turn, event: StationEvent): void {
       return onLinksUnread(state, turn, event.epochs);
     case 'tick':
       return onTick(state, turn);
+    case 'copies_due':
+      return payCopies(state, turn);
     case 'command_requested':
       return onOperatorCommand(state, turn, event.requestId, event.action, event.payload);
     case 'delivery_decided':
