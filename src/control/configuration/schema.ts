@@ -407,7 +407,7 @@ const limits = section(
       most: '64MiB',
     }),
     callsPerSecond: countOrUnlimited(
-      'Messages of a station, each 4 KiB of a large one counted; above it reading from it is slowed, and from its backend above four times as many.',
+      'Messages of a station, each 4 KiB of a large one counted; above it reading from it is slowed, from a backend that answers it above four times as many, and from one that listens in above a quarter, its answers not counted.',
       20,
       100_000,
     ),

@@ -4,7 +4,14 @@
  * Pure. A reply goes to the station's call it answers. A command goes to the station if this backend has the authority for it: the primary for
  * everything, another backend for the actions that a route gives it.
  */
-import { decode, idTokenOf, payloadOf } from '../../protocol/frame.ts';
+import {
+  decode,
+  hasMessageId,
+  idTokenOf,
+  payloadOf,
+  type Frame,
+  type Malformed,
+} from '../../protocol/frame.ts';
 import { spend, tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
@@ -18,19 +25,23 @@ import { hearFrom } from './liveness.ts';
 import { withClock } from './local-answers.ts';
 import { catchUp, isForgetful, measureSkew, onOwnReply, onPrimaryVerdict, weighReply } from './own-calls.ts';
 import { rememberAnswer } from './repeats.ts';
+import { answersStation } from './roles.ts';
 import { deliverReply, repeat, takeReply } from './slot.ts';
 import { nextMessageId, type BackendLink, type OpenCall, type StationState } from './state.ts';
 import { closeCode, closeStation } from './station-link.ts';
 import { backendLinkName, notice, recordReceived, refOf, relay, type Received, type Turn } from './turn.ts';
 
-/** Texts from a backend on one link, as a multiple of what its station may send: answers to all of it, and commands. */
-const backendShare = 4;
+/** Texts from a backend that answers the station, on one link, as a multiple of what its station may send: answers to all of it, and commands. */
+const answeringShare = 4;
+/** From another, beyond its answers: nobody waits for what it says, and reading it takes time from those who are waited for. */
+const listeningShare = 0.25;
 
 export function onBackendText(state: StationState, turn: Turn, backend: BackendLink, text: string): void {
   hearFrom(backend.heard, turn.context.nowMs);
-  meter(turn, backend, text);
   const version = backend.version ?? 'ocpp1.6';
   const frame = decode(text, version);
+  if (answersStation(state, backend.backend) || !isItsAnswer(backend, text, frame))
+    meter(state, turn, backend, text);
   if (frame.kind === 'invalid') return answerOwn(state, turn, backend, text, frame, version);
   const received: Received = { link: backendLinkName(backend.backend), text, frame };
   switch (frame.kind) {
@@ -47,8 +58,8 @@ export function onBackendText(state: StationState, turn: Turn, backend: BackendL
 }
 
 /** Counts a text against the backend's rate for this station. An empty bucket stops reading from it; it is never closed for that. */
-function meter(turn: Turn, backend: BackendLink, text: string): void {
-  const perSecond = backendTextsPerSecond(turn);
+function meter(state: StationState, turn: Turn, backend: BackendLink, text: string): void {
+  const perSecond = textsPerSecond(state, turn, backend);
   const isWithin = spend(
     backend.frames,
     perSecond,
@@ -63,19 +74,26 @@ function meter(turn: Turn, backend: BackendLink, text: string): void {
 }
 
 /** Reads from the backend again when its rate allows. */
-export function tendBackendRate(turn: Turn, backend: BackendLink): void {
-  if (!backend.isPausedForRate || backendResumeAtMs(turn, backend) > turn.context.nowMs) return;
+export function tendBackendRate(state: StationState, turn: Turn, backend: BackendLink): void {
+  if (!backend.isPausedForRate || backendResumeAtMs(state, turn, backend) > turn.context.nowMs) return;
   backend.isPausedForRate = false;
   turn.effects.push({ type: 'resume_reading', link: refOf(backend) });
 }
 
 /** When a backend that was paused for its rate may be read from again. */
-export function backendResumeAtMs(turn: Turn, { frames }: BackendLink): number {
-  return tokenAtMs(frames, backendTextsPerSecond(turn));
+export function backendResumeAtMs(state: StationState, turn: Turn, backend: BackendLink): number {
+  return tokenAtMs(backend.frames, textsPerSecond(state, turn, backend));
 }
 
-function backendTextsPerSecond({ context }: Turn): number {
-  return context.settings.callsPerSecond * backendShare;
+function textsPerSecond(state: StationState, { context }: Turn, { backend }: BackendLink): number {
+  const share = answersStation(state, backend) ? answeringShare : listeningShare;
+  return context.settings.callsPerSecond * share;
+}
+
+/** It answers what it was sent. */
+function isItsAnswer({ slot }: BackendLink, text: string, frame: Frame | Malformed): boolean {
+  const isReply = frame.kind === 'result' || frame.kind === 'error';
+  return isReply && slot !== null && hasMessageId(text, frame, slot.sentId);
 }
 
 function onReply(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {

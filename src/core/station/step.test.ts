@@ -407,6 +407,30 @@ describe('more than its rate', () => {
     expect(bench.last.wakeAtMs).toBeGreaterThan(bench.context.nowMs);
   });
 
+  test('one that only listens in is read from at a quarter of that rate, and its answers are free', () => {
+    const observer = { backend: 'new', receives: new Set(['state'] as const), commands: new Set<string>() };
+    const bench = new Bench({ observers: [observer] });
+    bench.connect();
+    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+    bench.state.backends.forEach(({ priming }) => {
+      priming.phase = 'synced';
+      priming.isRegistered = true;
+    });
+    for (let call = 0; call < 200; call += 1) {
+      bench.fromStation(`[2,"${call}","FirmwareStatusNotification",{"status":"Idle"}]`);
+      const open = bench.state.backends.map(({ backend, slot }) => [backend, slot?.sentId] as const);
+      expect(open).toHaveLength(2);
+      for (const [backend, id] of open)
+        expect(kinds(bench.fromBackend(`[3,"${id}",{}]`, backend))).not.toContain('pause_reading');
+      bench.context.nowMs += 100;
+    }
+    let texts = 1;
+    while (texts < 1_000 && !kinds(bench.fromBackend('[3,"nobody",{}]', 'new')).includes('pause_reading'))
+      texts += 1;
+    expect(texts).toBe(26);
+    expect(kinds(bench.pass(1_000))).toContain('resume_reading');
+  });
+
   test('a backend that was paused is read from when it is dialled anew', () => {
     const bench = new Bench();
     bench.connect();

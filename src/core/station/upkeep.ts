@@ -77,7 +77,7 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
       wakeAtMs = Math.min(wakeAtMs, pulseAtMs(backend.heard, backendPingIntervalMs, backendPongTimeoutMs));
       if (backend.slot === null) wakeAtMs = Math.min(wakeAtMs, backend.priming.dueAtMs);
       if (state.held.length > 0) wakeAtMs = Math.min(wakeAtMs, heldDueMs(state, turn, backend));
-      if (backend.isPausedForRate) wakeAtMs = Math.min(wakeAtMs, backendResumeAtMs(turn, backend));
+      if (backend.isPausedForRate) wakeAtMs = Math.min(wakeAtMs, backendResumeAtMs(state, turn, backend));
     } else if (backend.phase === 'waiting' && isWanted(state, turn, backend.backend)) {
       wakeAtMs = Math.min(wakeAtMs, backend.redialAtMs);
     }
@@ -170,7 +170,7 @@ function tendBackend(state: StationState, turn: Turn, backend: BackendLink): voi
   if (backend.phase !== 'open') return;
   expireWaitingCalls(state, turn, backend);
   if (backend.phase !== 'open') return;
-  tendBackendRate(turn, backend);
+  tendBackendRate(state, turn, backend);
   pumpCalls(state, turn, backend);
   // What it left unanswered may have had its link given up.
   if (backend.phase !== 'open') return;
