@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { answerTo } from './messages.ts';
-import { byteAt, copyPlain, opcode, readFrames, serverFrame, type FrameInPlace } from './wire.ts';
+import { byteAt, copyPlain, opcode, readFrames, serverFrame, textOf, type FrameInPlace } from './wire.ts';
 
 /**
  * `slow` answers what it is told first, so that it is sent copies, and then nothing more. `hostile` answers every call with a text that is no frame, an answer to nothing, the
@@ -104,9 +104,20 @@ function onFrame(peer: Peer, frame: FrameInPlace): void {
 
 const call = 0x32;
 const quote = 0x22;
-const initialOf = { boot: 0x42, heartbeat: 0x48, meterValues: 0x4d } as const;
+const initialOf = { boot: 0x42, heartbeat: 0x48, meterValues: 0x4d, start: 0x53 } as const;
+/** StartTransaction and StatusNotification part here, seen from where the id ends. */
+const fourthLetter = 6;
+const startsFourth = 0x72;
 /** Where the id of a call starts: after `[2,"`. */
 const idStart = 4;
+
+let transactions = 0;
+
+/** Every start has a number of its own. */
+function startAnswer(id: string): string {
+  transactions += 1;
+  return `[3,"${id}",{"transactionId":${transactions},"idTagInfo":{"status":"Accepted"}}]`;
+}
 
 /** Answers by action and length of the id: where the id goes is all that is left to do. */
 const templates = new Map<number, { readonly frame: Buffer; readonly idAt: number }>();
@@ -123,6 +134,10 @@ function answer(peer: Peer, frame: FrameInPlace): void {
   if (initial === initialOf.meterValues) peer.counts.readings += 1;
   if (peer.manner === 'slow' && initial !== initialOf.boot && initial !== initialOf.heartbeat) return;
   const idBytes = idEnd - idStart;
+  if (initial === initialOf.start && byteAt(frame, idEnd + fourthLetter) === startsFourth) {
+    peer.socket.write(serverFrame(startAnswer(textOf(frame).slice(idStart, idEnd))));
+    return;
+  }
   let template = templates.get(initial * 1_000 + idBytes);
   if (template === undefined) {
     const text = `[3,"${'i'.repeat(idBytes)}",${answerTo(initial)}]`;

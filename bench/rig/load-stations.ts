@@ -5,8 +5,8 @@
  */
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { bootOf, messagesOf, renumber, type Message, type Mix } from './messages.ts';
-import { byteAt, clientFrame, opcode, readFrames, type FrameInPlace } from './wire.ts';
+import { bootOf, messagesOf, renumber, startOf, type Message, type Mix } from './messages.ts';
+import { byteAt, clientFrame, opcode, readFrames, textOf, type FrameInPlace } from './wire.ts';
 
 /** What a load run wants to hear. */
 export interface Listener {
@@ -28,6 +28,9 @@ export class LoadStation {
   #state: 'connecting' | 'up' | 'refused' = 'connecting';
   readonly #messages = new Map<Mix, readonly Message[]>();
   #count = 0;
+  /** What it calls its transaction; null: it has none yet. */
+  #transaction: number | null = null;
+  #isStarting = false;
   #sentAtMs = 0;
   #settled: ((refusal: string | null) => void) | null = null;
   isWaiting = false;
@@ -67,10 +70,17 @@ export class LoadStation {
     this.#send(bootOf(this.number));
   }
 
+  /** Begins the transaction that its meter values are of, unless it has one. */
+  start(): void {
+    if (this.#transaction !== null) return;
+    this.#isStarting = true;
+    this.#send(startOf(this.number));
+  }
+
   sendNext(mix: Mix): void {
     let messages = this.#messages.get(mix);
     if (messages === undefined) {
-      messages = messagesOf(this.number, mix);
+      messages = messagesOf(this.number, mix, this.#transaction ?? 0);
       this.#messages.set(mix, messages);
     }
     const message = messages[this.#count % messages.length];
@@ -103,7 +113,14 @@ export class LoadStation {
     if (byteAt(frame, 1) !== firstByte.result)
       throw new Error(`${this.number} got something else than a result`);
     this.isWaiting = false;
+    if (this.#isStarting) this.#noteStart(textOf(frame));
     this.listener?.onAnswered(this, roundTripMs);
+  }
+
+  #noteStart(answer: string): void {
+    this.#isStarting = false;
+    const [, , { transactionId }] = JSON.parse(answer) as [3, string, { transactionId: number }];
+    this.#transaction = transactionId;
   }
 
   #settle(refusal: string | null): void {

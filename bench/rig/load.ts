@@ -11,6 +11,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { startLoadBackend } from './load-backend.ts';
 import type { BackendTold, Connected, Driven, LoadAnswer, LoadOrder } from './load-protocol.ts';
 import { LoadStation, type Listener } from './load-stations.ts';
+import type { Mix } from './messages.ts';
 
 type Order<Name extends LoadOrder['order']> = Extract<LoadOrder, { order: Name }>;
 
@@ -75,16 +76,31 @@ async function tell({ is }: Order<'backend'>): Promise<BackendTold> {
   return { order: 'backend', readings: backend?.readings ?? 0, links: backend?.links ?? 0 };
 }
 
-async function boot(booting: readonly LoadStation[]): Promise<void> {
-  for (const [at, station] of booting.entries()) {
+function boot(booting: readonly LoadStation[]): Promise<void> {
+  return all(booting, 'the boots are answered', (station) => station.boot());
+}
+
+/** Meter values are of a transaction that whoever is told of them has seen the start of. */
+async function startTransactions(mixes: readonly Mix[]): Promise<void> {
+  if (mixes.includes('transaction'))
+    await all(stations, 'every start is answered', (station) => station.start());
+}
+
+async function all(
+  of: readonly LoadStation[],
+  what: string,
+  speak: (station: LoadStation) => void,
+): Promise<void> {
+  for (const [at, station] of of.entries()) {
     station.listener = null;
-    station.boot();
-    if (at % 100 === 99) await until('the boots are answered', () => !station.isWaiting);
+    speak(station);
+    if (at % 100 === 99) await until(what, () => !station.isWaiting);
   }
-  await until('the boots are answered', () => booting.every((station) => !station.isWaiting));
+  await until(what, () => of.every((station) => !station.isWaiting));
 }
 
 async function saturate({ mix, ms }: Order<'saturate'>): Promise<Driven> {
+  await startTransactions([mix]);
   const startMs = performance.now();
   const run = { calls: 0, isOver: false };
   const listener: Listener = {
@@ -110,6 +126,7 @@ async function saturate({ mix, ms }: Order<'saturate'>): Promise<Driven> {
 }
 
 async function pace({ mixes, perSecond, ms }: Order<'pace'>): Promise<Driven> {
+  await startTransactions(mixes);
   const roundTripsMs = mixes.map((): number[] => []);
   let calls = 0;
   const listener: Listener = {

@@ -22,9 +22,9 @@ const digits = 10;
 const idMark = '#'.repeat(digits);
 const readingMark = '$'.repeat(digits);
 
-/** The messages of one station, which it sends in turn. */
-export function messagesOf(station: number, mix: Mix): readonly Message[] {
-  return (mix === 'transaction' ? [meterValues(station)] : ordinary(station)).map(messageOf);
+/** The messages of one station, which it sends in turn. `transaction`: what it calls the one that is under way. */
+export function messagesOf(station: number, mix: Mix, transaction: number): readonly Message[] {
+  return (mix === 'transaction' ? [meterValues(station, transaction)] : ordinary(station)).map(messageOf);
 }
 
 /** The first thing a station says. */
@@ -34,6 +34,17 @@ export function bootOf(station: number): Message {
       station,
       'BootNotification',
       `{"chargePointVendor":"Example","chargePointModel":"Bench AC 22","chargePointSerialNumber":"SN-${100_000 + station}","firmwareVersion":"1.8.2"}`,
+    ),
+  );
+}
+
+/** The start of its transaction, whose number the answer gives. */
+export function startOf(station: number): Message {
+  return messageOf(
+    callText(
+      station,
+      'StartTransaction',
+      `{"connectorId":1,"idTag":"CARD-${100_000 + station}","meterStart":0,"timestamp":"2026-11-24T02:10:00.000Z"}`,
     ),
   );
 }
@@ -71,11 +82,11 @@ function callText(station: number, action: string, payload: string): string {
   return `[2,"${(0x1f3a_0000 + station).toString(16)}-7c1e-4b02-9d5${station % 10}-a4${idMark}","${action}",${payload}]`;
 }
 
-function meterValues(station: number): string {
+function meterValues(station: number, transaction: number): string {
   return callText(
     station,
     'MeterValues',
-    `{"connectorId":1,"transactionId":${1_073_741_824 + station},"meterValue":[{"timestamp":"2026-11-24T02:10:00.000Z","sampledValue":[{"value":"${readingMark}","measurand":"Energy.Active.Import.Register","unit":"Wh","context":"Sample.Periodic"},{"value":"10985.4","measurand":"Power.Active.Import","unit":"W","context":"Sample.Periodic"}]}]}`,
+    `{"connectorId":1,"transactionId":${transaction},"meterValue":[{"timestamp":"2026-11-24T02:10:00.000Z","sampledValue":[{"value":"${readingMark}","measurand":"Energy.Active.Import.Register","unit":"Wh","context":"Sample.Periodic"},{"value":"10985.4","measurand":"Power.Active.Import","unit":"W","context":"Sample.Periodic"}]}]}`,
   );
 }
 

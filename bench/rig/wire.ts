@@ -67,6 +67,13 @@ export function copyPlain(frame: FrameInPlace, from: number, to: number, target:
   for (let index = from; index < to; index += 1) target[at + index - from] = byteAt(frame, index);
 }
 
+/** The whole payload as text. */
+export function textOf(frame: FrameInPlace): string {
+  const target = Buffer.alloc(frame.end - frame.start);
+  copyPlain(frame, 0, target.length, target, 0);
+  return target.toString();
+}
+
 /** Reused for every frame: read it before the next one. */
 const inPlace: FrameInPlace = { code: 0, data: Buffer.alloc(0), start: 0, end: 0, mask: noMask };
 

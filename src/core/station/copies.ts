@@ -139,6 +139,9 @@ function holdCopy(
 ): void {
   const { action, bodyStart, bodyEnd } = frame;
   const name = backend.backend;
+  const row = transaction === null ? null : transactionByKey(state.durable.ids, transaction);
+  // It never got the start, and gets none of the rest (H24).
+  if (row !== null && !Object.hasOwn(row.ids, name)) return;
   const lane = heldLaneOf(state, name);
   if (lane !== null && lane.findKey(key) !== null) return;
   if (!hasRoom(state, turn, backend)) {
