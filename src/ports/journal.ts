@@ -17,8 +17,8 @@ export interface Journal {
   append(record: WrittenRecord): number;
   /**
    * Runs `done(owner, task)` once everything up to `position` is on disk: at once where it is, never for a record that was not taken. In the order of
-   * the calls, which is that of positions. Kept without a promise: this is on a frame's path. `isPatient`: no station waits for it, so that it does not count where commits are
-   * spaced for those that do, and it gives way to them.
+   * the calls, which is that of positions. Kept without a promise: this is on a frame's path. `isPatient`: no station waits for it, so that it goes
+   * with the next commit, which it hastens only after 5 ms, does not count where commits are spaced for those that do, and gives way to them.
    */
   afterCommit<Owner, Task>(
     position: number,

@@ -39,6 +39,8 @@ const batchMax = 256 * 1024;
 const pendingMaxDefault = 64 * 1024 * 1024;
 /** What nobody waits for is committed this long after it was appended. */
 const idleCommitMs = 50;
+/** How long a message to a backend waits for a commit that a station waits for too. */
+const patienceMs = 5;
 const retryMs = 1_000;
 /** A commit that takes longer is treated like one that failed, until it ends: the disk hangs. */
 const stallMs = 5_000;
@@ -65,6 +67,7 @@ class JournalWriter implements Journal {
   /** The batch being gathered is due: someone waits for it, or its time has come. */
   #isDue = false;
   #idleTimer: NodeJS.Timeout | null = null;
+  #patienceTimer: NodeJS.Timeout | null = null;
   #retryTimer: NodeJS.Timeout | null = null;
   /** Records left out since the bound was reached. Until a commit makes room, all are. */
   #leftOut = 0;
@@ -122,8 +125,11 @@ class JournalWriter implements Journal {
     }
     (isPatient ? this.#patient : this.#waiters).add(position, done, owner, task);
     if (position >= this.#gathering.first) {
-      if (!isPatient) this.#gathering.awaited += 1;
-      this.#hasten();
+      if (isPatient) this.#armPatience();
+      else {
+        this.#gathering.awaited += 1;
+        this.#hasten();
+      }
     }
   }
 
@@ -158,6 +164,7 @@ class JournalWriter implements Journal {
       this.#options.log.error('journal_lost', { records: pendingRecords });
     this.#phase = 'closed';
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    if (this.#patienceTimer !== null) clearTimeout(this.#patienceTimer);
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     for (const flush of this.#flushes) flush.done(false);
     await withDeadline(this.#options.store.close(), closeMs);
@@ -194,6 +201,14 @@ class JournalWriter implements Journal {
       if (this.#phase === 'committing') this.#noticeStall();
       if (!this.#gathering.isEmpty) this.#hasten();
     }, idleCommitMs);
+  }
+
+  /** Somebody patient waits: for the next commit, or for one of its own before long. */
+  #armPatience(): void {
+    this.#patienceTimer ??= setTimeout(() => {
+      this.#patienceTimer = null;
+      if (!this.#gathering.isEmpty) this.#hasten();
+    }, patienceMs);
   }
 
   /** The batch being gathered is to be committed as soon as the pace allows. */

@@ -27,7 +27,7 @@ let nowMs = 0;
 const clock: Clock = { wallMs: () => nowMs, nowMs: () => nowMs };
 let wheel: TimerWheel;
 
-/** Time passes as it does in a process: the timer fires about every 50 ms, always a little late. */
+/** Time passes in steps that are longer than a slot: the timer is always late, as in a busy process. */
 function pass(ms: number, tickMs = 50): void {
   for (const endMs = nowMs + ms; nowMs < endMs;) {
     nowMs = Math.min(nowMs + tickMs, endMs);

@@ -21,8 +21,9 @@ export interface TimerWheel {
   stop(): void;
 }
 
-const slotMs = 50;
-const slots = 2_048;
+/** Fine enough that held messages which leave at a pace do not leave in heaps, whose answers would come in heaps and have live ones wait. */
+const slotMs = 10;
+const slots = 8_192;
 /** How many sleepers are woken before frames get their turn. */
 const sliceMax = 32;
 
