@@ -268,7 +268,7 @@ export class World {
     if (before.connected && !after.connected)
       this.#found.push(violation('M2', station, 'the station lost its link by a decision', []));
     if (before.primary === after.primary) {
-      if (linkTo(before, before.primary) !== linkTo(after, before.primary))
+      if (!isLeftAlone(linkTo(before, before.primary), linkTo(after, before.primary)))
         this.#found.push(violation('M2', station, 'a decision touched the link of a primary that stays', []));
       return;
     }
@@ -450,6 +450,11 @@ export class World {
 /** How its link to that backend stands. */
 function linkTo({ backends }: StationSnapshot, name: string | null): string | null {
   return backends.find(({ backend }) => backend === name)?.link ?? null;
+}
+
+/** A redial that is due may begin with whatever step comes next; an open link stays open, and none is given up. */
+function isLeftAlone(before: string | null, after: string | null): boolean {
+  return before === after || (before === 'waiting' && after === 'dialling');
 }
 
 function copyOf({ message, delivery }: HeldEntry): HeldEntry {
