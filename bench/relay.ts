@@ -3,10 +3,9 @@
  *
  *     node bench/relay.ts [--stations 500] [--seconds 4] [--rounds 7] [--profile FOLDER]
  *
- * A closed loop: every station has one call outstanding, and there are so many that the gateway has work while some wait for the disk, and no more: with
- * 1,000 a round trip takes the 40 ms after which Linux acknowledges what it got in a segment of its own, and gateway and pipe pay for three segments a frame instead of two in some
- * rounds and not in others. Gateway and bare pipe take turns in
- * every round. Once with MeterValues, each of which waits for its commit, once with heartbeats, statuses and data transfers, which do not.
+ * A closed loop: every station has one call outstanding, and there are so many that the gateway has work while some wait for the disk, and no more: with 1,000 a round trip
+ * takes the 40 ms after which Linux acknowledges what it got in a segment of its own, and gateway and pipe pay for three segments a frame instead of two in some rounds and not
+ * in others. Gateway and bare pipe take turns in every round. Once with MeterValues, each of which waits for its commit, once with heartbeats, statuses and data transfers, which do not.
  */
 import type { Mix } from './rig/messages.ts';
 import { ratios, readOptions, report, type Figure } from './rig/report.ts';

@@ -9,7 +9,7 @@ import { answerTo } from './messages.ts';
 import { byteAt, copyPlain, opcode, readFrames, serverFrame, textOf, type FrameInPlace } from './wire.ts';
 
 /**
- * `slow` answers what it is told first, so that it is sent copies, and then nothing more. `hostile` answers every call with a text that is no frame, an answer to nothing, the
+ * `slow` answers what it is told first, so that it is sent copies, and then nothing more. `hostile` answers every call but the start of a transaction with a text that is no frame, an answer to nothing, the
  * answer twice, and a burst of commands that it was not granted.
  */
 export const loadManners = ['healthy', 'slow', 'hostile'] as const;

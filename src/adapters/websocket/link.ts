@@ -112,6 +112,7 @@ export class WebSocketLink implements Link, FrameSink, Taker, Sender {
     if (this.#phase !== 'open') return;
     this.#end(code, reason);
     this.#writeClose(code, reason);
+    if (this.#phase !== 'open') return;
     this.#phase = 'closing';
     this.#awaitEnd();
   }
@@ -162,13 +163,13 @@ export class WebSocketLink implements Link, FrameSink, Taker, Sender {
 
   onCloseFrame(code: number, reason: string): void {
     this.#end(code, reason);
-    if (this.#phase === 'open') this.#writeClose(code === noStatus ? null : code, reason);
+    this.#writeClose(code === noStatus ? null : code, reason);
     this.#finish();
   }
 
   onFault(fault: FrameFault): void {
     this.#end(closeCodeOf[fault], fault);
-    if (this.#phase === 'open') this.#writeClose(closeCodeOf[fault], '');
+    this.#writeClose(closeCodeOf[fault], '');
     this.#finish();
   }
 
@@ -242,9 +243,10 @@ export class WebSocketLink implements Link, FrameSink, Taker, Sender {
     this.#awaitEnd();
   }
 
+  /** Behind all that was sent; which may show that the peer takes too little, and have the link cut instead. */
   #writeClose(code: number | null, reason: string): void {
     flush();
-    writeClose(this.#socket, code, reason, this.#isClient);
+    if (this.#phase === 'open') writeClose(this.#socket, code, reason, this.#isClient);
   }
 
   #stopReading(): void {

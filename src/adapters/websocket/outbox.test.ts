@@ -52,6 +52,20 @@ describe('texts', () => {
     expect(sent).toHaveLength(textsMax + 2);
   });
 
+  test('of others leave also after one link threw, which is a bug', () => {
+    const sent: string[] = [];
+    const broken = {
+      sendNow: (): never => {
+        throw new Error('broken');
+      },
+    };
+    sendLater(broken, '1');
+    expect(flush).toThrow('broken');
+    sendLater(senderTo(sent, 'a'), '2');
+    flush();
+    expect(sent).toEqual(['a 2']);
+  });
+
   test('that come up, and a link that is cut, while others leave, change nothing in the order', async () => {
     const sent: string[] = [];
     const late = senderTo(sent, 'late');

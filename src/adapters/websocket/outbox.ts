@@ -35,11 +35,15 @@ export function sendLater(sender: Sender, text: string): void {
 export function flush(): void {
   if (isFlushing || texts.length === 0) return;
   isFlushing = true;
-  for (let at = 0; at < texts.length; at += 1) senders[at]?.sendNow(texts[at] ?? '');
-  senders.length = 0;
-  texts.length = 0;
-  characters = 0;
-  isFlushing = false;
+  try {
+    for (let at = 0; at < texts.length; at += 1) senders[at]?.sendNow(texts[at] ?? '');
+  } finally {
+    // A bug of one link must not leave all of them mute.
+    senders.length = 0;
+    texts.length = 0;
+    characters = 0;
+    isFlushing = false;
+  }
 }
 
 function flushDue(): void {

@@ -17,13 +17,13 @@ import { heldLaneOf, hold, release } from './holding.ts';
 import { hasRoom } from './room.ts';
 import { mayObserve } from './listening.ts';
 import { wordsFor } from './identifiers.ts';
-import { isWanted, listenersOf, roleOf } from './roles.ts';
+import { isWanted, listenersOf, roleOf, type Belonging } from './roles.ts';
 import {
   copiesMax,
   laneOverrunMax,
   nextOwnId,
   type BackendLink,
-  type OwedCopies,
+  type StationLink,
   type StationState,
   type WaitingCall,
 } from './state.ts';
@@ -33,7 +33,10 @@ import { linkNameOf, recordDurably, type Received, type Turn } from './turn.ts';
 export function copyToListeners(
   state: StationState,
   turn: Turn,
-  { link, received, messageId, belonging: { owner, transaction } }: OwedCopies,
+  link: StationLink,
+  received: Received,
+  messageId: string | null,
+  { owner, transaction }: Belonging,
 ): void {
   const { assignment } = state;
   if (assignment === null) return;

@@ -116,7 +116,7 @@ function onCall(state: StationState, turn: Turn, link: StationLink, received: Re
   if (action === 'BootNotification') spreadBoot(state, turn);
   // The boot itself goes to the primary whatever else changes; the others follow what it said.
   if (isNews) followRoutes(state, turn);
-  tellListeners(state, turn, { link, received, messageId, belonging });
+  tellListeners(state, turn, link, received, messageId, belonging);
 }
 
 /** Sends a call to the backend that answers it, or puts it in line. */

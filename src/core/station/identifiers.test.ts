@@ -66,6 +66,15 @@ describe('a 1.6 transaction', () => {
     ]);
   });
 
+  test('that began before Busbar was there is not held for one that listens in: it never saw the start', () => {
+    const pair = new Pair();
+    pair.fromStation('[2,"m","MeterValues",{"connectorId":1,"transactionId":9,"meterValue":[]}]');
+    expect(pair.to('old')).toHaveLength(1);
+    expect(pair.to('new')).toEqual([]);
+    expect(pair.last.records.map(({ type }) => type)).not.toContain('held');
+    expect(pair.state.held).toEqual([]);
+  });
+
   test('two that a backend numbers alike stay two to the station', () => {
     const pair = new Pair();
     pair.begin(1, '7', '1');
