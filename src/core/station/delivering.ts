@@ -297,9 +297,11 @@ export function finish(
   outcome: 'delivered' | 'dropped',
 ): void {
   release(state, turn, lane, entry, outcome);
-  const { version, action, key, answer } = entry.message;
-  if (answer !== null && isGuaranteed(version, action))
-    rememberGiven(state, turn, action, { key, payload: answer });
+  const { version, action, text, key, answer } = entry.message;
+  if (answer === null || !isGuaranteed(version, action)) return;
+  const frame = decode(text, version);
+  if (frame.kind === 'call')
+    rememberGiven(state, turn, { action, text, bodyStart: frame.bodyStart }, { key, payload: answer });
 }
 
 function park(

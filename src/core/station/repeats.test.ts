@@ -1,5 +1,5 @@
 /** A message that was answered before (D5). */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Bench, sent } from '../../testkit/station-bench.ts';
 import { createStation } from './state.ts';
 
@@ -7,6 +7,8 @@ const start = (id: string): string =>
   `[2,"${id}","StartTransaction",{"connectorId":1,"idTag":"T","meterStart":0,"timestamp":"2023-01-01T00:00:00Z"}]`;
 const meter = (id: string): string =>
   `[2,"${id}","MeterValues",{"connectorId":1,"transactionId":7,"meterValue":[{"timestamp":"2023-01-01T00:01:00Z"}]}]`;
+const event = (id: string, eventType: string, seqNo: number): string =>
+  `[2,"${id}","TransactionEvent",{"eventType":"${eventType}","timestamp":"2023-01-01T00:00:00Z","triggerReason":"Trigger","seqNo":${seqNo},"transactionInfo":{"transactionId":"A"}}]`;
 
 function idSent(bench: Bench): string {
   return (JSON.parse(sent(bench.last.effects, 'backend')[0] ?? '[]') as string[])[1] ?? '';
@@ -68,4 +70,30 @@ test('a burst of security events makes no start forgotten', () => {
     bench.fromBackend(`[3,"${idSent(bench)}",{}]`);
   }
   expect(sent(bench.fromStation(start('2')), 'backend')).toEqual([]);
+});
+
+describe('events of a 2.x transaction', () => {
+  test.each([
+    ['Started', true],
+    ['Updated', false],
+    ['Ended', true],
+  ])('the answer to %s is remembered; over a restart: %s', (eventType, isDurable) => {
+    const bench = new Bench();
+    bench.connect(1, true, 'ocpp2.0.1');
+    bench.fromStation(event('1', eventType, 1));
+    bench.fromBackend(`[3,"${idSent(bench)}",{}]`);
+    expect(bench.state.durable.answers).toHaveLength(isDurable ? 1 : 0);
+    expect(bench.last.isDurableChanged).toBe(isDurable);
+    expect(sent(bench.fromStation(event('2', eventType, 1)), 'station')).toEqual(['[3,"2",{}]']);
+  });
+
+  test('a burst of readings makes no start forgotten', () => {
+    const bench = new Bench();
+    bench.connect(1, true, 'ocpp2.0.1');
+    for (let at = 0; at < 60; at += 1) {
+      bench.fromStation(event(`${at}`, at === 0 ? 'Started' : 'Updated', at));
+      bench.fromBackend(`[3,"${idSent(bench)}",{}]`);
+    }
+    expect(sent(bench.fromStation(event('again', 'Started', 0)), 'backend')).toEqual([]);
+  });
 });

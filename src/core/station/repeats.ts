@@ -3,10 +3,12 @@
  *
  * Pure. A station that missed an answer sends its message again, often under a new id (OCPP 1.6 §3.7.1; 2.x E13), and a backend that is asked twice may
  * bill twice, or answer `ConcurrentTx` and end the session (MicroOcpp #237). What tells a repetition is its content. Only results are remembered: after an error the
- * station is right to try again. What starts and ends a transaction is remembered over a restart; after a crash the others may be sent once more, as the same bytes.
+ * station is right to try again. What starts and ends a transaction is remembered over a restart; after a crash the others may be sent once more, as the same bytes: to save a station for every
+ * reading costs more than all else that is written for it.
  */
 import { forgetOldest } from '../../std/forget-oldest.ts';
 import { ownText } from '../../std/own-text.ts';
+import { tokenAt } from '../../protocol/splice.ts';
 import type { GivenAnswer } from '../journal/record.ts';
 import { holdAgain } from './holding.ts';
 import { callerOf } from './slot.ts';
@@ -59,12 +61,17 @@ export function rememberAnswer(
   // Whatever was changed stands in the payload, the last element.
   const bodyEnd = frame.bodyEnd + text.length - received.text.length;
   const payload = bodyEnd - frame.bodyStart <= 2 ? '{}' : ownText(text.slice(frame.bodyStart, bodyEnd));
-  rememberGiven(state, turn, call.action, { key: call.sentId, payload });
+  rememberGiven(state, turn, call, { key: call.sentId, payload });
 }
 
 /** Remembers what a guaranteed message was answered with, by whomever. */
-export function rememberGiven(state: StationState, turn: Turn, action: string, given: GivenAnswer): void {
-  if (!billing.has(action)) {
+export function rememberGiven(
+  state: StationState,
+  turn: Turn,
+  call: Pick<OpenCall, 'action' | 'text' | 'bodyStart'>,
+  given: GivenAnswer,
+): void {
+  if (!isBilling(call)) {
     state.answers ??= new Map();
     state.answers.set(given.key, given.payload);
     if (state.answers.size > answersMax) forgetOldest(state.answers);
@@ -74,7 +81,12 @@ export function rememberGiven(state: StationState, turn: Turn, action: string, g
   recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
 }
 
-/** What starts and ends a transaction: no burst of readings or security events makes it forgotten. */
+/** True of what starts and ends a transaction: no burst of readings or security events makes it forgotten. */
+function isBilling({ action, text, bodyStart }: Pick<OpenCall, 'action' | 'text' | 'bodyStart'>): boolean {
+  if (!billing.has(action)) return false;
+  return action !== 'TransactionEvent' || tokenAt(text, bodyStart, ['eventType']) !== '"Updated"';
+}
+
 const billing: ReadonlySet<string> = new Set([
   'StartTransaction',
   'StopTransaction',
