@@ -29,8 +29,8 @@ import { temporaryFolder } from '../contract/journal-stores.ts';
 const stations = Array.from({ length: 12 }, (_, at) => `CP-${at}` as StationId);
 const commits = 400;
 const kills = 40;
-/** So short that most slices end before their rows do. */
-const rowsMs = 0.1;
+/** So short that most slices end before their rows do, and so few that there are many. */
+const pace = { sliceMs: 0.1, dueChanges: 256 };
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let file: string;
@@ -44,7 +44,7 @@ const newest = new Map<StationId, number>();
 beforeEach(async () => {
   folder = await temporaryFolder();
   file = join(folder.path, 'journal.db');
-  writer = createWriter(file, rowsMs);
+  writer = createWriter(file, pace);
   expect(writer.open().ok).toBe(true);
   position = 1;
   held = new Map();
@@ -162,7 +162,7 @@ test('whenever it is killed, the next start finds what was committed', () => {
     // The next process goes on from there.
     writer.close();
     file = copy;
-    writer = createWriter(file, rowsMs);
+    writer = createWriter(file, pace);
     expect(writer.open()).toEqual({ ok: true, value: position - 1 });
   }
   // Else nothing was proved.

@@ -7,11 +7,10 @@
  */
 import { KeptChanges, type KeptChange } from '../../core/journal/kept-changes.ts';
 
-/** Rows are written once there are so many changes, or once the first of them has waited so long. */
-const dueChanges = 256;
-const dueMs = 250;
+/** Rows are written once the first of the changes has waited so long, though there are few. */
+const dueMs = 2_000;
 /** With more than this behind, more is written at a time, and commits wait longer for it: a start would have too much to read. */
-const changesMax = 8_192;
+const changesMax = 16_384;
 
 export class KeptBehind {
   #coming: KeptChanges;
@@ -21,9 +20,11 @@ export class KeptBehind {
   #written = 0;
   #writingUpto = 0;
   #lastPosition: number;
+  readonly #dueChanges: number;
 
-  /** `found`: what a start has read behind the rows; some of it may have its row. */
-  constructor(found: KeptChanges, lastPosition: number) {
+  /** `found`: what a start has read behind the rows; some of it may have its row. `dueChanges`: rows are written once there are so many. */
+  constructor(found: KeptChanges, lastPosition: number, dueChanges: number) {
+    this.#dueChanges = dueChanges;
     this.#coming = found;
     this.#lastPosition = lastPosition;
   }
@@ -55,7 +56,7 @@ export class KeptBehind {
     if (this.#written < this.#writing.length) return this.#writing.slice(this.#written);
     const { count } = this.#coming;
     if (count === 0) return [];
-    if (!isHurried && count < dueChanges && nowMs - this.#comingSinceMs < dueMs) return [];
+    if (!isHurried && count < this.#dueChanges && nowMs - this.#comingSinceMs < dueMs) return [];
     this.#writing = this.#coming.list().toSorted(byRow);
     this.#written = 0;
     this.#writingUpto = this.#lastPosition;

@@ -46,13 +46,20 @@ export interface Writer {
   close(): void;
 }
 
+/** How rows are written between commits. */
+export interface RowsPace {
+  /** A commit that comes while rows are being written waits about so long; ten times that where too many are behind. */
+  readonly sliceMs: number;
+  /** Changes that are gathered first, unless that takes too long: a page of rows that lie together is written once for all of them, and a start reads so much more from batches. */
+  readonly dueChanges: number;
+}
+
 /**
- * `rowsMs`: a commit that comes while rows are being written waits about so long; ten times that where too many are behind. `troubled` is told why what comes between commits could not be
- * done. Nothing that was promised is at stake then: it is safe in the WAL, and the next commit opens the database anew.
+ * `troubled` is told why what comes between commits could not be done. Nothing that was promised is at stake then: it is safe in the WAL, and the next commit opens the database anew.
  */
 export function createWriter(
   file: string,
-  rowsMs = 1,
+  pace: RowsPace = { sliceMs: 1, dueChanges: 4_096 },
   troubled: (detail: string) => void = () => {},
 ): Writer {
   let journal: OpenJournal | null = null;
@@ -63,8 +70,8 @@ export function createWriter(
     if (journal !== null) return ok(journal);
     const database = openForWriting(file);
     if (!database.ok) return database;
-    behind ??= readBehind(database.value);
-    journal = openJournalOf(database.value, behind, rowsMs);
+    behind ??= readBehind(database.value, pace.dueChanges);
+    journal = openJournalOf(database.value, behind, pace.sliceMs);
     return ok(journal);
   }
 
@@ -125,8 +132,8 @@ function commitFaultOf(error: unknown): CommitFault {
 const walBytesMax = 1024 * 1024;
 /** What a commit writes beside its body: the pages of the index and of the tables it touches. */
 const commitOverheadBytes = 32 * 1024;
-/** What a row writes beside itself: most of the page that it lies in. */
-const rowOverheadBytes = 4 * 1024;
+/** What the first of several rows that lie together writes beside itself: the page that they lie in. */
+const rowsOverheadBytes = 8 * 1024;
 
 /** While no rows are behind, how far they tell all is noted once in so many positions: a start reads no more batches for nothing. */
 const uptoPositions = 4_096;
@@ -141,11 +148,11 @@ interface OpenJournal {
   abandon(): void;
 }
 
-function readBehind(database: DatabaseSync): KeptBehind {
+function readBehind(database: DatabaseSync, dueChanges: number): KeptBehind {
   const upto = prepareKeptUpto(database);
   // The reader, which looks at the same batches at a start, tells of those that cannot be trusted.
   const found = upto.changesBehind(upto.read(), () => {});
-  return new KeptBehind(found, lastPositionOf(database));
+  return new KeptBehind(found, lastPositionOf(database), dueChanges);
 }
 
 function lastPositionOf(database: DatabaseSync): number {
@@ -159,7 +166,7 @@ interface CurrentPage {
   atTo: number;
 }
 
-function openJournalOf(database: DatabaseSync, behind: KeptBehind, rowsMs: number): OpenJournal {
+function openJournalOf(database: DatabaseSync, behind: KeptBehind, sliceMs: number): OpenJournal {
   const statements = prepareStatements(database);
   const keep = prepareKeeping(database);
   const setUpto = prepareSettingUpto(database);
@@ -185,9 +192,14 @@ function openJournalOf(database: DatabaseSync, behind: KeptBehind, rowsMs: numbe
   function writeSlice(due: readonly KeptChange[], endMs: number): void {
     let written = 0;
     let bytes = 0;
+    let station: string | null = null;
     const uptoThen = unsynced(() => {
-      do bytes += keep(due[written] as KeptChange) + rowOverheadBytes;
-      while (++written < due.length && performance.now() < endMs);
+      do {
+        const change = due[written] as KeptChange;
+        bytes += keep(change);
+        if (!('station' in change) || change.station !== station) bytes += rowsOverheadBytes;
+        station = 'station' in change ? change.station : null;
+      } while (++written < due.length && performance.now() < endMs);
       const then = behind.uptoAfter(written);
       if (then !== null) setUpto(then);
       return then;
@@ -201,7 +213,7 @@ function openJournalOf(database: DatabaseSync, behind: KeptBehind, rowsMs: numbe
   function writeRows(): boolean {
     const now = performance.now();
     const due = behind.due(now);
-    if (due.length > 0) writeSlice(due, now + rowsMs * (behind.isTooFar ? 10 : 1));
+    if (due.length > 0) writeSlice(due, now + sliceMs * (behind.isTooFar ? 10 : 1));
     return behind.due(now).length > 0;
   }
 
@@ -236,8 +248,10 @@ function openJournalOf(database: DatabaseSync, behind: KeptBehind, rowsMs: numbe
         walBytes += body.bytes.length;
         index(batch);
       }
-      for (const [station, state] of batch.saved)
+      for (const [station, state] of batch.saved) {
         statements.station.run(station, state, stationChecksum(station, state));
+        walBytes += state.length + rowsOverheadBytes;
+      }
       statements.commit.run();
       walBytes += commitOverheadBytes;
       behind.add(batch.kept, batch.last, performance.now());
