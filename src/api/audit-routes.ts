@@ -10,6 +10,7 @@ import { problem } from './problem.ts';
 import { auditQuery, listLimitDefault, type Audit, type AuditQuery } from './schemas.ts';
 import { sendProblem } from './server.ts';
 import { badCursor } from './station-routes.ts';
+import { isoTime } from '../std/iso-time.ts';
 
 const listName = 'audit';
 
@@ -46,5 +47,5 @@ export function addAuditRoutes(app: FastifyInstance, audit: AuditLog): void {
 }
 
 function presentEntry(entry: AuditEntry): Audit {
-  return { ...entry, at: new Date(entry.at).toISOString() };
+  return { ...entry, at: isoTime(entry.at) };
 }

@@ -33,6 +33,7 @@ import {
 } from './schemas.ts';
 import { sendProblem } from './server.ts';
 import { readStationId } from './station-routes.ts';
+import { isoTime } from '../std/iso-time.ts';
 
 const listName = 'deliveries';
 
@@ -177,7 +178,7 @@ function presentDelivery(snapshot: DeliverySnapshot): Delivery {
     state,
     action,
     transaction,
-    since: new Date(since).toISOString(),
+    since: isoTime(since),
     attempts,
     lastError,
     possiblyDuplicate,

@@ -15,6 +15,7 @@ import { frameQuery, listLimitDefault, stationParams, type Frame, type FrameList
 import { sendProblem } from './server.ts';
 import { badCursor, readStationId, unknownStation } from './station-routes.ts';
 import { readTime } from './validation.ts';
+import { isoTime } from '../std/iso-time.ts';
 
 export function addFrameRoutes(app: FastifyInstance, registry: Registry, reader: JournalReader): void {
   app.get('/api/v1/stations/:id/frames', {
@@ -48,7 +49,7 @@ export function presentFrame(frame: JournalFrame): Frame {
   const { position, at, station, link, direction, kind, messageId, action, text, outcome, latencyMs } = frame;
   return {
     position,
-    at: new Date(at).toISOString(),
+    at: isoTime(at),
     station,
     link,
     direction,

@@ -16,6 +16,7 @@ import type {
   PlanPreviewed,
   PlanProblemShown,
 } from './migration-schemas.ts';
+import { isoTime } from '../std/iso-time.ts';
 
 export function presentMigration(snapshot: MigrationSnapshot): Migration {
   const { id, plan, phase, reason, since, createdAt, isGoingBack, waves, problems, canaries } = snapshot;
@@ -26,8 +27,8 @@ export function presentMigration(snapshot: MigrationSnapshot): Migration {
     to: plan.to,
     state: phase,
     reason,
-    since: timeOf(since),
-    createdAt: timeOf(createdAt),
+    since: isoTime(since),
+    createdAt: isoTime(createdAt),
     goingBack: isGoingBack,
     waves: waves.map((wave, at) => presentWave(plan, wave, at)),
     problems: problems.map(presentProblem),
@@ -66,18 +67,18 @@ function presentWave(plan: MigrationPlan, wave: WaveSnapshot, at: number): Migra
     name: wave.name,
     state: wave.phase,
     reason: wave.reason,
-    since: timeOf(wave.since),
+    since: isoTime(wave.since),
     stations: wave.stations,
     tally: { ...wave.tally },
     approved: wave.isApproved,
     waived: wave.isWaived,
-    firstMoveAt: wave.firstMoveAt === null ? null : timeOf(wave.firstMoveAt),
+    firstMoveAt: wave.firstMoveAt === null ? null : isoTime(wave.firstMoveAt),
     soakedMs: wave.soakedMs,
     soakMs: plan.waves[at]?.soakMs ?? plan.soakMs,
     undelivered: wave.undelivered,
     sessions: {
       ...wave.sessions,
-      since: wave.sessions.since === null ? null : timeOf(wave.sessions.since),
+      since: wave.sessions.since === null ? null : isoTime(wave.sessions.since),
     },
     gates: wave.gates.map((gate, index) => presentGate(plan.gates[index]?.measure ?? '', gate)),
   };
@@ -106,8 +107,8 @@ export function presentStation(plan: MigrationPlan, progress: StationProgress): 
     wave: plan.waves[wave]?.name ?? '',
     state: phase,
     reason,
-    since: timeOf(since),
-    movedAt: movedAt === null ? null : timeOf(movedAt),
+    since: isoTime(since),
+    movedAt: movedAt === null ? null : isoTime(movedAt),
     bootAccepted: isBootAccepted,
     answered: isAnswered,
     stuck: isStuck,
@@ -123,9 +124,5 @@ function presentEffect(
 }
 
 export function presentEvidence(entry: Evidence): EvidencePage['items'][number] {
-  return { ...entry, at: timeOf(entry.at), values: entry.values === null ? null : { ...entry.values } };
-}
-
-function timeOf(ms: number): string {
-  return new Date(ms).toISOString();
+  return { ...entry, at: isoTime(entry.at), values: entry.values === null ? null : { ...entry.values } };
 }

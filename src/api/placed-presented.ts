@@ -7,6 +7,7 @@ import type { PlacedObject } from '../core/commands/placed-object.ts';
 import { hasMoreOf, type PlacedObjects } from '../core/commands/placed-objects.ts';
 import { fromOperator } from '../core/station/state.ts';
 import type { Station } from './schemas.ts';
+import { isoTime } from '../std/iso-time.ts';
 
 type Presented = Pick<
   Station,
@@ -33,9 +34,9 @@ function addTo({ profiles, displayMessages, tariffs }: Presented, object: Placed
     backend: backend === fromOperator ? 'operator' : backend,
     connector,
     whole: payload !== null,
-    asideAt: timeOf(object.asideAt),
+    asideAt: timeOrNull(object.asideAt),
   };
-  const endsAt = timeOf(object.endsAt);
+  const endsAt = timeOrNull(object.endsAt);
   switch (object.kind) {
     case 'profile': {
       const { purpose, stackLevel } = object;
@@ -46,10 +47,10 @@ function addTo({ profiles, displayMessages, tariffs }: Presented, object: Placed
       displayMessages.push({ ...placed, priority: object.priority, endsAt });
       return;
     case 'tariff':
-      tariffs.push({ ...placed, currency: object.currency, validFrom: timeOf(object.validFrom) });
+      tariffs.push({ ...placed, currency: object.currency, validFrom: timeOrNull(object.validFrom) });
   }
 }
 
-function timeOf(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
+function timeOrNull(ms: number | null): string | null {
+  return ms === null ? null : isoTime(ms);
 }

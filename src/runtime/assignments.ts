@@ -11,6 +11,7 @@ import type { AssignmentDecision } from '../core/station/events.ts';
 import { findBackendLink } from '../core/station/find-backend.ts';
 import type { DataPlane, Driver } from './data-plane.ts';
 import { readHistory } from './transaction-history.ts';
+import { isoTime } from '../std/iso-time.ts';
 
 /** What was said up to a moment ago must be on disk to be read back. */
 const flushMs = 2_000;
@@ -97,10 +98,10 @@ export function placementSnapshot(placement: Placement | null): PlacementSnapsho
     primary,
     before,
     observers,
-    since: at === 0 ? null : new Date(at).toISOString(),
+    since: at === 0 ? null : isoTime(at),
     ready: ready.map(({ backend, until }) => ({
       backend,
-      until: until === null ? null : new Date(until).toISOString(),
+      until: until === null ? null : isoTime(until),
     })),
   };
 }

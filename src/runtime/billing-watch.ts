@@ -16,6 +16,7 @@ import type { HeldLane } from '../core/hold/held-lane.ts';
 import type { DataPlane } from './data-plane.ts';
 import { allLanes } from './deliveries.ts';
 import type { Sleeper } from './timer-wheel.ts';
+import { isoTime } from '../std/iso-time.ts';
 
 /** The hour need not be met to the second, and what is parked waits for a person. */
 const lookMs = 10_000;
@@ -69,8 +70,8 @@ class BillingWatch implements Sleeper {
       backend,
       stations,
       messages,
-      since: new Date(risk.since).toISOString(),
-      oldest: new Date(risk.oldest).toISOString(),
+      since: isoTime(risk.since),
+      oldest: isoTime(risk.oldest),
     };
     if (change === 'at_risk') log.warn('billing_at_risk', fields);
     else log.info('billing_risk_over', fields);

@@ -31,6 +31,7 @@ import type { BackendSettings } from '../ports/settings.ts';
 import type { DataPlane } from './data-plane.ts';
 import { placementSnapshot } from './assignments.ts';
 import { heldIn, heldLanesOf } from './deliveries.ts';
+import { isoTime } from '../std/iso-time.ts';
 
 export function createRegistry(plane: DataPlane, deliveries: Pick<Deliveries, 'heldByBackend'>): Registry {
   return {
@@ -90,7 +91,7 @@ function stationSnapshot(
     site: known?.site ?? null,
     primary: (state?.assignment ?? comingTo(plane, facts, durable))?.primary ?? null,
     placement: placementSnapshot(durable.placement),
-    lastSeenAt: durable.lastSeenAt === null ? null : new Date(durable.lastSeenAt).toISOString(),
+    lastSeenAt: durable.lastSeenAt === null ? null : isoTime(durable.lastSeenAt),
     backends: backendsOf(plane, id, durable, state),
     // One that has not connected yet is as an older program may have saved it.
     objects: resumeObjects(durable),
@@ -149,7 +150,7 @@ function backendsOf(
 const nothingHeld: BackendHeld = { held: 0, parked: 0, billingAtRisk: 0, bytes: 0 };
 
 function commandSnapshot({ at, from, action, outcome, tookMs }: RecentCommand): CommandSnapshot {
-  return { at: new Date(at).toISOString(), from, action, outcome, tookMs };
+  return { at: isoTime(at), from, action, outcome, tookMs };
 }
 
 /** The open transactions that this backend knows, and as what. */
@@ -228,5 +229,5 @@ function backendSnapshot(
 function riskSnapshot(risk: BillingRisk | undefined): BackendSnapshot['billingAtRisk'] {
   if (risk === undefined) return null;
   const { since, stations, messages, oldest } = risk;
-  return { since: new Date(since).toISOString(), stations, messages, oldest: new Date(oldest).toISOString() };
+  return { since: isoTime(since), stations, messages, oldest: isoTime(oldest) };
 }

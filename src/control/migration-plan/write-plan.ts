@@ -7,6 +7,7 @@ import type { Gate, MigrationPlan, PlannedWave, WaveSelection } from '../../core
 import { durationText } from '../configuration/units.ts';
 import { figureText } from './gate-figures.ts';
 import type { GateEntry, PlanFile, WaveEntry } from './plan-schema.ts';
+import { isoTime } from '../../std/iso-time.ts';
 
 export function writePlan(plan: MigrationPlan): PlanFile {
   const { name, from, to, openTransactions, approve, also } = plan;
@@ -36,7 +37,7 @@ function writeWave({ name, take, limit, atMs, perMinute, soakMs }: PlannedWave):
     name,
     ...writeSelection(take),
     ...(limit === null ? {} : { limit }),
-    ...(atMs === null ? {} : { at: new Date(atMs).toISOString() }),
+    ...(atMs === null ? {} : { at: isoTime(atMs) }),
     ...(perMinute === null ? {} : { pace: paceText(perMinute) }),
     ...(soakMs === null ? {} : { soak: durationText(soakMs) }),
   };

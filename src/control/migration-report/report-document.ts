@@ -14,6 +14,7 @@ import type {
 } from '../../core/migration/report.ts';
 import { durationText } from '../configuration/units.ts';
 import { figureText } from '../migration-plan/gate-figures.ts';
+import { isoTime } from '../../std/iso-time.ts';
 
 export type Block =
   | { readonly type: 'heading'; readonly level: 1 | 2 | 3; readonly text: string }
@@ -282,7 +283,7 @@ function tableOr(otherwise: string, columns: readonly string[], rows: readonly (
 }
 
 function timeText(ms: number | null): string {
-  return ms === null ? '–' : new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+  return ms === null ? '–' : isoTime(ms).replace(/\.\d+Z$/, 'Z');
 }
 
 function wholeSeconds(ms: number): number {
