@@ -67,7 +67,7 @@ function answered(answer: Answer, isProtected: boolean): Decision {
  * Would this command change how the station is connected? For the operator's own, which are not intercepted: whoever sends them is asked twice.
  */
 export function concernsConnection(version: OcppVersion, action: string, payload: () => Payload): boolean {
-  const asIfPrimary: Asker = { name: '', role: 'primary', granted: new Set() };
+  const asIfPrimary: Asker = { name: '', role: 'primary', granted: new Set(), isOwner: false };
   const nobodyKnows: ArbiterFacts = {
     transaction: () => 'none',
     ownsReservation: () => false,

@@ -19,7 +19,7 @@ const noFacts: CommandFacts = {
 };
 
 function asker(role: Role, granted: readonly string[] = []): Asker {
-  return { name: 'b', role, granted: new Set(granted) };
+  return { name: 'b', role, granted: new Set(granted), isOwner: role === 'draining' };
 }
 
 function judged(
@@ -285,7 +285,7 @@ test('the first pattern that matches a key says who writes it, in whatever case;
     { pattern: 'SmartChargingCtrlr.*', backend: 'b' },
   ];
   const other = asker('observer', ['ChangeConfiguration']);
-  const primary: Asker = { name: 'primary', role: 'primary', granted: new Set() };
+  const primary: Asker = { name: 'primary', role: 'primary', granted: new Set(), isOwner: false };
   expect(mayWriteKey(other, keys, 'metervaluesAlignedData')).toBe(true);
   expect(mayWriteKey(primary, keys, 'MeterValuesAlignedData')).toBe(false);
   expect(mayWriteKey(other, keys, ' METERVALUESAMPLEINTERVAL')).toBe(false);
@@ -294,3 +294,18 @@ test('the first pattern that matches a key says who writes it, in whatever case;
   expect(mayWriteKey(primary, keys, 'ConnectionTimeOut')).toBe(true);
   expect(mayWriteKey(asker('operator'), keys, 'MeterValuesAlignedData')).toBe(true);
 });
+
+test.each(['observer', 'authority'] as const)(
+  'an %s that owns a transaction may stop it, and nobody else’s',
+  (role) => {
+    const owner: Asker = { ...asker(role), isOwner: true };
+    const stop = (whose: 'own' | 'other'): Verdict =>
+      judged(owner, 'RemoteStopTransaction', { transactionId: 7 }, { transaction: () => whose });
+    expect(stop('own')).toEqual({ verdict: 'forward' });
+    expect(stop('other').verdict).toBe('refuse');
+    expect(judged(owner, 'RemoteStartTransaction', { idTag: 'T' }).verdict).toBe('refuse');
+    expect(judged({ ...owner, isOwner: false }, 'RemoteStopTransaction', { transactionId: 7 }).verdict).toBe(
+      'refuse',
+    );
+  },
+);

@@ -20,6 +20,8 @@ export interface Asker {
   readonly role: Role;
   /** What a rule lets an `observer` or `authority` do: exactly these actions. */
   readonly granted: ReadonlySet<string>;
+  /** It still owns a transaction, whatever else it is: one that is nothing else is `draining`. */
+  readonly isOwner: boolean;
 }
 
 /** What the caller knows; each is asked only where it decides. */
@@ -88,8 +90,7 @@ export function judge(
     case 'serve_trigger': {
       const { members, isAmbiguous } = payload();
       if (isAmbiguous) return refused('unreadable');
-      if (asker.role === 'draining' && triggersTransaction(members) && facts.transaction() === 'own')
-        return forward;
+      if (asker.isOwner && triggersTransaction(members) && facts.transaction() === 'own') return forward;
       return { verdict: 'serve', from: 'trigger', ...serveTrigger(version, action, payload) };
     }
     case 'refuse':
@@ -100,7 +101,7 @@ export function judge(
 }
 
 /** What the matrix says for this asker, before any fact. */
-export function permissionOf({ role, granted }: Asker, group: Group, action: string): Permission {
+export function permissionOf({ role, granted, isOwner }: Asker, group: Group, action: string): Permission {
   const line = matrix[group];
   switch (role) {
     case 'operator':
@@ -110,9 +111,10 @@ export function permissionOf({ role, granted }: Asker, group: Group, action: str
     case 'standby':
       return line[role];
     case 'observer':
-      return granted.has(action) ? line.granted : line.observer;
+      return granted.has(action) ? line.granted : isOwner ? line.draining : line.observer;
     case 'authority':
-      return granted.has(action) || grantedWith(granted, action) ? line.granted : line.standby;
+      if (granted.has(action) || grantedWith(granted, action)) return line.granted;
+      return isOwner ? line.draining : line.standby;
     default:
       return unreachable(role, 'every role has its column');
   }

@@ -6,9 +6,10 @@ import type { Asker } from './authority.ts';
 import { gatewayKeys, heartbeatKey } from './connection-keys.ts';
 import { payloadReader } from './payload.ts';
 
-const primary: Asker = { name: 'p', role: 'primary', granted: new Set() };
+const primary: Asker = { name: 'p', role: 'primary', granted: new Set(), isOwner: false };
 /** Whom a careless rule lets do everything. */
 const lavish: Asker = {
+  isOwner: false,
   name: 'o',
   role: 'observer',
   granted: new Set([
@@ -325,7 +326,7 @@ test('what Busbar owns is accepted from everyone, remembered for them, and reach
     for (const value of ['', 'x', '-1', '1.5', '1e9', ' 60', '99999999999'])
       expect(JSON.stringify(writes('ocpp1.6', key, value)), value).toContain('Rejected');
   }
-  const observer: Asker = { name: 'x', role: 'observer', granted: new Set() };
+  const observer: Asker = { name: 'x', role: 'observer', granted: new Set(), isOwner: false };
   expect(writes('ocpp1.6', 'HeartbeatInterval', '300', observer)).toMatchObject({
     passage: { do: 'answer', answer: { payload: '{"status":"Accepted"}' } },
     remember: [{ key: heartbeatKey, value: '300' }],
@@ -456,7 +457,7 @@ const concerns = (version: OcppVersion, action: string, payload: string): boolea
   concernsConnection(version, action, payloadReader(payload));
 
 test('the operator is not intercepted, but can be told what he is about to do', () => {
-  const operator: Asker = { name: 'operator', role: 'operator', granted: new Set() };
+  const operator: Asker = { name: 'operator', role: 'operator', granted: new Set(), isOwner: false };
   const text = '{"key":"CentralSystemURL","value":"wss://new.example"}';
   expect(decide('ocpp1.6', 'ChangeConfiguration', text, operator).passage).toEqual({ do: 'forward' });
   expect(concerns('ocpp1.6', 'ChangeConfiguration', text)).toBe(true);

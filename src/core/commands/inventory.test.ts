@@ -261,6 +261,29 @@ test('a backend sees its own value of what Busbar owns, served or forwarded, and
   });
 });
 
+test.each([
+  ['under a key that is written with an escape', '"v\\u0061lue":"a-secret"'],
+  ['said twice', '"value":"a-secret","value":"a-secret too"'],
+  ['said twice, the last in the end', '"value":"a-secret","x":1,"value":"a-secret too"'],
+  ['that reads like its key', '"value":"value"'],
+])('a secret %s is taken out, and nothing else', (_how, member) => {
+  const secret = `{"key":"AuthorizationKey","readonly":false,${member}}`;
+  const before = '{"key":"A","readonly":false,"value":"1"}';
+  for (const [entries, at] of [
+    [secret, 0],
+    [`${before},${secret},${before}`, 1],
+  ] as const) {
+    const text = overlay('ocpp1.6', 'GetConfiguration', `{"configurationKey":[${entries}]}`, {});
+    const { configurationKey } = JSON.parse(text) as { configurationKey: object[] };
+    expect(configurationKey[at]).toEqual({
+      key: 'AuthorizationKey',
+      readonly: false,
+      ...(member.includes('"x"') ? { x: 1 } : {}),
+    });
+    if (at === 1) for (const other of [0, 2]) expect(JSON.stringify(configurationKey[other])).toBe(before);
+  }
+});
+
 test('a forwarded answer in which nothing is Busbar’s own passes to the byte', () => {
   const text = '{ "configurationKey": [ {"key":"A","readonly":false,"value":"1.0"} ] }';
   expect(overlay('ocpp1.6', 'GetConfiguration', text, { heartbeatinterval: '7' })).toBe(text);

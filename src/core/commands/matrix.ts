@@ -30,7 +30,10 @@ export type Permission =
   | 'serve_trigger'
   | 'refuse';
 
-/** One line of the matrix. `granted` is an authority or observer whose rule names the action. The operator may do everything. */
+/**
+ * One line of the matrix. `granted` is an authority or observer whose rule names the action; one that still owns a transaction may else do what `draining` may. The operator may do
+ * everything.
+ */
 export interface Line {
   readonly primary: Permission;
   readonly draining: Permission;

@@ -4,7 +4,7 @@
  * Pure. A backend's own values of the settings that Busbar owns (intercept.ts) stand over what the station has. Secrets are not served, and those that some stations
  * give away are taken out.
  */
-import { eachValue, findValue, splice, valueEnd, withMember, type Edit } from '../../protocol/splice.ts';
+import { eachValue, splice, withMember, type Edit } from '../../protocol/splice.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import {
   addressOfKey,
@@ -124,14 +124,8 @@ export function overlay(
     const seen =
       action === 'GetConfiguration' ? keySeen(membersOf(entry), virtual) : variableSeen(entry, virtual);
     if (seen === 'as_it_is') return;
-    const edit = editFor(
-      resultPayload,
-      start,
-      end,
-      action === 'GetConfiguration' ? 'value' : 'attributeValue',
-      seen,
-    );
-    if (edit !== null) edits.push(edit);
+    const name = action === 'GetConfiguration' ? 'value' : 'attributeValue';
+    edits.push(...editsFor(resultPayload, start, end, name, seen));
   });
   return splice(resultPayload, edits);
 }
@@ -143,24 +137,22 @@ type Seen =
   | { readonly withoutValue: true }
   | { readonly instead: object };
 
-/** The change to the entry between these places, whose value is the member `name`. */
-function editFor(
+/** The changes to the entry between these places, whose value is the member `name`, however often it is written and with whatever escapes. */
+function editsFor(
   text: string,
   start: number,
   end: number,
   name: string,
   seen: Exclude<Seen, 'as_it_is'>,
-): Edit | null {
-  if ('instead' in seen) return { start, end, text: JSON.stringify(seen.instead) };
-  const at = findValue(text, start, [name]);
+): readonly Edit[] {
+  if ('instead' in seen) return [{ start, end, text: JSON.stringify(seen.instead) }];
   const token = 'value' in seen ? JSON.stringify(seen.value) : null;
-  if (at !== -1)
-    return {
-      start: token === null ? text.lastIndexOf(`"${name}"`, at) : at,
-      end: valueEnd(text, at),
-      text: token,
-    };
-  return token === null ? null : { start, end, text: withMember(text.slice(start, end), 0, name, token) };
+  const edits: Edit[] = [];
+  eachValue(text, start, [name], (memberStart, valueStart, valueEnd) => {
+    edits.push({ start: token === null ? memberStart : valueStart, end: valueEnd, text: token });
+  });
+  if (edits.length > 0 || token === null) return edits;
+  return [{ start, end, text: withMember(text.slice(start, end), 0, name, token) }];
 }
 
 const lists: Readonly<Record<string, string>> = {

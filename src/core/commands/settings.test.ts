@@ -16,7 +16,7 @@ beforeAll(async () => {
   isValidResult = compileSchema(schemas.get('SetVariablesResponse') as Schema);
 });
 
-const primary: Asker = { name: 'p', role: 'primary', granted: new Set() };
+const primary: Asker = { name: 'p', role: 'primary', granted: new Set(), isOwner: false };
 const keys = [{ pattern: 'SmartChargingCtrlr.*', backend: 'load' }];
 
 interface Element {
@@ -92,7 +92,7 @@ test('only what the asker may write reaches the station', () => {
 });
 
 test('a backend that a rule gives some keys writes those and no others', () => {
-  const load: Asker = { name: 'load', role: 'observer', granted: new Set() };
+  const load: Asker = { name: 'load', role: 'observer', granted: new Set(), isOwner: false };
   expect(setVariables([notMine], load).passage).toEqual({ do: 'forward' });
   expect(setVariables([mine], load).passage.do).toBe('answer');
 });

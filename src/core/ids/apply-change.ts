@@ -54,6 +54,11 @@ export function applyIdChange(ledger: IdLedger, change: IdChange): void {
       if (row !== null && row.state === 'open') row.idTag = change.idTag;
       break;
     }
+    case 'transaction_located': {
+      const row = transactionByKey(ledger, change.key);
+      if (row !== null) row.connectorId ??= change.connectorId;
+      break;
+    }
     case 'transaction_confirmed': {
       const row = transactionByKey(ledger, change.key);
       if (row !== null) row.isConfirmed = true;

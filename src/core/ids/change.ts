@@ -40,6 +40,8 @@ export type IdChange =
   | { readonly type: 'transaction_handed'; readonly key: string; readonly to: string }
   /** Who it is that charges, where the start did not say (2.x). */
   | { readonly type: 'transaction_driver'; readonly key: string; readonly idTag: string }
+  /** Where it is, which its start did not say (2.x: authorised before it was plugged in). */
+  | { readonly type: 'transaction_located'; readonly key: string; readonly connectorId: number }
   /** The station has used the number it was given. */
   | { readonly type: 'transaction_confirmed'; readonly key: string }
   /** Messages of it are held, or are no more: it keeps its row for so long, since what a backend calls it is written into them when they leave. */

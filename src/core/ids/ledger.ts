@@ -44,7 +44,8 @@ export interface TransactionRow {
   ext: string | null;
   /** Whose it is to the end, whatever the routes say later; another's only where an operator handed it over. */
   owner: string;
-  readonly connectorId: number | null;
+  /** 2.x: the EVSE, null until an event has named one. */
+  connectorId: number | null;
   /** The driver's token, kept only while it is open: it resolves a 1.6 Stop without an id, and tells whose the driver's next Authorize is. */
   idTag: string | null;
   readonly meterStart: number | null;

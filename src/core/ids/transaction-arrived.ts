@@ -163,7 +163,7 @@ export function eventArrived(
   const asked = remoteStartIn(ledger, text, span);
   const owner = known?.owner ?? (isStart ? ownerFor(attendance, asked, text, span) : adopterOf(attendance));
   const driver = driverOf(text, span);
-  const connectorId = known === null ? evseOf(text, span) : known.connectorId;
+  const connectorId = known?.connectorId ?? evseOf(text, span);
   if (asked?.state === 'open') changes.push({ type: 'request_closed', minted: asked.minted, atMs: wallMs });
   const row = known?.key ?? key;
   const isKept = known !== null || transactionToDisplace(ledger, connectorId) !== 'full';
@@ -185,6 +185,8 @@ export function eventArrived(
       atMs: wallMs,
     });
   }
+  if (known !== null && known.connectorId === null && connectorId !== null)
+    changes.push({ type: 'transaction_located', key: row, connectorId });
   if (driver !== null && known?.state === 'open' && known.idTag === null)
     changes.push({ type: 'transaction_driver', key: row, idTag: driver });
   if (eventType === '"Ended"' && isKept && known?.state !== 'ended')

@@ -6,12 +6,14 @@
  */
 import type { OcppVersion } from '../../protocol/version.ts';
 import { assert } from '../../std/assert.ts';
+import { commandFailed } from '../ids/result-to-backend.ts';
 import { idlePriming } from '../priming/priming.ts';
 import type { BackendFacts } from '../routing/table.ts';
 import type { BackendLink, StationState } from './state.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
 import { forgetCopies } from './copies.ts';
 import { markCutOff } from './holding.ts';
+import { note } from './identifiers.ts';
 import { recordDropped, recordDurably, refOf, type Turn } from './turn.ts';
 
 /** How long a link must have been open for its failures to be forgotten. */
@@ -202,7 +204,11 @@ function forget(state: StationState, turn: Turn, link: BackendLink): void {
   const lost = link.lane?.takeWhere(({ purpose }) => purpose === 'relay') ?? [];
   for (const waiting of lost) recordDropped(state, turn, waiting, 'peer_gone');
   const commands = (state.link ?? state.grace)?.lane?.takeWhere(({ from }) => from === link.backend) ?? [];
-  for (const command of commands) recordDropped(state, turn, command, 'caller_gone');
+  for (const command of commands) {
+    recordDropped(state, turn, command, 'caller_gone');
+    for (const change of commandFailed(command.from, command.command.note, turn.context))
+      note(state, turn, change);
+  }
   if (link.slot?.purpose === 'held') markCutOff(state, turn, link.backend, link.slot.held);
   link.slot = null;
   if (link.lane?.length === 0) link.lane = null;

@@ -8,7 +8,7 @@ import type { ArbiterFacts } from '../commands/arbiter.ts';
 import type { Asker } from '../commands/authority.ts';
 import type { Answer } from '../commands/refusal.ts';
 import { ownsReservation, whoseTransaction } from '../ids/ownership.ts';
-import { authorityFor, roleOf } from './roles.ts';
+import { authorityFor, owns, roleOf } from './roles.ts';
 import type { BackendLink, StationState } from './state.ts';
 import type { Received } from './turn.ts';
 
@@ -18,7 +18,7 @@ export function askerOf(state: StationState, { backend }: BackendLink): Asker {
     state.assignment?.observers.find((observer) => observer.backend === backend)?.commands,
   );
   for (const [action, name] of state.assignment?.actions ?? []) if (name === backend) granted.add(action);
-  return { name: backend, role: role ?? 'standby', granted };
+  return { name: backend, role: role ?? 'standby', granted, isOwner: owns(state, backend) };
 }
 
 export function factsOf(

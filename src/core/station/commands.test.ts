@@ -1,6 +1,6 @@
 /** Commands of several backends and of operators at one station. */
 import { describe, expect, test } from 'vitest';
-import { Bench, sent } from '../../testkit/station-bench.ts';
+import { Bench, sent, sentTo } from '../../testkit/station-bench.ts';
 import type { Effect } from './events.ts';
 import { graceMs } from './grace.ts';
 
@@ -226,5 +226,95 @@ describe('an operator', () => {
     answerOf(own, '{"status":"Accepted"}');
     const ask8 = bench.fromBackend('[2,"3","GetLocalListVersion",{}]');
     expect(sent(ask8, 'backend')).toEqual(['[3,"3",{"listVersion":0}]']);
+  });
+});
+
+const getLog = (id: string, number: number): string =>
+  `[2,"${id}","GetLog",{"logType":"DiagnosticsLog","requestId":${number},"log":{"remoteLocation":"x"}}]`;
+const requestStart =
+  '[2,"r","RequestStartTransaction",{"remoteStartId":1,"idToken":{"idToken":"T","type":"Central"}}]';
+const openRequests = ({ state }: Bench): number =>
+  state.durable.ids.requests.filter((request) => request.state === 'open').length;
+
+describe('a command that is never sent', () => {
+  test('because too many wait, leaves no request open that others would need the room of', () => {
+    const bench = new Bench();
+    bench.connect(1, true, 'ocpp2.0.1');
+    bench.fromBackend('[2,"1","ClearCache",{}]');
+    for (let at = 0; at < 100; at += 1) bench.fromBackend(getLog(`g${at}`, at));
+    expect(bench.state.link?.lane?.length).toBeLessThan(100);
+    expect(openRequests(bench)).toBe(bench.state.link?.lane?.length);
+    bench.pass(25_000);
+    bench.pass(5_000);
+    expect([bench.state.link?.slot, bench.state.link?.lane, openRequests(bench)]).toEqual([null, null, 0]);
+    bench.pass(60_000);
+    expect(sent(bench.fromBackend(requestStart), 'station')).toHaveLength(1);
+  });
+
+  test('because its asker is gone, does not either', () => {
+    const bench = new Bench({
+      observers: [{ backend: 'new', receives: new Set(['registration']), commands: new Set(['GetLog']) }],
+    });
+    bench.connect(1, true, 'ocpp2.0.1');
+    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+    bench.fromBackend('[2,"o","ClearCache",{}]');
+    for (let at = 0; at < 20; at += 1) bench.fromBackend(getLog(`g${at}`, at), 'new');
+    expect(openRequests(bench)).toBe(20);
+    const epoch = bench.backendEpoch('new');
+    bench.do({ type: 'backend_lost', backend: 'new', epoch, code: null, reason: 'x' });
+    expect(openRequests(bench)).toBe(0);
+  });
+
+  test('because too many wait, takes the notifications of an upload from nobody', () => {
+    const bench = withObserver(['GetDiagnostics']);
+    for (let at = 0; at < 25; at += 1)
+      bench.fromBackend(`[2,"n${at}","GetDiagnostics",{"location":"ftp://y"}]`, 'new');
+    bench.fromBackend('[2,"d","GetDiagnostics",{"location":"ftp://x"}]');
+    const refused = bench.fromBackend('[2,"n","GetDiagnostics",{"location":"ftp://y"}]', 'new');
+    expect(sentTo(refused, 'new')).toHaveLength(1);
+    expect(bench.state.durable.ids.issuers).toEqual({ GetDiagnostics: 'old' });
+  });
+
+  test('because its time is up, is not sent by the answer that frees the station before the tick', () => {
+    const bench = new Bench();
+    bench.connect();
+    bench.fromBackend('[2,"1","ClearCache",{}]');
+    bench.fromBackend('[2,"2","RemoteStartTransaction",{"idTag":"T"}]');
+    bench.context.nowMs += 25_001;
+    const effects = bench.fromStation('[3,"p1",{"status":"Accepted"}]');
+    expect(sent(effects, 'station')).toEqual([]);
+    expect(sentTo(effects, 'old')).toContain('[3,"2",{"status":"Rejected"}]');
+  });
+});
+
+const withGranted = (commands: readonly string[]): Bench => {
+  const bench = new Bench({
+    observers: [{ backend: 'new', receives: new Set(['registration']), commands: new Set(commands) }],
+  });
+  bench.connect(1, true, 'ocpp2.1');
+  bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+  return bench;
+};
+
+describe('2.1 SEND', () => {
+  test('of a backend is about nothing of another’s, as a call is', () => {
+    const bench = withGranted(['ReserveNow']);
+    const reserve =
+      '[2,"r","ReserveNow",{"id":7,"expiryDateTime":"2030-01-01T00:00:00Z","idToken":{"idToken":"T","type":"Central"}}]';
+    bench.fromBackend(reserve, 'new');
+    bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+    const cancel = (type: number): readonly Effect[] =>
+      bench.fromBackend(`[${type},"c","CancelReservation",{"reservationId":7}]`);
+    expect(sent(cancel(2), 'station')).toEqual([]);
+    expect(sent(cancel(6), 'station')).toEqual([]);
+  });
+
+  test('of a station names no request that another backend made', () => {
+    const bench = withGranted(['GetReport']);
+    const [call = '[]'] = sent(bench.fromBackend('[2,"r","GetReport",{"requestId":7}]', 'new'), 'station');
+    const { requestId } = (JSON.parse(call) as [number, string, string, { requestId: number }])[3];
+    bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+    const report = `[6,"x","NotifyReport",{"requestId":${requestId},"seqNo":0,"generatedAt":"2023-11-14T22:13:20Z"}]`;
+    expect(sentTo(bench.fromStation(report), 'old')).toEqual([]);
   });
 });

@@ -16,7 +16,7 @@ import { toStation, type RefuseReason } from '../ids/to-station.ts';
 import { askerOf, factsOf, listVersionFor, virtualOf } from './command-facts.ts';
 import { keepAsked, remember } from './command-replies.ts';
 import { onTriggered } from '../priming/priming.ts';
-import { finishCommand } from './command-outcome.ts';
+import { expireCommands, finishCommand } from './command-outcome.ts';
 import { note } from './identifiers.ts';
 import { learnRefused } from './learning.ts';
 import { viewOf } from './own-calls.ts';
@@ -91,28 +91,35 @@ export function onCommand(state: StationState, turn: Turn, backend: BackendLink,
           note: meant.note,
         },
       };
+      const isAtOnce = link !== null && isFree(link);
+      if (!isAtOnce) {
+        waitedFor.lane ??= new CommandQueue<WaitingCommand>();
+        if (!waitedFor.lane.push(command)) {
+          if (waitedFor.lane.length === 0) waitedFor.lane = null;
+          notice(turn, 'backend_flooding', backend.backend);
+          return answer(refuse(version, action, 'queue_full', payload));
+        }
+      }
+      // One that is not taken leaves nothing in the ledger.
       for (const change of meant.changes) note(state, turn, change);
       if (action === 'SendLocalList') learnRefused(state, turn, backend.backend, version, payload());
-      if (link !== null && isFree(link)) return sendAtOnce(state, turn, link, received, command);
-      waitedFor.lane ??= new CommandQueue<WaitingCommand>();
-      if (waitedFor.lane.push(command))
-        return recordReceived(state, turn, received, words === text ? 'queued' : 'rewritten', action);
-      if (waitedFor.lane.length === 0) waitedFor.lane = null;
-      notice(turn, 'backend_flooding', backend.backend);
-      return answer(refuse(version, action, 'queue_full', payload));
+      if (isAtOnce) return sendAtOnce(state, turn, link, received, command);
+      return recordReceived(state, turn, received, words === text ? 'queued' : 'rewritten', action);
     }
   }
 }
 
 /** A SEND has no answer to refuse it with, so it passes only where a call of the same content would pass as it is. */
-export function maySend(state: StationState, backend: BackendLink, received: Received): boolean {
+export function maySend(state: StationState, turn: Turn, backend: BackendLink, received: Received): boolean {
   const { text, frame } = received;
   const version = backend.version ?? 'ocpp2.1';
   const payload = payloadReader(payloadOf(text, frame));
   const facts = factsOf(state, backend, version, received);
-  return (
-    decideCommand(askerOf(state, backend), version, frame.action, payload, facts).passage.do === 'forward'
-  );
+  const asker = askerOf(state, backend);
+  if (decideCommand(asker, version, frame.action, payload, facts).passage.do !== 'forward') return false;
+  const party = { backend: backend.backend, isPrimary: asker.role === 'primary' };
+  const meant = toStation(state.durable.ids, party, version, frame.action, text, frame, turn.context);
+  return meant.what === 'send' && meant.text === text && meant.note === null && meant.changes.length === 0;
 }
 
 /** An operator's command. `payload` is a JSON object as text; the outcome is told by an effect, once. */
@@ -191,9 +198,11 @@ function takeCommand(state: StationState, turn: Turn, command: WaitingCommand): 
   return waitedFor.lane.push(command);
 }
 
-/** Sends the next waiting command, if the station is free. */
+/** Sends the next waiting command, if the station is free. One whose time is up is not sent, though the tick that refuses it has yet to come. */
 export function pumpCommands(state: StationState, turn: Turn, link: StationLink): void {
-  if (link.slot !== null || link.lane === null) return;
+  if (link.slot !== null) return;
+  expireCommands(state, turn, link);
+  if (link.lane === null) return;
   const next = link.lane.shift();
   if (link.lane.length === 0) link.lane = null;
   if (next !== undefined) sendCommand(state, turn, link, next);

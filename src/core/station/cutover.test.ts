@@ -376,3 +376,59 @@ test('a reload leaves a station where it was put, until its route says a third',
   bench.arrive(2);
   expect(bench.last.effects).toContainEqual(expect.objectContaining({ type: 'dial', backend: 'old' }));
 });
+
+/** A transaction of `old` is under way while `new` takes over. */
+const overWhileCharging = (
+  primary: Routed,
+  observers?: Extract<AssignmentDecision, { do: 'cut_over' }>['observers'],
+): Bench => {
+  const bench = settled(primary);
+  bench.fromStation(start);
+  answerAs(bench, 'old', started);
+  decide(bench, { do: 'attach', backend: 'new' });
+  sync(bench);
+  const decision = { ...cutOver, ...(observers === undefined ? {} : { observers }) };
+  expect(decide(bench, decision)).toEqual({ kind: 'done', isChanged: true });
+  return bench;
+};
+
+describe('a backend that still owns a transaction stops it', () => {
+  const stopRemotely = '[2,"s","RemoteStopTransaction",{"transactionId":77}]';
+  test.each([
+    ['being nothing else', overWhileCharging({})],
+    [
+      'listening in',
+      overWhileCharging({}, [{ backend: 'old', receives: ['registration', 'state'], commands: [] }]),
+    ],
+    ['answering single actions', overWhileCharging({ actions: new Map([['Authorize', 'old']]) })],
+  ])('%s', (_what, bench) => {
+    const effects = bench.fromBackend(stopRemotely, 'old');
+    expect([sent(effects, 'station').length, sentTo(effects, 'old')]).toEqual([1, []]);
+  });
+});
+
+test('where a 2.x transaction names its EVSE late, a new primary does not unlock it', () => {
+  const bench = new Bench();
+  bench.connect(1, true, 'ocpp2.0.1');
+  bench.fromStation(
+    '[2,"b","BootNotification",{"reason":"PowerUp","chargingStation":{"vendorName":"V","model":"M"}}]',
+  );
+  answerAs(bench, 'old', accepted);
+  for (const [seqNo, eventType, evse] of [
+    [0, 'Started', ''],
+    [1, 'Updated', ',"evse":{"id":1,"connectorId":1}'],
+  ] as const) {
+    bench.fromStation(
+      `[2,"e${seqNo}","TransactionEvent",{"eventType":"${eventType}","timestamp":"2023-11-14T22:13:20Z","triggerReason":"Authorized","seqNo":${seqNo},"transactionInfo":{"transactionId":"tx-1"}${evse}}]`,
+    );
+    answerAs(bench, 'old', '{}');
+  }
+  decide(bench, { do: 'attach', backend: 'new' });
+  bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+  for (const payload of [accepted, '{"currentTime":"2023-11-14T22:13:30Z"}']) answerAs(bench, 'new', payload);
+  expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+  const unlock = (backend: string): readonly Effect[] =>
+    bench.fromBackend('[2,"u","UnlockConnector",{"evseId":1,"connectorId":1}]', backend);
+  expect(sent(unlock('new'), 'station')).toEqual([]);
+  expect(sent(unlock('old'), 'station')).toHaveLength(1);
+});

@@ -196,7 +196,7 @@ function learnFromPrimary(
 
 function onSend(state: StationState, turn: Turn, backend: BackendLink, received: Received): void {
   const { action } = received.frame;
-  if (state.link === null || !maySend(state, backend, received)) {
+  if (state.link === null || !maySend(state, turn, backend, received)) {
     notice(turn, 'command_forbidden', backend.backend);
     return recordReceived(state, turn, received, 'refused', action);
   }

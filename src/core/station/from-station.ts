@@ -53,6 +53,7 @@ import {
   recordDurably,
   recordReceived,
   relay,
+  rewrite,
   sendOwn,
   type Received,
   type Turn,
@@ -251,7 +252,12 @@ function onSend(state: StationState, turn: Turn, received: Received): void {
   const { action } = received.frame;
   const backend = findBackendLink(state, authorityFor(state, action));
   if (backend?.phase !== 'open') return recordReceived(state, turn, received, 'refused', action);
-  relay(state, turn, received, backend, `"${nextMessageId(state)}"`, action);
+  const { text, frame } = received;
+  const words = wordsFor(state, backend, { ...frame, transaction: null, text });
+  if (words === null) return recordReceived(state, turn, received, 'refused', action);
+  const idToken = `"${nextMessageId(state)}"`;
+  if (words === text) relay(state, turn, received, backend, idToken, action);
+  else rewrite(state, turn, received, words, backend, idToken, action);
 }
 
 /** 2.1: the station could not use an answer. The backend that gave it is told. */
