@@ -131,7 +131,8 @@ function keep(disk: MemoryDisk, change: KeptChange): void {
   const there = messages.get(number);
   switch (change.do) {
     case 'hold':
-      messages.set(number, { message: change.message, delivery: JSON.stringify(freshDelivery) });
+      if (there === undefined)
+        messages.set(number, { message: change.message, delivery: JSON.stringify(freshDelivery) });
       break;
     case 'mark':
       if (there !== undefined) messages.set(number, { message: there.message, delivery: change.delivery });

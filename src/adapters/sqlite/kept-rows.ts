@@ -42,7 +42,7 @@ export type UnreadableRow =
 
 /** Returns what makes one change, inside the transaction that is open, and tells about how many bytes it wrote. Doing it again changes nothing. */
 export function prepareKeeping(database: DatabaseSync): (change: KeptChange) => number {
-  const hold = database.prepare('INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?)');
+  const hold = database.prepare('INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?)');
   const find = database.prepare(`${heldRows} WHERE station = ? AND number = ?`);
   find.setReadBigInts(true);
   const mark = database.prepare(
@@ -176,7 +176,7 @@ function changeRow(rows: Map<string, HeldRow>, change: KeptChange): void {
   const row = rows.get(name);
   switch (change.do) {
     case 'hold':
-      rows.set(name, { station, number, message: change.message, delivery: fresh });
+      if (row === undefined) rows.set(name, { station, number, message: change.message, delivery: fresh });
       return;
     case 'mark':
       if (row !== undefined) rows.set(name, { ...row, delivery: change.delivery });

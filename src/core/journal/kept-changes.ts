@@ -8,7 +8,7 @@ import type { StationId } from '../../protocol/station-id.ts';
 import type { BillingRecord, DeliveryRecord, HeldRecord, JournalRecord, LearnedRecord } from './record.ts';
 
 /**
- * What is to be read back at a start, of held messages, learned tokens and billing at risk. A hold replaces what is there of its number, and its delivery starts anew; a
+ * What is to be read back at a start, of held messages, learned tokens and billing at risk. A hold of what is there already, which its station has repeated, changes nothing of its delivery; a
  * mark or a release of a message that is not there changes nothing. A token's newest word replaces the one before.
  */
 export type KeptChange =
@@ -72,7 +72,6 @@ export class KeptChanges {
     switch (change.do) {
       case 'hold': {
         const { number, station } = change;
-        this.#changes.delete(`mark ${number} ${station}`);
         this.#changes.set(`hold ${number} ${station}`, change);
         return;
       }

@@ -170,6 +170,8 @@ export type DurableChange =
   | { readonly what: 'missed'; readonly status: MissedStatus }
   /** It has by now. */
   | { readonly what: 'told'; readonly number: number }
+  /** Busbar has answered in a backend's place; or the backend was told how the station is since. */
+  | { readonly what: 'unaware'; readonly backend: string; readonly isUnaware: boolean }
   /** Whose the station is by decision; null: its route alone decides. */
   | { readonly what: 'placed'; readonly placement: Placement | null }
   /** Which profiles, messages and tariffs the station was given and has. */
@@ -292,12 +294,14 @@ export interface DurableStation {
   lastSeenAt: number | null;
   /** What backends that join late are told. */
   readonly image: StationImage;
-  /** The last answers to what bills, but to meter values of 1.6, oldest first. */
+  /** The last answers to what starts and ends transactions, oldest first. */
   readonly answers: GivenAnswer[];
   /** Oldest first; a few at most. */
   readonly refusals: Refusal[];
   /** Faults that backends have yet to hear of, oldest first. */
   readonly missed: MissedStatus[];
+  /** Backends that Busbar has answered for, and that were not told since how the station is. */
+  unaware: string[];
   /** What is known of its settings, from answers that passed. */
   readonly inventory: Inventory;
   /** By backend: the values that it wrote and only it sees. */

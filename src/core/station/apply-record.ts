@@ -76,6 +76,10 @@ function applyChange(durable: DurableStation, change: DurableChange, at: number)
       if (told !== -1) durable.missed.splice(told, 1);
       return told !== -1;
     }
+    case 'unaware':
+      durable.unaware = durable.unaware.filter((backend) => backend !== change.backend);
+      if (change.isUnaware) durable.unaware.push(change.backend);
+      return true;
     case 'inventory':
       applyInventoryChange(durable.inventory, change.change);
       return true;

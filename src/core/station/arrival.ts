@@ -7,11 +7,13 @@
  */
 import { negotiateVersion } from '../../protocol/version.ts';
 import { coversFor, dialPatienceMs } from './covering.ts';
+import { pumpCalls } from './backend-lane.ts';
 import { backendLinkOf, dial, retryAfterS } from './backend-link.ts';
 import { factsOf } from './find-backend.ts';
 import { hasToken, takeToken, tokenInMs } from './bucket.ts';
 import type { Effect, StationEvent } from './events.ts';
 import { closeBackends, tendGrace } from './grace.ts';
+import { beginPriming } from './own-calls.ts';
 import { assignmentOf, forgetOverruled } from './rerouting.ts';
 import { admit, displace } from './station-link.ts';
 import type { PendingArrival, StationState } from './state.ts';
@@ -117,7 +119,14 @@ function reachPrimary(state: StationState, turn: Turn, arrival: PendingArrival):
   if (facts === null) return refusePending(state, turn, 503, 'The backend is not configured.', 10);
   const fits =
     arrival.isSameCredential && backend.version === arrival.version && backend.revision === facts.revision;
-  if (fits && backend.phase === 'open') return admit(state, turn, arrival);
+  if (fits && backend.phase === 'open') {
+    // Opened for a delivery, by a process that did not know yet who the primary is: nothing was begun that a primary needs.
+    const isPrimed = state.assignment?.primary === primary;
+    admit(state, turn, arrival);
+    if (isPrimed) return;
+    beginPriming(state, turn, backend);
+    return pumpCalls(state, turn, backend);
+  }
   // A station that is answered in its primary's place is here already, while that is dialled.
   if (fits && backend.phase === 'dialling')
     return state.link === null ? undefined : admit(state, turn, arrival);

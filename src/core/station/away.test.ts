@@ -1,7 +1,9 @@
 /** A station that is away for good: what it has said is delivered without it, over a link that is there for nothing else. */
 import { expect, test } from 'vitest';
-import { Outage } from '../../testkit/outage-bench.ts';
-import { durableStation } from './state.ts';
+import { Outage, silence, startOf } from '../../testkit/outage-bench.ts';
+import { Bench } from '../../testkit/station-bench.ts';
+import type { HeldEntry } from '../hold/held-lane.ts';
+import { createStation, durableStation } from './state.ts';
 
 /** One session during an outage, and then the station is gone. */
 function gone(): Outage {
@@ -91,4 +93,61 @@ test('a message that is left unanswered has its link kept for the late answer, a
   expect(outage.backendEpoch('old')).toBeGreaterThan(epoch);
   expect(actions(outage)).toEqual(['StartTransaction', 'StartTransaction', 'StopTransaction']);
   expect(outage.held).toEqual([]);
+});
+
+test('a backend that is silent for a while gets it once it answers again: no heartbeat asks in the name of a station that is away', () => {
+  const outage = gone();
+  outage.isUp = true;
+  outage.answer = () => silence;
+  outage.pass(3 * 3_600_000);
+  expect(outage.held).toHaveLength(2);
+  outage.answer = (call) => outage.usual(call);
+  outage.pass(3_600_000);
+  expect(outage.held).toEqual([]);
+});
+
+test('an operator who drops the last of it while the link is being dialled ends the dial', () => {
+  const bench = new Bench({ whenDown: { covers: true, untilMs: Infinity, untilMessages: Infinity } });
+  bench.connect();
+  const epoch = bench.backendEpoch('old');
+  bench.do({ type: 'backend_lost', backend: 'old', epoch, code: 1006, reason: 'gone' });
+  bench.fromStation(`[2,"s","StartTransaction",${JSON.stringify(startOf(1, 0))}]`);
+  bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+  bench.context.wallMs += 120_000;
+  bench.pass(120_000);
+  expect(bench.state.backends[0]?.phase).toBe('dialling');
+  const [entry] = bench.state.held[0] ?? [];
+  const number = entry?.message.number ?? 0;
+  bench.do({ type: 'delivery_decided', requestId: 1, number, decision: 'drop' });
+  expect(bench.state.backends.map(({ phase }) => phase)).not.toContain('dialling');
+});
+
+test('a station that takes over the link which a restart opened for its delivery has a primary like any other: it gets heartbeats', () => {
+  const before = new Outage();
+  const routes = before.context.routing.routes.map((route) => ({
+    ...route,
+    assignment: { ...route.assignment, localAnswers: new Set(['Heartbeat']) },
+  }));
+  before.context.routing = { ...before.context.routing, routes };
+  before.begin();
+  before.goDown();
+  before.start(1);
+  const held = JSON.parse(JSON.stringify(before.held)) as HeldEntry[];
+  const saved = durableStation(JSON.parse(JSON.stringify(before.state.durable)) as object);
+  const after = new Outage();
+  after.context.routing = before.context.routing;
+  Object.assign(after.state, createStation(after.state.id, saved, 'q', held));
+  after.context.wallMs = before.context.wallMs + 120_000;
+  after.answer = () => silence;
+  after.do({ type: 'tick' });
+  const id = after.state.backends[0]?.slot?.sentId;
+  after.answer = (call) => after.usual(call);
+  after.arrive(5, true, ['ocpp1.6']);
+  after.fromBackend(`[3,"${id}",{"transactionId":9,"idTagInfo":{"status":"Accepted"}}]`);
+  expect(after.held).toEqual([]);
+  for (let minute = 0; minute < 26 * 60; minute += 1) {
+    after.pass(60_000);
+    after.say('Heartbeat', {});
+  }
+  expect(after.heard.map(({ action }) => action)).toContain('Heartbeat');
 });

@@ -26,8 +26,10 @@ export function deliverAway(state: StationState, turn: Turn): void {
 export function endDelivery(state: StationState, turn: Turn): void {
   if (state.link !== null || state.arrival !== null || state.grace !== null) return;
   for (const backend of state.backends) {
-    if (backend.phase !== 'open' || backend.slot !== null) continue;
     const lane = heldLaneOf(state, backend.backend);
+    if (backend.phase === 'dialling' && (lane === null || lane.owed === 0))
+      letGo(state, turn, backend, closeCode.goingAway, 'delivered');
+    if (backend.phase !== 'open' || backend.slot !== null) continue;
     // The late answer to what went unanswered comes by this link or not at all.
     if (lane?.isAwaitedOn(backend.epoch) === true) continue;
     if (lane === null || lane.owed === 0 || lane.next(turn.context.wallMs) === null)

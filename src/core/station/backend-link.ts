@@ -45,7 +45,7 @@ export function backendLinkOf(state: StationState, backend: string): BackendLink
     dialledAtMs: 0,
     downSinceMs: null,
     fruitless: 0,
-    hasMissed: false,
+    hasMissed: state.durable.unaware.includes(backend),
     isCatchingUp: false,
     deliverAtMs: 0,
     priming: idlePriming(),

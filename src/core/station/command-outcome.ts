@@ -23,7 +23,7 @@ import {
   type StationState,
   type WaitingCommand,
 } from './state.ts';
-import { recordDropped, sendOwn, type Received, type Turn } from './turn.ts';
+import { recordDropped, recordDurably, sendOwn, type Received, type Turn } from './turn.ts';
 
 /** What a command came to: the station's answer, or why there is none. */
 type Ending = 'result' | 'error' | RefusalReason;
@@ -45,9 +45,18 @@ export function finishCommand(
   if (ending !== 'result' && ending !== 'outcome_unknown' && command.command !== null)
     for (const change of commandFailed(command.from, command.command.note, turn.context))
       note(state, turn, change);
+  // The station never heard it: it is told once it is back.
+  if (command.from === fromBusbar && ending === 'not_connected' && command.transaction !== null)
+    refuseAgain(state, turn, command.transaction);
   if (command.from === fromOperator)
     return settle(turn, Number(command.caller.idToken), outcomeOf(ending, reply));
   if (ending !== 'result' && ending !== 'error') tellBackend(state, turn, command, ending);
+}
+
+function refuseAgain(state: StationState, turn: Turn, transaction: string): void {
+  const { id: station } = state;
+  const change = { what: 'refusal', transaction, info: '' } as const;
+  recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station, change });
 }
 
 /** Refuses the commands that have waited for the station as long as they may. */

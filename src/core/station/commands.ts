@@ -137,9 +137,15 @@ export function onOperatorCommand(
 }
 
 /** A command that Busbar gives of its own accord to a connected station; where the queue is full it is not given. */
-export function sendOwnCommand(state: StationState, turn: Turn, action: string, payload: string): void {
+export function sendOwnCommand(
+  state: StationState,
+  turn: Turn,
+  action: string,
+  payload: string,
+  transaction: string | null,
+): void {
   if (state.link === null) return;
-  const command = ownCommand(state, turn, fromBusbar, '0', action, payload);
+  const command = { ...ownCommand(state, turn, fromBusbar, '0', action, payload), transaction };
   if (!takeCommand(state, turn, command)) finishCommand(state, turn, command, 'queue_full');
 }
 

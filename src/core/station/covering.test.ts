@@ -1,6 +1,7 @@
 /** Whom Busbar lets charge while the backend is away. */
 import { expect, test } from 'vitest';
 import { Outage, refusal, silence, startOf } from '../../testkit/outage-bench.ts';
+import { Bench, sent } from '../../testkit/station-bench.ts';
 
 test('a token that charges already gets no second transaction, and may be shown to end the first', () => {
   const outage = new Outage();
@@ -40,4 +41,31 @@ test('what a backend refuses with an error is held instead of being thrown away 
   outage.pass(11_000);
   expect(outage.held).toEqual([]);
   expect(outage.delivered.map(({ action }) => action)).toEqual(['StartTransaction', 'StartTransaction']);
+});
+
+const covers = { covers: true, untilMs: Infinity, untilMessages: Infinity } as const;
+
+test('a call that waits behind a copy for a silent backend is answered in time', () => {
+  const bench = new Bench({ whenDown: covers, localAnswers: new Set(['StatusNotification']) });
+  bench.connect();
+  bench.fromStation('[2,"a","Authorize",{"idTag":"A"}]');
+  bench.fromStation(`[2,"b","StatusNotification",${JSON.stringify(status('Available'))}]`);
+  bench.fromStation(`[2,"c","StartTransaction",${JSON.stringify(startOf(1, 0))}]`);
+  const answers: string[] = [];
+  for (let second = 0; second < 25; second += 1) answers.push(...sent(bench.pass(1_000), 'station'));
+  expect(answers.filter((text) => text.startsWith('[3,"c"'))).toHaveLength(1);
+  expect(bench.state.link).not.toBeNull();
+});
+
+test('while a dial hangs and the route covers no longer, nothing is woken for in the past', () => {
+  const bench = new Bench({ whenDown: { ...covers, untilMs: 60_000 } });
+  bench.connect();
+  const epoch = bench.backendEpoch('old');
+  bench.do({ type: 'backend_lost', backend: 'old', epoch, code: 1006, reason: 'gone' });
+  bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+  bench.pass(120_000);
+  bench.arrive(2);
+  expect(bench.state.arrival).not.toBeNull();
+  bench.pass(6_000);
+  expect(bench.last.wakeAtMs).toBeGreaterThan(bench.context.nowMs);
 });

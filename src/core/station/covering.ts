@@ -19,7 +19,7 @@ import { hold, heldLaneOf } from './holding.ts';
 import { note, wordsFor } from './identifiers.ts';
 import { isGivenUp } from './liveness.ts';
 import { withRefusal } from './late-verdicts.ts';
-import { keepMissed } from './missed.ts';
+import { keepMissed, noteMissed } from './missed.ts';
 import { knownOf } from './learning.ts';
 import { answerGiven } from './repeats.ts';
 import { hasRoom } from './room.ts';
@@ -68,9 +68,15 @@ export function askAgain(state: StationState, turn: Turn, backend: BackendLink):
 }
 
 /** True while nothing but a heartbeat goes to a backend that answers nothing, or with errors only. The boot is asked by itself. */
-export function isAskedAgain({ assignment }: StationState, backend: BackendLink): boolean {
+export function isAskedAgain({ link, assignment }: StationState, backend: BackendLink): boolean {
   const { phase } = backend.priming;
-  if (!isGivenUp(backend) || assignment?.primary !== backend.backend || !assignment.whenDown.covers)
+  // No heartbeat is made in the name of a station that is away: what is held for it asks by itself, one message at a time.
+  if (
+    link === null ||
+    !isGivenUp(backend) ||
+    assignment?.primary !== backend.backend ||
+    !assignment.whenDown.covers
+  )
     return false;
   return phase === 'idle' || phase === 'priming' || phase === 'synced' || phase === 'failed';
 }
@@ -222,7 +228,7 @@ function answerTo(
   { action, payload, transaction }: Said,
 ): CoverAnswer {
   // What an open link did not carry is held, but for what only the newest matters of.
-  if (backend.phase !== 'open' || laterOf(version, action) === 'latest') backend.hasMissed = true;
+  if (backend.phase !== 'open' || laterOf(version, action) === 'latest') noteMissed(state, turn, backend);
   const { wallMs, digest } = turn.context;
   return coverAnswer({
     version,

@@ -1,4 +1,5 @@
 /** One station is cut over from one backend to another, and back. */
+import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { answerAs, Bench, sent, sentTo } from '../../testkit/station-bench.ts';
@@ -431,4 +432,32 @@ test('where a 2.x transaction names its EVSE late, a new primary does not unlock
     bench.fromBackend('[2,"u","UnlockConnector",{"evseId":1,"connectorId":1}]', backend);
   expect(sent(unlock('new'), 'station')).toEqual([]);
   expect(sent(unlock('old'), 'station')).toHaveLength(1);
+});
+
+test('while a copy is still out to the new primary it is not cut over: else Busbar would answer the next driver', () => {
+  const bench = new Bench({
+    observers: [
+      {
+        backend: 'new',
+        receives: new Set(['registration', 'liveness', 'state', 'transactions']),
+        commands: new Set(),
+      },
+    ],
+  });
+  const backends = [...bench.context.routing.backends].map(
+    ([name, facts]) => [name, { ...facts, nonBilling: true }] as const,
+  );
+  bench.context.routing = { ...bench.context.routing, backends: new Map(backends) };
+  bench.context.digest = (text) => hash('sha256', text).slice(0, 32);
+  bench.connect();
+  bench.fromStation(boot);
+  answerAs(bench, 'old', accepted);
+  bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+  for (const payload of [accepted, '{"currentTime":"2023-11-14T22:13:30Z"}']) answerAs(bench, 'new', payload);
+  bench.fromStation(start);
+  answerAs(bench, 'old', started);
+  expect(decide(bench, cutOver)).toMatchObject({ kind: 'refused', reason: 'not_synced' });
+  answerHeld(bench, 'new', started);
+  expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+  expect(sent(bench.fromStation(start.replace('"connectorId":1', '"connectorId":2')), 'station')).toEqual([]);
 });

@@ -28,6 +28,7 @@ import type { AssignmentDecision, AssignmentOutcome, AssignmentRefusal } from '.
 import { factsOf, findBackendLink } from './find-backend.ts';
 import { closeBackends } from './grace.ts';
 import { handOver } from './handover.ts';
+import { heldLaneOf } from './holding.ts';
 import { hindranceOf } from './hindrance.ts';
 import { exchangePriming } from './own-calls.ts';
 import { faultsOfObservers } from './observers-asked.ts';
@@ -122,6 +123,11 @@ function cutOver(
   if (to?.phase !== 'open' || to.priming.phase !== 'synced') {
     attach(state, turn, now, primary);
     return refused('not_synced', `${primary} does not know the station yet: ${readinessOf(to)}.`);
+  }
+  // Else Busbar would answer the station until it has, though both backends are there.
+  if (!isForced && heldLaneOf(state, primary)?.isAhead(null, turn.context.wallMs) === true) {
+    const detail = `${primary} has yet to take what it was told of transactions; the station is moved once it has.`;
+    return refused('not_synced', detail);
   }
   const hindrance = isForced ? null : hindranceOf(state, turn, now.primary);
   if (hindrance !== null) return refused(hindrance.reason, hindrance.detail);

@@ -536,3 +536,45 @@ describe('a station that repeats itself', () => {
     expect(outage.delivered).toHaveLength(1);
   });
 });
+
+test('what is held waits for a backend that has the station wait for its acceptance', () => {
+  const outage = new Outage('ocpp2.0.1');
+  outage.begin();
+  outage.goDown();
+  outage.say('TransactionEvent', eventOf('A', 0, 'Started'));
+  outage.do({ type: 'station_lost', epoch: 1, code: null, reason: 'reboot' });
+  outage.answer = ({ action }) =>
+    action === 'BootNotification'
+      ? result({ status: 'Pending', interval: 60, currentTime: minuteOf(0) })
+      : '4|"SecurityError","not accepted",{}';
+  outage.isUp = true;
+  outage.arrive(2, true, ['ocpp2.0.1']);
+  const boot = { reason: 'PowerUp', chargingStation: { vendorName: 'V', model: 'M', firmwareVersion: '2' } };
+  for (let minute = 0; minute < 20; minute += 1) {
+    outage.say('BootNotification', boot);
+    outage.pass(60_000);
+  }
+  expect(outage.held).toMatchObject([{ delivery: { state: 'waiting', attempts: 0 } }]);
+  outage.answer = (call) => outage.usual(call);
+  outage.say('BootNotification', boot);
+  outage.pass(60_000);
+  expect(outage.held).toEqual([]);
+});
+
+test('what was said in 1.6 does not leave over a link of 2.0.1: it is parked, and says why', () => {
+  const outage = new Outage();
+  outage.begin();
+  outage.goDown();
+  outage.start(1);
+  outage.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+  outage.isUp = true;
+  outage.heard = [];
+  outage.arrive(2, true, ['ocpp2.0.1']);
+  outage.pass(120_000);
+  expect(outage.heard.map(({ action }) => action)).not.toContain('StartTransaction');
+  expect(outage.held).toMatchObject([
+    {
+      delivery: { state: 'parked', lastError: 'it is in ocpp1.6, and the station has changed to ocpp2.0.1' },
+    },
+  ]);
+});

@@ -19,7 +19,7 @@ import { heldLaneOf, mark, noAnswer, release } from './holding.ts';
 import { readAnswer, wordsFor } from './identifiers.ts';
 import { learnToken } from './learning.ts';
 import { readVerdict } from './late-verdicts.ts';
-import { errorCodeOf } from './own-calls.ts';
+import { errorCodeOf, verdictOf } from './own-calls.ts';
 import { rememberGiven } from './repeats.ts';
 import type { BackendLink, OpenCall, StationState } from './state.ts';
 import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
@@ -40,11 +40,19 @@ const flapsMin = 3;
 
 /** Sends what is next of what was held for this backend. The slot must be free. True when it is taken. */
 export function deliverHeld(state: StationState, turn: Turn, backend: BackendLink): boolean {
+  for (;;) {
+    const outcome = deliverNext(state, turn, backend);
+    if (outcome !== 'passed') return outcome;
+  }
+}
+
+/** `passed`: what was next is out of the way, and the one behind it may leave. */
+function deliverNext(state: StationState, turn: Turn, backend: BackendLink): boolean | 'passed' {
   const lane = heldLaneOf(state, backend.backend);
   const facts = factsOf(turn, backend.backend);
   const { nowMs, wallMs, deliveryWaitMs } = turn.context;
   if (lane === null || facts === null || backend.deliverAtMs > nowMs) return false;
-  if (isUnregistered(backend) || isAskedAgain(state, backend) || !turn.context.isJournalWritable)
+  if (isUnregistered(state, turn, backend) || isAskedAgain(state, backend) || !turn.context.isJournalWritable)
     return false;
   const entry = nextOf(state, turn, lane);
   if (entry === null) return false;
@@ -89,7 +97,7 @@ function isAsking({ link }: StationState, { backend }: BackendLink): boolean {
 export function heldDueMs(state: StationState, turn: Turn, backend: BackendLink): number {
   const lane = heldLaneOf(state, backend.backend);
   if (lane === null || backend.slot !== null) return Infinity;
-  if (isUnregistered(backend) || isAskedAgain(state, backend)) return Infinity;
+  if (isUnregistered(state, turn, backend) || isAskedAgain(state, backend)) return Infinity;
   const { nowMs, wallMs } = turn.context;
   const readyMs = lane.next(wallMs) === null ? nowMs + lane.nextRetryAt() - wallMs : nowMs;
   // It was ready in this step and did not leave: something else is to come first, and is woken for itself.
@@ -98,9 +106,20 @@ export function heldDueMs(state: StationState, turn: Turn, backend: BackendLink)
 }
 
 /** A backend that was told the boot and has not accepted it is sent nothing else (2.x B02, B03): it would refuse it all, until all was parked. */
-function isUnregistered({ priming: { phase, isRegistered } }: BackendLink): boolean {
+function isUnregistered(state: StationState, turn: Turn, backend: BackendLink): boolean {
+  const { phase, isRegistered } = backend.priming;
+  if (phase === 'idle') return isBootOpen(state, turn, backend);
   return phase === 'pending' || phase === 'rejected' || (phase === 'failed' && !isRegistered);
 }
+
+/** True where the station tells its boot itself, and was told to wait. It asks again by itself; one that does not, and goes on as if it were accepted, is taken at its word after a day. */
+function isBootOpen(state: StationState, { context }: Turn, backend: BackendLink): boolean {
+  if (state.link === null || context.nowMs - backend.openedAtMs >= acceptanceMs) return false;
+  const status = verdictOf(state, backend)?.status;
+  return status === 'Pending' || status === 'Rejected';
+}
+
+const acceptanceMs = 86_400_000;
 
 /** How often a lane that could leave and does not is looked at. */
 const idleMs = 1_000;
@@ -117,7 +136,7 @@ function send(
   lane: HeldLane,
   entry: HeldEntry,
   deadlineMs: number,
-): boolean {
+): boolean | 'passed' {
   const { message } = entry;
   const { number, key, version, action, transaction, hasLeft, isWorded } = message;
   const received = decode(message.text, version);
@@ -126,21 +145,17 @@ function send(
   const words = isWorded
     ? message.text
     : wordsFor(state, backend, { action, transaction, text: message.text, bodyStart, bodyEnd });
-  // A listener that may not see it misses nothing.
-  if (words === null && message.answer === null) {
-    finish(state, turn, lane, entry, 'dropped');
-    return deliverHeld(state, turn, backend);
-  }
-  if (words === null) {
-    park(
-      state,
-      turn,
-      lane,
-      entry,
-      entry.delivery.attempts,
-      'it is about what this backend was never told of',
-    );
-    return deliverHeld(state, turn, backend);
+  const isForeign = (version === 'ocpp1.6') !== (backend.version === 'ocpp1.6');
+  if (words === null || isForeign) {
+    // A listener that may not see it misses nothing.
+    if (message.answer === null) finish(state, turn, lane, entry, 'dropped');
+    else {
+      const why = isForeign
+        ? `it is in ${version}, and the station has changed to ${backend.version ?? 'another version'}`
+        : 'it is about what this backend was never told of';
+      park(state, turn, lane, entry, entry.delivery.attempts, why);
+    }
+    return 'passed';
   }
   const text =
     version !== 'ocpp1.6' && action === 'TransactionEvent' && !hasLeft && message.answer !== null

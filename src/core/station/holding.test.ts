@@ -1,6 +1,7 @@
 /** How much is held, and that what stands behind a backlog is never answered without being in it. */
 import { describe, expect, test } from 'vitest';
 import { Outage, refusal, type Heard } from '../../testkit/outage-bench.ts';
+import { isKept, KeptChanges } from '../journal/kept-changes.ts';
 import type { Effect } from './events.ts';
 
 /** A station that is told what happens at the bound of its backlog. */
@@ -142,4 +143,21 @@ describe('however much room there is in messages', () => {
       expect(outage.isConnected).toBe(false);
     }
   });
+});
+
+test('a parked message that its station repeats stays parked, for the next process too', () => {
+  const outage = new Outage();
+  outage.begin();
+  outage.goDown();
+  outage.start(1);
+  outage.answer = (call) => (call.action === 'StartTransaction' ? refusal : outage.usual(call));
+  outage.comeBack();
+  outage.pass(3_600_000);
+  expect(outage.held).toMatchObject([{ delivery: { state: 'parked' } }]);
+  // Its answer was lost on the way.
+  outage.start(1);
+  const kept = new KeptChanges();
+  for (const record of outage.records) if (isKept(record)) kept.add(record);
+  expect(kept.list().map((change) => change.do)).toEqual(['hold', 'mark']);
+  expect(kept.list()[1]).toMatchObject({ delivery: JSON.stringify(outage.held[0]?.delivery) });
 });

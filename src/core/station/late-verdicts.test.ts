@@ -122,3 +122,27 @@ test('a session that the backend may have booked already is not stopped for bein
   expect(sent(effects, 'station')).toEqual([]);
   expect(effects.filter(({ type }) => type === 'notice')).toEqual([]);
 });
+
+test('a station that was lost before it was told is told once it is back', () => {
+  const bench = covered('ocpp1.6');
+  bench.fromStation(start16);
+  bench.context.wallMs += hourMs;
+  bench.pass(hourMs);
+  bench.do({ type: 'station_pong', epoch: 1 });
+  const opened = (): readonly Effect[] =>
+    bench.do({ type: 'backend_opened', backend: 'old', epoch: bench.backendEpoch('old') });
+  opened();
+  // The station is busy, so that the command waits for it.
+  bench.fromBackend('[2,"x","GetConfiguration",{}]');
+  answer(bench, '{"transactionId":7,"idTagInfo":{"status":"Blocked"}}');
+  expect(bench.state.link?.lane?.length).toBe(1);
+  bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+  bench.pass(6_000);
+  bench.arrive(2);
+  const told = sent(opened(), 'station');
+  for (let at = 0; at < 10; at += 1) {
+    bench.context.wallMs += 10_000;
+    told.push(...sent(bench.pass(10_000), 'station'));
+  }
+  expect(told.filter((text) => text.includes('RemoteStopTransaction'))).toHaveLength(1);
+});

@@ -83,9 +83,15 @@ export function tendRefusals(state: StationState, turn: Turn): void {
     const row = transactionByKey(durable.ids, refusal.transaction);
     if (row?.state !== 'open' || row.ext === null) continue;
     if (row.family === 'v16')
-      sendOwnCommand(state, turn, 'RemoteStopTransaction', `{"transactionId":${row.ext}}`);
+      sendOwnCommand(state, turn, 'RemoteStopTransaction', `{"transactionId":${row.ext}}`, row.key);
     else
-      sendOwnCommand(state, turn, 'RequestStopTransaction', `{"transactionId":${JSON.stringify(row.ext)}}`);
+      sendOwnCommand(
+        state,
+        turn,
+        'RequestStopTransaction',
+        `{"transactionId":${JSON.stringify(row.ext)}}`,
+        row.key,
+      );
   }
 }
 

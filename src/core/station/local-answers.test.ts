@@ -1,4 +1,5 @@
 /** What Busbar answers itself, and whose time a station sees. */
+import { hash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { Bench, sent } from '../../testkit/station-bench.ts';
 
@@ -60,4 +61,13 @@ test('meter values are answered once they are on disk, but not those of a transa
     '[2,"n","MeterValues",{"connectorId":1,"transactionId":5,"meterValue":[]}]',
   );
   expect(sent(ofTransaction, 'station')).toEqual([]);
+});
+
+test('what cannot be held any more is the primary’s to answer', () => {
+  const bench = answering('MeterValues');
+  bench.context.digest = (text) => hash('sha256', text);
+  bench.context.settings = { ...bench.context.settings, heldMax: 3, callsPerSecond: Infinity };
+  for (let at = 0; at < 8; at += 1)
+    bench.fromStation(`[2,"m${at}","MeterValues",{"connectorId":1,"meterValue":[{"timestamp":"${at}"}]}]`);
+  expect(bench.state.held.map(({ length }) => length)).toEqual([3]);
 });

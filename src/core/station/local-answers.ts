@@ -11,6 +11,7 @@ import { namesTransaction, offerCopy } from './copies.ts';
 import { hold } from './holding.ts';
 import { wordsFor } from './identifiers.ts';
 import { authorityFor, roleOf, type Belonging } from './roles.ts';
+import { hasRoom } from './room.ts';
 import { callerOf } from './slot.ts';
 import { nextMessageId, type StationLink, type StationState } from './state.ts';
 import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
@@ -27,6 +28,9 @@ export function answerLocally(
   if (state.assignment?.localAnswers.has(action) !== true) return false;
   // What belongs to a transaction is the primary's to take.
   if (action === 'MeterValues' && namesTransaction(received)) return false;
+  // What cannot be held is the primary's to answer.
+  if (messageId !== null && !hasRoom(state, turn, backendLinkOf(state, authorityFor(state, action))))
+    return false;
   const { idToken } = callerOf(link.epoch, received.text, received.frame);
   const payload = action === 'Heartbeat' ? `{"currentTime":"${isoTime(turn.context.wallMs)}"}` : '{}';
   recordReceived(state, turn, received, 'answered', action);

@@ -143,3 +143,24 @@ test('one that the station repeats is kept once', () => {
   outage.comeBack();
   expect(told(outage)).toEqual([1, 2]);
 });
+
+test('how the station is, which changed while Busbar answered, is told by the next process too, and once', () => {
+  const outage = new Outage();
+  outage.begin();
+  outage.say('StatusNotification', status(1, 'NoError', 'Available'));
+  outage.goDown();
+  outage.say('StatusNotification', status(1, 'NoError', 'Charging'));
+  expect(outage.state.durable.unaware).toEqual(['old']);
+  let before = outage;
+  for (const expected of [['Charging'], []]) {
+    const next = new Outage();
+    const saved = durableStation(JSON.parse(JSON.stringify(before.state.durable)) as object);
+    Object.assign(next.state, createStation(next.state.id, saved, 'q'));
+    next.arrive(1, true, ['ocpp1.6']);
+    next.pass(3_600_000);
+    const statuses = next.heard.filter(({ action }) => action === 'StatusNotification');
+    expect(statuses.map(({ payload }) => payload['status'])).toEqual(expected);
+    expect(next.state.durable.unaware).toEqual([]);
+    before = next;
+  }
+});

@@ -6,7 +6,7 @@
  */
 import type { OcppVersion } from '../../protocol/version.ts';
 import { faultIn, missedMax, type MissedStatus } from '../priming/station-image.ts';
-import type { StationState } from './state.ts';
+import type { BackendLink, StationState } from './state.ts';
 import { notice, recordDurably, type Turn } from './turn.ts';
 
 const none: readonly MissedStatus[] = [];
@@ -39,6 +39,22 @@ export function keepMissed(
     change: { what: 'missed', status },
   });
   return true;
+}
+
+/** Busbar has answered in the backend's place: it is told how the station is once it is back, also by the next process. */
+export function noteMissed(state: StationState, turn: Turn, backend: BackendLink): void {
+  backend.hasMissed = true;
+  if (!state.durable.unaware.includes(backend.backend)) changeUnaware(state, turn, backend.backend, true);
+}
+
+/** The backend was told how the station is. */
+export function noteTold(state: StationState, turn: Turn, { backend, hasMissed }: BackendLink): void {
+  if (!hasMissed && state.durable.unaware.includes(backend)) changeUnaware(state, turn, backend, false);
+}
+
+function changeUnaware(state: StationState, turn: Turn, backend: string, isUnaware: boolean): void {
+  const change = { what: 'unaware', backend, isUnaware } as const;
+  recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
 }
 
 /** The backend has heard a status, and said so. */

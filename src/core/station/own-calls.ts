@@ -24,7 +24,7 @@ import { payloadOf, type Frame } from '../../protocol/frame.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
 import { isGivenUp } from './liveness.ts';
 import { factsOf } from './find-backend.ts';
-import { missedBy, onHeard } from './missed.ts';
+import { missedBy, noteTold, onHeard } from './missed.ts';
 import { isBusbars } from './slot.ts';
 import { isMovedTo, receivesOf, roleOf } from './roles.ts';
 import { nextOwnId, type BackendLink, type OpenCall, type StationState } from './state.ts';
@@ -64,7 +64,10 @@ export function sendOwnCall(state: StationState, turn: Turn, backend: BackendLin
   const { priming } = backend;
   if (turn.context.nowMs < priming.dueAtMs) return false;
   const call = nextOwnCall(priming, viewOf(state, turn, backend));
-  if (call === null) return false;
+  if (call === null) {
+    if (priming.phase === 'synced') noteTold(state, turn, backend);
+    return false;
+  }
   if (call.what === 'status') dropOutdated(backend, call);
   const messageId = nextOwnId(state);
   const idToken = `"${messageId}"`;
@@ -131,6 +134,7 @@ export function onOwnReply(
     onHeard(state, turn, backend.backend, call.text.slice(call.bodyStart, call.bodyEnd));
   const verdict = onOwnAnswer(backend.priming, viewOf(state, turn, backend), call.purpose, result, error);
   if (verdict !== null) keepVerdict(state, turn, backend, verdict);
+  if (backend.priming.phase === 'synced') noteTold(state, turn, backend);
 }
 
 /** It has become the primary, and the other way round: from now on the station speaks to it, or Busbar does. */
@@ -148,7 +152,9 @@ export function exchangePriming(
     from.priming.intervalMs = verdict === null ? Infinity : heartbeatMs(verdict.intervalS);
     from.priming.dueAtMs = turn.context.nowMs + from.priming.intervalMs;
   }
-  if (to !== null) to.hasMissed = false;
+  if (to === null) return;
+  to.hasMissed = false;
+  noteTold(state, turn, to);
 }
 
 /** The station has booted: everyone is told, the primary by the boot itself. */
@@ -272,7 +278,8 @@ function awaitBeat(
   backend.priming.dueAtMs = turn.context.nowMs + backend.priming.intervalMs;
 }
 
-function verdictOf(state: StationState, { backend }: BackendLink): Verdict | null {
+/** What the backend thinks of the station's boot; null: it was not told one. */
+export function verdictOf(state: StationState, { backend }: BackendLink): Verdict | null {
   const { verdicts } = state.durable;
   return Object.hasOwn(verdicts, backend) ? (verdicts[backend] ?? null) : null;
 }

@@ -369,6 +369,7 @@ export function durableStation(saved: Partial<DurableStation> & SavedObjects, ra
     ids: saved.ids === undefined ? emptyLedger(numberOf(random)) : resumeLedger(saved.ids),
     refusals: saved.refusals ?? [],
     missed: saved.missed ?? [],
+    unaware: saved.unaware ?? [],
     inventory: saved.inventory ?? emptyInventory(),
     virtual: saved.virtual ?? {},
     answers: saved.answers ?? [],

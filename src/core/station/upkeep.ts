@@ -70,8 +70,11 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
   const { link, arrival, drain } = state;
   const { settings } = turn.context;
   let wakeAtMs = arrival?.phase.name === 'probing' ? arrival.phase.deadlineMs : Infinity;
-  if (arrival?.phase.name === 'dialling' && arrival.assignment.whenDown.covers)
-    wakeAtMs = dialledAtMs(state, arrival.assignment.primary) + dialPatienceMs;
+  if (arrival?.phase.name === 'dialling' && arrival.assignment.whenDown.covers) {
+    const patientUntilMs = dialledAtMs(state, arrival.assignment.primary) + dialPatienceMs;
+    // Once that has passed and nothing may be covered, the dial itself ends the wait.
+    if (patientUntilMs > turn.context.nowMs) wakeAtMs = patientUntilMs;
+  }
   for (const backend of state.backends) {
     if (backend.phase === 'open') {
       wakeAtMs = Math.min(wakeAtMs, pulseAtMs(backend.heard, backendPingIntervalMs, backendPongTimeoutMs));
@@ -127,8 +130,17 @@ function dialledAtMs({ backends }: StationState, primary: string): number {
 
 /** When Busbar is to answer what this backend does not. A time that has passed was used, or cannot be as long as the journal fails. */
 function coverDueMs({ context }: Turn, { slot, lane }: BackendLink): number {
-  const dueMs = Math.min(slot?.answerByMs ?? Infinity, lane?.peek()?.answerByMs ?? Infinity);
+  const dueMs = Math.min(slot?.answerByMs ?? Infinity, waitingAnswerByMs(lane));
   return dueMs > context.nowMs ? dueMs : Infinity;
+}
+
+/** The same of the calls that wait. Copies among them are answered by nobody, and may stand before them. */
+function waitingAnswerByMs(lane: BackendLink['lane']): number {
+  const headByMs = lane?.peek()?.answerByMs ?? Infinity;
+  if (lane === null || headByMs !== Infinity) return headByMs;
+  let byMs = Infinity;
+  for (const { answerByMs } of lane) byMs = Math.min(byMs, answerByMs);
+  return byMs;
 }
 
 /** When the route no longer has Busbar answer for the primary. */
@@ -242,7 +254,7 @@ function coverOpenCall(state: StationState, turn: Turn, backend: BackendLink): v
 /** Calls that have waited for their turn as long as a station is to wait. */
 function coverWaitingCalls(state: StationState, turn: Turn, backend: BackendLink): void {
   const { nowMs } = turn.context;
-  if ((backend.lane?.peek()?.answerByMs ?? Infinity) > nowMs || !coversFor(state, turn, backend)) return;
+  if (waitingAnswerByMs(backend.lane) > nowMs || !coversFor(state, turn, backend)) return;
   for (const waiting of backend.lane?.takeWhere(({ answerByMs }) => answerByMs <= nowMs) ?? [])
     coverWaiting(state, turn, backend, waiting);
   if (backend.lane?.length === 0) backend.lane = null;
