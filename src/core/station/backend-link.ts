@@ -47,6 +47,7 @@ export function backendLinkOf(state: StationState, backend: string): BackendLink
     fruitless: 0,
     hasMissed: state.durable.unaware.includes(backend),
     isCatchingUp: false,
+    isStationWaiting: false,
     deliverAtMs: 0,
     priming: idlePriming(),
     skipped: 0,
@@ -200,6 +201,7 @@ function forget(state: StationState, turn: Turn, link: BackendLink): void {
   if (link.isCatchingUp && link.priming.phase !== 'synced' && link.priming.phase !== 'failed')
     link.hasMissed = true;
   link.isCatchingUp = false;
+  link.isStationWaiting = false;
   forgetCopies(state, turn, link);
   const lost = link.lane?.takeWhere(({ purpose }) => purpose === 'relay') ?? [];
   for (const waiting of lost) recordDropped(state, turn, waiting, 'peer_gone');

@@ -19,7 +19,7 @@ import { heldLaneOf, mark, noAnswer, release } from './holding.ts';
 import { readAnswer, wordsFor } from './identifiers.ts';
 import { learnToken } from './learning.ts';
 import { readVerdict } from './late-verdicts.ts';
-import { errorCodeOf, verdictOf } from './own-calls.ts';
+import { errorCodeOf } from './own-calls.ts';
 import { rememberGiven } from './repeats.ts';
 import type { BackendLink, OpenCall, StationState } from './state.ts';
 import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
@@ -52,7 +52,7 @@ function deliverNext(state: StationState, turn: Turn, backend: BackendLink): boo
   const facts = factsOf(turn, backend.backend);
   const { nowMs, wallMs, deliveryWaitMs } = turn.context;
   if (lane === null || facts === null || backend.deliverAtMs > nowMs) return false;
-  if (isUnregistered(state, turn, backend) || isAskedAgain(state, backend) || !turn.context.isJournalWritable)
+  if (isUnregistered(state, backend) || isAskedAgain(state, backend) || !turn.context.isJournalWritable)
     return false;
   const entry = nextOf(state, turn, lane);
   if (entry === null) return false;
@@ -97,7 +97,7 @@ function isAsking({ link }: StationState, { backend }: BackendLink): boolean {
 export function heldDueMs(state: StationState, turn: Turn, backend: BackendLink): number {
   const lane = heldLaneOf(state, backend.backend);
   if (lane === null || backend.slot !== null) return Infinity;
-  if (isUnregistered(state, turn, backend) || isAskedAgain(state, backend)) return Infinity;
+  if (isUnregistered(state, backend) || isAskedAgain(state, backend)) return Infinity;
   const { nowMs, wallMs } = turn.context;
   const readyMs = lane.next(wallMs) === null ? nowMs + lane.nextRetryAt() - wallMs : nowMs;
   // It was ready in this step and did not leave: something else is to come first, and is woken for itself.
@@ -106,20 +106,11 @@ export function heldDueMs(state: StationState, turn: Turn, backend: BackendLink)
 }
 
 /** A backend that was told the boot and has not accepted it is sent nothing else (2.x B02, B03): it would refuse it all, until all was parked. */
-function isUnregistered(state: StationState, turn: Turn, backend: BackendLink): boolean {
+function isUnregistered(state: StationState, backend: BackendLink): boolean {
   const { phase, isRegistered } = backend.priming;
-  if (phase === 'idle') return isBootOpen(state, turn, backend);
+  if (phase === 'idle') return state.link !== null && backend.isStationWaiting;
   return phase === 'pending' || phase === 'rejected' || (phase === 'failed' && !isRegistered);
 }
-
-/** True where the station tells its boot itself, and was told to wait. It asks again by itself; one that does not, and goes on as if it were accepted, is taken at its word after a day. */
-function isBootOpen(state: StationState, { context }: Turn, backend: BackendLink): boolean {
-  if (state.link === null || context.nowMs - backend.openedAtMs >= acceptanceMs) return false;
-  const status = verdictOf(state, backend)?.status;
-  return status === 'Pending' || status === 'Rejected';
-}
-
-const acceptanceMs = 86_400_000;
 
 /** How often a lane that could leave and does not is looked at. */
 const idleMs = 1_000;

@@ -179,6 +179,7 @@ export function onPrimaryVerdict(
   const number = state.durable.image.boot?.number ?? 0;
   const verdict = readVerdict(result, number) ?? { status: 'Unknown', intervalS: 0, boot: number };
   keepVerdict(state, turn, backend, verdict);
+  backend.isStationWaiting = verdict.status === 'Pending' || verdict.status === 'Rejected';
   // From its boot on a station that was moved here keeps this one's interval by itself.
   awaitBeat(state, turn, backend, verdict, false);
 }
@@ -278,8 +279,7 @@ function awaitBeat(
   backend.priming.dueAtMs = turn.context.nowMs + backend.priming.intervalMs;
 }
 
-/** What the backend thinks of the station's boot; null: it was not told one. */
-export function verdictOf(state: StationState, { backend }: BackendLink): Verdict | null {
+function verdictOf(state: StationState, { backend }: BackendLink): Verdict | null {
   const { verdicts } = state.durable;
   return Object.hasOwn(verdicts, backend) ? (verdicts[backend] ?? null) : null;
 }

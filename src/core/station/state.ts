@@ -142,6 +142,8 @@ export interface BackendLink {
   hasMissed: boolean;
   /** It is being told that now, on the open link. */
   isCatchingUp: boolean;
+  /** On this link it has answered the station's own boot, and told it to wait: the station asks again by itself. */
+  isStationWaiting: boolean;
   /** Held messages leave again then: monotonic. */
   deliverAtMs: number;
   /** How far it was brought to know the station. */
