@@ -229,6 +229,13 @@ async function askText(options: ClientOptions, path: string, query: Query): Answ
 /** The response, once its status says that it is what was asked for. */
 async function ask(options: ClientOptions, { path, query, headers, ...init }: Ask): Answer<Response> {
   const url = new URL(path, options.url);
+  // In a URL "." and ".." are steps, however they are written: another call would be made than the one that was meant.
+  if (url.pathname !== path)
+    return fail({
+      fault: 'refused',
+      message: 'Nothing may be called "." or "..": use its id or number.',
+      problem: null,
+    });
   for (const [name, value] of Object.entries(query))
     if (value !== undefined) url.searchParams.set(name, String(value));
   const authorization = options.token === null ? {} : { authorization: `Bearer ${options.token}` };

@@ -2,6 +2,7 @@
  * `POST /stations/{id}/commands`: an operator's command to a station, answered with what the station answered.
  */
 import type { FastifyInstance } from 'fastify';
+import { redact } from '../core/commands/redact.ts';
 import type { AuditOutcome } from '../ports/audit.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { CommandOutcome, CommandRefusal, StationCommander } from '../ports/station-commander.ts';
@@ -43,13 +44,13 @@ export function addCommandRoutes(
       const change = {
         action: 'station.command',
         target: id.value,
-        request: { action, payload },
+        request: { action, payload: JSON.parse(redact(action, JSON.stringify(payload))) as unknown },
         reason,
       };
       return makeChange(changer, request, reply, change, async () => {
         const text = JSON.stringify(payload);
         const outcome = readable(await commander.command({ station: id.value, action, payload: text }));
-        const came = auditOf(outcome);
+        const came = auditOf(action, outcome);
         changer.log.info('station_commanded', {
           station: id.value,
           action,
@@ -111,9 +112,14 @@ function detailOf(outcome: Failure): string {
   return `The station answered ${code}${description === '' ? '' : `: ${description}`}.`;
 }
 
-function auditOf(outcome: CommandOutcome): AuditOutcome {
+function auditOf(action: string, outcome: CommandOutcome): AuditOutcome {
   if (outcome.kind === 'result')
-    return { outcome: 'done', detail: null, before: null, after: JSON.parse(outcome.payload) };
+    return {
+      outcome: 'done',
+      detail: null,
+      before: null,
+      after: JSON.parse(redact(action, outcome.payload)),
+    };
   const isUnsent = outcome.kind === 'refused' && outcome.reason !== 'unknown_outcome';
   return { outcome: isUnsent ? 'refused' : 'failed', detail: detailOf(outcome), before: null, after: null };
 }

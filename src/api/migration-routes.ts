@@ -147,6 +147,10 @@ function readCreate(body: unknown): Result<{ plan: MigrationPlan; reason: string
     };
     return fail(problem('invalid-request', `${item.where} ${item.reason}`, [item]));
   }
+  if (isTooDeep(written)) {
+    const item = { where: 'body', reason: 'is nested too deep; a plan needs no more than a few levels' };
+    return fail(problem('invalid-plan', `${item.where} ${item.reason}`, [item]));
+  }
   // The reader changes what it is handed, and the audit is to have it as it came.
   const read = readPlan(structuredClone(written), 'body');
   if (read.ok) return ok({ plan: read.value.plan, reason });
@@ -157,6 +161,20 @@ function readCreate(body: unknown): Result<{ plan: MigrationPlan; reason: string
   return fail(
     problem('invalid-plan', items.map(({ where, reason: why }) => `${where}: ${why}`).join('; '), items),
   );
+}
+
+const levelsMax = 32;
+
+/** Level by level: what is nested deeply would overflow the stack of whoever walks it. */
+function isTooDeep(body: object): boolean {
+  let level: object[] = [body];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth === levelsMax) return true;
+    level = level
+      .flatMap((value) => Object.values(value))
+      .filter((value) => typeof value === 'object' && value !== null);
+  }
+  return false;
 }
 
 function isReason(reason: unknown): reason is string {

@@ -246,7 +246,10 @@ export const frame = Type.Object(
         description: 'That of the call it answers, for a result or error. null where it is not known.',
       }),
     ),
-    text: Type.String({ description: 'What was received or sent, to the byte.' }),
+    text: Type.String({
+      description:
+        'What was received or sent, to the byte, but for passwords and keys in settings: `***` stands in their place.',
+    }),
     relayed: Type.Optional(
       Type.Boolean({ description: 'A received frame: whether it was sent on at once.' }),
     ),

@@ -25,6 +25,8 @@ const drainDeadlineMs = 20_000;
 type Read = () => Promise<Result<Settings, readonly ConfigurationProblem[]>>;
 
 export async function serve(options: ServeOptions, io: CliIo): Promise<ExitCode> {
+  // The journal holds drivers' tokens and stations' passwords: whom Busbar lets read no secret file may not read it either.
+  process.umask(process.umask() | 0o007);
   const read = readerOf(options, io);
   const settings = await read();
   if (!settings.ok) {

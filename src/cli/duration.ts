@@ -21,3 +21,13 @@ export function readDurationMs(text: string): number {
     throw new InvalidArgumentError('Write a duration such as 500ms, 30s, 5min or 2h.');
   return Number(digits) * unitMs;
 }
+
+/** As long as the API waits. */
+const waitMaxMs = 240_000;
+
+/** A duration that the API is asked to wait for. */
+export function readWaitMs(text: string): number {
+  const ms = readDurationMs(text);
+  if (ms > waitMaxMs) throw new InvalidArgumentError('It may be 4min at most.');
+  return ms;
+}

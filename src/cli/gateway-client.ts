@@ -47,10 +47,14 @@ export async function withClient(
 }
 
 function faultOfAddress(admin: string): string | null {
-  const protocol = URL.parse(admin)?.protocol;
-  return protocol === 'http:' || protocol === 'https:'
+  const url = URL.parse(admin);
+  const example = 'such as http://127.0.0.1:9221';
+  if (url !== null && url.username + url.password !== '')
+    return `--admin: write the address without user and password, ${example}; a token is given with --token-file`;
+  if (url === null || !/^https?:$/.test(url.protocol)) return `--admin ${admin}: write an address ${example}`;
+  return url.pathname + url.search + url.hash === '/'
     ? null
-    : `--admin ${admin}: write an address such as http://127.0.0.1:9221`;
+    : `--admin ${admin}: write the address without a path, ${example}`;
 }
 
 async function readToken({ tokenFile }: ApiOptions, io: CliIo): Promise<Result<string | null, string>> {

@@ -6,13 +6,14 @@
 import { access } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
-import type { Readiness } from '../api/migration-schemas.ts';
+import type { PlanPreviewed, Readiness } from '../api/migration-schemas.ts';
 import { fail, ok, type Result } from '../std/result.ts';
-import { readDurationMs } from './duration.ts';
+import { readWaitMs } from './duration.ts';
 import { everyItem } from './every-page.ts';
 import { withClient } from './gateway-client.ts';
 import { addExamples } from './help-example.ts';
 import type { CliIo } from './io.ts';
+import { printProblems } from './migration-shown.ts';
 import { printRows, type Column } from './output.ts';
 import { readOrSay, type PlanJson, type PlanReader } from './plan-file.ts';
 import { apiOptions, type ApiOptions } from './program.ts';
@@ -37,8 +38,8 @@ export function addCheckVerb(migration: Command, io: CliIo, reader: PlanReader):
     )
       .option('--wave <wave>', 'only the stations of this wave, by name or number')
       .addOption(
-        new Option('--wait <duration>', 'how long the new backend may take for each station')
-          .argParser(readDurationMs)
+        new Option('--wait <duration>', 'how long the new backend may take for each station, 4min at most')
+          .argParser(readWaitMs)
           .default(30_000, '30s'),
       )
       .action(async (fileOrId: string, _options: unknown, command: Command) => {
@@ -58,7 +59,9 @@ export function addCheckVerb(migration: Command, io: CliIo, reader: PlanReader):
           printRows(io, output, columns, rows.value);
           const missing = rows.value.filter(({ ready }) => !ready).length;
           io.stderr.write(`${rows.value.length - missing} of ${rows.value.length} stations are ready\n`);
-          if (missing > 0) io.setExitCode(3);
+          const blocking = wanted.value.problems.filter((problem) => problem.blocking);
+          if (blocking.length > 0) printProblems(blocking, { ...io, stdout: io.stderr });
+          if (missing > 0 || blocking.length > 0) io.setExitCode(3);
           return null;
         });
       }),
@@ -70,6 +73,8 @@ export function addCheckVerb(migration: Command, io: CliIo, reader: PlanReader):
 interface Wanted {
   readonly to: string;
   readonly stations: readonly { readonly station: string; readonly wave: string }[];
+  /** Stations that they leave out are not asked about. */
+  readonly problems: PlanPreviewed['problems'];
 }
 
 type Row = Readiness & { readonly wave: string };
@@ -81,10 +86,17 @@ async function ofPlan(
 ): Promise<Result<Wanted, ClientFault>> {
   const previewed = await client.previewMigration(plan);
   if (!previewed.ok) return previewed;
-  const stations = previewed.value.waves
-    .filter(({ name }, at) => wave === null || wave === name || wave === String(at + 1))
-    .flatMap(({ name, stations: ids }) => ids.map((station) => ({ station, wave: name })));
-  return ok({ to: plan.to, stations });
+  const { waves, problems } = previewed.value;
+  const wanted = waves.filter(({ name }, at) => wave === null || wave === name || wave === String(at + 1));
+  if (wanted.length === 0) {
+    const names = waves.map(({ name }) => name).join(', ');
+    const message = `The plan has no wave ${wave}: its waves are ${names}, or 1 to ${waves.length}.`;
+    return fail({ fault: 'refused', message, problem: null });
+  }
+  const stations = wanted.flatMap(({ name, stations: ids }) =>
+    ids.map((station) => ({ station, wave: name })),
+  );
+  return ok({ to: plan.to, stations, problems });
 }
 
 async function ofMigration(
@@ -97,7 +109,8 @@ async function ofMigration(
   const stations = await everyItem((page) =>
     client.migrationStations(id, { ...page, ...(wave === null ? {} : { wave }) }),
   );
-  return stations.ok ? ok({ to: found.value.to, stations: stations.value }) : stations;
+  const { to, problems } = found.value;
+  return stations.ok ? ok({ to, stations: stations.value, problems }) : stations;
 }
 
 async function checkAll(

@@ -69,7 +69,8 @@ async function takeInventory(
     waves: [{ name: 'all', stations: patterns }],
   });
   if (!previewed.ok) return previewed;
-  const { canaries } = previewed.value;
+  // In a plan an identity with a star is a pattern: such a wave would take others along.
+  const canaries = previewed.value.canaries.filter(({ station }) => !station.includes('*'));
   const asked = askedOf(stations, to);
   return ok({ stations, canaries, plan: planText({ name, from, to }, stations.length, canaries, asked) });
 }

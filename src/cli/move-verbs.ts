@@ -9,7 +9,7 @@ import type { AssignmentBody } from '../api/assignment-schemas.ts';
 import { messageClass, type MessageClass, type StationMoved } from '../api/schemas.ts';
 import type { Result } from '../std/result.ts';
 import { confirm, sayUndone } from './confirm.ts';
-import { readDurationMs } from './duration.ts';
+import { readWaitMs } from './duration.ts';
 import { withClient } from './gateway-client.ts';
 import { addExamples } from './help-example.ts';
 import type { CliIo } from './io.ts';
@@ -57,8 +57,11 @@ function addMove(station: Command, io: CliIo): void {
     )
       .requiredOption('--to <backend>', 'the backend that is to answer them')
       .addOption(
-        new Option('--wait <duration>', 'how long to wait for the backend to know each station, such as 30s')
-          .argParser(readDurationMs)
+        new Option(
+          '--wait <duration>',
+          'how long to wait for the backend to know each station, such as 30s; 4min at most',
+        )
+          .argParser(readWaitMs)
           .default(0, 'not at all'),
       )
       .addOption(

@@ -7,6 +7,7 @@
  */
 import Table from 'cli-table3';
 import { stringify } from 'csv-stringify/sync';
+import stringWidth from 'string-width';
 import type { CliIo } from './io.ts';
 
 export const outputFormats = ['table', 'json', 'csv'] as const;
@@ -38,30 +39,34 @@ export function printRows<Row>(
       );
       return;
     case 'table': {
+      const head = columns.map((column) => column.title);
       const cells = rows.map((row) => columns.map((column) => cellText(column.valueOf(row))));
-      const table = new Table({
-        head: columns.map((column) => column.title),
-        style: { head: [], border: [], compact: true },
-        colWidths: columns.map(({ widthMax }, at) =>
-          tableWidth(
-            widthMax,
-            cells.map((row) => row[at] ?? ''),
-          ),
-        ),
-        wordWrap: true,
-        wrapOnWordBoundary: false,
+      const colWidths = columns.map(({ title, widthMax }, at) => {
+        let widest = stringWidth(title);
+        for (const row of cells) widest = Math.max(widest, stringWidth(row[at] ?? ''));
+        return Math.min(widest, widthMax ?? Infinity) + cellPadding;
       });
-      table.push(...cells);
-      io.stdout.write(`${table.toString()}\n`);
+      for (let at = 0; at === 0 || at < cells.length; at += rowsAtOnce) {
+        const isFirst = at === 0;
+        const isLast = at + rowsAtOnce >= cells.length;
+        const style = { head: [], border: [], compact: true };
+        const table = new Table({
+          head: isFirst ? head : [],
+          style,
+          colWidths,
+          wordWrap: true,
+          wrapOnWordBoundary: false,
+        });
+        table.push(...cells.slice(at, at + rowsAtOnce));
+        const lines = table.toString().split('\n');
+        io.stdout.write(`${lines.slice(isFirst ? 0 : 1, isLast ? undefined : -1).join('\n')}\n`);
+      }
     }
   }
 }
 
-/** null: as wide as its widest cell. */
-function tableWidth(widthMax: number | undefined, cells: readonly string[]): number | null {
-  const isTooLong = widthMax !== undefined && cells.some((cell) => cell.length > widthMax);
-  return isTooLong ? widthMax + cellPadding : null;
-}
+/** Rows that the table is made of at one time: its time grows with their square. */
+const rowsAtOnce = 100;
 
 /** A blank on both sides. */
 const cellPadding = 2;

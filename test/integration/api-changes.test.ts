@@ -157,6 +157,16 @@ describe('the audit', () => {
     });
   });
 
+  test('keeps no password that a command has written', async () => {
+    const payload = { key: 'AuthorizationKey', value: 'hunter2hunter2' };
+    await call('/stations/CP-1/commands', { action: 'ChangeConfiguration', payload, reason: 'new key' });
+    expect(sent.at(-1)?.payload).toBe(JSON.stringify(payload));
+    expect((await newest()).request).toEqual({
+      action: 'ChangeConfiguration',
+      payload: { key: 'AuthorizationKey', value: '***' },
+    });
+  });
+
   test('has an entry with an unknown outcome while the change is made', async () => {
     const answer = Promise.withResolvers<CommandOutcome>();
     const asked = Promise.withResolvers<void>();

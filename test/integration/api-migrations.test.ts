@@ -113,6 +113,13 @@ describe('a migration', () => {
       { where: 'body.wave', reason: 'there is no such key here; did you mean waves?' },
       { where: 'body.gates[0].atLeast', reason: expect.stringContaining('must be a share such as 99.5%') },
     ]);
+    const deep = `{"name":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+    const nested = await call('', JSON.parse(deep));
+    expect([...problemOf(nested), nested.body.detail]).toEqual([
+      422,
+      'invalid-plan',
+      'body is nested too deep; a plan needs no more than a few levels',
+    ]);
     for (const body of [[], { ...written, reason: '' }, { ...written, reason: 'x'.repeat(501) }])
       expect((await call('', body)).status).toBe(422);
     expect(created).toEqual([]);

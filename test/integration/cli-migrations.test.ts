@@ -229,9 +229,16 @@ describe('a decision', () => {
     [['rollback', 'm-1', '--yes'], '--reason: say why'],
     [['start', 'm-1', '--wave', '2', '--yes'], '--reason: say why'],
     [['pause', 'm-1', '--wave', '2'], "unknown option '--wave'"],
+    [['check', 'm-1', '--wait', '5min'], 'It may be 4min at most.'],
   ])('%j is wrong usage', async (args, said) => {
     const { err, code } = await busbar(args);
     expect([code, err]).toEqual([2, expect.stringContaining(said)]);
+    expect(decided).toEqual([]);
+  });
+
+  test('about a wave that a URL takes for a step is not made of another', async () => {
+    const { err, code } = await busbar(['rollback', 'm-1', '--wave', '..', '--yes', '--reason', 'x']);
+    expect([code, err]).toEqual([1, expect.stringContaining('Nothing may be called')]);
     expect(decided).toEqual([]);
   });
 
@@ -255,6 +262,19 @@ describe('migration check', () => {
       'CP-7 attach',
       'CP-7 detach',
     ]);
+  });
+
+  test('of a wave that the plan has not got is none, and says which there are', async () => {
+    const { err, code } = await busbar(['check', await fileOf(sound), '--wave', 'canery']);
+    expect([code, err]).toEqual([1, expect.stringContaining('The plan has no wave canery')]);
+    expect(assigned).toEqual([]);
+  });
+
+  test('ends with 3 where the plan could not start, whatever is ready', async () => {
+    states = { 'CP-1': 'synced', 'CP-7': 'synced' };
+    problems = preview.problems;
+    const { err, code } = await busbar(['check', await fileOf(sound), '--wave', 'canary']);
+    expect([code, err]).toEqual([3, expect.stringContaining('no group is called berlin')]);
   });
 
   test('does not let go of a station that a migration has the new backend told of by now', async () => {

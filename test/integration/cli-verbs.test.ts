@@ -354,12 +354,19 @@ describe('which gateway, and with which token', () => {
   test.each([
     [['--token-file', '/nowhere/token'], '--token-file /nowhere/token: there is no such file'],
     [['--admin', 'localhost:9221'], '--admin localhost:9221: write an address such as http://127.0.0.1:9221'],
+    [['--admin', 'http://127.0.0.1:9221/busbar'], 'write the address without a path'],
     [['--count', '0'], 'A whole number from 1 is needed.'],
     [['--output', 'xml'], 'Allowed choices are table, json, csv'],
   ])('%j is wrong usage, exit code 2', async (args, message) => {
     const { err, code } = await busbar(['frames', 'tail', ...args]);
     expect(code).toBe(2);
     expect(err).toContain(message);
+  });
+
+  test('an address with a password is refused, and the password not repeated', async () => {
+    const { err, code } = await busbar(['backend', 'list', '--admin', 'http://me:hunter2@127.0.0.1:9221']);
+    expect([code, err]).toEqual([2, expect.stringContaining('--token-file')]);
+    expect(err).not.toContain('hunter2');
   });
 
   test('an empty token file, and a token that no header can carry, are wrong usage', async () => {

@@ -265,6 +265,18 @@ describe('results', () => {
     );
   });
 
+  test('as a long table are as wide in every row, and all there', () => {
+    const out = collector();
+    const io: CliIo = { stdout: out.stream, stderr: out.stream, env: {}, setExitCode: () => {} };
+    const many = Array.from({ length: 250 }, (_, value) => ({ name: 'n'.repeat(value % 17), value }));
+    printRows(io, 'table', columns, many);
+    const lines = out.text().trimEnd().split('\n');
+    expect(new Set(lines.map((line) => line.length)).size).toBe(1);
+    const values = lines.flatMap((line) => /(\d+) +│$/.exec(line)?.[1] ?? []);
+    expect(values.map(Number)).toEqual(many.map(({ value }) => value));
+    expect(lines.filter((line) => line.includes('value'))).toHaveLength(1);
+  });
+
   test('as JSON are the rows themselves', () => {
     expect(JSON.parse(print('json', false))).toEqual(rows);
     const lines = print('json', true).trimEnd().split('\n');

@@ -1,5 +1,5 @@
 /** What Busbar leaves behind when it cannot start, and how reloads and the end get along. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
@@ -11,6 +11,7 @@ import { loadConfiguration } from '../../src/control/configuration/load.ts';
 import type { Settings } from '../../src/ports/settings.ts';
 import { ok, type Result } from '../../src/std/result.ts';
 import { silentLog } from './busbar-fixture.ts';
+import { BusbarProcess } from './busbar-process.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -101,4 +102,18 @@ test('nothing is reloaded once the drain has begun', async () => {
   const drained = busbar.drain(0, 3_000);
   expect(await busbar.reload()).toMatchObject({ ok: false });
   expect(await drained).toBe(true);
+});
+
+test('the journal of the command is for its owner and group only, whatever the umask lets others do', async () => {
+  const place = await folder();
+  await settingsIn(place);
+  const busbar = new BusbarProcess(join(place, 'one.yaml'));
+  cleanups.push(() => busbar.stop('SIGKILL'));
+  const before = process.umask(0o022);
+  await busbar.start();
+  process.umask(before);
+  for (const file of ['busbar.db', 'busbar.db-wal']) {
+    const { mode } = await stat(join(place, file));
+    expect((mode & 0o777).toString(8)).toBe('640');
+  }
 });

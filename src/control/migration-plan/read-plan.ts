@@ -117,6 +117,7 @@ function checkName(name: string | undefined, path: KeyPath, report: Report): voi
     report.add(path, `has more than ${nameCharactersMax} characters`, 'shorten it');
   if (/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(name) || name.trim() === '')
     report.add(path, 'holds characters that cannot be seen', 'write a plain name');
+  if (name === '.' || name === '..') report.add(path, 'means a step in a path', 'write a plain name');
 }
 
 const selections = ['stations', 'group', 'tag', 'site'] as const;

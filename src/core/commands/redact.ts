@@ -19,11 +19,16 @@ const secretActions: ReadonlySet<string> = new Set([
   'notifyreport',
 ]);
 
+/** False when nothing of that action carries a secret. */
+export function mayCarrySecrets(action: string): boolean {
+  return secretActions.has(foldName(action));
+}
+
 /**
  * The payload of a call or result of that action without its secrets; the same text where there are none. What cannot be read for certain is not shown at all.
  */
 export function redact(action: string, payload: string): string {
-  if (!secretActions.has(foldName(action))) return payload;
+  if (!mayCarrySecrets(action)) return payload;
   const { members, isAmbiguous } = readPayload(payload);
   if (isAmbiguous) return '{}';
   const struck = strike(members);
