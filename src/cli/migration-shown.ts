@@ -40,7 +40,10 @@ export function showMigration(migration: Migration, io: CliIo): void {
   const facts: readonly (readonly [string, string])[] = [
     ['migration', `${name} (${id})`],
     ['from, to', `${from}, ${to}`],
-    ['state', `${state}${migration.goingBack ? ', going back' : ''} since ${since}`],
+    [
+      'state',
+      `${state}${migration.goingBack && state !== 'rolled-back' ? ', going back' : ''} since ${since}`,
+    ],
     ...(reason === null ? [] : [['why', reason] as const]),
     ['open transactions', plan.openTransactions],
     [`${from} kept ready`, plan.keepOldWarm],

@@ -7,7 +7,7 @@ import { createMigration } from '../core/migration/create.ts';
 import { planMigration } from '../core/migration/freeze.ts';
 import type { FrozenPlan } from '../core/migration/fleet.ts';
 import { isOver, isUnderWay } from '../core/migration/phase.ts';
-import type { MigrationPlan } from '../core/migration/plan.ts';
+import type { MigrationPlan, PlanProblem } from '../core/migration/plan.ts';
 import type { StationProgress } from '../core/migration/state.ts';
 import type { Assignments } from '../ports/assignments.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -113,16 +113,19 @@ class House implements Migrator {
     const { waves, problems, canaries } = await this.#freeze(plan, null);
     return {
       waves: waves.map((stations, at) => ({ name: plan.waves[at]?.name ?? '', stations })),
-      problems,
+      problems: this.#isNameTaken(plan) ? [nameTaken(plan), ...problems] : problems,
       canaries,
     };
+  }
+
+  #isNameTaken({ name }: MigrationPlan): boolean {
+    return this.#runs.some(({ state: { head } }) => !isOver(head.phase) && head.plan.name === name);
   }
 
   create(...[plan, by]: Parameters<Migrations['create']>): ReturnType<Migrations['create']> {
     return this.#onePlan(async () => {
       const open = this.#runs.filter(({ state }) => !isOver(state.head.phase));
-      if (open.some(({ state }) => state.head.plan.name === plan.name))
-        return fault('name_taken', `A migration called ${plan.name} is not over.`);
+      if (this.#isNameTaken(plan)) return fault('name_taken', `A migration called ${plan.name} is not over.`);
       if (open.length >= migrationsMax)
         return fault('too_many', `${migrationsMax} migrations are not over. End one of them first.`);
       const { head } = createMigration(this.#ports.newId(), plan, this.#ports.clock.wallMs());
@@ -289,6 +292,17 @@ class House implements Migrator {
     const { phase, reason } = run.state.head;
     if (phase !== before) log.info('migration_phase', { migration: run.id, before, after: phase, reason });
   }
+}
+
+function nameTaken({ name }: MigrationPlan): PlanProblem {
+  return {
+    where: 'name',
+    why: `a migration called ${name} is not over`,
+    advice: 'choose another name, or end that one first',
+    stations: [],
+    stationCount: 0,
+    isBlocking: true,
+  };
 }
 
 /** A draft has its stations to itself only once it is ready. */

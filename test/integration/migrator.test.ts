@@ -362,7 +362,12 @@ describe('a migrator', () => {
     const next = world.migrator.stations(id, { wave: 1, after: 'CP-2' as StationId, limit: 5 }) ?? [];
     expect(next.map(({ station }) => station)).toEqual(['CP-3']);
     expect(await world.migrator.preview(planOf({ to: 'nobody' }))).toMatchObject({
-      problems: [{ where: 'to', isBlocking: true }, { why: expect.stringContaining('leave-old') }, {}],
+      problems: [
+        { where: 'name', why: 'a migration called leave-old is not over', isBlocking: true },
+        { where: 'to', isBlocking: true },
+        { why: expect.stringContaining('leave-old') },
+        {},
+      ],
     });
   });
 });

@@ -40,6 +40,12 @@ function readTokens(entries: Configuration['admin']['tokens'], report: Report): 
       );
     if (name === undefined || role === undefined || hash === undefined) continue;
     names.add(name);
+    if (tokens.some((other) => other.hash === hash.toLowerCase()))
+      report.add(
+        [...at, 'hash'],
+        'another token has this hash already, perhaps with another role',
+        'make a token for each name',
+      );
     tokens.push({ name, role, hash: hash.toLowerCase() });
   }
   return tokens;

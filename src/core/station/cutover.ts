@@ -180,7 +180,7 @@ function rollBack(state: StationState, turn: Turn, now: Assignment): AssignmentO
   if (before.before === null)
     return refused(
       'nothing_to_undo',
-      `There is no cutover of this station to undo: it is at ${now.primary}.`,
+      `There is no cutover of this station to undo: it is at ${now.primary}, and was not moved there, or longer ago than the backend before is kept ready (keepOldWarm).`,
     );
   const impossible = whyImpossible(state, turn, before.before);
   if (impossible !== null) return impossible;

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import type { StationId } from '../protocol/station-id.ts';
+import { presentFrame } from './frame-routes.ts';
+
+const shown = (action: string, text: string): string =>
+  presentFrame({
+    position: 1,
+    at: 0,
+    station: 'CP-1' as StationId,
+    link: 'station',
+    direction: 'out',
+    kind: 'call',
+    messageId: 'a',
+    action,
+    text,
+    outcome: null,
+    latencyMs: null,
+  }).text;
+
+test('a frame is shown without the passwords that it writes or gives away', () => {
+  expect(
+    shown(
+      'ChangeConfiguration',
+      '[2, "a","ChangeConfiguration",{"key":"AuthorizationKey","value":"hunter2"}]',
+    ),
+  ).toBe('[2, "a","ChangeConfiguration",{"key":"AuthorizationKey","value":"***"}]');
+  expect(
+    shown('GetConfiguration', '[3,"a",{"configurationKey":[{"key":"AuthorizationKey","value":"hunter2"}]}]'),
+  ).toBe('[3,"a",{"configurationKey":[{"key":"AuthorizationKey","value":"***"}]}]');
+  const plain = '[2,"a", "ChangeConfiguration",{"key":"HeartbeatInterval", "value":"1.0"}]';
+  expect(shown('ChangeConfiguration', plain)).toBe(plain);
+});
