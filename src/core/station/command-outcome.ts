@@ -45,8 +45,9 @@ export function finishCommand(
   if (ending !== 'result' && ending !== 'outcome_unknown' && command.command !== null)
     for (const change of commandFailed(command.from, command.command.note, turn.context))
       note(state, turn, change);
-  // The station never heard it: it is told once it is back.
-  if (command.from === fromBusbar && ending === 'not_connected' && command.transaction !== null)
+  // The station never heard it: it is told once it is back, or has time.
+  const isUnheard = ending === 'not_connected' || ending === 'expired';
+  if (command.from === fromBusbar && isUnheard && command.transaction !== null)
     refuseAgain(state, turn, command.transaction);
   if (command.from === fromOperator)
     return settle(turn, Number(command.caller.idToken), outcomeOf(ending, reply));

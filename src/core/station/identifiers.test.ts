@@ -181,6 +181,23 @@ test('a listener that asked is told once, though what it is told is of a class t
   expect(pair.to('new')).toEqual([]);
 });
 
+test('what a listener asked for and does not take is held up to the bound, and counted beyond it', () => {
+  const pair = new Pair();
+  pair.context.settings = { ...pair.context.settings, heldMax: 2, callsPerSecond: Infinity };
+  pair.fromBackend(
+    '[2,"c","GetLog",{"requestId":7,"logType":"DiagnosticsLog","log":{"remoteLocation":"x"}}]',
+    'new',
+  );
+  const minted = /"requestId":(\d+)/.exec(pair.to('')[0] ?? '')?.[1] ?? '';
+  pair.fromStation(`[3,"${pair.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+  for (let at = 0; at < 5; at += 1) {
+    pair.fromStation(`[2,"l${at}","LogStatusNotification",{"status":"Uploading","requestId":${minted}}]`);
+    expect(pair.to('')).toEqual(['[3,{}]']);
+  }
+  expect(pair.state.held.map(({ backend, length }) => [backend, length])).toEqual([['new', 2]]);
+  expect(pair.state.backends.find(({ backend }) => backend === 'new')?.skipped).toBe(3);
+});
+
 test('the end of a transaction goes once to its owner, though the owner has become a listener', () => {
   const pair = new Pair();
   pair.begin(1, '5', '5');

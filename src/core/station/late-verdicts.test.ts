@@ -146,3 +146,22 @@ test('a station that was lost before it was told is told once it is back', () =>
   }
   expect(told.filter((text) => text.includes('RemoteStopTransaction'))).toHaveLength(1);
 });
+
+test('a station that is too busy to be told in time is told again', () => {
+  const bench = covered('ocpp1.6');
+  bench.fromStation(start16);
+  back(bench);
+  const command = (): string | undefined => bench.state.link?.slot?.sentId;
+  bench.fromBackend('[2,"x","GetConfiguration",{}]');
+  const busyWith = command();
+  answer(bench, '{"transactionId":7,"idTagInfo":{"status":"Blocked"}}');
+  for (let second = 0; second < 26; second += 1) {
+    bench.context.wallMs += 1_000;
+    bench.pass(1_000);
+    bench.do({ type: 'station_pong', epoch: 1 });
+  }
+  expect(bench.state.durable.refusals.length + (bench.state.link?.lane?.length ?? 0)).toBeGreaterThan(0);
+  const told = sent(bench.fromStation(`[3,"${busyWith}",{}]`), 'station');
+  told.push(...sent(bench.pass(1_000), 'station'));
+  expect(told.filter((text) => text.includes('RemoteStopTransaction'))).toHaveLength(1);
+});

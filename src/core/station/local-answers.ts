@@ -60,7 +60,9 @@ export function answerForListener(
   const { idToken } = callerOf(link.epoch, received.text, received.frame);
   recordReceived(state, turn, received, 'answered', action);
   sendOwn(state, turn, link, `[3,${idToken},{}]`, idToken, 'result', action);
-  holdFor(state, turn, link, received, owner, nextMessageId(state), null);
+  const backend = backendLinkOf(state, owner);
+  if (hasRoom(state, turn, backend)) holdFor(state, turn, link, received, owner, nextMessageId(state), null);
+  else backend.skipped += 1;
   return true;
 }
 
