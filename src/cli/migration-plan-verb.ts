@@ -8,7 +8,7 @@ import type { Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
 import type { PlanPreviewed } from '../api/migration-schemas.ts';
 import type { Station } from '../api/schemas.ts';
-import { ok, type Result } from '../std/result.ts';
+import { fail, ok, type Result } from '../std/result.ts';
 import { withClient } from './gateway-client.ts';
 import { addExamples } from './help-example.ts';
 import type { CliIo } from './io.ts';
@@ -69,6 +69,11 @@ async function takeInventory(
     waves: [{ name: 'all', stations: patterns }],
   });
   if (!previewed.ok) return previewed;
+  const wrong = previewed.value.problems.find(({ where }) => where === 'from' || where === 'to');
+  if (wrong !== undefined) {
+    const message = `--${wrong.where}: ${wrong.why}; ${wrong.advice}.`;
+    return fail({ fault: 'refused', message, problem: null });
+  }
   // In a plan an identity with a star is a pattern: such a wave would take others along.
   const canaries = previewed.value.canaries.filter(({ station }) => !station.includes('*'));
   const asked = askedOf(stations, to);

@@ -109,6 +109,13 @@ describe('migration plan', () => {
     });
   });
 
+  test('is not made for a backend that is not there', async () => {
+    const why = 'there is no backend called new';
+    problems = [{ where: 'to', why, advice: 'name one', stations: [], stationCount: 0, isBlocking: true }];
+    const { out, err, code } = await busbar(['plan', '--from', 'old', '--to', 'new']);
+    expect([code, out, err]).toEqual([1, '', expect.stringContaining(`--to: ${why}; name one.`)]);
+  });
+
   test('proposes the settings that the new backend has asked for, as comments', async () => {
     asked = [
       { component: null, key: 'MeterValueSampleInterval', value: '60' },
