@@ -165,7 +165,7 @@ export class MigrationRun {
     const some = [
       ...windowOf(soon, this.#soonAt, soonMax),
       // What is still to be delivered is not saved: after a restart all are looked at once.
-      ...(this.#tickedAtMs === null ? sometimes : windowOf(sometimes, this.#sometimesAt, sometimesMax)),
+      ...(this.#tickedAtMs === null ? this.#begun() : windowOf(sometimes, this.#sometimesAt, sometimesMax)),
       ...touched,
     ];
     this.#soonAt += soonMax;
@@ -179,6 +179,13 @@ export class MigrationRun {
       await turns.next();
     }
     return stations;
+  }
+
+  /** Every station of a wave that was begun, whatever became of it. */
+  #begun(): readonly StationId[] {
+    const { head, byWave } = this.state;
+    const begun = byWave.filter((_, at) => head.waves[at]?.phase !== 'planned');
+    return begun.flat().map(({ station }) => station);
   }
 
   #undeliveredByWave(): Heard['undelivered'] {

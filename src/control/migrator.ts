@@ -13,7 +13,10 @@ import type { Assignments } from '../ports/assignments.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import {
+  migrationsKept,
   migrationsMax,
+  type DecidedBy,
+  type MigrationDecision,
   type MigrationFault,
   type Migrations,
   type MigrationSnapshot,
@@ -134,8 +137,18 @@ class House implements Migrator {
       if (run.bug !== null) return stopped(run.bug);
       if (failed !== null) return fault('storage', `It could not be kept: ${failed.detail}`);
       this.#runs.push(run);
+      this.#forgetOldest();
       return ok(snapshotOf(run.state));
     });
+  }
+
+  /** As the store does: what it has forgotten can be rolled back by half only. */
+  #forgetOldest(): void {
+    while (this.#runs.length > migrationsKept) {
+      const oldest = this.#runs.findIndex(({ state }) => isOver(state.head.phase));
+      if (oldest === -1) return;
+      this.#runs.splice(oldest, 1);
+    }
   }
 
   replan(...[idOrName, by]: Parameters<Migrations['replan']>): ReturnType<Migrations['replan']> {
@@ -154,10 +167,21 @@ class House implements Migrator {
   ): ReturnType<Migrations['decide']> {
     const run = this.#find(idOrName);
     if (run === null) return unknown(idOrName);
-    if (decision.do === 'rollback' && run.state.head.phase === 'done') {
+    if (decision.do !== 'rollback' || run.state.head.phase !== 'done') return this.#decide(run, decision, by);
+    // It has its stations again from then on: no plan may meet the fleet meanwhile.
+    return this.#onePlan(async () => {
+      if (this.#find(run.id) === null) return unknown(idOrName);
       const other = this.#claimantOf(run);
       if (other !== null) return fault('claimed', `Its stations are in ${other} by now, which is not over.`);
-    }
+      return this.#decide(run, decision, by);
+    });
+  }
+
+  async #decide(
+    run: MigrationRun,
+    decision: MigrationDecision,
+    by: DecidedBy,
+  ): ReturnType<Migrations['decide']> {
     const decided = await run.decide(decision, by);
     if (decided === null) return stopped(run.bug);
     const { outcome, fault: failed } = decided;

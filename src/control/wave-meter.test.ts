@@ -9,6 +9,7 @@ import type {
 import type { SessionCounts } from '../core/migration/state.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { JournalFeed } from '../ports/registry.ts';
+import { Bench } from '../testkit/station-bench.ts';
 import { driveMigration, type DrivenMigration } from '../testkit/driven-migration.ts';
 import { createWaveMeter, type WaveMeter } from './wave-meter.ts';
 
@@ -118,6 +119,26 @@ const verdict = (action: string, text: string): Partial<FrameRecord> => ({ actio
 
 const boot = (text: string): FrameRecord =>
   answer('CP-2', 'backend:new', { ...verdict('BootNotification', text), outcome: 'consumed' });
+
+/** Busbar answered CP-1 in the place of that backend. */
+const heldFor = (backend: string): JournalRecord => ({
+  type: 'held',
+  at: 0,
+  station: 'CP-1' as StationId,
+  message: {
+    number: 1,
+    backend,
+    key: 'k',
+    version: 'ocpp1.6',
+    action: 'StopTransaction',
+    transaction: 't',
+    hasLeft: false,
+    answer: '{}',
+    isWorded: true,
+    text: '[2,"1","StopTransaction",{}]',
+    since: 0,
+  },
+});
 
 describe('the meter of waves', () => {
   test('counts answers of the backend that a station is with, at the side of the move it is on', () => {
@@ -253,5 +274,88 @@ describe('the meter of waves', () => {
     expect(listeners()).toBe(0);
     publish(answer('CP-1', 'backend:new'));
     expect(meter.take('m').counted).toEqual([]);
+  });
+
+  test('a call for another backend that Busbar answered is no call without an answer of this one', () => {
+    const { meter, publish } = measured();
+    publish(heldFor('old'));
+    expect(meter.take('m').counted[0]?.after.unanswered ?? 0).toBe(0);
+    publish(heldFor('new'));
+    expect(meter.take('m').counted).toMatchObject([{ after: { unanswered: 1 } }]);
+  });
+
+  test('sessions of a wave that moved right before a crash are counted', () => {
+    const { publish, driven, feed } = measured({ hasMoved: true });
+    // Saved with the move; what was counted in that second was not.
+    for (const wave of driven.state.head.waves)
+      expect(wave).toMatchObject({ firstMoveAt: expect.any(Number) });
+    const again = createWaveMeter(feed);
+    again.follow(driven.state);
+    publish(begun('CP-1', 'new'));
+    expect(sessionsIn(again)).toMatchObject({ begunAtNew: 1 });
+    expect(driven.state.head.waves[0]?.sessions.since).not.toBeNull();
+  });
+
+  test('sessions of a wave whose stations a route moved are counted', () => {
+    const { meter, publish, driven } = measured({ hasMoved: false });
+    const station = driven.stations.get('CP-1' as StationId);
+    if (station !== undefined) station.primary = 'new';
+    driven.run(3);
+    expect(driven.progress('CP-1').phase).toBe('moved');
+    publish(begun('CP-1', 'new'));
+    expect(sessionsIn(meter)).toMatchObject({ begunAtNew: 1 });
+  });
+
+  test('links that Busbar closes since it is shut down are no links that were lost', () => {
+    const { meter, publish } = measured();
+    const closed = {
+      type: 'link',
+      at: 0,
+      station: 'CP-1' as StationId,
+      change: 'closed',
+      version: null,
+      code: 1012,
+      reason: 'shutting_down',
+    } as const;
+    publish({ ...closed, link: 'station' });
+    publish({ ...closed, link: 'backend:new' });
+    expect(meter.take('m').counted[0]?.after.drops ?? 0).toBe(0);
+  });
+
+  test('a call that a backend took and never answered is one without an answer', () => {
+    const { meter, publish } = measured();
+    const bench = new Bench();
+    bench.connect();
+    const tell = (): void => {
+      for (const record of bench.last.records)
+        if ('station' in record) publish({ ...record, station: 'CP-2' as StationId });
+    };
+    bench.fromStation('[2,"1","Heartbeat",{}]');
+    bench.pass(30_000);
+    tell();
+    expect(meter.take('m').counted[0]?.before.unanswered).toBe(1);
+    bench.fromStation('[2,"2","StopTransaction",{"transactionId":1}]');
+    bench.pass(30_000);
+    tell();
+    expect(meter.take('m').counted[0]?.before.unanswered).toBe(1);
+    publish(answer('CP-2', 'backend:old', { kind: 'error', outcome: 'rewritten' }));
+    expect(meter.take('m').counted).toMatchObject([{ before: { errors: 1, unanswered: 0 } }]);
+  });
+
+  test('a call that waited in vain is counted once', () => {
+    const { meter, publish } = measured();
+    const station = 'CP-2' as StationId;
+    const text = '[4,"2","GenericError","The backend did not answer in time.",{}]';
+    const error = {
+      purpose: 'relay',
+      kind: 'error',
+      action: 'Heartbeat',
+      text,
+      idStart: 3,
+      idEnd: 6,
+    } as const;
+    publish({ type: 'dropped', at: 0, station, link: 'station', action: 'Heartbeat', reason: 'expired' });
+    publish({ type: 'sent', at: 0, station, link: 'station', ...error });
+    expect(meter.take('m').counted[0]?.before.unanswered).toBe(1);
   });
 });

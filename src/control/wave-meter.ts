@@ -7,6 +7,7 @@ import { countAnswer, noCounts, noSessions } from '../core/migration/counts.ts';
 import type { Counted, Heard } from '../core/migration/events.ts';
 import type { MigrationState } from '../core/migration/state.ts';
 import type { FrameRecord, JournalRecord, LinkName } from '../core/journal/record.ts';
+import { backendSilent } from '../core/station/upkeep.ts';
 import { tokenAt } from '../protocol/splice.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { JournalFeed } from '../ports/registry.ts';
@@ -31,6 +32,8 @@ interface Followed {
   answered: Set<StationId>;
   /** Stations for which something was held, or delivered. */
   touched: Set<StationId>;
+  /** Whose call was given up right before, unsent: the error or the end that its station gets for it is of the same call. */
+  gaveUp: StationId | null;
 }
 
 type Cell = Omit<Counted, 'wave'>;
@@ -49,7 +52,14 @@ export function createWaveMeter(feed: JournalFeed): WaveMeter {
       if (followed.get(id)?.state === state) return;
       const { from, to } = plan;
       const watch = { from, to, moved: wavesMoved(state), isThere: new Map<StationId, boolean>() };
-      followed.set(id, { state, from: `backend:${from}`, to: `backend:${to}`, watch, ...nothing() });
+      followed.set(id, {
+        state,
+        from: `backend:${from}`,
+        to: `backend:${to}`,
+        watch,
+        gaveUp: null,
+        ...nothing(),
+      });
       stop ??= feed.subscribe((record) => {
         for (const each of followed.values()) count(each, record);
       });
@@ -97,7 +107,11 @@ function count(followed: Followed, record: JournalRecord): void {
   if (progress === undefined) return;
   const isMoved = progress.phase === 'moved' || progress.phase === 'verified';
   const { wave } = progress;
+  const isTheSame = followed.gaveUp === record.station;
+  followed.gaveUp = null;
   const cell = (): ReturnType<typeof noCounts> => sideOf(followed, wave, isMoved);
+  const { plan, waves } = followed.state.head;
+  const primary = isMoved ? plan.to : plan.from;
   switch (record.type) {
     case 'frame':
       if (record.link === followed.to || record.link === followed.from)
@@ -105,26 +119,47 @@ function count(followed: Followed, record: JournalRecord): void {
       return;
     case 'dropped':
       // A command of a backend that was dropped is none of the station's calls.
-      if (record.link === 'station' && (record.reason === 'expired' || record.reason === 'peer_gone'))
-        cell().unanswered += 1;
+      if (record.link !== 'station' || (record.reason !== 'expired' && record.reason !== 'peer_gone')) return;
+      cell().unanswered += 1;
+      followed.gaveUp = record.station;
       return;
     case 'held':
       followed.touched.add(record.station);
-      // A copy for one that listens in was answered by another.
-      if (record.message.answer !== null) cell().unanswered += 1;
+      // A copy for one that listens in was answered by another; what is pinned to the old backend is no measure of the new one.
+      if (record.message.answer !== null && record.message.backend === primary) cell().unanswered += 1;
       return;
     case 'delivery':
       followed.touched.add(record.station);
       return;
     case 'link': {
+      // Busbar's own end is no end of theirs.
+      if (record.reason === 'shutting_down') return;
       const isPrimary = record.link === (isMoved ? followed.to : followed.from);
+      if (
+        record.change === 'closed' &&
+        record.reason === 'backend_silent' &&
+        record.link === 'station' &&
+        !isTheSame
+      )
+        cell().unanswered += 1;
       if (record.change === 'closed' && (record.link === 'station' || isPrimary)) cell().drops += 1;
       return;
     }
     case 'changed':
+      // Moved by a route, which tells nothing of it, or right before a crash.
+      if ((waves[wave]?.firstMoveAt ?? null) !== null) followed.watch.moved.add(wave);
       countSessions(followed.watch, record, { wave, isMoved }, () => cellOf(followed, wave).sessions);
       return;
     case 'sent':
+      // It had left, and Busbar answers the station at last: no frame and nothing dropped tells of it.
+      if (
+        record.link === 'station' &&
+        record.kind === 'error' &&
+        record.text.includes(backendSilent) &&
+        !isTheSame
+      )
+        cell().unanswered += 1;
+      return;
     case 'skipped':
     case 'booted':
     case 'learned':

@@ -7,8 +7,8 @@
 import { advanceEffects, areEffectsOver, undoEffects } from './effects.ts';
 import type { OrderOutcome, StationView } from './events.ts';
 import { block, isOverdue, unblock } from './patience.ts';
-import type { StationProgress } from './state.ts';
-import { enterStation, order, touch, type Turn } from './turn.ts';
+import type { StationProgress, WaveProgress } from './state.ts';
+import { enterStation, enterWave, order, touch, type Turn } from './turn.ts';
 
 /** How long a station that has to be cut over to come back may be away, milliseconds: it needs its backend and itself. */
 const returnWithinMs = 24 * 3_600_000;
@@ -18,6 +18,19 @@ export function isBack({ phase, isStuck, effects, attached }: StationProgress, i
   if (isStuck) return true;
   const isDetached = !isForGood || attached === 'no';
   return phase === 'rolled-back' && isDetached && areEffectsOver({ effects } as StationProgress);
+}
+
+/** A wave goes back from now on: with a patience of its own, and once more with what could not be brought back before. */
+export function sendBack(turn: Turn, wave: WaveProgress, reason: string): void {
+  const { head, byWave } = turn.state;
+  enterWave(turn, wave, 'rolling-back', reason);
+  for (const progress of byWave[head.waves.indexOf(wave)] ?? []) {
+    if (progress.blocked === null && progress.waitedMs.other === 0 && !progress.isStuck) continue;
+    progress.blocked = null;
+    progress.waitedMs.other = 0;
+    progress.isStuck = false;
+    touch(turn, progress);
+  }
 }
 
 export function bringBack(turn: Turn, progress: StationProgress): void {

@@ -3,6 +3,7 @@
  *
  * Pure. Every decision may be given twice: what is so already changes nothing, and is done. One that cannot be says what can.
  */
+import { sendBack } from './back.ts';
 import { noCounts } from './counts.ts';
 import { freshGate, redOf } from './gates.ts';
 import { isOver, isUnderWay } from './phase.ts';
@@ -14,7 +15,7 @@ import type {
   StationProgress,
   WaveProgress,
 } from './state.ts';
-import { addEvidence, enterMigration, enterStation, enterWave, touch, type Turn } from './turn.ts';
+import { addEvidence, enterMigration, enterStation, touch, type Turn } from './turn.ts';
 import { beginWave } from './waves.ts';
 
 const changed: MigrationOutcome = { kind: 'done', isChanged: true };
@@ -103,10 +104,12 @@ function permitLive(
 }
 
 function permitResume({ state }: Turn): MigrationOutcome {
+  // A wave that a person started without the one that was rolled back goes on without it.
+  const isGoing = state.head.waves.some(({ phase }) => phase === 'moving' || phase === 'soaking');
   for (const wave of state.head.waves) {
     if (wave.phase === 'rolling-back')
       return refused('not_now', `Wave ${wave.name} is being rolled back. Wait for its end.`);
-    if (wave.phase === 'rolled-back')
+    if (wave.phase === 'rolled-back' && !isGoing)
       return refused(
         'not_now',
         `Wave ${wave.name} was rolled back. Start it again, or roll back the migration.`,
@@ -161,12 +164,12 @@ function carryOut(turn: Turn, decision: MigrationDecision, wave: WaveProgress | 
       return;
     case 'rollback':
       head.isGoingBack = true;
-      for (const each of head.waves) enterWave(turn, each, 'rolling-back', said);
+      for (const each of head.waves) sendBack(turn, each, said);
       return enterMigration(turn, 'running', said);
     case 'start_wave':
       return startWave(turn, wave as WaveProgress);
     case 'rollback_wave':
-      enterWave(turn, wave as WaveProgress, 'rolling-back', said);
+      sendBack(turn, wave as WaveProgress, said);
       return enterMigration(turn, 'paused', `wave ${(wave as WaveProgress).name} is rolled back by ${said}`);
   }
 }

@@ -99,7 +99,8 @@ export function advanceEffects(turn: Turn, progress: StationProgress): void {
   if (effect === undefined) return;
   if (isOverdue(turn, progress)) {
     unblock(turn, progress);
-    progress.waitedMs.other = 0;
+    // On the way there the time is the station's, and not each effect's: what follows is asked once, unless it answers.
+    if (isBack) progress.waitedMs.other = 0;
     const what = isBack ? 'put back' : 'done';
     enterEffect(
       turn,
@@ -134,6 +135,7 @@ export function onEffectSettled(
   progress.refusals = 0;
   progress.retryAtMs = 0;
   unblock(turn, progress);
+  if (progress.waitedMs.other >= turn.state.head.plan.giveUpAfterMs) progress.waitedMs.other = 0;
   explain(turn, progress, null);
   // What is to be done may be another by now than what was ordered: it is undone meanwhile, or the station has moved once more.
   if (!isSameStep(step, stepOf(turn.state.head.plan, effect))) return touch(turn, progress);

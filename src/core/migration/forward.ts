@@ -25,7 +25,7 @@ export function observeStation(turn: Turn, progress: StationProgress): void {
   const seen = turn.view.stations.get(progress.station);
   if (seen === undefined || turn.view.busy.has(progress.station)) return;
   const isMoved = progress.phase === 'moved' || progress.phase === 'verified';
-  if (seen.primary === plan.to && !isMoved && progress.phase !== 'rolled-back')
+  if (seen.primary === plan.to && !isMoved)
     onMoved(turn, progress, progress.isCutOrdered ? null : 'somebody else moved it');
   else if (isMoved && seen.primary === plan.from) onBack(turn, progress, 'somebody else put it back');
   else if (progress.phase === 'attaching' && seen.isSynced) enterStation(turn, progress, 'synced');
@@ -46,7 +46,10 @@ export function onMoved(turn: Turn, progress: StationProgress, reason: string | 
   progress.waitedMs.other = 0;
   progress.effects = effectsOf(head.plan, progress.effects);
   touch(turn, progress);
-  (head.waves[progress.wave] as WaveProgress).firstMoveAt ??= turn.view.wallMs;
+  const wave = head.waves[progress.wave] as WaveProgress;
+  wave.firstMoveAt ??= turn.view.wallMs;
+  // What the journal told of it may be lost with a process, and a route tells nothing.
+  wave.sessions.since ??= turn.view.wallMs;
 }
 
 /** Ahead of its turn: the new backend is told of it. */
@@ -80,7 +83,12 @@ export function moveStation(turn: Turn, wave: WaveProgress, progress: StationPro
   if (progress.blocked !== null && isOverdue(turn, progress)) return excuseIfOverdue(turn, progress);
   if (progress.phase === 'planned' || progress.phase === 'attaching') enterStation(turn, progress, 'synced');
   if (head.watchedMs < progress.retryAtMs) return;
-  if (!hasPace(turn, wave)) return unblock(turn, progress);
+  if (!hasPace(turn, wave)) {
+    // Nothing is in its way any more. What it was refused for is still told once only.
+    if (progress.phase === 'waiting' && progress.refusals === 0)
+      explain(turn, progress, 'the pace of its wave has yet to allow it');
+    return unblock(turn, progress);
+  }
   if (!order(turn, progress, { do: 'cut_over', station })) return;
   progress.isCutOrdered = true;
   // A cutover tells the new backend of it too.

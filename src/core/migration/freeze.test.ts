@@ -189,3 +189,9 @@ describe('what is wrong with a plan', () => {
     expect(wheres(freeze({ also: noSideEffects }, fleet)).filter((at) => at.startsWith('also'))).toEqual([]);
   });
 });
+
+test('a site of which a plan leaves a station behind is a problem to know', () => {
+  const fleet = fleetOf(stationOf('CP-1', { site: 'depot' }), stationOf('CP-2', { site: 'depot' }));
+  const { problems } = freeze({ waves: [waveOf('a', ['CP-1'])] }, fleet);
+  expect(problems).toMatchObject([{ where: 'waves[0]', stations: ['CP-2'], isBlocking: false }]);
+});

@@ -204,7 +204,8 @@ function wordsOf(
   }
 }
 
-function checkWaves({ problems }: Draft, waves: readonly (readonly FleetStation[])[]): void {
+function checkWaves(draft: Draft, waves: readonly (readonly FleetStation[])[]): void {
+  const { problems } = draft;
   const waveOfSite = new Map<string, number>();
   const split = new Map<string, StationId[]>();
   let count = 0;
@@ -233,6 +234,7 @@ function checkWaves({ problems }: Draft, waves: readonly (readonly FleetStation[
       stationCount: stations.length,
       isBlocking: false,
     });
+  noteLeftBehind(draft, waveOfSite);
   if (count > stationsMax)
     problems.push(
       aboutPlan(
@@ -241,6 +243,29 @@ function checkWaves({ problems }: Draft, waves: readonly (readonly FleetStation[
         'make more than one migration',
       ),
     );
+}
+
+/** Stations of a site that a wave takes, and no wave takes them. */
+function noteLeftBehind(
+  { plan, fleet, problems, taken }: Draft,
+  waveOfSite: ReadonlyMap<string, number>,
+): void {
+  const left = new Map<string, StationId[]>();
+  for (const { site, station, primary } of fleet.stations) {
+    if (site === null || primary !== plan.from || taken.has(station) || !waveOfSite.has(site)) continue;
+    const others = left.get(site);
+    if (others === undefined) left.set(site, [station]);
+    else others.push(station);
+  }
+  for (const [site, stations] of left)
+    problems.push({
+      where: `waves[${waveOfSite.get(site) ?? 0}]`,
+      why: `the site ${site} has stations that no wave takes: from then on two backends control one grid connection`,
+      advice: 'let one wave take the whole site',
+      stations: stations.toSorted().slice(0, problemStationsMax),
+      stationCount: stations.length,
+      isBlocking: false,
+    });
 }
 
 function aboutPlan(where: string, why: string, advice: string): PlanProblem {

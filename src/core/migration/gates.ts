@@ -22,7 +22,7 @@ export function measureGates(turn: Turn, waveAt: number, elapsedMs: number): voi
     const progress = wave.gates[at];
     assert(progress !== undefined, 'a wave has every gate of its plan');
     const [value, before] = measure(gate.measure as Measure, wave, byWave[waveAt] ?? []);
-    judge(turn, wave, gate, progress, value, before, elapsedMs);
+    judge(turn, wave, [gate, at], progress, value, before, elapsedMs);
   }
 }
 
@@ -55,7 +55,7 @@ export function redOf({ head }: Turn['state'], wave: WaveProgress): { gate: Gate
 function judge(
   turn: Turn,
   { name, isWaived }: WaveProgress,
-  gate: Gate,
+  [gate, at]: readonly [Gate, number],
   progress: GateProgress,
   value: number | null,
   before: number | null,
@@ -78,7 +78,7 @@ function judge(
     before: old,
     after: progress.state,
     reason: progress.reason,
-    values: { measure: gate.measure, value, atTheOldBackend: before, isWaived },
+    values: { gate: at + 1, measure: gate.measure, value, atTheOldBackend: before, isWaived },
   });
 }
 

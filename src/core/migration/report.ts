@@ -144,7 +144,7 @@ export interface ReportDraft {
   readonly decisions: ReportedDecision[];
   readonly rollbacks: ReportedRollback[];
   readonly wentBackAt: Map<StationId, number>;
-  /** By wave and measure. */
+  /** By wave and the gate's place, from 1. */
   readonly timesRed: Map<string, number>;
   /** By wave. */
   readonly passedAt: Map<string, number>;
@@ -200,7 +200,8 @@ function readEntry(draft: ReportDraft, entry: Evidence): void {
       return;
     case 'gate': {
       if (after !== 'red') return;
-      const key = gateKey(wave, String(values?.['measure'] ?? ''));
+      // Before gates were numbered in evidence, their measure stood for them.
+      const key = gateKey(wave, String(values?.['gate'] ?? values?.['measure'] ?? ''));
       draft.timesRed.set(key, (draft.timesRed.get(key) ?? 0) + 1);
       return;
     }
@@ -285,7 +286,9 @@ function waveReport(
         value: progress?.value ?? null,
         before: progress?.before ?? null,
         reason: progress?.reason ?? null,
-        timesRed: draft.timesRed.get(gateKey(name, measure)) ?? 0,
+        timesRed:
+          (draft.timesRed.get(gateKey(name, String(index + 1))) ?? 0) +
+          (draft.timesRed.get(gateKey(name, measure)) ?? 0),
       };
     }),
     before: sideOf(wave.before),
@@ -309,7 +312,7 @@ function stationReport(
     phase,
     reason,
     movedAt,
-    wentBackAt: draft.wentBackAt.get(station) ?? null,
+    wentBackAt: movedAt === null ? null : (draft.wentBackAt.get(station) ?? null),
     isBootAccepted,
     isAnswered,
     isStuck,
@@ -350,6 +353,6 @@ function allSessions(waves: readonly WaveProgress[]): SessionsReport {
   return total;
 }
 
-function gateKey(wave: string | null, measure: string): string {
-  return JSON.stringify([wave, measure]);
+function gateKey(wave: string | null, gate: string): string {
+  return JSON.stringify([wave, gate]);
 }

@@ -4,12 +4,13 @@
  * Pure. A wave starts by itself once all before it have passed, its time has come and, where the plan asks for it, a person has approved. Red pauses; red with `rollback` undoes
  * the wave first, also in a pause: that is no order to go on.
  */
-import { bringBack, detachStation, isBack } from './back.ts';
+import { bringBack, detachStation, isBack, sendBack } from './back.ts';
 import { addCounts, addSessions } from './counts.ts';
 import { advanceEffects, areEffectsOver, hasEffectFailed } from './effects.ts';
 import type { Heard } from './events.ts';
 import { attachStation, isSettled, moveStation, observeStation } from './forward.ts';
 import { holdOf, measureGates, redOf } from './gates.ts';
+import { unblock } from './patience.ts';
 import { isUnderWay } from './phase.ts';
 import type { StationProgress, WaveProgress } from './state.ts';
 import { enterMigration, enterStation, enterWave, explainWave, touch, type Turn } from './turn.ts';
@@ -27,6 +28,7 @@ export function tick(turn: Turn, sinceMs: number, heard: Heard): void {
   const elapsedMs = Math.min(sinceMs, elapsedMaxMs);
   head.watchedMs += elapsedMs;
   const isUndoing = head.waves.some(({ phase }) => phase === 'rolling-back');
+  if (head.phase === 'paused' && isUndoing) rest(turn);
   // What is put back has its deadline too, also in a pause.
   if (head.phase !== 'paused' || isUndoing) head.ranMs += elapsedMs;
   hear(turn, heard);
@@ -39,6 +41,13 @@ export function tick(turn: Turn, sinceMs: number, heard: Heard): void {
   if ((head.phase as string) === 'paused') return;
   for (const at of head.waves.keys()) advanceWave(turn, at);
   conclude(turn);
+}
+
+/** What is not put back is in nobody's way in a pause, whatever the clock does for what is. */
+function rest(turn: Turn): void {
+  const { head, byWave } = turn.state;
+  for (const [at, { phase }] of head.waves.entries())
+    if (phase !== 'rolling-back') for (const progress of byWave[at] ?? []) unblock(turn, progress);
 }
 
 function hear(turn: Turn, { counted, undelivered, boots, answered }: Heard): void {
@@ -83,15 +92,19 @@ function watch(
     wave.before.watchedMs += elapsedMs * stations.length;
     return;
   }
-  if (phase !== 'attaching' && phase !== 'moving' && phase !== 'soaking') return;
+  const isFollowed = phase === 'attaching' || phase === 'moving' || phase === 'soaking';
   let moved = 0;
   for (const progress of stations) {
-    observeStation(turn, progress);
-    if (progress.phase === 'moved') verify(turn, progress);
-    if (progress.phase === 'moved' || progress.phase === 'verified') moved += 1;
+    if (isFollowed) {
+      observeStation(turn, progress);
+      if (progress.phase === 'moved') verify(turn, progress);
+    }
+    if (isMoved(progress)) moved += 1;
   }
+  // Counts come in whatever the wave does: so does the time in which they were counted.
   wave.before.watchedMs += elapsedMs * (stations.length - moved);
   wave.after.watchedMs += elapsedMs * moved;
+  if (!isFollowed) return;
   if (phase === 'soaking') wave.soakedMs += elapsedMs;
   if (wave.firstMoveAt !== null) measureGates(turn, at, elapsedMs);
 }
@@ -107,7 +120,7 @@ function heedGates(turn: Turn): void {
   for (const wave of head.waves) {
     const red = redOf(turn.state, wave);
     if (red === null) continue;
-    if (red.gate.rollback) enterWave(turn, wave, 'rolling-back', red.reason);
+    if (red.gate.rollback) sendBack(turn, wave, red.reason);
     else if (head.phase === 'paused') continue;
     enterMigration(turn, 'paused', red.reason);
   }
@@ -163,8 +176,11 @@ function advanceWave(turn: Turn, at: number): void {
     case 'soaking':
       for (const progress of stations) advanceSent(turn, progress);
       return pass(turn, at);
-    case 'planned':
     case 'passed':
+      // What is put back at a station that somebody else put back holds no wave up, and is done all the same.
+      for (const progress of stations) advanceSent(turn, progress);
+      return;
+    case 'planned':
     case 'rolling-back':
     case 'rolled-back':
       return;
@@ -227,15 +243,34 @@ function conclude(turn: Turn): void {
   const { head, byWave } = turn.state;
   if (!head.waves.every(({ phase }) => phase === 'passed')) {
     const isLast = head.waves.every(({ phase }) => phase === 'soaking' || phase === 'passed');
-    enterMigration(turn, isLast ? 'soaking' : 'running');
+    enterMigration(turn, isLast ? 'soaking' : 'running', stopOf(turn));
     return;
   }
   let left = 0;
+  let sent = 0;
   for (const progress of byWave.flat()) {
+    if (!areEffectsOver(progress)) sent += 1;
     if (isMoved(progress) || progress.attached === 'no') continue;
     left += 1;
     detachStation(turn, progress);
   }
-  if (left === 0) enterMigration(turn, 'done');
+  if (left + sent === 0) enterMigration(turn, 'done');
+  else if (left === 0)
+    enterMigration(turn, 'soaking', 'what is sent to stations because of their move is not through');
   else enterMigration(turn, 'soaking', 'those that stay are taken off the new backend');
+}
+
+/** Why nothing goes on by itself any more, and what a person can do; null: something does. */
+function stopOf({ state: { head } }: Turn): string | null {
+  const at = head.waves.findIndex(({ phase }) => phase === 'rolled-back');
+  if (at === -1) return null;
+  const isGoing = head.waves.some(
+    ({ phase }, place) =>
+      phase === 'moving' ||
+      phase === 'soaking' ||
+      phase === 'rolling-back' ||
+      (place < at && phase !== 'passed'),
+  );
+  if (isGoing) return null;
+  return `wave ${head.waves[at]?.name ?? ''} was rolled back: start it again, or roll back the migration`;
 }

@@ -216,6 +216,9 @@ export function onBackendDown(
   else forsake(state, turn, calls);
 }
 
+/** What a station is told of a call that its backend has got and left unanswered. */
+export const backendSilent = 'The backend did not answer in time.';
+
 /** The backend did not answer in time. The station hears an error, unless it would then throw its message away. */
 function expireCall(state: StationState, turn: Turn, backend: BackendLink): void {
   const call = backend.slot;
@@ -280,7 +283,7 @@ function answerExpired(
   idToken: string,
   action: string,
 ): void {
-  const text = callErrorText(link.version, idToken, 'generic', 'The backend did not answer in time.');
+  const text = callErrorText(link.version, idToken, 'generic', backendSilent);
   sendOwn(state, turn, link, text, idToken, 'error', action);
 }
 

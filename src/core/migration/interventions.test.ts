@@ -1,0 +1,268 @@
+/** A migration that people, absent stations and other waves interfere with. */
+import { describe, expect, test } from 'vitest';
+import { driveMigration, waveOf, type DrivenMigration } from '../../testkit/driven-migration.ts';
+import type { StationId } from '../../protocol/station-id.ts';
+import { noSideEffects, type Gate } from './plan.ts';
+import { beginReport, finishReport, readEvidence } from './report.ts';
+
+const viewOf = (driven: DrivenMigration, id: string) => {
+  const station = driven.stations.get(id as StationId);
+  if (station === undefined) throw new Error('there is no station');
+  return station;
+};
+const also = (...keys: string[]) => ({
+  ...noSideEffects,
+  configuration: keys.map((key) => ({ component: null, key, value: '60' })),
+});
+const away = { kind: 'refused', reason: 'not_sent', detail: 'It is away.', primary: null } as const;
+const drops: Gate = {
+  measure: 'links.drops',
+  atLeast: null,
+  atMost: 1,
+  worseThanBefore: null,
+  forMs: 0,
+  rollback: false,
+  whenNoData: 'pass',
+};
+
+describe('what people and absence do in the midst of a migration', () => {
+  test('links that ended while a wave had passed are counted against the time that it had passed too', () => {
+    const driven = driveMigration(
+      { waves: [waveOf('a', []), waveOf('b', [])], approve: true, gates: [drops], giveUpAfterMs: 5_000 },
+      [['CP-1', 'CP-2'], ['CP-3']],
+    );
+    viewOf(driven, 'CP-2').isConnected = false;
+    driven.decide({ do: 'start' });
+    driven.run(12);
+    expect(driven.state.head.waves[0]?.phase).toBe('passed');
+    // Five hours, with one link that ends in each.
+    for (let hour = 0; hour < 5; hour += 1) {
+      driven.count(0, { drops: 1 });
+      driven.run(3_600);
+    }
+    viewOf(driven, 'CP-2').isConnected = true;
+    driven.decide({ do: 'start_wave', wave: 0 });
+    driven.run(5);
+    expect(driven.state.head.waves[0]?.gates[0]?.state).toBe('green');
+    expect(driven.state.head.phase).not.toBe('paused');
+  });
+
+  test('patience with a station on its way back begins anew, whatever was in its way before', () => {
+    const day = 24 * 3_600_000;
+    const driven = driveMigration(
+      { soakMs: day, giveUpAfterMs: 3 * day, keepOldWarmMs: 0, also: also('K') },
+      [['CP-1']],
+    );
+    driven.answerEffect = () => away;
+    driven.decide({ do: 'start' });
+    driven.run(6);
+    expect(driven.progress('CP-1').phase).toBe('moved');
+    driven.run(25 * 3_600);
+    viewOf(driven, 'CP-1').before = null;
+    driven.takeOrders();
+    driven.decide({ do: 'rollback' });
+    driven.run(3);
+    expect(driven.takeOrders()[0]).toBe('return CP-1');
+    expect(driven.progress('CP-1')).toMatchObject({ phase: 'rolled-back', isStuck: false });
+    expect(viewOf(driven, 'CP-1').primary).toBe('old');
+  });
+
+  test('a rollback of all tries again what a rollback of a wave had given up', () => {
+    const driven = driveMigration({ soakMs: 3_600_000 }, [['CP-1']]);
+    driven.decide({ do: 'start' });
+    driven.run(4);
+    const station = viewOf(driven, 'CP-1');
+    station.before = null;
+    station.isConnected = false;
+    driven.decide({ do: 'rollback_wave', wave: 0 });
+    for (let second = 0; second < 24 * 3_600 + 60; second += 1) {
+      driven.run(1, false);
+      if (driven.open.size > 0)
+        driven.settle('CP-1', { kind: 'refused', reason: 'not_connected', detail: 'Away.', primary: 'new' });
+    }
+    expect(driven.state.head.waves[0]?.phase).toBe('rolled-back');
+    expect(driven.progress('CP-1').isStuck).toBe(true);
+    station.isConnected = true;
+    driven.decide({ do: 'rollback' });
+    driven.run(5);
+    expect(station.primary).toBe('old');
+    expect(driven.progress('CP-1').phase).toBe('rolled-back');
+  });
+
+  test('a migration that waits for a person because of a wave that was rolled back says so', () => {
+    const driven = driveMigration({ waves: [waveOf('a', []), waveOf('b', [])], soakMs: 1_000 }, [
+      ['CP-1'],
+      ['CP-2'],
+    ]);
+    driven.decide({ do: 'start' });
+    driven.run(3);
+    driven.decide({ do: 'rollback_wave', wave: 0 });
+    driven.run(3);
+    driven.decide({ do: 'start_wave', wave: 1 });
+    driven.run(60);
+    expect(driven.state.head.waves.map(({ phase }) => phase)).toEqual(['rolled-back', 'passed']);
+    expect(driven.state.head.reason).toContain('wave a was rolled back');
+  });
+
+  test('what a station was sent is put back also when its wave passes meanwhile', () => {
+    const driven = driveMigration(
+      {
+        soakMs: 5_000,
+        waves: [waveOf('a', []), waveOf('b', [])],
+        approve: true,
+        giveUpAfterMs: 600_000,
+        also: also('K'),
+      },
+      [['CP-1'], ['CP-2']],
+    );
+    let value = '300';
+    let isAway = false;
+    driven.answerEffect = (step) => {
+      if (isAway) return away;
+      if (step.do === 'write') value = step.value;
+      return { kind: 'answered', value: step.do === 'read' ? value : null };
+    };
+    driven.decide({ do: 'start' });
+    driven.run(6);
+    expect(driven.state.head.waves[0]?.phase).toBe('soaking');
+    expect(value).toBe('60');
+    viewOf(driven, 'CP-1').primary = 'old';
+    isAway = true;
+    driven.run(20);
+    isAway = false;
+    driven.run(20);
+    expect(driven.state.head.waves[0]?.phase).toBe('passed');
+    expect(driven.progress('CP-1')).toMatchObject({ phase: 'rolled-back', effects: [{ phase: 'undone' }] });
+    expect(value).toBe('300');
+  });
+
+  test('a pause in which another wave goes back is no patience lost', () => {
+    const driven = driveMigration(
+      { waves: [waveOf('a', []), waveOf('b', [])], giveUpAfterMs: 100_000, also: also('K') },
+      [['CP-1'], ['CP-2']],
+    );
+    let value = '300';
+    let isAway = false;
+    driven.answerEffect = (step) => {
+      if (isAway) return away;
+      if (step.do === 'write') value = step.value;
+      return { kind: 'answered', value: step.do === 'read' ? value : null };
+    };
+    viewOf(driven, 'CP-2').isConnected = false;
+    driven.decide({ do: 'start' });
+    driven.run(20);
+    expect(driven.progress('CP-2')).toMatchObject({ phase: 'waiting', reason: 'it is not connected' });
+    isAway = true;
+    driven.decide({ do: 'rollback_wave', wave: 0 });
+    driven.run(95);
+    isAway = false;
+    driven.run(10);
+    expect(driven.state.head.waves[0]?.phase).toBe('rolled-back');
+    driven.decide({ do: 'start_wave', wave: 0 });
+    driven.run(3);
+    expect(driven.progress('CP-2').phase).toBe('waiting');
+  });
+
+  test('a station that somebody put back and moved again goes back with the rest', () => {
+    const driven = driveMigration({ soakMs: 600_000 }, [['CP-1']]);
+    driven.decide({ do: 'start' });
+    driven.run(4);
+    const station = viewOf(driven, 'CP-1');
+    Object.assign(station, { primary: 'old', before: null });
+    driven.run(3);
+    expect(driven.progress('CP-1').phase).toBe('rolled-back');
+    Object.assign(station, { primary: 'new', before: 'old' });
+    driven.run(3);
+    expect(driven.progress('CP-1').phase).toBe('moved');
+    driven.decide({ do: 'rollback' });
+    driven.run(5);
+    expect(station.primary).toBe('old');
+  });
+
+  test('a station that is back and waits for the pace does not say that it is away', () => {
+    const driven = driveMigration({ waves: [waveOf('a', [], { perMinute: 1 })] }, [['CP-1', 'CP-2', 'CP-3']]);
+    viewOf(driven, 'CP-3').isConnected = false;
+    driven.decide({ do: 'start' });
+    driven.run(6);
+    expect(driven.progress('CP-3').reason).toBe('it is not connected');
+    viewOf(driven, 'CP-3').isConnected = true;
+    driven.run(20);
+    expect(driven.progress('CP-3').phase).not.toBe('moved');
+    expect(driven.progress('CP-3').reason).not.toBe('it is not connected');
+  });
+
+  test('a station that is away is in the way of its wave for as long as the plan says, however many settings there are', () => {
+    const driven = driveMigration(
+      { soakMs: 600_000, giveUpAfterMs: 60_000, also: also('K', 'L', 'M', 'N') },
+      [['CP-1']],
+    );
+    driven.answerEffect = () => away;
+    driven.decide({ do: 'start' });
+    driven.run(90);
+    expect(driven.state.head.waves[0]?.phase).toBe('soaking');
+  });
+
+  test('a pause of a wave that goes on without one that was rolled back can be ended, with its gates', () => {
+    const driven = driveMigration(
+      { waves: [waveOf('a', []), waveOf('b', [], { perMinute: 1 })], soakMs: 600_000, gates: [drops] },
+      [['CP-1'], ['CP-2', 'CP-3']],
+    );
+    driven.decide({ do: 'start' });
+    driven.run(4);
+    driven.decide({ do: 'rollback_wave', wave: 0 });
+    driven.run(4);
+    driven.decide({ do: 'start_wave', wave: 1 });
+    driven.run(5);
+    driven.decide({ do: 'pause' });
+    driven.run(5);
+    expect(driven.decide({ do: 'resume' })).toEqual({ kind: 'done', isChanged: true });
+    expect(driven.state.head.waves[1]).toMatchObject({ phase: 'moving', isWaived: false });
+  });
+
+  test('a gate that went red is told of itself, and not of another of the same measure', () => {
+    const strict = { ...drops, measure: 'calls.errorRate', atMost: 0.1, whenNoData: 'pass' } as const;
+    const driven = driveMigration(
+      { gates: [strict, { ...strict, atMost: 0.9, rollback: true }], soakMs: 60_000 },
+      [['CP-1']],
+    );
+    driven.decide({ do: 'start' });
+    driven.run(5);
+    driven.count(0, { answered: 10, errors: 5 });
+    driven.run(3);
+    const draft = beginReport();
+    readEvidence(draft, driven.evidence);
+    const { head, stations } = driven.state;
+    const report = finishReport(draft, {
+      head,
+      stations: [...stations.values()],
+      sessionsOf: () => null,
+      madeAt: 0,
+    });
+    expect(report.waves[0]?.gates.map(({ state, timesRed }) => [state, timesRed])).toEqual([
+      ['red', 1],
+      ['green', 0],
+    ]);
+  });
+
+  test('a station that never moved went back at no time', () => {
+    const driven = driveMigration({ waves: [waveOf('a', []), waveOf('b', [])], soakMs: 60_000 }, [
+      ['CP-1'],
+      ['CP-2'],
+    ]);
+    driven.decide({ do: 'start' });
+    driven.run(5);
+    driven.decide({ do: 'rollback' });
+    driven.run(5);
+    const draft = beginReport();
+    readEvidence(draft, driven.evidence);
+    const { head, stations } = driven.state;
+    const report = finishReport(draft, {
+      head,
+      stations: [...stations.values()],
+      sessionsOf: () => null,
+      madeAt: 0,
+    });
+    expect(report.waves[0]?.stations[0]?.wentBackAt).not.toBeNull();
+    expect(report.waves[1]?.stations[0]).toMatchObject({ movedAt: null, wentBackAt: null });
+  });
+});
