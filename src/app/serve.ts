@@ -64,7 +64,6 @@ async function runUntilStopped(busbar: Busbar, log: Log, signal: AbortSignal | u
   const onHangup = (): void => void reload(busbar, log);
   process.on('SIGHUP', onHangup);
   const cause = await stopSignal(signal);
-  process.off('SIGHUP', onHangup);
   const atOnce = (): void => {
     log.warn('stopped_at_once');
     process.exit(1);
@@ -73,6 +72,8 @@ async function runUntilStopped(busbar: Busbar, log: Log, signal: AbortSignal | u
   process.once('SIGINT', atOnce);
   log.info('draining', { cause, stations: busbar.gateway.registry.connectedCount });
   const isClean = await busbar.drain(drainSpreadMs, drainDeadlineMs);
+  // Not before: a hangup that nobody listens for ends the process. While it drains, reloads are refused.
+  process.off('SIGHUP', onHangup);
   process.off('SIGTERM', atOnce);
   process.off('SIGINT', atOnce);
   return isClean;

@@ -153,6 +153,11 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     return driver;
   }
 
+  function refuse(arrival: Arrival, reason: string, retryAfterS: number): void {
+    arrival.refuse(503, reason, retryAfterS);
+    observer.onRefusal(arrival.station, 503, reason);
+  }
+
   const deliveries = createDeliveries(plane, driverOf);
   // Whoever is owed something gets it, also where the station does not come back.
   for (const station of ports.held.keys()) driverOf(station)?.handle({ type: 'tick' });
@@ -164,9 +169,9 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     deliveries,
     assignments: createAssignments(plane, driverOf, ports.reader ?? null),
     onArrival: (arrival) => {
-      if (isDraining) return arrival.refuse(503, 'Busbar is shutting down.', 10);
+      if (isDraining) return refuse(arrival, 'Busbar is shutting down.', 10);
       const driver = driverOf(arrival.station);
-      if (driver === null) return arrival.refuse(503, 'Busbar knows too many stations.', 60);
+      if (driver === null) return refuse(arrival, 'Busbar knows too many stations.', 60);
       driver.arrive(arrival);
     },
     reload: (next) => {
@@ -196,10 +201,10 @@ function deliverCommand(plane: DataPlane, station: StationId, event: CommandRequ
   return driver !== undefined;
 }
 
-/** Makes room by forgetting a station that has nothing open, oldest first. False when all of them are in use. */
+/** Makes room by forgetting a station that has nothing open and is owed nothing, oldest first: what is held for a station only its own machine delivers. False when all of them are in use. */
 function forgetOne(plane: DataPlane): boolean {
   for (const driver of plane.drivers.values()) {
-    if (!driver.isIdle) continue;
+    if (!driver.isIdle || driver.state.held.length > 0) continue;
     forgetDriver(plane, driver);
     return true;
   }
@@ -208,7 +213,10 @@ function forgetOne(plane: DataPlane): boolean {
 
 async function drainAll(plane: DataPlane, spreadMs: number, deadlineMs: number): Promise<boolean> {
   const startMs = plane.clock.nowMs();
-  const drivers = [...plane.drivers.values()].filter((driver) => !driver.isIdle);
+  // Those that are away and owed something too: no delivery is to begin any more.
+  const drivers = [...plane.drivers.values()].filter(
+    (driver) => !driver.isIdle || driver.state.held.length > 0,
+  );
   const stepMs = spreadMs / Math.max(1, drivers.length);
   // Links that are busy to the end are closed a little before it, so that they can still be closed in good order.
   const closingMs = Math.min(closingMaxMs, deadlineMs / 4);

@@ -17,6 +17,8 @@ export class GatheringBatch implements JournalBatch {
   atTo = -Infinity;
   readonly stations = new Set<StationId>();
   readonly saved = new Map<StationId, string>();
+  /** Of what is saved. */
+  savedCharacters = 0;
   readonly #body: BatchBody;
   /** Made for the first record that needs it: few batches do. */
   #kept: KeptChanges | null = null;
@@ -88,7 +90,9 @@ export class GatheringBatch implements JournalBatch {
   }
 
   save(station: StationId, durable: DurableStation): void {
-    this.saved.set(station, JSON.stringify(durable));
+    const text = JSON.stringify(durable);
+    this.savedCharacters += text.length - (this.saved.get(station)?.length ?? 0);
+    this.saved.set(station, text);
   }
 }
 

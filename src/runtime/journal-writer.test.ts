@@ -135,7 +135,7 @@ test('records of one turn share a commit; at a high rate commits are 15 ms apart
     }
     await pass(1);
   }
-  expect(journal.stats.records).toBe(30_000);
+  expect(journal.stats.records + journal.stats.pendingRecords).toBe(30_000);
   expect(commits).toBeLessThan(80);
   expect(commits).toBeGreaterThan(55);
 });
@@ -379,4 +379,61 @@ test('who is patient gives way to those that wait for the same commit', async ()
   journal.afterCommit(journal.append(sentRecord()), done, 'answer', null);
   await pass(10);
   expect(told).toEqual(['answer', 'copy']);
+});
+
+test('what is saved with a record is on disk before who waits for that record is told, also where the record fills its batch', async () => {
+  open();
+  const text = 'x'.repeat(200 * 1024);
+  journal.append(frameRecord({ text }));
+  const position = journal.append(frameRecord({ text }));
+  journal.saveStation(station, durableStation({ lastSeenAt: 7 }));
+  let savedThen: unknown = null;
+  journal.afterCommit(
+    position,
+    () => {
+      savedThen = disk.stations.get(station) ?? null;
+    },
+    null,
+    null,
+  );
+  await pass(20);
+  expect(savedThen).not.toBeNull();
+});
+
+test('a disk that hangs is noticed also where nothing more is to be written', async () => {
+  open({ commitMs: 60_000 });
+  journal.afterCommit(journal.append(sentRecord()), () => void events.push('told'), null, null);
+  await pass(5_200);
+  expect(events).toEqual(['journal_commit_stalled', 'journal_unwritable']);
+  expect(journal.isWritable).toBe(false);
+  await pass(60_000);
+  expect(journal.isWritable).toBe(true);
+  expect(events).toContain('told');
+});
+
+test('a record counts as on disk once it is there', async () => {
+  let fault: CommitFault | null = diskFull;
+  open({ faultOf: () => fault });
+  journal.append(sentRecord());
+  await pass(200);
+  expect(journal.stats.records).toBe(0);
+  fault = null;
+  await pass(1_200);
+  expect(journal.stats.records).toBe(1);
+});
+
+test('what stations save while the disk fails is bounded like the records', async () => {
+  let fault: CommitFault | null = diskFull;
+  open({ faultOf: () => fault, pendingMax: 4 * 1024 * 1024 });
+  journal.append(sentRecord());
+  await pass(100);
+  const durable = durableStation({ lastSeenAt: 7, refusals: ['y'.repeat(20_000)] as never });
+  let saves = 0;
+  for (; journal.append(frameRecord()) !== Infinity; saves += 1)
+    journal.saveStation(`CP-${saves % 2_000}` as StationId, durable);
+  expect(saves * 20_000).toBeLessThan(8 * 1024 * 1024);
+  fault = null;
+  await pass(1_200);
+  expect(journal.isWritable).toBe(true);
+  expect(journal.append(frameRecord())).toBeLessThan(Infinity);
 });

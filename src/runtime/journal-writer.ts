@@ -71,6 +71,8 @@ class JournalWriter implements Journal {
   #retryTimer: NodeJS.Timeout | null = null;
   /** Records left out since the bound was reached. Until a commit makes room, all are. */
   #leftOut = 0;
+  /** Of the batches that are not on disk. */
+  #savedCharacters = 0;
   #isWritable = true;
   #pressure: JournalPressure = 'none';
   readonly #pressureListeners: (() => void)[] = [];
@@ -107,7 +109,7 @@ class JournalWriter implements Journal {
 
   append(record: WrittenRecord): number {
     const encoded = encodeRecord(record);
-    const isTaken = this.#leftOut === 0 && this.stats.pendingBytes + encoded.length <= this.#pendingMax;
+    const isTaken = this.#leftOut === 0 && this.#keptCharacters + encoded.length <= this.#pendingMax;
     return isTaken && this.#phase !== 'closed' ? this.#take(record, encoded) : this.#leaveOut();
   }
 
@@ -134,7 +136,9 @@ class JournalWriter implements Journal {
   }
 
   saveStation(station: StationId, durable: DurableStation): void {
+    const before = this.#gathering.savedCharacters;
     this.#gathering.save(station, durable);
+    this.#savedCharacters += this.#gathering.savedCharacters - before;
     this.#armIdleTimer();
   }
 
@@ -170,18 +174,22 @@ class JournalWriter implements Journal {
     await withDeadline(this.#options.store.close(), closeMs);
   }
 
+  /** What is kept in memory; while the disk fails, what stations saved along with the records is much of it. */
+  get #keptCharacters(): number {
+    return this.stats.pendingBytes + (this.#isWritable ? 0 : this.#savedCharacters);
+  }
+
   #take(record: JournalRecord, encoded: string): number {
+    // Not as soon as it is full: what is saved with the record that filled it belongs to the same commit.
+    if (this.#gathering.bytes >= batchMax) this.#seal();
     const batch = this.#gathering;
     const bytesBefore = batch.bytes;
     const position = batch.add(record, encoded);
-    this.stats.records += 1;
     this.stats.pendingRecords += 1;
     this.stats.pendingBytes += batch.bytes - bytesBefore;
     if (this.stats.pendingBytes > this.#pendingMax / 16) this.#press();
-    if (batch.bytes >= batchMax) {
-      this.#seal();
-      this.#plan();
-    } else if (this.#idleTimer === null) this.#armIdleTimer();
+    if (batch.bytes >= batchMax) this.#hasten();
+    else if (this.#idleTimer === null) this.#armIdleTimer();
     return position;
   }
 
@@ -198,7 +206,10 @@ class JournalWriter implements Journal {
   #armIdleTimer(): void {
     this.#idleTimer ??= setTimeout(() => {
       this.#idleTimer = null;
-      if (this.#phase === 'committing') this.#noticeStall();
+      if (this.#phase === 'committing') {
+        this.#noticeStall();
+        this.#armIdleTimer();
+      }
       if (!this.#gathering.isEmpty) this.#hasten();
     }, idleCommitMs);
   }
@@ -236,6 +247,8 @@ class JournalWriter implements Journal {
       return;
     }
     this.#phase = 'committing';
+    // A disk that hangs is noticed by it, also where nothing more is to be written.
+    this.#armIdleTimer();
     this.#commitStartMs = this.#options.clock.nowMs();
     this.#pace.started(this.#commitStartMs, batch.awaited);
     void this.#options.store.commit(batch).then((fault) => {
@@ -257,8 +270,10 @@ class JournalWriter implements Journal {
     this.#sealed.shift();
     this.#committedPosition = batch.last;
     this.stats.commits += 1;
+    this.stats.records += batch.records;
     this.stats.pendingRecords -= batch.records;
     this.stats.pendingBytes -= batch.bytes;
+    this.#savedCharacters -= batch.savedCharacters;
     this.#noteGap();
     this.#setWritable(true);
     this.#ease();

@@ -280,6 +280,7 @@ export class Hands {
   readonly dialer = new HandDialer();
   readonly bugs: unknown[] = [];
   readonly notices: string[] = [];
+  readonly refusals: string[] = [];
   readonly sleepers = new Set<Sleeper>();
   /** False: what is to be done after a turn of the event loop is kept in `afterTurn` instead of done at once. */
   endsTurns = true;
@@ -295,7 +296,7 @@ export class Hands {
       onRecord: () => {},
       onSent: () => {},
       onNotice: (_station, notice) => this.notices.push(notice),
-      onRefusal: () => {},
+      onRefusal: (_station, _status, reason) => void this.refusals.push(reason),
       onBug: (_station, bug) => this.bugs.push(bug),
     };
     this.gateway = createGateway(settingsWith(assignment), {

@@ -32,6 +32,9 @@ export interface BesideAsker<Request, Answer extends { readonly type: string }> 
 /** A disk that takes longer counts as failing. */
 const answerMs = 10_000;
 
+/** So long `close` waits for a thread that the disk does not let go. */
+const closeMs = 5_000;
+
 /** So long a thread is kept that nobody asks. */
 const idleMs = 30_000;
 
@@ -93,7 +96,14 @@ export function createBesideAsker<Request, Answer extends { readonly type: strin
       clearTimeout(idle);
       const closing = thread;
       closing?.send({ type: 'close' });
-      await closing?.ended;
+      if (closing === null) return;
+      const deadline = Promise.withResolvers<void>();
+      const timer = setTimeout(() => deadline.resolve(), closeMs);
+      await Promise.race([closing.ended, deadline.promise]);
+      clearTimeout(timer);
+      // Nobody hears of it any more.
+      for (const id of waiting.keys()) settle(id, unavailable(`${name} is closed`));
+      clearTimeout(idle);
     },
   };
 }

@@ -156,6 +156,16 @@ export function checkpoint(database: DatabaseSync, mode: 'PASSIVE' | 'TRUNCATE')
   if (mode === 'TRUNCATE' && row?.['busy'] !== 0) throw new Error('the WAL is still being read');
 }
 
+/** Bytes of the WAL that are not in the database yet. */
+export function prepareWalBytes(database: DatabaseSync): () => number {
+  const look = database.prepare('PRAGMA wal_checkpoint(NOOP)');
+  const pageBytes = numberOf(database, 'PRAGMA page_size');
+  return () => {
+    const row = look.get();
+    return (Number(row?.['log']) - Number(row?.['checkpointed'])) * pageBytes;
+  };
+}
+
 /**
  * Work in one transaction that is not synced by itself: for what a power cut may take, since it is done again. A failure inside is thrown, and the connection is then to be given up: it neither rolls back
  * nor syncs again.

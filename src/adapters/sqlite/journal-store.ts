@@ -32,11 +32,17 @@ export async function openSqliteJournal(
   const reader = startReader(file, log);
   let writer: WriterThread | null = first.value;
   let isClosed = false;
+  let restarting: Promise<CommitFault | null> | null = null;
 
   const restart = async (): Promise<CommitFault | null> => {
     log.warn('journal_thread_restarted', { file });
     const started = await startWriter({ file, retention }, log);
     writer = started.ok ? started.value : null;
+    // Whoever closed meanwhile knows only of the one before.
+    if (isClosed && started.ok) {
+      await started.value.close();
+      return { fault: 'store_stopped', detail: 'the journal is closed' };
+    }
     return started.ok ? null : { fault: 'store_stopped', detail: started.fault.detail };
   };
 
@@ -45,7 +51,8 @@ export async function openSqliteJournal(
     async commit(batch) {
       assert(!isClosed, 'nothing is committed to a closed store');
       if (writer === null || writer.hasEnded()) {
-        const fault = await restart();
+        restarting = restart();
+        const fault = await restarting;
         if (fault !== null) return fault;
       }
       assert(writer !== null, 'a writer that was started is there');
@@ -58,7 +65,7 @@ export async function openSqliteJournal(
     reader,
     async close() {
       isClosed = true;
-      await Promise.all([writer?.close(), reader.close()]);
+      await Promise.all([writer?.close(), restarting, reader.close()]);
     },
   });
 }

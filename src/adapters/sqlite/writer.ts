@@ -16,6 +16,7 @@ import {
   openForWriting,
   pageOf,
   prepareUnsynced,
+  prepareWalBytes,
   resultCodeOf,
   type OpenFault,
 } from './database.ts';
@@ -172,6 +173,7 @@ function openJournalOf(database: DatabaseSync, behind: KeptBehind, sliceMs: numb
   const setUpto = prepareSettingUpto(database);
   const unsynced = prepareUnsynced(database);
   const sweeper = createSweeper(database);
+  const walBytesNow = prepareWalBytes(database);
   const lastPosition = lastPositionOf(database);
   let upto = prepareKeptUpto(database).read();
   let current = currentPageOf(database);
@@ -219,7 +221,12 @@ function openJournalOf(database: DatabaseSync, behind: KeptBehind, sliceMs: numb
 
   return {
     lastPosition,
-    sweep: (retention, nowMs) => sweeper.sweep(retention, nowMs, behind.isEmpty ? Infinity : upto),
+    sweep(retention, nowMs) {
+      const isMore = sweeper.sweep(retention, nowMs, behind.isEmpty ? Infinity : upto);
+      // What deleting and giving back writes is not counted as it is written.
+      walBytes = Math.max(walBytes, walBytesNow());
+      return isMore;
+    },
     settle() {
       while (!behind.isEmpty) writeSlice(behind.due(0, true), Infinity);
       if (upto >= behind.lastPosition) return;

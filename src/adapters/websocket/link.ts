@@ -280,9 +280,11 @@ export class WebSocketLink implements Link, FrameSink, Taker, Sender {
       this.#isCut = true;
       this.#end(null, 'peer_too_slow');
       this.terminate();
-    } else if (!this.#isCongested && this.#socket.writableNeedDrain) {
+    } else if (!this.#isCongested) {
       this.#isCongested = true;
-      this.#socket.once('drain', onDrain);
+      if (this.#socket.writableNeedDrain) this.#socket.once('drain', onDrain);
+      // The bound is below what the socket calls full: it tells by what is written behind all that.
+      else this.#socket.write(noPayload, () => this.onDrain());
     }
   }
 }

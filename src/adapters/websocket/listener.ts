@@ -139,7 +139,12 @@ class Doorway implements Listener {
   }
 
   #makeFront(settings: ListenerSettings): Result<HttpServer, ListenerFault> {
-    const httpOptions = { maxHeaderSize: settings.limits.headerBytes, noDelay: true, keepAliveTimeout: 1 };
+    const httpOptions = {
+      maxHeaderSize: settings.limits.headerBytes,
+      noDelay: true,
+      keepAliveTimeout: 1,
+      requireHostHeader: false,
+    };
     let front: HttpServer;
     if (settings.tls === null) front = createHttpServer(httpOptions);
     else {
@@ -152,6 +157,9 @@ class Doorway implements Listener {
     }
     front.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket as Socket, head));
     front.on('request', (request, response) => this.#onPlainRequest(request, response));
+    // Node would answer these itself, or not at all, and nobody would hear of it.
+    front.on('checkExpectation', (request, response) => this.#onPlainRequest(request, response));
+    front.on('connect', (request, socket, head) => this.#onUpgrade(request, socket as Socket, head));
     front.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#onClientError(error, socket));
     return ok(front);
   }

@@ -32,6 +32,9 @@ export function readUpgradeRequest(request: IncomingMessage): Result<UpgradeRequ
   if (request.method !== 'GET') {
     return refuse(405, 'A WebSocket handshake is a GET request.', ['Allow: GET']);
   }
+  if (request.httpVersionMajor !== 1 || request.httpVersionMinor < 1)
+    return refuse(400, 'A WebSocket handshake is HTTP/1.1.');
+  if (headers.host === undefined) return refuse(400, 'The Host header is missing.');
   if (headers.upgrade?.toLowerCase() !== 'websocket') {
     return refuse(426, 'This port speaks OCPP over WebSocket.', ['Upgrade: websocket']);
   }
