@@ -293,7 +293,7 @@ function follow(life: StationLife, followUp: FollowUp, clock: LifeClock, effects
       if (!life.isWindingDown) reboot(life, followUp.reason, clock, effects);
       return;
     case 'start':
-      if (state?.phase === 'idle')
+      if (state?.phase === 'idle' && !life.isWindingDown)
         startTransaction(life, followUp.connector, followUp.token, followUp.remoteStartId, clock);
       return;
     case 'stop':
