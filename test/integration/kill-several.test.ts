@@ -83,10 +83,10 @@ async function killAndStart({ busbar }: World): Promise<void> {
   await busbar.start();
 }
 
-/** Resolves once both backends have heard this many calls of the action. */
+/** Resolves once both backends have heard this many calls of the action; one that a crash has sent again counts once. */
 function heard({ old, next }: World, action: string, count: number): Promise<unknown> {
   return until(`both backends heard ${count} ${action}`, () =>
-    [old, next].every(({ calls }) => payloadsOf(calls, action).length >= count),
+    [old, next].every(({ calls }) => withoutResends(payloadsOf(calls, action)).length >= count),
   );
 }
 
