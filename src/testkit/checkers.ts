@@ -172,8 +172,11 @@ export function checkOneOutstanding(evidence: Evidence, rules: SlotRules): Viola
   return allLedgers(evidence).flatMap(({ ledger, owner }) => {
     const found: Violation[] = [];
     let before: Exchange | null = null;
+    /** Of each call on its link: where it was first answered. One that is sent again is the same call, and its sender takes the answer to the first for the answer to both. */
+    const firstAnswers = new Map<string, number>();
     for (const exchange of exchangesOf(ledger, 'received').exchanges) {
-      const answeredAt = before?.answers[0]?.place ?? Infinity;
+      const answeredAt =
+        before === null ? Infinity : (firstAnswers.get(`${before.link} ${before.text}`) ?? Infinity);
       const isOpen = before !== null && before.link === exchange.link && answeredAt > exchange.place;
       if (before !== null && isOpen && exchange.atMs - before.atMs < rules.callTimeoutMs) {
         found.push(
@@ -185,6 +188,11 @@ export function checkOneOutstanding(evidence: Evidence, rules: SlotRules): Viola
           ),
         );
       }
+      const name = `${exchange.link} ${exchange.text}`;
+      firstAnswers.set(
+        name,
+        Math.min(firstAnswers.get(name) ?? Infinity, exchange.answers[0]?.place ?? Infinity),
+      );
       before = exchange;
     }
     return found;
