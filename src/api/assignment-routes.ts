@@ -17,6 +17,7 @@ import { problem, type Problem, type ProblemItem, type ProblemName } from './pro
 import {
   assignmentBody,
   assignmentQuery,
+  waitMaxMs,
   type AssignmentBody,
   type AssignmentQuery,
 } from './assignment-schemas.ts';
@@ -24,8 +25,6 @@ import { noQuery, reasonBody, stationParams, type ReasonBody } from './schemas.t
 import { sendProblem } from './server.ts';
 import { presentPlacement, readStationId, unknownStation } from './station-routes.ts';
 
-/** Less than the five minutes after which clients give up by themselves. */
-const waitMaxMs = 240_000;
 const keepWarmDefaultMs = 14 * 86_400_000;
 /** Ten years: beyond, somebody mistook the unit. */
 const keepWarmMaxMs = 3_650 * 86_400_000;
@@ -46,7 +45,7 @@ export function addAssignmentRoutes(app: FastifyInstance, ports: AssignmentPorts
       operationId: 'moveStation',
       summary: 'Move a station to another backend',
       description:
-        'Its link stays up. 409 `not-synced`: the backend does not know the station yet, and is told of it from now on; `errors` says how far it is, and `wait` waits for it. 409 `transaction-open`, `firmware-update`, `reservation`, `report-in-parts`: that is to end first. 409 `not-connected`, `not-routed`, `wrong-version`. A station that is there already is 200 with `changed: false`, unless other `observers` are to listen in: that is done at once, connected or not, and touches no link of the station or its primary. 422 `invalid-request`: an observer may not listen in so; `errors` says which and why. 504 `decision-unsettled`: nobody knows whether it is on disk; look at the station. Audited before it is done.',
+        'Its link stays up. 409 `not-synced`: the backend does not know the station yet, and is told of it from now on, or has yet to take a copy that it was sent; `errors` says how far it is, and `wait` waits for it. 409 `transaction-open`, `firmware-update`, `reservation`, `report-in-parts`: that is to end first. 409 `not-connected`, `not-routed`, `wrong-version`. A station that is there already is 200 with `changed: false`, unless other `observers` are to listen in: that is done at once, connected or not, and touches no link of the station or its primary. 422 `invalid-request`: an observer may not listen in so; `errors` says which and why. 504 `decision-unsettled`: nobody knows whether it is on disk; look at the station. Audited before it is done.',
       params: stationParams,
       querystring: assignmentQuery,
       body: assignmentBody,

@@ -8,6 +8,9 @@ import { duration, nameBounds, observerFields, observersMax, oneOf, reason } fro
 
 const openTransactions = ['pin', 'wait', 'handover'] as const;
 
+/** So long the API waits, milliseconds: less than the five minutes after which clients give up by themselves. */
+export const waitMaxMs = 240_000;
+
 export const assignmentBody = Type.Object(
   {
     primary: Type.String({

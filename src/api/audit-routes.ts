@@ -3,6 +3,7 @@
  */
 import type { FastifyInstance } from 'fastify';
 import type { AuditEntry, AuditLog } from '../ports/audit.ts';
+import { isoTime } from '../std/iso-time.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { readPosition } from './frame-routes.ts';
@@ -10,7 +11,6 @@ import { problem } from './problem.ts';
 import { auditQuery, listLimitDefault, type Audit, type AuditQuery } from './schemas.ts';
 import { sendProblem } from './server.ts';
 import { badCursor } from './station-routes.ts';
-import { isoTime } from '../std/iso-time.ts';
 
 const listName = 'audit';
 

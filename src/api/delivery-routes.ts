@@ -15,6 +15,7 @@ import type {
 } from '../ports/deliveries.ts';
 import { checkStationId, type StationId } from '../protocol/station-id.ts';
 import { fail, ok, type Result } from '../std/result.ts';
+import { isoTime } from '../std/iso-time.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
 import { makeChange, type ChangeMade, type Changer } from './change.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
@@ -33,7 +34,6 @@ import {
 } from './schemas.ts';
 import { sendProblem } from './server.ts';
 import { readStationId } from './station-routes.ts';
-import { isoTime } from '../std/iso-time.ts';
 
 const listName = 'deliveries';
 

@@ -9,6 +9,7 @@ import type { FrameQuery, JournalReader } from '../ports/journal.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { fail, ok, type Result } from '../std/result.ts';
+import { isoTime } from '../std/iso-time.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { isLastPage } from './journal-page.ts';
@@ -17,7 +18,6 @@ import { frameQuery, listLimitDefault, stationParams, type Frame, type FrameList
 import { sendProblem } from './server.ts';
 import { badCursor, readStationId, unknownStation } from './station-routes.ts';
 import { readTime } from './validation.ts';
-import { isoTime } from '../std/iso-time.ts';
 
 export function addFrameRoutes(app: FastifyInstance, registry: Registry, reader: JournalReader): void {
   app.get('/api/v1/stations/:id/frames', {

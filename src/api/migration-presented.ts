@@ -9,6 +9,7 @@ import type { EffectProgress, GateProgress, StationProgress } from '../core/migr
 import { figureText } from '../control/migration-plan/gate-figures.ts';
 import { writePlan } from '../control/migration-plan/write-plan.ts';
 import type { Evidence, MigrationSnapshot, PlanPreview, WaveSnapshot } from '../ports/migrations.ts';
+import { isoTime } from '../std/iso-time.ts';
 import type {
   EvidencePage,
   Migration,
@@ -16,7 +17,6 @@ import type {
   PlanPreviewed,
   PlanProblemShown,
 } from './migration-schemas.ts';
-import { isoTime } from '../std/iso-time.ts';
 
 export function presentMigration(snapshot: MigrationSnapshot): Migration {
   const { id, plan, phase, reason, since, createdAt, isGoingBack, waves, problems, canaries } = snapshot;

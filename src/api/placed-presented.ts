@@ -6,8 +6,8 @@
 import type { PlacedObject } from '../core/commands/placed-object.ts';
 import { hasMoreOf, type PlacedObjects } from '../core/commands/placed-objects.ts';
 import { fromOperator } from '../core/station/state.ts';
-import type { Station } from './schemas.ts';
 import { isoTime } from '../std/iso-time.ts';
+import type { Station } from './schemas.ts';
 
 type Presented = Pick<
   Station,

@@ -4,6 +4,7 @@
  * Pure.
  */
 import { InvalidArgumentError } from 'commander';
+import { waitMaxMs } from '../api/assignment-schemas.ts';
 
 const unitsMs: Readonly<Record<string, number>> = {
   ms: 1,
@@ -21,9 +22,6 @@ export function readDurationMs(text: string): number {
     throw new InvalidArgumentError('Write a duration such as 500ms, 30s, 5min or 2h.');
   return Number(digits) * unitMs;
 }
-
-/** As long as the API waits. */
-const waitMaxMs = 240_000;
 
 /** A duration that the API is asked to wait for. */
 export function readWaitMs(text: string): number {

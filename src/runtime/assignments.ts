@@ -9,9 +9,9 @@ import type { StationId } from '../protocol/station-id.ts';
 import type { JournalReader } from '../ports/journal.ts';
 import type { AssignmentDecision } from '../core/station/events.ts';
 import { findBackendLink } from '../core/station/find-backend.ts';
+import { isoTime } from '../std/iso-time.ts';
 import type { DataPlane, Driver } from './data-plane.ts';
 import { readHistory } from './transaction-history.ts';
-import { isoTime } from '../std/iso-time.ts';
 
 /** What was said up to a moment ago must be on disk to be read back. */
 const flushMs = 2_000;

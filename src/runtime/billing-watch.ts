@@ -13,10 +13,10 @@ import {
   type HeldAtRisk,
 } from '../core/hold/billing-risk.ts';
 import type { HeldLane } from '../core/hold/held-lane.ts';
+import { isoTime } from '../std/iso-time.ts';
 import type { DataPlane } from './data-plane.ts';
 import { allLanes } from './deliveries.ts';
 import type { Sleeper } from './timer-wheel.ts';
-import { isoTime } from '../std/iso-time.ts';
 
 /** The hour need not be met to the second, and what is parked waits for a person. */
 const lookMs = 10_000;

@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest';
-import { Hands, idOf, stop } from '../testkit/data-plane-bench.ts';
-import { freshDelivery } from '../core/hold/fresh-delivery.ts';
-import type { HeldEntry } from '../core/hold/held-lane.ts';
+import { heldStop, Hands, idOf } from '../testkit/data-plane-bench.ts';
 import type { Arrival } from '../ports/listener.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { stationsMax } from './gateway.ts';
@@ -25,25 +23,8 @@ function crowd(hands: Hands): void {
   for (let at = 0; at < stationsMax; at += 1) hands.gateway.onArrival(passing(`X-${at}`));
 }
 
-const heldStop: HeldEntry = {
-  message: {
-    number: 5,
-    backend: 'old',
-    key: 'k',
-    version: 'ocpp1.6',
-    action: 'StopTransaction',
-    transaction: 't',
-    hasLeft: false,
-    answer: '{}',
-    isWorded: true,
-    text: stop('1'),
-    since: 5,
-  },
-  delivery: freshDelivery,
-};
-
 test('what is held for a station that is away is delivered once and counted right, however many others there are', () => {
-  const hands = new Hands({}, [heldStop]);
+  const hands = new Hands({}, [heldStop()]);
   const { station, backend } = hands.connect();
   station.closes();
   hands.pass(5_000);
@@ -82,7 +63,7 @@ test('who is refused because all stations are in use is counted too', () => {
 });
 
 test('no delivery for a station that is away begins while it drains: its link would be cut before the answer', async () => {
-  const hands = new Hands({}, [heldStop]);
+  const hands = new Hands({}, [heldStop()]);
   const { station, backend } = hands.connect();
   station.closes();
   hands.pass(5_000);

@@ -28,10 +28,10 @@ import type {
 } from '../ports/registry.ts';
 import type { BackendHeld, Deliveries } from '../ports/deliveries.ts';
 import type { BackendSettings } from '../ports/settings.ts';
+import { isoTime } from '../std/iso-time.ts';
 import type { DataPlane } from './data-plane.ts';
 import { placementSnapshot } from './assignments.ts';
 import { heldIn, heldLanesOf } from './deliveries.ts';
-import { isoTime } from '../std/iso-time.ts';
 
 export function createRegistry(plane: DataPlane, deliveries: Pick<Deliveries, 'heldByBackend'>): Registry {
   return {

@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { congestedBytes, Hands, stationId, stop, idOf } from '../testkit/data-plane-bench.ts';
-import { freshDelivery } from '../core/hold/fresh-delivery.ts';
-import type { HeldEntry } from '../core/hold/held-lane.ts';
+import { congestedBytes, Hands, heldStop, stationId, stop, idOf } from '../testkit/data-plane-bench.ts';
 import type { Secret } from '../std/secret.ts';
 
 const textOf = (secret: Secret | null): string | null =>
@@ -264,23 +262,6 @@ describe('a bug of ours', () => {
     expect(link.did).toEqual(['terminate']);
     expect(hands.connect().station.did).toEqual([]);
   });
-});
-
-const heldStop = (): HeldEntry => ({
-  message: {
-    number: 5,
-    backend: 'old',
-    key: 'k',
-    version: 'ocpp1.6',
-    action: 'StopTransaction',
-    transaction: 't',
-    hasLeft: false,
-    answer: '{}',
-    isWorded: true,
-    text: stop('1'),
-    since: 5,
-  },
-  delivery: freshDelivery,
 });
 
 describe('a decision about what is held', () => {

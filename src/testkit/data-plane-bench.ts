@@ -6,6 +6,7 @@
 import { routing } from './station-bench.ts';
 import { plainAssignment, type Assignment } from '../core/routing/table.ts';
 import type { BillingRisk } from '../core/hold/billing-risk.ts';
+import { freshDelivery } from '../core/hold/fresh-delivery.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
 import type { WrittenRecord } from '../core/journal/record.ts';
 import type { DialOutcome, DialRequest, Dialer } from '../ports/dialer.ts';
@@ -342,3 +343,21 @@ export class Hands {
 
 export const stop = (id: string): string => `[2,"${id}","StopTransaction",{"transactionId":1}]`;
 export const idOf = (text: string | undefined): string => (JSON.parse(text ?? '[]') as string[])[1] ?? '';
+
+/** A StopTransaction of an earlier process that backend `old` has yet to get. */
+export const heldStop = (): HeldEntry => ({
+  message: {
+    number: 5,
+    backend: 'old',
+    key: 'k',
+    version: 'ocpp1.6',
+    action: 'StopTransaction',
+    transaction: 't',
+    hasLeft: false,
+    answer: '{}',
+    isWorded: true,
+    text: stop('1'),
+    since: 5,
+  },
+  delivery: freshDelivery,
+});

@@ -95,8 +95,8 @@ export function createBesideAsker<Request, Answer extends { readonly type: strin
       isClosed = true;
       clearTimeout(idle);
       const closing = thread;
-      closing?.send({ type: 'close' });
       if (closing === null) return;
+      closing.send({ type: 'close' });
       const deadline = Promise.withResolvers<void>();
       const timer = setTimeout(() => deadline.resolve(), closeMs);
       await Promise.race([closing.ended, deadline.promise]);

@@ -5,9 +5,9 @@
  */
 import type { Gate, MigrationPlan, PlannedWave, WaveSelection } from '../../core/migration/plan.ts';
 import { durationText } from '../configuration/units.ts';
+import { isoTime } from '../../std/iso-time.ts';
 import { figureText } from './gate-figures.ts';
 import type { GateEntry, PlanFile, WaveEntry } from './plan-schema.ts';
-import { isoTime } from '../../std/iso-time.ts';
 
 export function writePlan(plan: MigrationPlan): PlanFile {
   const { name, from, to, openTransactions, approve, also } = plan;

@@ -220,20 +220,17 @@ function checkWaves(draft: Draft, waves: readonly (readonly FleetStation[])[]): 
       const first = waveOfSite.get(site) ?? at;
       waveOfSite.set(site, first);
       if (first === at) continue;
-      const others = split.get(site);
-      if (others === undefined) split.set(site, [station]);
-      else others.push(station);
+      addToSite(split, site, station);
     }
   }
   for (const [site, stations] of split)
-    problems.push({
-      where: `waves[${waveOfSite.get(site) ?? 0}]`,
-      why: `the site ${site} has stations in several waves: for a while two backends control one grid connection`,
-      advice: `let one wave take the whole site`,
-      stations: stations.slice(0, problemStationsMax),
-      stationCount: stations.length,
-      isBlocking: false,
-    });
+    problems.push(
+      aboutSite(
+        waveOfSite.get(site),
+        `the site ${site} has stations in several waves: for a while two backends control one grid connection`,
+        stations,
+      ),
+    );
   noteLeftBehind(draft, waveOfSite);
   if (count > stationsMax)
     problems.push(
@@ -253,19 +250,33 @@ function noteLeftBehind(
   const left = new Map<string, StationId[]>();
   for (const { site, station, primary } of fleet.stations) {
     if (site === null || primary !== plan.from || taken.has(station) || !waveOfSite.has(site)) continue;
-    const others = left.get(site);
-    if (others === undefined) left.set(site, [station]);
-    else others.push(station);
+    addToSite(left, site, station);
   }
   for (const [site, stations] of left)
-    problems.push({
-      where: `waves[${waveOfSite.get(site) ?? 0}]`,
-      why: `the site ${site} has stations that no wave takes: from then on two backends control one grid connection`,
-      advice: 'let one wave take the whole site',
-      stations: stations.toSorted().slice(0, problemStationsMax),
-      stationCount: stations.length,
-      isBlocking: false,
-    });
+    problems.push(
+      aboutSite(
+        waveOfSite.get(site),
+        `the site ${site} has stations that no wave takes: from then on two backends control one grid connection`,
+        stations.toSorted(),
+      ),
+    );
+}
+
+function addToSite(sites: Map<string, StationId[]>, site: string, station: StationId): void {
+  const others = sites.get(site);
+  if (others === undefined) sites.set(site, [station]);
+  else others.push(station);
+}
+
+function aboutSite(wave: number | undefined, why: string, stations: readonly StationId[]): PlanProblem {
+  return {
+    where: `waves[${wave ?? 0}]`,
+    why,
+    advice: 'let one wave take the whole site',
+    stations: stations.slice(0, problemStationsMax),
+    stationCount: stations.length,
+    isBlocking: false,
+  };
 }
 
 function aboutPlan(where: string, why: string, advice: string): PlanProblem {

@@ -15,6 +15,11 @@ const also = (...keys: string[]) => ({
   configuration: keys.map((key) => ({ component: null, key, value: '60' })),
 });
 const away = { kind: 'refused', reason: 'not_sent', detail: 'It is away.', primary: null } as const;
+const reportOf = ({ evidence, state: { head, stations } }: DrivenMigration) => {
+  const draft = beginReport();
+  readEvidence(draft, evidence);
+  return finishReport(draft, { head, stations: [...stations.values()], sessionsOf: () => null, madeAt: 0 });
+};
 const drops: Gate = {
   measure: 'links.drops',
   atLeast: null,
@@ -229,15 +234,7 @@ describe('what people and absence do in the midst of a migration', () => {
     driven.run(5);
     driven.count(0, { answered: 10, errors: 5 });
     driven.run(3);
-    const draft = beginReport();
-    readEvidence(draft, driven.evidence);
-    const { head, stations } = driven.state;
-    const report = finishReport(draft, {
-      head,
-      stations: [...stations.values()],
-      sessionsOf: () => null,
-      madeAt: 0,
-    });
+    const report = reportOf(driven);
     expect(report.waves[0]?.gates.map(({ state, timesRed }) => [state, timesRed])).toEqual([
       ['red', 1],
       ['green', 0],
@@ -253,15 +250,7 @@ describe('what people and absence do in the midst of a migration', () => {
     driven.run(5);
     driven.decide({ do: 'rollback' });
     driven.run(5);
-    const draft = beginReport();
-    readEvidence(draft, driven.evidence);
-    const { head, stations } = driven.state;
-    const report = finishReport(draft, {
-      head,
-      stations: [...stations.values()],
-      sessionsOf: () => null,
-      madeAt: 0,
-    });
+    const report = reportOf(driven);
     expect(report.waves[0]?.stations[0]?.wentBackAt).not.toBeNull();
     expect(report.waves[1]?.stations[0]).toMatchObject({ movedAt: null, wentBackAt: null });
   });

@@ -4,6 +4,7 @@
  * Pure. A wave starts by itself once all before it have passed, its time has come and, where the plan asks for it, a person has approved. Red pauses; red with `rollback` undoes
  * the wave first, also in a pause: that is no order to go on.
  */
+import { isoTime } from '../../std/iso-time.ts';
 import { bringBack, detachStation, isBack, sendBack } from './back.ts';
 import { addCounts, addSessions } from './counts.ts';
 import { advanceEffects, areEffectsOver, hasEffectFailed } from './effects.ts';
@@ -14,7 +15,6 @@ import { unblock } from './patience.ts';
 import { isUnderWay } from './phase.ts';
 import type { StationProgress, WaveProgress } from './state.ts';
 import { enterMigration, enterStation, enterWave, explainWave, touch, type Turn } from './turn.ts';
-import { isoTime } from '../../std/iso-time.ts';
 
 /** A wave with a time of its own is made ready this long before, milliseconds. */
 const attachAheadMs = 3_600_000;

@@ -87,6 +87,7 @@ function isBilling({ action, text, bodyStart }: Pick<OpenCall, 'action' | 'text'
   return action !== 'TransactionEvent' || tokenAt(text, bodyStart, ['eventType']) !== '"Updated"';
 }
 
+/** What may. Of a 2.x transaction's events, those in between are readings. */
 const billing: ReadonlySet<string> = new Set([
   'StartTransaction',
   'StopTransaction',

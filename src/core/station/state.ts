@@ -28,7 +28,7 @@ export interface StationState {
   idCount: number;
   /** Counts what Busbar sends of its own accord and as copies, apart from the rest: listeners must change no byte that others see. */
   ownCount: number;
-  /** The payloads that the last meter values and security events were answered with, by the message's key and oldest first: see repeats.ts. Null while there are none. */
+  /** The payloads that the last readings and security events were answered with, by the message's key and oldest first: see repeats.ts. Null while there are none. */
   answers: Map<string, string> | null;
   /** Guaranteed messages that listeners were given, oldest first. Null while there are none. */
   copied: Set<string> | null;
