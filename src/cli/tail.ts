@@ -2,7 +2,7 @@
  * Follows frames and prints one line for each, for `frames tail` and `station tail`.
  *
  * A lost connection is said on stderr and taken up again where it was. What stations and backends wrote is neutralised before it reaches a
- * terminal; JSON lines have it to the byte.
+ * terminal; JSON lines have it as the API gives it.
  */
 import { once } from 'node:events';
 import { InvalidArgumentError, Option, type Command } from 'commander';
