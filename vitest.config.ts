@@ -5,6 +5,8 @@ import { LongestFirst } from './test/longest-first.ts';
 export default defineConfig({
   test: {
     pool: 'forks',
+    // As Busbar itself (docs/adr/0030-one-helper-thread.md): there are more workers than cores already.
+    execArgv: ['--v8-pool-size=1'],
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,

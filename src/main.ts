@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --v8-pool-size=1
 /**
  * The command `busbar`: puts the verbs and what they do together, and runs the one that was asked for.
  *

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthority } from '../../src/testkit/certificates.ts';
+import { nodeFlags } from '../../src/testkit/launch.ts';
 import { messageClasses } from '../../src/protocol/message-class.ts';
 import type { LoadManner } from './load-backend.ts';
 import type { BackendTold, Connected, Driven, LoadAnswer, LoadOrder } from './load-protocol.ts';
@@ -194,7 +195,8 @@ async function startSubject(
   certificate: Certificate | null,
 ): Promise<Started> {
   const { subject, nodeArguments = [] } = options;
-  const node = ['--expose-gc', '--import', join(here, 'probe.ts'), ...nodeArguments];
+  // The pipe gets what Busbar is started with: less for garbage to do beside it is a gain for both.
+  const node = [...nodeFlags(), '--expose-gc', '--import', join(here, 'probe.ts'), ...nodeArguments];
   let command: string[];
   if (subject === 'pipe') {
     const files = certificate === null ? [] : [certificate.cert, certificate.key];

@@ -172,7 +172,7 @@ describe.each(storesUnderTest)('what a journal store keeps for a start $name', (
     store.retain({ framesMs: 1_000, bytesMax: 1 });
     await commit([sentRecord({ at: 1 })]);
     await expect
-      .poll(async () => (await store.reader.records(0, 9)).records.length, { timeout: 5_000 })
+      .poll(async () => (await store.reader.records(0, 9)).records.length, { timeout: 15_000 })
       .toBe(1);
     await reopen();
     expect(await held()).toEqual([[one, [[1, freshDelivery]]]]);

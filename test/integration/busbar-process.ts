@@ -8,9 +8,9 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { busbarArguments } from '../../src/testkit/launch.ts';
 import { armSignal, trapVariable, type Trap } from './kill-points.ts';
 
-const main = join(import.meta.dirname, '../../src/main.ts');
 const preload = join(import.meta.dirname, 'kill-preload.ts');
 const startMaxMs = 60_000;
 /** Under load every point is passed many times a second. */
@@ -37,13 +37,17 @@ export class BusbarProcess {
   /** Returns once it listens. `trap`: where `kill` has it kill itself. */
   async start(trap: Trap | null = null): Promise<void> {
     const imports = trap === null ? [] : ['--import', preload];
-    const child = spawn(process.execPath, [...imports, main, 'serve', '--config', this.#config], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: {
-        ...process.env,
-        ...(trap === null ? {} : { [trapVariable]: JSON.stringify(trap) }),
+    const child = spawn(
+      process.execPath,
+      [...imports, ...busbarArguments(), 'serve', '--config', this.#config],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env: {
+          ...process.env,
+          ...(trap === null ? {} : { [trapVariable]: JSON.stringify(trap) }),
+        },
       },
-    });
+    );
     this.#child = child;
     this.#trap = trap;
     this.log = [];

@@ -6,9 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { busbarArguments } from '../../src/testkit/launch.ts';
 import { until } from '../../src/testkit/until.ts';
-
-const main = join(import.meta.dirname, '../..', 'src/main.ts');
 
 test('a hangup while it drains does not end it', { timeout: 60_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'busbar-hangup-'));
@@ -28,7 +27,7 @@ test('a hangup while it drains does not end it', { timeout: 60_000 }, async () =
       'routes: [{ stations: "*", primary: old }]',
     ].join('\n'),
   );
-  const child = spawn(process.execPath, [main, 'serve', '--config', config], {
+  const child = spawn(process.execPath, [...busbarArguments(), 'serve', '--config', config], {
     cwd: folder,
     stdio: ['ignore', 'ignore', 'pipe'],
   });

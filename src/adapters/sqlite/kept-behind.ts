@@ -6,11 +6,12 @@
  * rows tell all; a start reads the batches behind it too (docs/adr/0027-rows-follow-records.md).
  */
 import { KeptChanges, type KeptChange } from '../../core/journal/kept-changes.ts';
+import type { StationId } from '../../protocol/station-id.ts';
 
 /** Rows are written once the first of the changes has waited so long, though there are few. */
-const dueMs = 2_000;
+const dueMs = 8_000;
 /** With more than this behind, more is written at a time, and commits wait longer for it: a start would have too much to read. */
-const changesMax = 16_384;
+const changesMax = 65_536;
 
 export class KeptBehind {
   #coming: KeptChanges;
@@ -57,7 +58,7 @@ export class KeptBehind {
     const { count } = this.#coming;
     if (count === 0) return [];
     if (!isHurried && count < this.#dueChanges && nowMs - this.#comingSinceMs < dueMs) return [];
-    this.#writing = this.#coming.list().toSorted(byRow);
+    this.#writing = byStation(this.#coming.list());
     this.#written = 0;
     this.#writingUpto = this.#lastPosition;
     this.#coming = new KeptChanges();
@@ -75,10 +76,22 @@ export class KeptBehind {
   }
 }
 
-/** Rows that lie together in the file are written together; what is said of one row stays in order, since sorting is stable. */
-function byRow(left: KeptChange, right: KeptChange): number {
-  if (!('station' in left && 'station' in right))
-    return Number('station' in right) - Number('station' in left);
-  if (left.station !== right.station) return left.station < right.station ? -1 : 1;
-  return left.number - right.number;
+/**
+ * Rows that lie together in the file are written together; what is said of one row stays in order. Stations are sorted and not all the changes of each,
+ * which come in the order of their numbers: a commit waits for this.
+ */
+function byStation(changes: readonly KeptChange[]): readonly KeptChange[] {
+  const others: KeptChange[] = [];
+  const groups = new Map<StationId, KeptChange[]>();
+  for (const change of changes) {
+    if (!('station' in change)) {
+      others.push(change);
+      continue;
+    }
+    const group = groups.get(change.station);
+    if (group === undefined) groups.set(change.station, [change]);
+    else group.push(change);
+  }
+  const sorted = [...groups.keys()].toSorted((left, right) => (left < right ? -1 : 1));
+  return others.concat(sorted.flatMap((station) => groups.get(station) ?? []));
 }

@@ -60,7 +60,7 @@ export interface RowsPace {
  */
 export function createWriter(
   file: string,
-  pace: RowsPace = { sliceMs: 1, dueChanges: 4_096 },
+  pace: RowsPace = { sliceMs: 1, dueChanges: 16_384 },
   troubled: (detail: string) => void = () => {},
 ): Writer {
   let journal: OpenJournal | null = null;
