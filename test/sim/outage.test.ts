@@ -42,7 +42,7 @@ const roundMs = stationCount > 500 ? 240 : 160;
 /** A session ends in every so many rounds, and the next begins in the one after. */
 const sessionRounds = 27;
 const livePerSecond = 300;
-const beforeMs = 5_000;
+const beforeMs = stationCount > 500 ? 15_000 : 5_000;
 /** What nobody notices, whatever it was before. */
 const noticeableMs = 20;
 const residentMaxMb = 512;

@@ -60,7 +60,7 @@ export interface RowsPace {
  */
 export function createWriter(
   file: string,
-  pace: RowsPace = { sliceMs: 1, dueChanges: 16_384 },
+  pace: RowsPace = { sliceMs: 0.5, dueChanges: 16_384 },
   troubled: (detail: string) => void = () => {},
 ): Writer {
   let journal: OpenJournal | null = null;
@@ -129,7 +129,12 @@ function commitFaultOf(error: unknown): CommitFault {
   return { fault: isFull ? 'disk_full' : 'disk_failing', detail: messageOf(error) };
 }
 
-/** The WAL is emptied once about this much was written to it: two or three milliseconds of work, for which a commit may have to wait, and a start reads it quickly. */
+/**
+ * The WAL is emptied once about this much was written to it by so many commits, since the work is paid for by a commit that may have to wait for it: one millisecond instead of two or three. Large
+ * commits are of a gateway at its limit, where the work itself is what everybody waits for: then the WAL may be longer. A start reads it quickly.
+ */
+const walBytesMin = 256 * 1024;
+const walCommitsMin = 8;
 const walBytesMax = 1024 * 1024;
 /** What a commit writes beside its body: the pages of the index and of the tables it touches. */
 const commitOverheadBytes = 32 * 1024;
@@ -178,6 +183,7 @@ function openJournalOf(database: DatabaseSync, behind: KeptBehind, sliceMs: numb
   let upto = prepareKeptUpto(database).read();
   let current = currentPageOf(database);
   let walBytes = 0;
+  let walCommits = 0;
 
   function index(batch: WrittenBatch): void {
     const page = pageOf(batch.first);
@@ -261,13 +267,16 @@ function openJournalOf(database: DatabaseSync, behind: KeptBehind, sliceMs: numb
       }
       statements.commit.run();
       walBytes += commitOverheadBytes;
+      walCommits += 1;
       behind.add(batch.kept, batch.last, performance.now());
       upto = uptoThen ?? upto;
     },
     tidy() {
       // One of the two at a time: a commit that comes meanwhile waits for it.
-      if (walBytes < walBytesMax) return writeRows();
+      const isLong = walBytes >= (walCommits < walCommitsMin ? walBytesMax : walBytesMin);
+      if (!isLong) return writeRows();
       walBytes = 0;
+      walCommits = 0;
       checkpoint(database, 'PASSIVE');
       return !behind.isEmpty;
     },
