@@ -25,13 +25,12 @@ export interface OrderPorts {
   readonly clock: Pick<Clock, 'wallMs'>;
 }
 
-/** An order, and who wants to know. Exactly one of the two is called. */
+/** An order, and who wants to know what came of it: told once, also of one that was let go. */
 export interface Errand {
   readonly order: Order;
   readonly plan: MigrationPlan;
   readonly isWanted: () => boolean;
   readonly settle: (outcome: OrderOutcome) => void;
-  readonly letGo: () => void;
 }
 
 export interface OrderDesk {
@@ -68,8 +67,8 @@ function createLane(atATimeMax: number, carryOut: (errand: Errand) => Promise<Or
         waiting = waiting.slice(head);
         head = 0;
       }
-      if (isOpen && errand.isWanted()) errand.settle(await carryOut(errand));
-      else errand.letGo();
+      const isBegun = isOpen && errand.isWanted();
+      errand.settle(isBegun ? await carryOut(errand) : { kind: 'let_go' });
     }
   };
 

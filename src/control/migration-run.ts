@@ -105,6 +105,14 @@ export class MigrationRun {
     return this.#alone(() => this.#tick());
   }
 
+  /** What came of orders is told and saved, and nothing is ordered. Null, or why it is not on disk. */
+  settle(): Promise<MigrationStoreFault | null> {
+    return this.#alone(async () => {
+      await this.#settle();
+      return this.#isChanged ? this.#save() : null;
+    });
+  }
+
   /** What stopped its machine, a bug of ours: nothing happens to it any more before the next process. */
   get bug(): string | null {
     return this.#bug;
@@ -240,7 +248,6 @@ export class MigrationRun {
       plan: this.state.head.plan,
       isWanted: () => isStillWanted(this.state, order),
       settle: (outcome) => this.#settled.push({ order, outcome }),
-      letGo: () => this.#busy.delete(order.station),
     });
   }
 }

@@ -107,7 +107,11 @@ class House implements Migrator {
     await this.#ticking;
     await this.#desk.close();
     // What was settled last is told, so that the next process need not look for it.
-    for (const run of this.#live()) await this.#tick(run);
+    for (const run of this.#live()) {
+      await this.#tick(run);
+      // What it ordered just now was let go.
+      await run.settle();
+    }
     this.#meter.close();
     await this.#ports.store.close();
   }

@@ -4,6 +4,7 @@ import type { FoundObject } from '../commands/placed-objects.ts';
 import { effectName } from './effect-phase.ts';
 import type { EffectStep, OrderOutcome } from './events.ts';
 import { noSideEffects, type SideEffects } from './plan.ts';
+import { isStillWanted } from './step.ts';
 
 const found = (id: string, fate: FoundObject['fate'], label = 'TxDefaultProfile'): FoundObject => ({
   id,
@@ -60,6 +61,25 @@ const unheard: OrderOutcome = {
 };
 const unsent: OrderOutcome = { kind: 'refused', reason: 'not_sent', detail: 'Away.', primary: null };
 
+/** Moved, with the order to clear its profile given and let go. */
+function letGo(isBackFirst: boolean): DrivenMigration {
+  const station = new Station([found('1', 'clear')]);
+  const also = { ...noSideEffects, profiles: 'clear' } as const;
+  const driven = driveMigration({ soakMs: 600_000, also }, [['CP-1']]);
+  driven.answerEffect = station.answer;
+  driven.decide({ do: 'start' });
+  driven.run(3);
+  driven.run(1, false);
+  const { station: id } = driven.progress('CP-1');
+  const order = driven.open.get(id);
+  if (order?.do !== 'effect') throw new Error('nothing is to be cleared');
+  expect(order.step.do).toBe('clear_placed');
+  driven.decide(isBackFirst ? { do: 'rollback_wave', wave: 0 } : { do: 'pause' });
+  expect(isStillWanted(driven.state, order)).toBe(false);
+  driven.settle('CP-1', { kind: 'let_go' });
+  return driven;
+}
+
 describe('profiles that the old backend placed', () => {
   test('are cleared one by one, limits and what is not known whole stay, and a rollback places the same again', () => {
     const station = new Station([
@@ -93,6 +113,23 @@ describe('profiles that the old backend placed', () => {
     driven.run(10);
     expect(station.told).toEqual(['clear_placed 1', 'clear_placed 4', 'place_again 1', 'place_again 4']);
     expect(driven.state.head.phase).toBe('rolled-back');
+  });
+
+  test('are not taken for cleared where the station does not know one that it was never told to clear', () => {
+    const driven = letGo(false);
+    driven.decide({ do: 'resume' });
+    driven.run(1, false);
+    const order = driven.open.get(driven.progress('CP-1').station);
+    expect(order).toMatchObject({ step: { do: 'clear_placed' }, isAgain: false });
+  });
+
+  test('are not cleared once a rollback was decided, and then there is nothing to put back', () => {
+    const driven = letGo(true);
+    driven.takeOrders();
+    driven.run(5);
+    expect(driven.takeOrders()).toEqual(['roll_back CP-1']);
+    expect(effectsOf(driven).at(-1)).toEqual(['profile 1 (TxDefaultProfile, connector 1)', 'skipped', null]);
+    expect(driven.state.head.waves[0]?.phase).toBe('rolled-back');
   });
 
   test('of which nothing is known are said to be there all the same', () => {

@@ -158,6 +158,15 @@ export function onEffectSettled(
   }
 }
 
+/** The station was not told: there is nothing of it to undo. */
+export function onEffectLetGo(
+  progress: StationProgress,
+  { effect: at, isAgain }: Extract<Order, { do: 'effect' }>,
+): void {
+  const effect = progress.effects[at];
+  if (effect !== undefined && !isAgain) effect.isWritten = false;
+}
+
 function isSameStep(one: EffectStep, other: EffectStep): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }

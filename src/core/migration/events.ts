@@ -137,7 +137,9 @@ export type OrderOutcome =
   /** Of an effect: the station refused, and would again. */
   | { readonly kind: 'denied'; readonly detail: string }
   /** Of an effect: it is not for a station of this version. */
-  | { readonly kind: 'inapplicable'; readonly detail: string };
+  | { readonly kind: 'inapplicable'; readonly detail: string }
+  /** It was not wanted any more by the time of its turn, and nothing of it was begun. */
+  | { readonly kind: 'let_go' };
 
 /**
  * `cleared`: the station had it, and has it no more. `placed`: it has it again. `there`: it has it, or another that its backend placed with its id meanwhile, and would refuse a second one. `gone`: it was not there, or was cleared or replaced meanwhile. `ended`:

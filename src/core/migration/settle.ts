@@ -5,7 +5,7 @@
  */
 import { pluralOf } from '../commands/placed-object.ts';
 import { onBackSettled } from './back.ts';
-import { onEffectSettled } from './effects.ts';
+import { onEffectLetGo, onEffectSettled } from './effects.ts';
 import type { Order, OrderOutcome } from './events.ts';
 import { onMoved, refundPace } from './forward.ts';
 import { block } from './patience.ts';
@@ -18,6 +18,7 @@ export function settleOrder(turn: Turn, wanted: Order, outcome: OrderOutcome): v
   if (progress === undefined) return;
   tell(turn, progress, wanted, outcome);
   touch(turn, progress);
+  if (outcome.kind === 'let_go') return onLetGo(turn, progress, wanted);
   switch (wanted.do) {
     case 'attach':
       return onAttachSettled(turn, progress, outcome);
@@ -33,9 +34,17 @@ export function settleOrder(turn: Turn, wanted: Order, outcome: OrderOutcome): v
   }
 }
 
-/** A refusal that is the same as the one before is not told again. */
+/** What it took before it was begun is given back. It may be ordered again at once. */
+function onLetGo(turn: Turn, progress: StationProgress, wanted: Order): void {
+  progress.retryAtMs = 0;
+  if (wanted.do === 'cut_over') refundPace(turn, progress);
+  if (wanted.do === 'effect') onEffectLetGo(progress, wanted);
+}
+
+/** A refusal that is the same as the one before is not told again, nor is the end of an order that was not told. */
 function tell(turn: Turn, progress: StationProgress, wanted: Order, outcome: OrderOutcome): void {
   const detail = 'detail' in outcome ? outcome.detail : null;
+  if (outcome.kind === 'let_go' && progress.refusals > 0) return;
   if (outcome.kind === 'refused' && progress.refusals > 0 && progress.reason === detail) return;
   addEvidence(turn, {
     ...aboutStation(turn, progress),
@@ -63,6 +72,7 @@ function valuesOf(outcome: OrderOutcome): Record<string, string | number | boole
       return { [outcome.of]: outcome.is };
     case 'denied':
     case 'inapplicable':
+    case 'let_go':
       return null;
   }
 }

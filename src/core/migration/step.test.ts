@@ -52,6 +52,22 @@ describe('waves', () => {
     expect(cutOrders(driven.takeOrders()).length).toBeLessThanOrEqual(2);
   });
 
+  test('have the place in their pace back that an order took which a pause let go', () => {
+    const waves = [waveOf('all', [], { perMinute: 1 })];
+    const driven = driveMigration({ waves }, [['CP-1', 'CP-2']]);
+    driven.decide({ do: 'start' });
+    driven.run(1);
+    driven.run(1, false);
+    expect(driven.open.get(driven.progress('CP-1').station)?.do).toBe('cut_over');
+    driven.decide({ do: 'pause' });
+    driven.settle('CP-1', { kind: 'let_go' });
+    expect(driven.evidence.at(-1)).toMatchObject({ what: 'outcome', before: 'cut_over', after: 'let_go' });
+    driven.decide({ do: 'resume' });
+    driven.run(2);
+    expect(driven.progress('CP-1').phase).toBe('moved');
+    expect(driven.progress('CP-2').phase).toBe('synced');
+  });
+
   test('wait for their time, and are attached an hour before', () => {
     const driven = driveMigration({ waves: [waveOf('all', [], { atMs: 1_800_000_000_000 + 7_200_000 })] }, [
       ['CP-1'],

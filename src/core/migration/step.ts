@@ -53,8 +53,11 @@ export function stepMigration(
 export function isStillWanted({ head, stations }: MigrationState, wanted: Order): boolean {
   const progress = stations.get(wanted.station);
   if (progress === undefined || isOver(head.phase)) return false;
-  if (head.waves[progress.wave]?.phase === 'rolling-back')
+  if (head.waves[progress.wave]?.phase === 'rolling-back') {
+    // What is done to one that has yet to go back was ordered before, and would only have to be undone.
+    if (wanted.do === 'effect') return progress.phase === 'rolled-back';
     return wanted.do !== 'attach' && wanted.do !== 'cut_over';
+  }
   return head.phase !== 'paused' && wanted.do !== 'roll_back' && wanted.do !== 'return';
 }
 
