@@ -3,6 +3,7 @@
  *
  * Not pure. After a restart each goes on from what was saved; what was under way is looked at and, where it is missing, ordered again.
  */
+import { hasStuck } from '../core/migration/back.ts';
 import { createMigration } from '../core/migration/create.ts';
 import { planMigration } from '../core/migration/freeze.ts';
 import type { FrozenPlan } from '../core/migration/fleet.ts';
@@ -171,7 +172,7 @@ class House implements Migrator {
   ): ReturnType<Migrations['decide']> {
     const run = this.#find(idOrName);
     if (run === null) return unknown(idOrName);
-    if (decision.do !== 'rollback' || run.state.head.phase !== 'done') return this.#decide(run, decision, by);
+    if (decision.do !== 'rollback' || !mayReopen(run.state)) return this.#decide(run, decision, by);
     // It has its stations again from then on: no plan may meet the fleet meanwhile.
     return this.#onePlan(async () => {
       if (this.#find(run.id) === null) return unknown(idOrName);
@@ -336,6 +337,11 @@ function nameTaken({ name }: MigrationPlan): PlanProblem {
 /** A draft has its stations to itself only once it is ready. */
 function isClaiming({ head }: MigrationRun['state']): boolean {
   return head.phase === 'ready' || isUnderWay(head.phase);
+}
+
+/** It is over, and a rollback makes it go on. */
+function mayReopen({ head, stations }: MigrationRun['state']): boolean {
+  return head.phase === 'done' || (head.phase === 'rolled-back' && hasStuck(stations.values()));
 }
 
 function fault(

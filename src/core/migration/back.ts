@@ -10,7 +10,10 @@ import { block, isOverdue, unblock } from './patience.ts';
 import type { StationProgress, WaveProgress } from './state.ts';
 import { enterStation, enterWave, order, touch, type Turn } from './turn.ts';
 
-/** How long a station that has to be cut over to come back may be away, milliseconds: it needs its backend and itself. */
+/**
+ * How long a station may be kept from going back, milliseconds, by what may never end by itself: one that has to be cut over to come back needs its backend and itself, and one whose cutover is
+ * undone a backend that is configured.
+ */
 const returnWithinMs = 24 * 3_600_000;
 
 /** Nothing is left to do for it to be where it was before. */
@@ -18,6 +21,12 @@ export function isBack({ phase, isStuck, effects, attached }: StationProgress, i
   if (isStuck) return true;
   const isDetached = !isForGood || attached === 'no';
   return phase === 'rolled-back' && isDetached && areEffectsOver({ effects } as StationProgress);
+}
+
+/** Some station was to go back and could not, so that there is something to roll back once more. */
+export function hasStuck(stations: Iterable<StationProgress>): boolean {
+  for (const { isStuck } of stations) if (isStuck) return true;
+  return false;
 }
 
 /** A wave goes back from now on: with a patience of its own, and once more with what could not be brought back before. */
@@ -77,6 +86,9 @@ export function onBackSettled(turn: Turn, progress: StationProgress, outcome: Or
   if (outcome.reason === 'not_routed') return onBack(turn, progress, outcome.detail);
   progress.refusals += 1;
   block(turn, progress, 'other', outcome.detail);
+  // A backend that is only down is waited for without end: it comes back by itself.
+  const isForAPerson = outcome.reason === 'unknown_backend' || outcome.reason === 'wrong_version';
+  if (isForAPerson && isOverdue(turn, progress, returnWithinMs)) stick(turn, progress, outcome.detail);
 }
 
 /** It is with its old backend, whoever brought it there. */
@@ -102,7 +114,9 @@ export function detachStation(turn: Turn, progress: StationProgress): void {
   order(turn, progress, { do: 'detach', station });
 }
 
+/** Given up until somebody rolls it back again. */
 function stick(turn: Turn, progress: StationProgress, reason: string): void {
+  unblock(turn, progress);
   enterStation(turn, progress, 'failed', `it could not be brought back: ${reason}`);
   progress.isStuck = true;
   touch(turn, progress);

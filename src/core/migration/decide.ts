@@ -3,7 +3,7 @@
  *
  * Pure. Every decision may be given twice: what is so already changes nothing, and is done. One that cannot be says what can.
  */
-import { sendBack } from './back.ts';
+import { hasStuck, sendBack } from './back.ts';
 import { noCounts } from './counts.ts';
 import { freshGate, redOf } from './gates.ts';
 import { isOver, isUnderWay } from './phase.ts';
@@ -50,7 +50,8 @@ function permit(turn: Turn, decision: MigrationDecision, wave: WaveProgress | nu
   const { phase, isGoingBack } = turn.state.head;
   switch (decision.do) {
     case 'rollback':
-      if (isGoingBack) return unchanged;
+      if (isGoingBack)
+        return phase === 'rolled-back' && hasStuck(turn.state.stations.values()) ? changed : unchanged;
       if (phase === 'done' || isUnderWay(phase)) return changed;
       return refused('not_now', 'It never started, so that there is nothing to undo. It can be abandoned.');
     case 'abandon':
@@ -99,7 +100,7 @@ function permitLive(
     case 'start_wave':
       return permitStart(turn, wave as WaveProgress);
     case 'rollback_wave':
-      return permitBack(wave as WaveProgress);
+      return permitBack(turn, wave as WaveProgress);
   }
 }
 
@@ -135,8 +136,12 @@ function permitStart({ state }: Turn, wave: WaveProgress): MigrationOutcome {
   return isStarted && isAllDone && isOnItsWay && head.phase !== 'paused' ? unchanged : changed;
 }
 
-function permitBack({ phase, name }: WaveProgress): MigrationOutcome {
-  if (phase === 'rolling-back' || phase === 'rolled-back') return unchanged;
+function permitBack({ state }: Turn, wave: WaveProgress): MigrationOutcome {
+  const { phase, name } = wave;
+  if (phase === 'rolling-back') return unchanged;
+  // What could not be brought back may be by now.
+  if (phase === 'rolled-back')
+    return hasStuck(state.byWave[state.head.waves.indexOf(wave)] ?? []) ? changed : unchanged;
   if (phase === 'planned' || phase === 'attaching')
     return refused('not_now', `No station of wave ${name} has moved.`);
   return changed;

@@ -94,6 +94,32 @@ describe('what people and absence do in the midst of a migration', () => {
     expect(driven.progress('CP-1').phase).toBe('rolled-back');
   });
 
+  test('a station whose old backend was taken out of the configuration is given up after a day, and rolled back again once it is there', () => {
+    const driven = driveMigration({ soakMs: 3_600_000 }, [['CP-1']]);
+    driven.decide({ do: 'start' });
+    driven.run(4);
+    const refuse = (reason: 'unknown_backend' | 'not_synced', seconds: number): void => {
+      for (let second = 0; second < seconds; second += 1) {
+        driven.run(1, false);
+        if (driven.open.size > 0)
+          driven.settle('CP-1', { kind: 'refused', reason, detail: 'Add it first.', primary: 'new' });
+      }
+    };
+    driven.decide({ do: 'rollback' });
+    refuse('unknown_backend', 23 * 3_600);
+    // One that is only down is waited for.
+    refuse('not_synced', 2 * 3_600);
+    expect(driven.state.head.phase).toBe('running');
+    refuse('unknown_backend', 10);
+    expect(driven.state.head.phase).toBe('rolled-back');
+    expect(driven.progress('CP-1').reason).toBe('it could not be brought back: Add it first.');
+    expect(driven.decide({ do: 'rollback' })).toEqual({ kind: 'done', isChanged: true });
+    driven.run(5);
+    expect(viewOf(driven, 'CP-1').primary).toBe('old');
+    expect(driven.state.head.phase).toBe('rolled-back');
+    expect(driven.decide({ do: 'rollback' })).toEqual({ kind: 'done', isChanged: false });
+  });
+
   test('a migration that waits for a person because of a wave that was rolled back says so', () => {
     const driven = driveMigration({ waves: [waveOf('a', []), waveOf('b', [])], soakMs: 1_000 }, [
       ['CP-1'],
