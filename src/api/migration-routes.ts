@@ -243,6 +243,15 @@ const verbs: readonly Verb[] = [
     decisionOf: () => ({ do: 'rollback' }),
   },
   {
+    path: 'complete',
+    operationId: 'completeMigration',
+    summary: 'End it as it stands: waves that have passed stay, the others are left with the old backend',
+    description:
+      'It ends as done once stations that stay are taken off the new backend. Waves that were rolled back or never started are named in its `reason`. 409 `not-now`: a wave is moving, soaking or being rolled back.',
+    needsReason: true,
+    decisionOf: () => ({ do: 'complete' }),
+  },
+  {
     path: 'abandon',
     operationId: 'abandonMigration',
     summary: 'Give up one that was never started',

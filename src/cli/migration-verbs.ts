@@ -1,5 +1,5 @@
 /**
- * `busbar migration create|list|show|start|pause|resume|approve|replan|rollback|abandon|report`: a fleet moved by plan. `migration plan` and `migration check` have files of their own.
+ * `busbar migration create|list|show|start|pause|resume|approve|replan|rollback|complete|abandon|report`: a fleet moved by plan. `migration plan` and `migration check` have files of their own.
  *
  * What moves stations asks first, or takes `--yes`. A plan with problems that keep it from starting ends with 3.
  */
@@ -289,6 +289,14 @@ const verbs: readonly Verb[] = [
         ? `every station of ${id} goes back to its old backend, and the migration ends`
         : `the stations of wave ${wave} of ${id} go back to their old backend, and the migration pauses`,
     ofWave: 'only this wave, by name or number',
+    needsReason: () => true,
+  },
+  {
+    name: 'complete',
+    description: 'end it as it stands: waves that have passed stay, the others are left with the old backend',
+    risk: (id) =>
+      `${id} ends, and stations of waves that were rolled back or never started stay with their old backend`,
+    ofWave: null,
     needsReason: () => true,
   },
   {

@@ -180,6 +180,7 @@ describe('a decision', () => {
     ['resume', {}, { do: 'resume' }],
     ['approve', {}, { do: 'approve' }],
     ['rollback', { reason: 'x' }, { do: 'rollback' }],
+    ['complete', { reason: 'x' }, { do: 'complete' }],
     ['abandon', { reason: 'x' }, { do: 'abandon' }],
     ['waves/2/start', { reason: 'x' }, { do: 'start_wave', wave: 1 }],
     ['waves/canary/rollback', { reason: 'x' }, { do: 'rollback_wave', wave: 0 }],
@@ -197,7 +198,7 @@ describe('a decision', () => {
     });
   });
 
-  test.each(['rollback', 'abandon', 'waves/1/start', 'waves/1/rollback'])(
+  test.each(['rollback', 'complete', 'abandon', 'waves/1/start', 'waves/1/rollback'])(
     '%s wants a reason',
     async (path) => {
       expect(problemOf(await call(`/m-2/${path}`, {}))).toEqual([422, 'invalid-request']);

@@ -224,6 +224,7 @@ describe('a decision', () => {
     [['approve', 'm-1'], { do: 'approve' }, null],
     [['rollback', 'm-1', '--yes', '--reason', 'x'], { do: 'rollback' }, 'x'],
     [['rollback', 'm-1', '--wave', '1', '--yes', '--reason', 'x'], { do: 'rollback_wave', wave: 0 }, 'x'],
+    [['complete', 'm-1', '--yes', '--reason', 'x'], { do: 'complete' }, 'x'],
     [['abandon', 'm-1', '--yes', '--reason', 'x'], { do: 'abandon' }, 'x'],
   ] as const)('%j is handed on', async (args, decision, reason) => {
     const { err, code } = await busbar(args);

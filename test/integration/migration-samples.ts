@@ -104,6 +104,7 @@ export function snapshotOf(id: string, given: Partial<MigrationSnapshot> = {}): 
     reason: null,
     since: startMs,
     isGoingBack: false,
+    completedBy: null,
     waves: [
       waveOf('canary', {
         phase: 'soaking',

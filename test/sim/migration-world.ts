@@ -69,6 +69,8 @@ class MigrationWorld {
   readonly #random: Random;
   /** Of what backends ask for: a stream of its own, so that what is added here leaves the seeds as they were. */
   readonly #whims: Random;
+  /** Of who ends it as it stands: the same. */
+  readonly #ends: Random;
   readonly #machine: Machine;
   readonly #plan: MigrationPlan;
   readonly #stations: Map<StationId, SimStation>;
@@ -93,6 +95,7 @@ class MigrationWorld {
   constructor(seed: number, machine: Machine) {
     this.#random = createRandom(seed, 'migration');
     this.#whims = createRandom(seed, 'migration effects');
+    this.#ends = createRandom(seed, 'migration ends');
     this.#machine = machine;
     this.#stations = makeFleet(this.#random, this.#whims);
     const plan = makePlan(this.#random, [...this.#stations.values()], this.#wallMs);
@@ -342,9 +345,11 @@ class MigrationWorld {
 
   /** A person who wants it to come to an end, and reads what it says. */
   #meanWell(): void {
-    const { phase, isGoingBack, waves } = this.#state.head;
+    const { phase, isGoingBack, completedBy, waves } = this.#state.head;
     if (isEnd(this.#state.head) || isGoingBack) return;
     if (phase === 'ready') this.#decide({ do: 'start' });
+    else if (this.#ends.chance(0.02)) this.#decide({ do: 'complete' });
+    if (completedBy !== null) return;
     if (phase === 'paused') {
       const stuck = waves.findIndex((wave) => wave.phase === 'rolled-back' || wave.gates.some(isRed));
       if (stuck === -1) this.#decide({ do: 'resume' });

@@ -21,6 +21,7 @@ export function createMigration(id: string, plan: MigrationPlan, wallMs: number)
     reason: null,
     since: wallMs,
     isGoingBack: false,
+    completedBy: null,
     waves: [],
     problems: [],
     canaries: [],
@@ -32,11 +33,12 @@ export function createMigration(id: string, plan: MigrationPlan, wallMs: number)
   return stateOf(head, []);
 }
 
-/** From what was saved, also by a Busbar that counted no sessions and knew fewer side effects. */
+/** From what was saved, also by a Busbar that counted no sessions, knew fewer side effects, and could not end one as it stood. */
 export function restoreMigration(saved: MigrationHead, stations: readonly StationProgress[]): MigrationState {
   const { plan, waves } = saved;
   const also = { ...noSideEffects, ...plan.also };
-  const head = { ...saved, plan: { ...plan, also }, waves: waves.map(withSessions) };
+  const completedBy = (saved as Partial<MigrationHead>).completedBy ?? null;
+  const head = { ...saved, completedBy, plan: { ...plan, also }, waves: waves.map(withSessions) };
   return stateOf(head, stations.map(withNames));
 }
 

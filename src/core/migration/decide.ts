@@ -15,7 +15,7 @@ import type {
   StationProgress,
   WaveProgress,
 } from './state.ts';
-import { addEvidence, enterMigration, enterStation, touch, type Turn } from './turn.ts';
+import { addEvidence, enterMigration, enterStation, enterWave, touch, type Turn } from './turn.ts';
 import { beginWave } from './waves.ts';
 
 const changed: MigrationOutcome = { kind: 'done', isChanged: true };
@@ -47,7 +47,7 @@ function refused(reason: MigrationRefusal, detail: string): MigrationOutcome {
 
 /** Whether it may be, and whether it would change anything. */
 function permit(turn: Turn, decision: MigrationDecision, wave: WaveProgress | null): MigrationOutcome {
-  const { phase, isGoingBack } = turn.state.head;
+  const { phase, isGoingBack, completedBy } = turn.state.head;
   switch (decision.do) {
     case 'rollback':
       if (isGoingBack)
@@ -58,6 +58,11 @@ function permit(turn: Turn, decision: MigrationDecision, wave: WaveProgress | nu
       if (phase === 'abandoned') return unchanged;
       if (phase === 'draft' || phase === 'ready') return changed;
       return refused(isOver(phase) ? 'is_over' : 'not_now', 'It was started. It can be rolled back.');
+    case 'complete':
+      if (phase === 'done' || (completedBy !== null && !isOver(phase))) return unchanged;
+      if (isOver(phase)) return over();
+      if (!isUnderWay(phase)) return refused('not_now', 'It never started. It can be abandoned.');
+      return isGoingBack ? goingBack() : permitComplete(turn);
     case 'start':
       if (phase === 'ready') return changed;
       if (phase === 'draft')
@@ -71,13 +76,33 @@ function permit(turn: Turn, decision: MigrationDecision, wave: WaveProgress | nu
     case 'rollback_wave':
       if (isOver(phase)) return over();
       if (!isUnderWay(phase)) return refused('not_now', 'It has yet to be started.');
-      if (isGoingBack) return refused('not_now', 'It is being rolled back, which nothing stops.');
+      if (isGoingBack) return goingBack();
+      if (completedBy !== null)
+        return refused('not_now', 'It is being completed, and no wave of it goes on. It can be rolled back.');
       return permitLive(turn, decision.do, wave);
   }
 }
 
 function over(): MigrationOutcome {
   return refused('is_over', 'It is over.');
+}
+
+function goingBack(): MigrationOutcome {
+  return refused('not_now', 'It is being rolled back, which nothing stops.');
+}
+
+/** Nothing that is half moved is left as it stands. */
+function permitComplete({ state }: Turn): MigrationOutcome {
+  for (const { phase, name } of state.head.waves) {
+    if (phase === 'rolling-back')
+      return refused('not_now', `Wave ${name} is being rolled back. Wait for its end.`);
+    if (phase === 'moving' || phase === 'soaking')
+      return refused(
+        'not_now',
+        `Wave ${name} is ${phase}. Wait until it has passed, start it again to let it pass, or roll it back.`,
+      );
+  }
+  return changed;
 }
 
 function permitLive(
@@ -113,7 +138,7 @@ function permitResume({ state }: Turn): MigrationOutcome {
     if (wave.phase === 'rolled-back' && !isGoing)
       return refused(
         'not_now',
-        `Wave ${wave.name} was rolled back. Start it again, or roll back the migration.`,
+        `Wave ${wave.name} was rolled back. Start it again, complete the migration without it, or roll back the migration.`,
       );
     const red = redOf(state, wave);
     if (red !== null)
@@ -167,8 +192,11 @@ function carryOut(turn: Turn, decision: MigrationDecision, wave: WaveProgress | 
     case 'approve':
       (waitingWave(turn) as WaveProgress).isApproved = true;
       return;
+    case 'complete':
+      return complete(turn, said);
     case 'rollback':
       head.isGoingBack = true;
+      head.completedBy = null;
       for (const each of head.waves) sendBack(turn, each, said);
       return enterMigration(turn, 'running', said);
     case 'start_wave':
@@ -177,6 +205,19 @@ function carryOut(turn: Turn, decision: MigrationDecision, wave: WaveProgress | 
       sendBack(turn, wave as WaveProgress, said);
       return enterMigration(turn, 'paused', `wave ${(wave as WaveProgress).name} is rolled back by ${said}`);
   }
+}
+
+/** What is still to be done is to let go of what was made ready: the next ticks do. */
+function complete(turn: Turn, said: string): void {
+  const { head, byWave } = turn.state;
+  head.completedBy = said;
+  for (const [at, wave] of head.waves.entries()) {
+    if (wave.phase !== 'planned' && wave.phase !== 'attaching') continue;
+    enterWave(turn, wave, 'planned', 'the migration was completed without it');
+    for (const progress of byWave[at] ?? [])
+      if (progress.phase !== 'planned') enterStation(turn, progress, 'planned');
+  }
+  enterMigration(turn, 'running', said);
 }
 
 function startWave(turn: Turn, wave: WaveProgress): void {

@@ -135,6 +135,53 @@ describe('what people and absence do in the midst of a migration', () => {
     expect(driven.state.head.reason).toContain('wave a was rolled back');
   });
 
+  test('a migration that is completed leaves what has passed where it is, and the rest with its old backend', () => {
+    const waves = ['a', 'b', 'c'].map((name) => waveOf(name, []));
+    const driven = driveMigration({ waves, soakMs: 5_000, approve: true, also: also('K') }, [
+      ['CP-1'],
+      ['CP-2'],
+      ['CP-3'],
+    ]);
+    driven.answerEffect = () => ({ kind: 'answered', value: '60' });
+    driven.decide({ do: 'start' });
+    driven.run(5);
+    expect(driven.decide({ do: 'complete' })).toMatchObject({
+      kind: 'refused',
+      detail: expect.stringContaining('Wave a is soaking.'),
+    });
+    driven.run(10);
+    driven.decide({ do: 'approve' });
+    driven.run(4);
+    driven.decide({ do: 'rollback_wave', wave: 1 });
+    driven.run(4);
+    // The third was made ready meanwhile.
+    expect(driven.progress('CP-3').attached).toBe('yes');
+    expect(driven.state.head.phase).toBe('paused');
+    expect(driven.decide({ do: 'complete' })).toEqual({ kind: 'done', isChanged: true });
+    expect(driven.decide({ do: 'complete' })).toEqual({ kind: 'done', isChanged: false });
+    expect(driven.decide({ do: 'start_wave', wave: 1 })).toMatchObject({ reason: 'not_now' });
+    driven.takeOrders();
+    driven.run(5);
+    expect(driven.takeOrders().toSorted()).toEqual(['detach CP-2', 'detach CP-3']);
+    expect(driven.state.head).toMatchObject({
+      phase: 'done',
+      reason: 'completed by ops: why; waves b, c not moved',
+    });
+    expect(driven.state.head.waves.map(({ phase }) => phase)).toEqual(['passed', 'rolled-back', 'planned']);
+    const at = ['CP-1', 'CP-2', 'CP-3'].map((id) => [driven.progress(id).phase, viewOf(driven, id).primary]);
+    expect(at).toEqual([
+      ['moved', 'new'],
+      ['rolled-back', 'old'],
+      ['planned', 'old'],
+    ]);
+    expect(reportOf(driven).decisions.map(({ what }) => what)).toContain('complete');
+    // It can be undone as a whole, as any that is done.
+    driven.decide({ do: 'rollback' });
+    driven.run(10);
+    expect(driven.state.head).toMatchObject({ phase: 'rolled-back', completedBy: null });
+    expect(viewOf(driven, 'CP-1').primary).toBe('old');
+  });
+
   test('what a station was sent is put back also when its wave passes meanwhile', () => {
     const driven = driveMigration(
       {

@@ -56,6 +56,8 @@ export interface MigrationHead {
   since: number;
   /** Everything is undone, for good. */
   isGoingBack: boolean;
+  /** Who ends it as it stands, and why; null: nobody. Waves that have passed stay, the others do not move any more. */
+  completedBy: string | null;
   /** One for each wave of the plan, in its order. */
   waves: WaveProgress[];
   problems: readonly PlanProblem[];
@@ -263,6 +265,8 @@ export type MigrationDecision =
   | { readonly do: 'approve' }
   /** Every station goes back, for good. */
   | { readonly do: 'rollback' }
+  /** It ends as it stands: waves that have passed stay, those that were rolled back or never started are left with the old backend. */
+  | { readonly do: 'complete' }
   /** Now, whatever gates, soak, time and approval say; or again, with those that failed or were rolled back. */
   | { readonly do: 'start_wave'; readonly wave: number }
   /** Its stations go back, and the migration pauses. */

@@ -225,7 +225,8 @@ describe('decisions', () => {
     driven.decide({ do: 'rollback_wave', wave: 0 });
     driven.run(2);
     expect(driven.decide({ do: 'resume' })).toMatchObject({
-      detail: 'Wave canary was rolled back. Start it again, or roll back the migration.',
+      detail:
+        'Wave canary was rolled back. Start it again, complete the migration without it, or roll back the migration.',
     });
     driven.decide({ do: 'rollback' });
     expect(driven.decide({ do: 'pause' })).toMatchObject({ reason: 'not_now' });

@@ -39,7 +39,8 @@ export function tick(turn: Turn, sinceMs: number, heard: Heard): void {
   heedGates(turn);
   // The gates may have paused it just now.
   if ((head.phase as string) === 'paused') return;
-  for (const at of head.waves.keys()) advanceWave(turn, at);
+  for (const [at, { phase }] of head.waves.entries())
+    if (head.completedBy === null || phase === 'passed') advanceWave(turn, at);
   conclude(turn);
 }
 
@@ -241,7 +242,7 @@ function minutes(ms: number): string {
 /** All through, and watched; or to be watched still. */
 function conclude(turn: Turn): void {
   const { head, byWave } = turn.state;
-  if (!head.waves.every(({ phase }) => phase === 'passed')) {
+  if (head.completedBy === null && !head.waves.every(({ phase }) => phase === 'passed')) {
     const isLast = head.waves.every(({ phase }) => phase === 'soaking' || phase === 'passed');
     enterMigration(turn, isLast ? 'soaking' : 'running', stopOf(turn));
     return;
@@ -254,10 +255,19 @@ function conclude(turn: Turn): void {
     left += 1;
     detachStation(turn, progress);
   }
-  if (left + sent === 0) enterMigration(turn, 'done');
+  if (left + sent === 0) enterMigration(turn, 'done', completionOf(turn));
   else if (left === 0)
     enterMigration(turn, 'soaking', 'what is sent to stations because of their move is not through');
   else enterMigration(turn, 'soaking', 'those that stay are taken off the new backend');
+}
+
+/** Who ended it before it was through, and what of it stays; null: it is through. */
+function completionOf({ state: { head } }: Turn): string | null {
+  if (head.completedBy === null) return null;
+  const staying = head.waves.filter(({ phase }) => phase !== 'passed').map(({ name }) => name);
+  const who = `completed by ${head.completedBy}`;
+  if (staying.length === 0) return who;
+  return `${who}; ${staying.length === 1 ? 'wave' : 'waves'} ${staying.join(', ')} not moved`;
 }
 
 /** Why nothing goes on by itself any more, and what a person can do; null: something does. */
@@ -272,5 +282,5 @@ function stopOf({ state: { head } }: Turn): string | null {
       (place < at && phase !== 'passed'),
   );
   if (isGoing) return null;
-  return `wave ${head.waves[at]?.name ?? ''} was rolled back: start it again, or roll back the migration`;
+  return `wave ${head.waves[at]?.name ?? ''} was rolled back: start it again, complete the migration without it, or roll back the migration`;
 }
