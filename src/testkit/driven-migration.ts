@@ -82,7 +82,6 @@ export function driveMigration(
 ): DrivenMigration {
   const ids = waves as readonly (readonly StationId[])[];
   const stations: DrivenMigration['stations'] = new Map(ids.flat().map((station) => [station, freshView()]));
-  const told = new Set<StationId>();
   const given: string[] = [];
   let heard: Heard['counted'][number][] = [];
   let answered: StationId[] = [];
@@ -157,11 +156,11 @@ export function driveMigration(
     const view = stations.get(station) ?? freshView();
     switch (what) {
       case 'attach':
-        told.add(station);
+        view.isAttached = true;
         view.isSynced = true;
         break;
       case 'detach':
-        told.delete(station);
+        view.isAttached = false;
         view.isSynced = false;
         break;
       case 'cut_over':
@@ -192,6 +191,7 @@ function freshView(): MutableView {
     primary: 'old',
     before: null,
     isConnected: true,
+    isAttached: false,
     isSynced: false,
     sync: null,
     hasTransaction: false,

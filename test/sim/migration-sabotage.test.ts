@@ -13,7 +13,7 @@ const breaks: readonly Break[] = [
     name: 'a station is cut over to a backend that does not know it',
     rule: 'synced',
     file: 'core/migration/forward.ts',
-    from: "if (!seen.isSynced) return { by: 'other', why: syncOf(turn, seen) };",
+    from: "if (!seen.isSynced) return { by: 'other', why: syncOf(turn, progress, seen) };",
     to: '',
   },
   {

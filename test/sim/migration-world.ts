@@ -377,11 +377,14 @@ class MigrationWorld {
   }
 
   #viewOf(id: StationId): StationView {
-    const { primary, before, isConnected, isSynced, hasTransaction } = this.#stations.get(id) as SimStation;
+    const { primary, before, isConnected, isReady, isSynced, hasTransaction } = this.#stations.get(
+      id,
+    ) as SimStation;
     return {
       primary,
       before,
       isConnected,
+      isAttached: isReady,
       isSynced,
       sync: isSynced ? 'synced' : 'registering',
       hasTransaction,

@@ -67,6 +67,8 @@ export interface StationView {
   /** What undoing its last cutover goes back to; null: there is nothing to undo, or no longer. */
   readonly before: string | null;
   readonly isConnected: boolean;
+  /** By decision the new backend is told of it. */
+  readonly isAttached: boolean;
   /** The new backend knows it. */
   readonly isSynced: boolean;
   /** How far that has come, in a word or a backend's own words; null: nothing is known. */

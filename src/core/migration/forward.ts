@@ -62,7 +62,7 @@ export function attachStation(turn: Turn, progress: StationProgress): void {
     enterStation(turn, progress, 'attaching', progress.reason);
   } else if (phase === 'attaching') {
     const seen = turn.view.stations.get(station);
-    if (seen !== undefined) explain(turn, progress, syncOf(turn, seen));
+    if (seen !== undefined) explain(turn, progress, syncOf(turn, progress, seen));
   }
 }
 
@@ -74,7 +74,7 @@ export function moveStation(turn: Turn, wave: WaveProgress, progress: StationPro
   if (isSettled(progress) || seen === undefined || turn.view.busy.has(station)) return;
   if (seen.primary !== null && seen.primary !== head.plan.from)
     return enterStation(turn, progress, 'failed', `its primary is ${seen.primary}: somebody else moved it`);
-  const obstacle = obstacleOf(turn, seen);
+  const obstacle = obstacleOf(turn, progress, seen);
   if (obstacle !== null) {
     block(turn, progress, obstacle.by, obstacle.why);
     if (progress.phase === 'synced') enterStation(turn, progress, 'waiting', obstacle.why);
@@ -104,19 +104,22 @@ export function refundPace(turn: Turn, progress: StationProgress): void {
 /** `firmware_update` and the like are not to be seen: they are what a cutover was refused for. */
 function obstacleOf(
   turn: Turn,
+  progress: StationProgress,
   seen: StationView,
 ): { readonly by: 'transaction' | 'other'; readonly why: string } | null {
   const { plan } = turn.state.head;
   if (seen.primary === null) return { by: 'other', why: 'no route takes it, or it is not known whose it is' };
   if (!seen.isConnected) return { by: 'other', why: 'it is not connected' };
-  if (!seen.isSynced) return { by: 'other', why: syncOf(turn, seen) };
+  if (!seen.isSynced) return { by: 'other', why: syncOf(turn, progress, seen) };
   if (plan.openTransactions === 'wait' && seen.hasTransaction)
     return { by: 'transaction', why: 'a transaction is open' };
   return null;
 }
 
-function syncOf(turn: Turn, { sync }: StationView): string {
+function syncOf(turn: Turn, { attached }: StationProgress, { isAttached, sync }: StationView): string {
   const { to } = turn.state.head.plan;
+  if (attached === 'yes' && !isAttached && sync === null)
+    return `somebody else, or a route, took it off ${to} before it moved`;
   return sync === null ? `${to} has yet to be told of it` : `${to} does not know it yet: ${sync}`;
 }
 

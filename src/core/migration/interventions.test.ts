@@ -257,6 +257,21 @@ describe('what people and absence do in the midst of a migration', () => {
     expect(station.primary).toBe('old');
   });
 
+  test('a station that was taken off the new backend by hand is excused with that reason', () => {
+    const driven = driveMigration({ waves: [waveOf('a', [], { perMinute: 1 })], giveUpAfterMs: 10_000 }, [
+      ['CP-1', 'CP-2'],
+    ]);
+    driven.decide({ do: 'start' });
+    driven.run(4);
+    expect(driven.progress('CP-2')).toMatchObject({ phase: 'synced', attached: 'yes' });
+    Object.assign(viewOf(driven, 'CP-2'), { isAttached: false, isSynced: false, sync: null });
+    driven.run(15);
+    expect(driven.progress('CP-2')).toMatchObject({
+      phase: 'failed',
+      reason: expect.stringContaining('for too long: somebody else, or a route, took it off new'),
+    });
+  });
+
   test('a station that is back and waits for the pace does not say that it is away', () => {
     const driven = driveMigration({ waves: [waveOf('a', [], { perMinute: 1 })] }, [['CP-1', 'CP-2', 'CP-3']]);
     viewOf(driven, 'CP-3').isConnected = false;
