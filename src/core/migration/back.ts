@@ -8,7 +8,7 @@ import { advanceEffects, areEffectsOver, undoEffects } from './effects.ts';
 import type { OrderOutcome, StationView } from './events.ts';
 import { block, isOverdue, unblock } from './patience.ts';
 import type { StationProgress, WaveProgress } from './state.ts';
-import { enterStation, enterWave, order, touch, type Turn } from './turn.ts';
+import { aboutStation, addEvidence, enterStation, enterWave, order, touch, type Turn } from './turn.ts';
 
 /**
  * How long a station may be kept from going back, milliseconds, by what may never end by itself: one that has to be cut over to come back needs its backend and itself, and one whose cutover is
@@ -96,6 +96,7 @@ export function onBack(turn: Turn, progress: StationProgress, reason: string | n
   unblock(turn, progress);
   enterStation(turn, progress, 'rolled-back', reason);
   progress.isCutOrdered = false;
+  progress.isStuck = false;
   progress.refusals = 0;
   progress.retryAtMs = 0;
   undoEffects(turn, progress);
@@ -117,7 +118,20 @@ export function detachStation(turn: Turn, progress: StationProgress): void {
 /** Given up until somebody rolls it back again. */
 function stick(turn: Turn, progress: StationProgress, reason: string): void {
   unblock(turn, progress);
-  enterStation(turn, progress, 'failed', `it could not be brought back: ${reason}`);
+  const why = `it could not be brought back: ${reason}`;
+  const before = progress.phase;
+  enterStation(turn, progress, 'failed', why);
+  if (before === 'failed') {
+    // It is no change of phase, and a time at which something went wrong all the same.
+    progress.since = turn.view.wallMs;
+    addEvidence(turn, {
+      ...aboutStation(turn, progress),
+      what: 'station',
+      before,
+      after: 'failed',
+      reason: why,
+    });
+  }
   progress.isStuck = true;
   touch(turn, progress);
 }

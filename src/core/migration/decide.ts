@@ -229,7 +229,8 @@ function startWave(turn: Turn, wave: WaveProgress): void {
   wave.isApproved = true;
   let again = 0;
   for (const progress of byWave[at] ?? []) {
-    if (!isToTryAgain(progress)) continue;
+    // One that somebody else moved meanwhile is seen to have moved, and sent what the plan says.
+    if (!isToTryAgain(progress) && wave.phase !== 'rolled-back') continue;
     again += 1;
     tryAgain(turn, progress);
   }

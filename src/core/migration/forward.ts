@@ -31,6 +31,19 @@ export function observeStation(turn: Turn, progress: StationProgress): void {
   else if (progress.phase === 'attaching' && seen.isSynced) enterStation(turn, progress, 'synced');
 }
 
+/** The same of one whose wave was rolled back: what it was sent then is nothing to be sent again because of what somebody else decided. */
+export function observeGone(turn: Turn, progress: StationProgress): void {
+  const { plan } = turn.state.head;
+  const seen = turn.view.stations.get(progress.station);
+  if (seen === undefined || turn.view.busy.has(progress.station)) return;
+  if (progress.phase === 'rolled-back' && seen.primary === plan.to) {
+    enterStation(turn, progress, 'moved', 'somebody else moved it after its wave was rolled back');
+    progress.movedAt = turn.view.wallMs;
+    progress.isAnswered = false;
+  } else if (progress.phase !== 'rolled-back' && seen.primary === plan.from)
+    onBack(turn, progress, 'somebody else put it back');
+}
+
 /** It is the new backend's now. */
 export function onMoved(turn: Turn, progress: StationProgress, reason: string | null): void {
   const { head } = turn.state;

@@ -114,6 +114,12 @@ describe('what people and absence do in the midst of a migration', () => {
     expect(driven.state.head.phase).toBe('rolled-back');
     expect(driven.progress('CP-1').reason).toBe('it could not be brought back: Add it first.');
     expect(driven.decide({ do: 'rollback' })).toEqual({ kind: 'done', isChanged: true });
+    refuse('unknown_backend', 25 * 3_600);
+    expect(driven.state.head.phase).toBe('rolled-back');
+    const givenUp = driven.evidence.filter(({ what, after }) => what === 'station' && after === 'failed');
+    expect(givenUp.map(({ before }) => before)).toEqual(['moved', 'failed']);
+    expect(reportOf(driven).exceptions.map(({ at }) => at)).toEqual([givenUp[1]?.at]);
+    expect(driven.decide({ do: 'rollback' })).toEqual({ kind: 'done', isChanged: true });
     driven.run(5);
     expect(viewOf(driven, 'CP-1').primary).toBe('old');
     expect(driven.state.head.phase).toBe('rolled-back');
@@ -270,6 +276,56 @@ describe('what people and absence do in the midst of a migration', () => {
       phase: 'failed',
       reason: expect.stringContaining('for too long: somebody else, or a route, took it off new'),
     });
+  });
+
+  test('a station that somebody else moved after its wave went back, or put back after its wave passed, is seen', () => {
+    const driven = driveMigration(
+      { waves: [waveOf('a', []), waveOf('b', [], { soakMs: 60_000 })], approve: true, also: also('K') },
+      [['CP-1'], ['CP-2']],
+    );
+    driven.answerEffect = () => ({ kind: 'answered', value: '60' });
+    driven.decide({ do: 'start' });
+    driven.run(8);
+    driven.decide({ do: 'approve' });
+    driven.run(3);
+    driven.decide({ do: 'rollback_wave', wave: 1 });
+    driven.run(5);
+    expect(driven.state.head.waves.map(({ phase }) => phase)).toEqual(['passed', 'rolled-back']);
+    driven.takeOrders();
+    Object.assign(viewOf(driven, 'CP-1'), { primary: 'old', before: null });
+    Object.assign(viewOf(driven, 'CP-2'), { primary: 'new', before: 'old' });
+    driven.run(3);
+    expect(driven.progress('CP-1')).toMatchObject({
+      phase: 'rolled-back',
+      reason: 'somebody else put it back',
+    });
+    expect(driven.progress('CP-2')).toMatchObject({
+      phase: 'moved',
+      reason: 'somebody else moved it after its wave was rolled back',
+    });
+    expect(driven.takeOrders()).toEqual([]);
+    driven.decide({ do: 'start_wave', wave: 1 });
+    driven.run(5);
+    expect(driven.takeOrders()).toEqual(['effect CP-2']);
+    driven.decide({ do: 'rollback' });
+    driven.run(5);
+    expect(viewOf(driven, 'CP-2').primary).toBe('old');
+  });
+
+  test('a station that was given up on its way back and is at its old backend by now is seen', () => {
+    const driven = driveMigration({ soakMs: 3_600_000 }, [['CP-1']]);
+    driven.decide({ do: 'start' });
+    driven.run(4);
+    driven.decide({ do: 'rollback_wave', wave: 0 });
+    const gone = { kind: 'refused', reason: 'unknown_backend', detail: 'Add it.', primary: 'new' } as const;
+    for (let second = 0; second < 25 * 3_600; second += 1) {
+      driven.run(1, false);
+      if (driven.open.size > 0) driven.settle('CP-1', gone);
+    }
+    expect(driven.progress('CP-1').isStuck).toBe(true);
+    Object.assign(viewOf(driven, 'CP-1'), { primary: 'old', before: null });
+    driven.run(3);
+    expect(driven.progress('CP-1')).toMatchObject({ phase: 'rolled-back', isStuck: false });
   });
 
   test('a station that is back and waits for the pace does not say that it is away', () => {

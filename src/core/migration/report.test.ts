@@ -156,6 +156,23 @@ describe('a report', () => {
     expect([draft.endedAt, draft.startedAt]).toEqual([null, 20]);
   });
 
+  test('says when a wave passed only where it has, and when a side effect failed', () => {
+    const draft = beginReport();
+    const effect = { what: 'effect', station: 'S' as StationId, wave: 'a', after: 'failed' } as const;
+    readEvidence(draft, [
+      evidenceOf(1, { what: 'wave', wave: 'a', after: 'passed' }),
+      evidenceOf(2, { what: 'wave', wave: 'b', after: 'passed' }),
+      evidenceOf(3, { what: 'wave', wave: 'b', after: 'rolling-back' }),
+      evidenceOf(4, { ...effect, values: { effect: 'C.V' } }),
+      evidenceOf(5, { ...effect, values: { effect: 'K' } }),
+    ]);
+    const failed = { what: 1, phase: 'failed', reason: 'read-only', before: null, isWritten: false } as const;
+    const stations = [progressOf('S', { effects: [failed] })];
+    const report = finishReport(draft, { head: headOf(5), stations, sessionsOf: () => null, madeAt: 0 });
+    expect(report.waves.map(({ passedAt }) => passedAt)).toEqual([10, null]);
+    expect(report.exceptions.map(({ at }) => at)).toEqual([40]);
+  });
+
   test('says once who took a wave back', () => {
     const draft = beginReport();
     const undone = { what: 'wave', wave: 'a', after: 'rolling-back' } as const;

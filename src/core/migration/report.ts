@@ -149,6 +149,8 @@ export interface ReportDraft {
   /** By wave. */
   readonly passedAt: Map<string, number>;
   readonly lastMoveAt: Map<string, number>;
+  /** By station and side effect: when it last could not be done, or not be undone. */
+  readonly failedAt: Map<string, number>;
   startedAt: number | null;
   endedAt: number | null;
   newest: number;
@@ -163,6 +165,7 @@ export function beginReport(): ReportDraft {
     timesRed: new Map(),
     passedAt: new Map(),
     lastMoveAt: new Map(),
+    failedAt: new Map(),
     startedAt: null,
     endedAt: null,
     newest: 0,
@@ -190,7 +193,9 @@ function readEntry(draft: ReportDraft, entry: Evidence): void {
       draft.endedAt = isOver(after) ? at : null;
       return;
     case 'wave':
+      // One that was begun again, or went back, has yet to pass.
       if (after === 'passed') draft.passedAt.set(wave ?? '', at);
+      else draft.passedAt.delete(wave ?? '');
       if (after === 'rolling-back') draft.rollbacks.push({ at, who, wave, reason: whyAlone(who, reason) });
       return;
     case 'station':
@@ -198,10 +203,13 @@ function readEntry(draft: ReportDraft, entry: Evidence): void {
       if (after === 'moved') draft.lastMoveAt.set(wave ?? '', at);
       if (after === 'rolled-back') draft.wentBackAt.set(station, at);
       return;
+    case 'effect':
+      if (after === 'failed') draft.failedAt.set(keyOf(station, String(values?.['effect'] ?? '')), at);
+      return;
     case 'gate': {
       if (after !== 'red') return;
       // Before gates were numbered in evidence, their measure stood for them.
-      const key = gateKey(wave, String(values?.['gate'] ?? values?.['measure'] ?? ''));
+      const key = keyOf(wave, String(values?.['gate'] ?? values?.['measure'] ?? ''));
       draft.timesRed.set(key, (draft.timesRed.get(key) ?? 0) + 1);
       return;
     }
@@ -244,7 +252,9 @@ export function finishReport(draft: ReportDraft, sources: ReportSources): Migrat
     waves: waves.map((wave, at) => waveReport(draft, sources, wave, at)),
     sessions: allSessions(waves),
     decisions: draft.decisions,
-    exceptions: stations.flatMap((progress) => exceptionOf(progress, waves[progress.wave]?.name ?? null)),
+    exceptions: stations.flatMap((progress) =>
+      exceptionsOf(draft, plan, progress, waves[progress.wave]?.name ?? null),
+    ),
     rollbacks: draft.rollbacks,
     evidence: {
       count: head.evidence,
@@ -287,8 +297,8 @@ function waveReport(
         before: progress?.before ?? null,
         reason: progress?.reason ?? null,
         timesRed:
-          (draft.timesRed.get(gateKey(name, String(index + 1))) ?? 0) +
-          (draft.timesRed.get(gateKey(name, measure)) ?? 0),
+          (draft.timesRed.get(keyOf(name, String(index + 1))) ?? 0) +
+          (draft.timesRed.get(keyOf(name, measure)) ?? 0),
       };
     }),
     before: sideOf(wave.before),
@@ -327,14 +337,22 @@ function stationReport(
   };
 }
 
-function exceptionOf(progress: StationProgress, wave: string | null): ReportedException[] {
-  const { station, phase, reason, since, isStuck, effects } = progress;
+function exceptionsOf(
+  draft: ReportDraft,
+  plan: MigrationPlan,
+  { station, phase, reason, since, isStuck, effects }: StationProgress,
+  wave: string | null,
+): ReportedException[] {
   const failed = effects.filter((effect) => effect.phase === 'failed');
-  const reasons = [
-    ...(phase === 'failed' || isStuck ? [reason] : []),
-    ...failed.map((effect) => effect.reason),
+  return [
+    ...(phase === 'failed' || isStuck ? [{ at: since, station, wave, reason }] : []),
+    ...failed.map((effect) => ({
+      at: draft.failedAt.get(keyOf(station, effectName(plan, effect.what))) ?? since,
+      station,
+      wave,
+      reason: effect.reason,
+    })),
   ];
-  return reasons.map((why) => ({ at: since, station, wave, reason: why }));
 }
 
 /** A phase's reason names who decided; here that stands beside it. */
@@ -353,6 +371,6 @@ function allSessions(waves: readonly WaveProgress[]): SessionsReport {
   return total;
 }
 
-function gateKey(wave: string | null, gate: string): string {
-  return JSON.stringify([wave, gate]);
+function keyOf(of: string | null, what: string): string {
+  return JSON.stringify([of, what]);
 }

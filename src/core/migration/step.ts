@@ -77,6 +77,7 @@ export function stationsToSee({ head, byWave }: MigrationState): {
         if (!isBack(progress, head.isGoingBack)) soon.push(progress.station);
       } else if (phase === 'attaching' || phase === 'moving' || phase === 'soaking')
         (isWatched(progress) ? soon : sometimes).push(progress.station);
+      else if (phase !== 'planned') sometimes.push(progress.station);
     }
   }
   return { soon, sometimes };

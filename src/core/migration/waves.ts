@@ -9,7 +9,7 @@ import { bringBack, detachStation, isBack, sendBack } from './back.ts';
 import { addCounts, addSessions } from './counts.ts';
 import { advanceEffects, areEffectsOver, hasEffectFailed } from './effects.ts';
 import type { Heard } from './events.ts';
-import { attachStation, isSettled, moveStation, observeStation } from './forward.ts';
+import { attachStation, isSettled, moveStation, observeGone, observeStation } from './forward.ts';
 import { holdOf, measureGates, redOf } from './gates.ts';
 import { unblock } from './patience.ts';
 import { isUnderWay } from './phase.ts';
@@ -96,10 +96,9 @@ function watch(
   const isFollowed = phase === 'attaching' || phase === 'moving' || phase === 'soaking';
   let moved = 0;
   for (const progress of stations) {
-    if (isFollowed) {
-      observeStation(turn, progress);
-      if (progress.phase === 'moved') verify(turn, progress);
-    }
+    if (phase === 'rolled-back') observeGone(turn, progress);
+    else if (phase !== 'rolling-back') observeStation(turn, progress);
+    if (isFollowed && progress.phase === 'moved') verify(turn, progress);
     if (isMoved(progress)) moved += 1;
   }
   // Counts come in whatever the wave does: so does the time in which they were counted.
