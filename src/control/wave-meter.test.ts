@@ -9,6 +9,7 @@ import type {
 import type { SessionCounts } from '../core/migration/state.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { JournalFeed } from '../ports/registry.ts';
+import type { Assignment } from '../core/routing/table.ts';
 import { Bench } from '../testkit/station-bench.ts';
 import { driveMigration, type DrivenMigration } from '../testkit/driven-migration.ts';
 import { createWaveMeter, type WaveMeter } from './wave-meter.ts';
@@ -139,6 +140,27 @@ const heldFor = (backend: string): JournalRecord => ({
     since: 0,
   },
 });
+
+const epochOf = (bench: Bench): number => bench.backendEpoch('old');
+const authorize = '[2,"1","Authorize",{"idTag":"A"}]';
+const start =
+  '[2,"2","StartTransaction",{"connectorId":1,"idTag":"A","meterStart":0,"timestamp":"2026-01-01T00:00:00Z"}]';
+const status = '[2,"3","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Available"}]';
+const covers = { covers: true, untilMs: Infinity, untilMessages: Infinity } as const;
+type Step = (bench: Bench) => unknown;
+const says =
+  (text: string): Step =>
+  (bench) =>
+    bench.fromStation(text);
+const passes =
+  (ms: number): Step =>
+  (bench) =>
+    bench.pass(ms);
+const isAnswered: Step = (bench) =>
+  bench.fromBackend(`[3,"${bench.state.backends[0]?.slot?.sentId ?? '?'}",{}]`);
+const isLost: Step = (bench) =>
+  bench.do({ type: 'backend_lost', backend: 'old', epoch: epochOf(bench), code: 1006, reason: 'gone' });
+const leaves: Step = (bench) => bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
 
 describe('the meter of waves', () => {
   test('counts answers of the backend that a station is with, at the side of the move it is on', () => {
@@ -322,24 +344,31 @@ describe('the meter of waves', () => {
     expect(meter.take('m').counted[0]?.after.drops ?? 0).toBe(0);
   });
 
-  test('a call that a backend took and never answered is one without an answer', () => {
+  test.each<[string, number, Partial<Assignment>, readonly Step[]]>([
+    ['took and never answered', 1, {}, [says('[2,"1","Heartbeat",{}]'), passes(30_000)]],
+    ['took and never answered, and the station keeps', 1, {}, [says(start), passes(30_000)]],
+    ['had when its link went', 1, {}, [says(authorize), isLost]],
+    ['had answered when its link went', 0, {}, [says(authorize), isAnswered, isLost]],
+    ['had when its station went', 0, {}, [says(authorize), leaves, isLost]],
+    ['had when its link went, and Busbar answers', 1, { whenDown: covers }, [says(authorize), isLost]],
+    ['was silent about, so that Busbar answers', 1, { whenDown: covers }, [says(authorize), passes(8_000)]],
+    ['was silent about, and is still to get', 1, { whenDown: covers }, [says(start), passes(8_000)]],
+    [
+      'has while Busbar answers another by itself',
+      0,
+      { localAnswers: new Set(['StatusNotification']) },
+      [says(authorize), says(status), isAnswered],
+    ],
+  ])('of a call that a backend %s, %i are counted as not answered', (_, unanswered, assignment, steps) => {
     const { meter, publish } = measured();
-    const bench = new Bench();
+    const bench = new Bench(assignment);
     bench.connect();
-    const tell = (): void => {
+    for (const take of steps) {
+      take(bench);
       for (const record of bench.last.records)
         if ('station' in record) publish({ ...record, station: 'CP-2' as StationId });
-    };
-    bench.fromStation('[2,"1","Heartbeat",{}]');
-    bench.pass(30_000);
-    tell();
-    expect(meter.take('m').counted[0]?.before.unanswered).toBe(1);
-    bench.fromStation('[2,"2","StopTransaction",{"transactionId":1}]');
-    bench.pass(30_000);
-    tell();
-    expect(meter.take('m').counted[0]?.before.unanswered).toBe(1);
-    publish(answer('CP-2', 'backend:old', { kind: 'error', outcome: 'rewritten' }));
-    expect(meter.take('m').counted).toMatchObject([{ before: { errors: 1, unanswered: 0 } }]);
+    }
+    expect(meter.take('m').counted[0]?.before.unanswered ?? 0).toBe(unanswered);
   });
 
   test('a call that waited in vain is counted once', () => {

@@ -3,11 +3,11 @@
  *
  * Not pure: it follows the journal's feed, and only while there is something to count. What was counted is taken away once a second and kept with the migration.
  */
+import type { HeldMessage } from '../core/hold/held-message.ts';
 import { countAnswer, noCounts, noSessions } from '../core/migration/counts.ts';
 import type { Counted, Heard } from '../core/migration/events.ts';
 import type { MigrationState } from '../core/migration/state.ts';
-import type { FrameRecord, JournalRecord, LinkName } from '../core/journal/record.ts';
-import { backendSilent } from '../core/station/upkeep.ts';
+import type { FrameRecord, JournalRecord, LinkName, SentRecord } from '../core/journal/record.ts';
 import { tokenAt } from '../protocol/splice.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { JournalFeed } from '../ports/registry.ts';
@@ -34,6 +34,16 @@ interface Followed {
   touched: Set<StationId>;
   /** Whose call was given up right before, unsent: the error or the end that its station gets for it is of the same call. */
   gaveUp: StationId | null;
+  /** The call of a station that is out to one of the two backends: there is one at most. */
+  readonly out: Map<StationId, OpenCall>;
+  /** A call that is about to leave in other words than it came in. */
+  leaving: { readonly station: StationId; readonly id: string } | null;
+}
+
+/** `id`: as its station gave it; null: it had to wait, and which of those that waited it is is not told. */
+interface OpenCall {
+  readonly link: LinkName;
+  readonly id: string | null;
 }
 
 type Cell = Omit<Counted, 'wave'>;
@@ -58,6 +68,8 @@ export function createWaveMeter(feed: JournalFeed): WaveMeter {
         to: `backend:${to}`,
         watch,
         gaveUp: null,
+        out: new Map(),
+        leaving: null,
         ...nothing(),
       });
       stop ??= feed.subscribe((record) => {
@@ -112,8 +124,10 @@ function count(followed: Followed, record: JournalRecord): void {
   const cell = (): ReturnType<typeof noCounts> => sideOf(followed, wave, isMoved);
   const { plan, waves } = followed.state.head;
   const primary = isMoved ? plan.to : plan.from;
+  const primaryLink = isMoved ? followed.to : followed.from;
   switch (record.type) {
     case 'frame':
+      noteOut(followed, record);
       if (record.link === followed.to || record.link === followed.from)
         countFrame(followed, record, wave, isMoved);
       return;
@@ -125,16 +139,18 @@ function count(followed: Followed, record: JournalRecord): void {
       return;
     case 'held':
       followed.touched.add(record.station);
-      // A copy for one that listens in was answered by another; what is pinned to the old backend is no measure of the new one.
-      if (record.message.answer !== null && record.message.backend === primary) cell().unanswered += 1;
+      // A copy for one that listens in was answered by another; what is pinned to the old backend is no measure of the new one. Of one that had left, Busbar's answer tells.
+      if (isUnsent(record.message) && record.message.backend === primary) cell().unanswered += 1;
       return;
     case 'delivery':
       followed.touched.add(record.station);
       return;
     case 'link': {
+      const isOut = endOut(followed, record.station, record.link);
       // Busbar's own end is no end of theirs.
       if (record.reason === 'shutting_down') return;
-      const isPrimary = record.link === (isMoved ? followed.to : followed.from);
+      const isPrimary = record.link === primaryLink;
+      if (record.change === 'closed' && isPrimary && isOut) cell().unanswered += 1;
       if (
         record.change === 'closed' &&
         record.reason === 'backend_silent' &&
@@ -151,20 +167,67 @@ function count(followed: Followed, record: JournalRecord): void {
       countSessions(followed.watch, record, { wave, isMoved }, () => cellOf(followed, wave).sessions);
       return;
     case 'sent':
-      // It had left, and Busbar answers the station at last: no frame and nothing dropped tells of it.
-      if (
-        record.link === 'station' &&
-        record.kind === 'error' &&
-        record.text.includes(backendSilent) &&
-        !isTheSame
-      )
-        cell().unanswered += 1;
+      // Busbar answers in the place of the backend that has the call.
+      if (answeredBy(followed, record) === primaryLink && !isTheSame) cell().unanswered += 1;
       return;
     case 'skipped':
     case 'booted':
     case 'learned':
       return;
   }
+}
+
+/** Follows which call is out: it leaves as it came, or in another step or other words, and its backend answers it. */
+function noteOut(followed: Followed, record: FrameRecord): void {
+  const { out, from, to } = followed;
+  const { station, link, kind, outcome, relayedTo } = record;
+  followed.leaving = null;
+  if (link !== 'station') {
+    if (
+      (outcome === 'relayed' || outcome === 'rewritten') &&
+      out.get(station)?.link === link &&
+      isReply(kind)
+    )
+      out.delete(station);
+    return;
+  }
+  if (kind !== 'call') return;
+  if (outcome === 'rewritten') followed.leaving = { station, id: idOf(record) };
+  if (relayedTo === from || relayedTo === to) out.set(station, { link: relayedTo, id: idOf(record) });
+}
+
+/** The link that a call is out on which Busbar answers with this; null: it is no such answer. */
+function answeredBy(followed: Followed, record: SentRecord): LinkName | null {
+  const { out, leaving, from, to } = followed;
+  const { station, link, kind, purpose } = record;
+  followed.leaving = null;
+  if (kind === 'call' && purpose === 'relay' && (link === from || link === to))
+    out.set(station, { link, id: leaving?.station === station ? leaving.id : null });
+  const open = out.get(station);
+  if (link !== 'station' || !isReply(kind) || open === undefined) return null;
+  if (open.id !== null && open.id !== idOf(record)) return null;
+  out.delete(station);
+  return open.link;
+}
+
+/** Whether a call was out on the link that opens or ends. Nobody waits for it any more once its station's has. */
+function endOut({ out }: Followed, station: StationId, link: LinkName): boolean {
+  const isOut = out.get(station)?.link === link;
+  if (isOut || link === 'station') out.delete(station);
+  return isOut;
+}
+
+/** A call that Busbar answered before it left. */
+function isUnsent({ answer, hasLeft }: HeldMessage): boolean {
+  return answer !== null && !hasLeft;
+}
+
+function isReply(kind: FrameRecord['kind']): boolean {
+  return kind === 'result' || kind === 'error';
+}
+
+function idOf({ text, idStart, idEnd }: FrameRecord | SentRecord): string {
+  return text.slice(idStart, idEnd);
 }
 
 function cellOf({ counted }: Followed, wave: number): Cell {
@@ -183,7 +246,7 @@ function sideOf(followed: Followed, wave: number, isAfter: boolean): ReturnType<
 function countFrame(followed: Followed, record: FrameRecord, wave: number, isMoved: boolean): void {
   const { kind, station, action, latencyMs } = record;
   const isFromNew = record.link === followed.to;
-  if ((kind !== 'result' && kind !== 'error') || latencyMs === null) return;
+  if (!isReply(kind) || latencyMs === null) return;
   if (action === 'BootNotification' && isFromNew)
     followed.boots.set(station, kind === 'result' && memberOf(record, ['status']) === '"Accepted"');
   if (record.outcome !== 'relayed' && record.outcome !== 'rewritten') return;

@@ -217,7 +217,7 @@ export function onBackendDown(
 }
 
 /** What a station is told of a call that its backend has got and left unanswered. */
-export const backendSilent = 'The backend did not answer in time.';
+const backendSilent = 'The backend did not answer in time.';
 
 /** The backend did not answer in time. The station hears an error, unless it would then throw its message away. */
 function expireCall(state: StationState, turn: Turn, backend: BackendLink): void {
