@@ -51,8 +51,8 @@ export function onMoved(turn: Turn, progress: StationProgress, reason: string | 
   unblock(turn, progress);
   progress.movedAt = turn.view.wallMs;
   progress.isCutOrdered = true;
-  // It would not have been synced otherwise.
-  progress.isBootAccepted ??= true;
+  // It would not have been synced otherwise. A route asks for no such proof.
+  if (reason === null) progress.isBootAccepted ??= true;
   progress.isAnswered = false;
   progress.refusals = 0;
   progress.retryAtMs = 0;

@@ -69,6 +69,20 @@ describe('a gate', () => {
     });
   });
 
+  test('takes a boot for accepted where a cutover needed that, and not where a route moved the station', () => {
+    const driven = driveMigration({ soakMs: 3_600_000, gates: [gateOf('boots.accepted', { atLeast: 1 })] }, [
+      ['CP-1', 'CP-2'],
+    ]);
+    for (const station of driven.stations.values()) station.primary = 'new';
+    driven.decide({ do: 'start' });
+    driven.run(3);
+    expect(driven.progress('CP-1')).toMatchObject({ phase: 'moved', reason: 'somebody else moved it' });
+    expect(gateIn(driven)).toMatchObject({ state: 'no-data', value: null });
+    const other = moved(gateOf('boots.accepted', { atLeast: 1 }));
+    other.run(1);
+    expect(gateIn(other)).toMatchObject({ state: 'green', value: 1 });
+  });
+
   test('that is broken for less lets no wave pass either', () => {
     const driven = moved(gateOf('calls.errorRate', { atMost: 0.1, forMs: 3_600_000 }));
     driven.count(0, { answered: 2, errors: 1 });
