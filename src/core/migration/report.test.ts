@@ -173,6 +173,19 @@ describe('a report', () => {
     expect(report.exceptions.map(({ at }) => at)).toEqual([40]);
   });
 
+  test('says that a station went back only where it has not moved again since', () => {
+    const draft = beginReport();
+    const step = { what: 'station', station: 'S' as StationId, wave: 'a' } as const;
+    readEvidence(draft, [
+      evidenceOf(1, { ...step, after: 'rolled-back' }),
+      evidenceOf(2, { ...step, after: 'moved' }),
+      evidenceOf(3, { ...step, station: 'T' as StationId, after: 'rolled-back' }),
+    ]);
+    const stations = [progressOf('S', { movedAt: 20 }), progressOf('T', { movedAt: 10 })];
+    const report = finishReport(draft, { head: headOf(3), stations, sessionsOf: () => null, madeAt: 0 });
+    expect(report.waves[0]?.stations.map(({ wentBackAt }) => wentBackAt)).toEqual([null, 30]);
+  });
+
   test('says once who took a wave back', () => {
     const draft = beginReport();
     const undone = { what: 'wave', wave: 'a', after: 'rolling-back' } as const;

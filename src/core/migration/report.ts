@@ -200,7 +200,11 @@ function readEntry(draft: ReportDraft, entry: Evidence): void {
       return;
     case 'station':
       if (station === null) return;
-      if (after === 'moved') draft.lastMoveAt.set(wave ?? '', at);
+      if (after === 'moved') {
+        draft.lastMoveAt.set(wave ?? '', at);
+        // It is there again.
+        draft.wentBackAt.delete(station);
+      }
       if (after === 'rolled-back') draft.wentBackAt.set(station, at);
       return;
     case 'effect':
