@@ -111,7 +111,8 @@ function onCutSettled(turn: Turn, progress: StationProgress, outcome: OrderOutco
     return;
   }
   if (outcome.kind !== 'refused') return;
-  refundPace(turn, progress);
+  // One of which nobody knows may have moved.
+  if (outcome.reason !== 'unknown_outcome') refundPace(turn, progress);
   progress.refusals += 1;
   block(turn, progress, outcome.reason === 'transaction_open' ? 'transaction' : 'other', outcome.detail);
   if (progress.phase === 'synced') enterStation(turn, progress, 'waiting', outcome.detail);

@@ -68,6 +68,27 @@ describe('waves', () => {
     expect(driven.progress('CP-2').phase).toBe('synced');
   });
 
+  test('keep their pace though nobody knows what came of a cutover', () => {
+    const driven = driveMigration({ waves: [waveOf('all', [], { perMinute: 1 })] }, [['CP-1', 'CP-2']]);
+    driven.decide({ do: 'start' });
+    driven.run(1);
+    driven.run(1, false);
+    const { station } = driven.progress('CP-1');
+    expect(driven.open.get(station)?.do).toBe('cut_over');
+    Object.assign(driven.stations.get(station) ?? {}, { primary: 'new', before: 'old' });
+    driven.settle('CP-1', {
+      kind: 'refused',
+      reason: 'unknown_outcome',
+      detail: 'Who knows.',
+      primary: null,
+    });
+    driven.run(30);
+    expect(driven.progress('CP-1').phase).toBe('moved');
+    expect(driven.progress('CP-2').phase).toBe('synced');
+    driven.run(40);
+    expect(driven.progress('CP-2').phase).toBe('moved');
+  });
+
   test('wait for their time, and are attached an hour before', () => {
     const driven = driveMigration({ waves: [waveOf('all', [], { atMs: 1_800_000_000_000 + 7_200_000 })] }, [
       ['CP-1'],
