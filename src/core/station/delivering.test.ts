@@ -477,6 +477,22 @@ describe('a message that is not answered', () => {
     expect(story(outage.delivered)).toEqual(['StartTransaction', 'StopTransaction 77']);
   });
 
+  test('does not count against its backend once its answer comes late', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    for (let connector = 1; connector <= 6; connector += 1) outage.start(connector);
+    outage.answer = (call) => (call.action === 'StartTransaction' ? silence : outage.usual(call));
+    outage.comeBack();
+    outage.pass(80_000);
+    const late = result({ transactionId: 77, idTagInfo: { status: 'Accepted' } }).slice(2);
+    outage.fromBackend(`[3,"${outage.delivered[1]?.id}",${late}]`);
+    outage.pass(90_000);
+    expect(outage.delivered.length).toBeGreaterThan(4);
+    // It is not given up, and a driver waits for its own answer.
+    expect(outage.say('Authorize', { idTag: 'T' })).toBeNull();
+  });
+
   test('because the link went leaves again on the next one, as the same bytes', () => {
     const outage = new Outage();
     outage.begin();

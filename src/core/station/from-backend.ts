@@ -101,6 +101,8 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   if (match.what !== 'open') {
     const unanswered = match.what === 'repeated' ? null : findUnanswered(state, backend, received);
     if (unanswered !== null) {
+      // An error counted when it did not come in time.
+      if (received.frame.kind === 'result') weighReply(state, turn, backend, received);
       onLateHeldReply(state, turn, backend, unanswered, received);
       return pumpCalls(state, turn, backend);
     }
