@@ -136,17 +136,17 @@ export function onOperatorCommand(
   if (!takeCommand(state, turn, command)) finishCommand(state, turn, command, 'queue_full');
 }
 
-/** A command that Busbar gives of its own accord to a connected station; where the queue is full it is not given. */
+/** A command that Busbar gives of its own accord to a connected station. False where the queue is full, and it is not given. */
 export function sendOwnCommand(
   state: StationState,
   turn: Turn,
   action: string,
   payload: string,
   transaction: string | null,
-): void {
-  if (state.link === null) return;
+): boolean {
+  if (state.link === null) return false;
   const command = { ...ownCommand(state, turn, fromBusbar, '0', action, payload), transaction };
-  if (!takeCommand(state, turn, command)) finishCommand(state, turn, command, 'queue_full');
+  return takeCommand(state, turn, command);
 }
 
 /** A command that came in on no link. */

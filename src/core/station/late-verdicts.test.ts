@@ -165,3 +165,32 @@ test('a station that is too busy to be told in time is told again', () => {
   told.push(...sent(bench.pass(1_000), 'station'));
   expect(told.filter((text) => text.includes('RemoteStopTransaction'))).toHaveLength(1);
 });
+
+test('a station for which as much waits as may is told as soon as there is room', () => {
+  const bench = covered('ocpp1.6');
+  bench.fromStation(start16);
+  back(bench);
+  let requestId = 0;
+  const ask = (action: string): void => {
+    requestId += 1;
+    bench.do({ type: 'command_requested', requestId, action, payload: '{}' });
+  };
+  // Three ask for what is urgent, until not even that has a place.
+  for (let count = 0; count < 40; count += 1) {
+    ask('UnlockConnector');
+    bench.fromBackend(`[2,"u${count}","UnlockConnector",{"connectorId":1}]`);
+  }
+  expect(bench.state.link?.lane?.length).toBe(64);
+  const told = sent(answer(bench, '{"transactionId":7,"idTagInfo":{"status":"Blocked"}}'), 'station');
+  expect(bench.last.wakeAtMs).toBeGreaterThan(bench.context.nowMs + 500);
+  for (let count = 0; count < 3; count += 1) {
+    told.push(...sent(bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{}]`), 'station'));
+    bench.context.wallMs += 1_000;
+    told.push(...sent(bench.pass(1_000), 'station'));
+    bench.do({ type: 'station_pong', epoch: 1 });
+  }
+  while (bench.state.link?.slot != null)
+    told.push(...sent(bench.fromStation(`[3,"${bench.state.link.slot.sentId}",{}]`), 'station'));
+  expect(told.filter((text) => text.includes('RemoteStopTransaction'))).toHaveLength(1);
+  expect(bench.state.durable.refusals).toEqual([]);
+});

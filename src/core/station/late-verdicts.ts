@@ -15,6 +15,8 @@ import { notice, recordDurably, type Received, type Turn } from './turn.ts';
 
 /** How long a 2.x station may be silent about the transaction before it is told to stop it. */
 const patienceMs = 60_000;
+/** How soon a station for which too much waits is to be told. */
+const busyMs = 1_000;
 
 /** The backend has answered a held message: does it refuse the driver? */
 export function readVerdict(
@@ -78,28 +80,36 @@ export function tendRefusals(state: StationState, turn: Turn): void {
   const { link, durable } = state;
   if (link === null) return;
   const due = durable.refusals.filter((refusal) => dueAt(refusal) <= turn.context.wallMs);
-  for (const refusal of due) {
-    change(state, turn, refusal.transaction, null);
-    const row = transactionByKey(durable.ids, refusal.transaction);
-    if (row?.state !== 'open' || row.ext === null) continue;
-    if (row.family === 'v16')
-      sendOwnCommand(state, turn, 'RemoteStopTransaction', `{"transactionId":${row.ext}}`, row.key);
-    else
-      sendOwnCommand(
-        state,
-        turn,
-        'RequestStopTransaction',
-        `{"transactionId":${JSON.stringify(row.ext)}}`,
-        row.key,
-      );
-  }
+  for (const refusal of due)
+    if (isOver(state, refusal) || tellToStop(state, turn, refusal.transaction))
+      change(state, turn, refusal.transaction, null);
 }
 
-/** When the next of them is due, by the monotonic clock; Infinity while the station is away. */
+/** There is nothing to stop, or no name to stop it by. */
+function isOver({ durable }: StationState, { transaction }: Refusal): boolean {
+  const row = transactionByKey(durable.ids, transaction);
+  return row?.state !== 'open' || row.ext === null;
+}
+
+/** False where too much waits for the station already: it is told a little later. */
+function tellToStop(state: StationState, turn: Turn, transaction: string): boolean {
+  const row = transactionByKey(state.durable.ids, transaction);
+  if (row === null || row.ext === null) return false;
+  const is16 = row.family === 'v16';
+  const action = is16 ? 'RemoteStopTransaction' : 'RequestStopTransaction';
+  const payload = `{"transactionId":${is16 ? row.ext : JSON.stringify(row.ext)}}`;
+  return sendOwnCommand(state, turn, action, payload, row.key);
+}
+
+/** When the next of them is due, by the monotonic clock; Infinity while the station is away. What is due already found no place in its queue. */
 export function refusalsDueMs({ link, durable }: StationState, { context }: Turn): number {
   if (link === null || durable.refusals.length === 0) return Infinity;
+  const { nowMs, wallMs } = context;
   return Math.min(
-    ...durable.refusals.map((refusal) => context.nowMs + Math.max(1, dueAt(refusal) - context.wallMs)),
+    ...durable.refusals.map((refusal) => {
+      const inMs = dueAt(refusal) - wallMs;
+      return nowMs + (inMs > 0 ? inMs : busyMs);
+    }),
   );
 }
 
