@@ -46,15 +46,19 @@ export function finishCommand(
     for (const change of commandFailed(command.from, command.command.note, turn.context))
       note(state, turn, change);
   // The station never heard it: it is told once it is back, or has time.
-  const isUnheard = ending === 'not_connected' || ending === 'expired';
-  if (command.from === fromBusbar && isUnheard && command.transaction !== null)
-    refuseAgain(state, turn, command.transaction);
+  if (ending === 'not_connected' || ending === 'expired') stopAgain(state, turn, command);
   if (command.from === fromOperator)
     return settle(turn, Number(command.caller.idToken), outcomeOf(ending, reply));
   if (ending !== 'result' && ending !== 'error') tellBackend(state, turn, command, ending);
 }
 
-function refuseAgain(state: StationState, turn: Turn, transaction: string): void {
+/** What Busbar itself has a station stop is still to be stopped: a stop that comes twice does no harm. */
+export function stopAgain(
+  state: StationState,
+  turn: Turn,
+  { from, transaction }: Pick<WaitingCommand, 'from' | 'transaction'>,
+): void {
+  if (from !== fromBusbar || transaction === null) return;
   const { id: station } = state;
   const change = { what: 'refusal', transaction, info: '' } as const;
   recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station, change });

@@ -246,7 +246,8 @@ function sendCommand(state: StationState, turn: Turn, link: StationLink, command
 }
 
 function openSlot(turn: Turn, link: StationLink, command: WaitingCommand): void {
-  const { purpose, caller, from, messageId, action, text, idStart, idEnd, bodyStart, bodyEnd } = command;
+  const { purpose, caller, from, messageId, action, transaction } = command;
+  const { text, idStart, idEnd, bodyStart, bodyEnd } = command;
   const { nowMs } = turn.context;
   link.slot = {
     purpose,
@@ -256,7 +257,7 @@ function openSlot(turn: Turn, link: StationLink, command: WaitingCommand): void 
     sentId: messageId,
     action,
     isGuaranteed: false,
-    transaction: null,
+    transaction,
     text,
     idStart,
     idEnd,

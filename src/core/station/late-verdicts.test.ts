@@ -194,3 +194,19 @@ test('a station for which as much waits as may is told as soon as there is room'
   expect(told.filter((text) => text.includes('RemoteStopTransaction'))).toHaveLength(1);
   expect(bench.state.durable.refusals).toEqual([]);
 });
+
+const isStop = (text: string): boolean => text.includes('RemoteStopTransaction');
+
+test('a station that was lost with its answer is told again, since it may never have heard', () => {
+  const bench = covered('ocpp1.6');
+  bench.fromStation(start16);
+  back(bench);
+  const told = sent(answer(bench, '{"transactionId":7,"idTagInfo":{"status":"Blocked"}}'), 'station');
+  expect(told.filter(isStop)).toHaveLength(1);
+  bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+  const again = [...sent(bench.arrive(2), 'station'), ...sent(bench.pass(1_000), 'station')];
+  expect(again.filter(isStop)).toHaveLength(1);
+  bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+  expect(bench.state.durable.refusals).toEqual([]);
+  expect(sent(bench.pass(1_000), 'station').filter(isStop)).toEqual([]);
+});

@@ -8,7 +8,7 @@ import { callErrorText } from '../../protocol/error-code.ts';
 import { backendLinkOf, dial, letGo } from './backend-link.ts';
 import { factsOf } from './find-backend.ts';
 import { takeToken } from './bucket.ts';
-import { finishCommand } from './command-outcome.ts';
+import { finishCommand, stopAgain } from './command-outcome.ts';
 import { pumpCommands } from './commands.ts';
 import { dropStaleCopies } from './copies.ts';
 import { isWanted, othersOf } from './roles.ts';
@@ -170,9 +170,11 @@ function failCommands(state: StationState, turn: Turn, link: StationLink): void 
   link.lane = null;
 }
 
-/** Ends the command that the station has not answered. It is never sent again: nobody knows what became of it. */
+/** Ends the command that the station has not answered. It is never sent again, but for a stop of Busbar's own: nobody knows what became of it. */
 export function failOpenCommand(state: StationState, turn: Turn, link: StationLink): void {
-  if (link.slot !== null) finishCommand(state, turn, link.slot, 'outcome_unknown');
+  if (link.slot === null) return;
+  finishCommand(state, turn, link.slot, 'outcome_unknown');
+  stopAgain(state, turn, link.slot);
   link.slot = null;
 }
 
