@@ -26,9 +26,9 @@ const breaks: readonly Break[] = [
   {
     name: 'messages are told apart by their action alone',
     rule: 'D2',
-    file: 'core/station/from-station.ts',
-    from: '${payloadOf(received.text, received.frame)}',
-    to: '',
+    file: 'core/station/repeats.ts',
+    from: '\\n${payload}`',
+    to: '`',
   },
   {
     name: 'a silent backend makes a transaction message fail',

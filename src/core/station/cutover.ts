@@ -33,6 +33,7 @@ import { hindranceOf } from './hindrance.ts';
 import { exchangePriming } from './own-calls.ts';
 import { faultsOfObservers } from './observers-asked.ts';
 import { owns, roleOf } from './roles.ts';
+import { hasRoom } from './room.ts';
 import { assignmentOf, stationFacts } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
 import { attachListeners, closeCode } from './station-link.ts';
@@ -134,6 +135,10 @@ function cutOver(
   if (openTransactions === 'wait' && owns(state, now.primary)) {
     const detail = `A transaction of ${now.primary} is open; the station is moved once it has ended.`;
     return refused('transaction_open', detail);
+  }
+  if (openTransactions === 'handover' && owns(state, now.primary) && !hasRoom(state, turn, to)) {
+    const detail = `As much is held for ${primary}, or in all, as may be (limits.heldPerStation, limits.heldBytes), and open transactions find no room behind it; they are handed over once it has taken some.`;
+    return refused('not_synced', detail);
   }
   if (openTransactions === 'handover') handOver(state, turn, now.primary, primary, said);
   const { wallMs } = turn.context;

@@ -35,7 +35,7 @@ import { onCommandReply } from './command-replies.ts';
 import { pumpCommands } from './commands.ts';
 import { tellListeners } from './owed-copies.ts';
 import { forgetVerdicts, registerPrimary, spreadBoot } from './own-calls.ts';
-import { answerRepeated } from './repeats.ts';
+import { answerRepeated, contentKey } from './repeats.ts';
 import { authorityFor, roleOf, type Belonging } from './roles.ts';
 import { attachListeners, backendGone, closeCode, closeStation } from './station-link.ts';
 import {
@@ -105,7 +105,7 @@ function onCall(state: StationState, turn: Turn, link: StationLink, received: Re
     return refuseAndClose(state, turn, received, closeCode.restart, 'moved_by_route');
   }
   if (action === 'BootNotification') link.isPresented = true;
-  const messageId = isKept ? guaranteedId(state, turn, received) : null;
+  const messageId = isKept ? contentKey(state, turn, action, payloadOf(received.text, received.frame)) : null;
   if (messageId !== null && answerRepeated(state, turn, link, received, messageId)) return;
   const belonging = readCall(state, turn, link, received, messageId ?? '');
   if (
@@ -217,17 +217,6 @@ function refuseAndClose(
 function refuseFlood(state: StationState, turn: Turn, received: Received): void {
   notice(turn, 'station_flooding');
   refuseAndClose(state, turn, received, closeCode.policy, 'too_many_calls');
-}
-
-/**
- * The id of a guaranteed message is a digest of station, action and payload, written like a UUID: whoever re-sends it, and after whatever
- * crash, it is the same bytes, and no memory is needed for that.
- */
-function guaranteedId(state: StationState, turn: Turn, received: Received): string {
-  const hex = turn.context.digest(
-    `${state.id}\n${received.frame.action}\n${payloadOf(received.text, received.frame)}`,
-  );
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }
 
 /** Notes what the station says of itself. True when that is news. */

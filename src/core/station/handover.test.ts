@@ -1,7 +1,7 @@
 /** What a backend is told of a transaction that it is handed, and in which order. */
 import { describe, expect, test } from 'vitest';
 import type { OcppVersion } from '../../protocol/version.ts';
-import { answerAs, Bench, sentTo } from '../../testkit/station-bench.ts';
+import { answerAs, Bench, sent, sentTo } from '../../testkit/station-bench.ts';
 import type { AssignmentDecision } from './events.ts';
 
 const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
@@ -86,6 +86,51 @@ describe('1.6', () => {
     const said = [1, 2, 3, 4, 5].map((value) => values(`m${value}`, 77, value));
     const told = toldTo(bench, said, others);
     expect(told.slice(1)).toEqual([1, 4, 5].map((value) => values('', 5, value).replace('"",', '')));
+  });
+
+  test('no more of two than may be held of one', () => {
+    const bench = ready('ocpp1.6');
+    bench.context.settings = { ...bench.context.settings, heldMax: 12 };
+    bench.context.digest = (text) => `${text.length}${text.replaceAll(/[^0-9]/gu, '')}`.padEnd(32, '0');
+    say(bench, started, start);
+    say(bench, started.replace('77', '78'), start.replace('"connectorId":1', '"connectorId":2'));
+    const said = [77, 78].flatMap((id) => [1, 2, 3, 4, 5].map((value) => values(`m${value}`, id, value)));
+    bench.do({ type: 'assignment_decided', requestId: 2, decision: handover, said });
+    expect([...(bench.state.held[0] ?? [])]).toHaveLength(8);
+  });
+
+  test('nothing, where as much is held as may be: all stays as it is', () => {
+    const bench = ready('ocpp1.6');
+    say(bench, started, start);
+    bench.context.isHoldFull = () => true;
+    bench.do({ type: 'assignment_decided', requestId: 2, decision: { ...handover, isForced: true } });
+    expect(bench.last.effects).toMatchObject([{ outcome: { kind: 'refused', reason: 'not_synced' } }]);
+    expect(bench.state.durable.ids.transactions.map(({ owner }) => owner)).toEqual(['old']);
+  });
+
+  test('once, though the station repeats itself, and the station what it was told the first time', () => {
+    const bench = ready('ocpp1.6');
+    bench.context.digest = (text) => `${text.length}${text.replaceAll(/[^0-9]/gu, '')}`.padEnd(32, '0');
+    const parent = '{"transactionId":77,"idTagInfo":{"status":"Accepted","parentIdTag":"P"}}';
+    say(bench, parent, start);
+    say(bench, '{}', values('m1', 77, 1));
+    // This one `old` leaves unanswered.
+    bench.fromStation(values('m2', 77, 2));
+    const said = [values('m1', 77, 1), values('m2', 77, 2)];
+    bench.do({ type: 'assignment_decided', requestId: 2, decision: handover, said });
+    const repeat = (): void => {
+      const again = [start, values('again', 77, 2)].flatMap((text) => bench.fromStation(text));
+      expect(sentTo(again, 'new')).toEqual([]);
+      expect(sent(again, 'station')).toEqual([`[3,"t",${parent}]`, '[3,"again",{}]']);
+    };
+    const told = sentTo(bench.last.effects, 'new');
+    repeat();
+    for (const payload of [others, '{}', '{}']) {
+      const id = bench.state.backends.find(({ backend }) => backend === 'new')?.slot?.sentId ?? '';
+      told.push(...sentTo(bench.fromBackend(`[3,"${id}",${payload}]`, 'new'), 'new'));
+    }
+    expect(told).toHaveLength(3);
+    repeat();
   });
 });
 

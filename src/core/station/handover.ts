@@ -10,8 +10,10 @@ import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { HeldEntry } from '../hold/held-lane.ts';
 import { integerOf, stringOf } from '../ids/id-token.ts';
 import type { IdFamily, TransactionRow } from '../ids/ledger.ts';
-import { heldLaneOf, hold, release } from './holding.ts';
+import { finish } from './delivering.ts';
+import { heldLaneOf, hold } from './holding.ts';
 import { note } from './identifiers.ts';
+import { answerGiven, contentKey } from './repeats.ts';
 import type { StationState } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -24,8 +26,20 @@ export function handOver(
   said: readonly string[],
 ): void {
   const calls = said.flatMap((text) => callIn(text) ?? []);
-  for (const row of state.durable.ids.transactions)
-    if (row.state === 'open' && row.owner === from) handOne(state, turn, row, from, to, calls);
+  const rows = state.durable.ids.transactions.filter((row) => row.state === 'open' && row.owner === from);
+  const { heldMax, heldCharactersMax } = turn.context.settings;
+  // At most half of what may be held for a station, so that it can go on.
+  const share: Share = {
+    messages: Math.max(2, Math.floor(heldMax / 2 / rows.length)),
+    characters: Math.floor(heldCharactersMax / 2 / rows.length),
+  };
+  for (const row of rows) handOne(state, turn, row, from, to, calls, share);
+}
+
+/** How much may be told of one transaction. */
+interface Share {
+  readonly messages: number;
+  readonly characters: number;
 }
 
 function handOne(
@@ -35,6 +49,7 @@ function handOne(
   from: string,
   to: string,
   said: readonly SaidCall[],
+  share: Share,
 ): void {
   // One that listened in has had all of it.
   const isShown = Object.hasOwn(row.ids, to);
@@ -43,27 +58,29 @@ function handOne(
   const owed = undelivered(state, row.key, from);
   note(state, turn, { type: 'transaction_handed', key: row.key, to });
   const lane = heldLaneOf(state, from);
-  for (const entry of owed) if (lane !== null) release(state, turn, lane, entry, 'dropped');
+  for (const entry of owed) if (lane !== null) finish(state, turn, lane, entry, 'dropped');
   if (isShown) return;
-  if (row.family === 'v16')
-    holdFor(state, turn, row, to, 'StartTransaction', `[2,"${row.key}","StartTransaction",${start}]`);
-  const rest = owed.flatMap(({ message }) => callIn(inStationsWords(row, message.text)) ?? []);
-  for (const { action, text } of within(partsOf(row, [...said, ...rest]), turn.context.settings.heldMax))
-    holdFor(state, turn, row, to, action, text);
+  const rest = owed.flatMap(({ message: { text, key } }) => callIn(inStationsWords(row, text), key) ?? []);
+  const parts = within(partsOf(row, [...said, ...rest]), share);
+  if (row.family === 'v16' && start !== null) holdFor(state, turn, row, to, start);
+  for (const part of parts) holdFor(state, turn, row, to, part);
 }
 
 /** A call of the station about a transaction. */
 interface SaidCall {
   readonly action: string;
   readonly text: string;
+  readonly payload: string;
   readonly family: IdFamily;
   /** What the station calls the transaction; null: it does not say. */
   readonly ext: string | null;
   /** The same in each repetition, and in no other call of the transaction. */
   readonly part: string;
+  /** Its content key; null: it is still to be made of the text. */
+  readonly key: string | null;
 }
 
-function callIn(text: string): SaidCall | null {
+function callIn(text: string, key: string | null = null): SaidCall | null {
   // The framing is the same in all versions.
   const frame = decode(text, 'ocpp1.6');
   if (frame.kind !== 'call') return null;
@@ -71,11 +88,13 @@ function callIn(text: string): SaidCall | null {
   const payload = payloadOf(text, frame);
   if (action !== 'TransactionEvent') {
     const token = tokenAt(text, bodyStart, ['transactionId']);
-    return { action, text, family: 'v16', ext: token === null ? null : integerOf(token), part: payload };
+    const ext = token === null ? null : integerOf(token);
+    return { action, text, payload, family: 'v16', ext, part: payload, key };
   }
   const token = tokenAt(text, bodyStart, ['transactionInfo', 'transactionId']);
   const part = tokenAt(text, bodyStart, ['seqNo']) ?? payload;
-  return { action, text, family: 'v2', ext: token === null ? null : stringOf(token), part };
+  const ext = token === null ? null : stringOf(token);
+  return { action, text, payload, family: 'v2', ext, part, key };
 }
 
 /** What is to be told of it beside a 1.6 start, which is made of the row: each part once. */
@@ -87,10 +106,17 @@ function partsOf(row: TransactionRow, calls: readonly SaidCall[]): SaidCall[] {
   return [...parts.values()];
 }
 
-/** At most half of what may be held for a station, so that it can go on: of more, the first and the newest. */
-function within(parts: readonly SaidCall[], heldMax: number): readonly SaidCall[] {
-  const max = Math.max(2, Math.floor(heldMax / 2));
-  return parts.length <= max ? parts : [...parts.slice(0, 1), ...parts.slice(1 - max)];
+/** Of more than may be told, the first and the newest. */
+function within([first, ...later]: readonly SaidCall[], share: Share): readonly SaidCall[] {
+  if (first === undefined) return [];
+  const newest: SaidCall[] = [];
+  let characters = first.text.length;
+  for (const part of later.toReversed()) {
+    characters += part.text.length;
+    if (newest.length >= share.messages - 1 || characters > share.characters) break;
+    newest.push(part);
+  }
+  return [first, ...newest.toReversed()];
 }
 
 /** What `from` has not got of it, but for what is on its way. */
@@ -101,24 +127,27 @@ function undelivered(state: StationState, transaction: string, from: string): He
   );
 }
 
+/** Under the key it has from the station, and with the answer that it got: should the station repeat itself, it is told the same, and the new owner nothing twice. */
 function holdFor(
   state: StationState,
   turn: Turn,
   row: TransactionRow,
   to: string,
-  action: string,
-  text: string,
+  { action, text, payload, key }: SaidCall,
 ): void {
-  const isStart = action === 'StartTransaction';
+  const known = key ?? contentKey(state, turn, action, payload);
+  const usual =
+    action === 'StartTransaction'
+      ? `{"transactionId":${row.ext ?? '0'},"idTagInfo":{"status":"Accepted"}}`
+      : '{}';
   hold(state, turn, {
     backend: to,
-    // Not the station's: what it was told of that one stands, should it repeat itself.
-    key: isStart ? row.key : turn.context.digest(`${to} ${text}`),
+    key: known,
     version: row.family === 'v16' ? 'ocpp1.6' : (state.link?.version ?? 'ocpp2.0.1'),
     action,
     transaction: row.key,
     hasLeft: false,
-    answer: isStart ? `{"transactionId":${row.ext ?? '0'},"idTagInfo":{"status":"Accepted"}}` : '{}',
+    answer: answerGiven(state, known) ?? usual,
     isWorded: false,
     isHandedOver: true,
     text,
@@ -126,10 +155,12 @@ function holdFor(
 }
 
 /** The start as the station said it, as far as it is known; null: not far enough. */
-function startOf({ connectorId, idTag, meterStart, startedAt, ext }: TransactionRow): string | null {
+function startOf({ key, connectorId, idTag, meterStart, startedAt, ext }: TransactionRow): SaidCall | null {
   if (connectorId === null || idTag === null || meterStart === null || startedAt === null || ext === null)
     return null;
-  return JSON.stringify({ connectorId, idTag, meterStart, timestamp: startedAt });
+  const payload = JSON.stringify({ connectorId, idTag, meterStart, timestamp: startedAt });
+  const action = 'StartTransaction';
+  return { action, text: `[2,"${key}","${action}",${payload}]`, payload, family: 'v16', ext, part: '', key };
 }
 
 /** What is held in the words of the one before, with the station's number again. */

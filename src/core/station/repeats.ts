@@ -20,6 +20,15 @@ export const answersMax = 32;
 /** Longer answers are not remembered: their call would be relayed again. */
 const answerCharactersMax = 4_096;
 
+/**
+ * The id of a guaranteed message is a digest of station, action and payload, written like a UUID: whoever re-sends it, and after whatever
+ * crash, it is the same bytes, and no memory is needed for that.
+ */
+export function contentKey(state: StationState, turn: Turn, action: string, payload: string): string {
+  const hex = turn.context.digest(`${state.id}\n${action}\n${payload}`);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+}
+
 /** Gives the first answer again, if there was one. */
 export function answerRepeated(
   state: StationState,
