@@ -151,3 +151,26 @@ test('a station that takes over the link which a restart opened for its delivery
   }
   expect(after.heard.map(({ action }) => action)).toContain('Heartbeat');
 });
+
+test('copies for a backend that listens in wait for the station, and are given up once it has been away for a month', () => {
+  const before = gone();
+  const copies = before.held.map(({ message, delivery }) => ({
+    message: { ...message, backend: 'vendor', answer: null },
+    delivery,
+  }));
+  const after = new Outage('ocpp1.6', copies);
+  Object.assign(after.state, {
+    durable: durableStation(JSON.parse(JSON.stringify(before.state.durable)) as object),
+  });
+  after.context.wallMs = before.context.wallMs;
+  after.do({ type: 'tick' });
+  const dayMs = 24 * 3_600_000;
+  after.pass(29 * dayMs);
+  expect(after.held).toHaveLength(2);
+  after.pass(2 * dayMs);
+  expect(after.held).toEqual([]);
+  expect(after.heard).toEqual([]);
+  const deliveries = after.records.filter(({ type }) => type === 'delivery');
+  expect(deliveries).toMatchObject([{ outcome: 'dropped' }, { outcome: 'dropped' }]);
+  expect(after.last.wakeAtMs).toBe(Infinity);
+});

@@ -3,9 +3,10 @@
  *
  * Pure. Backends see within a moment that a station is gone, since its links are closed soon after; but what it has said before is owed to them, and it may never come back.
  * So after a while a link is opened for the delivery alone: it carries what is held, nothing of it is answered by the station, and commands on it are refused. It is closed
- * when there is no more to deliver.
+ * when there is no more to deliver. Copies wait for the station, but not for ever: nobody bills by them, and it may be gone for good.
  */
 import { backendLinkOf, dial, letGo } from './backend-link.ts';
+import { dropCopies } from './copies.ts';
 import { factsOf } from './find-backend.ts';
 import type { HeldLane } from '../hold/held-lane.ts';
 import { heldLaneOf } from './holding.ts';
@@ -15,10 +16,14 @@ import type { Turn } from './turn.ts';
 
 /** How long a station may be away before its messages are delivered without it. */
 const awayMs = 60_000;
+/** How long it may be away before copies of what it said are given up. */
+const copiesMs = 30 * 86_400_000;
 
 /** Opens links for what is to be delivered. */
 export function deliverAway(state: StationState, turn: Turn): void {
-  if (!isAway(state) || startsAt(state) > turn.context.wallMs) return;
+  const { wallMs, isJournalWritable } = turn.context;
+  if (!isAway(state) || startsAt(state) > wallMs) return;
+  if (isJournalWritable && copiesEndAt(state) <= wallMs) dropCopies(state, turn, [...state.held]);
   for (const lane of state.held) reach(state, turn, lane);
 }
 
@@ -54,6 +59,7 @@ export function awayDueMs(state: StationState, turn: Turn): number {
   const { nowMs, wallMs } = turn.context;
   let dueMs = Infinity;
   for (const lane of state.held) {
+    if (lane.owed < lane.length) dueMs = Math.min(dueMs, nowMs + copiesEndAt(state) - wallMs);
     if (lane.owed === 0) continue;
     const readyAt = Math.max(startsAt(state), lane.next(wallMs) === null ? lane.nextRetryAt() : wallMs);
     const backend = state.backends.find((link) => link.backend === lane.backend);
@@ -72,4 +78,9 @@ function isAway({ link, grace, arrival, drain, held }: StationState): boolean {
 /** Wall clock. */
 function startsAt({ durable }: StationState): number {
   return (durable.lastSeenAt ?? 0) + awayMs;
+}
+
+/** Wall clock. */
+function copiesEndAt({ durable }: StationState): number {
+  return (durable.lastSeenAt ?? 0) + copiesMs;
 }

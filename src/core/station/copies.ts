@@ -11,6 +11,7 @@ import { BoundedQueue } from '../../std/bounded-queue.ts';
 import { forgetOldest } from '../../std/forget-oldest.ts';
 import { startWithheld } from '../ids/result-to-station.ts';
 import { transactionByKey } from '../ids/transactions.ts';
+import type { HeldLane } from '../hold/held-lane.ts';
 import type { SkipReason } from '../journal/record.ts';
 import { findBackendLink } from './find-backend.ts';
 import { heldLaneOf, hold, release } from './holding.ts';
@@ -207,9 +208,16 @@ export function forgetCopies(state: StationState, turn: Turn, backend: BackendLi
 
 /** What was held for those who do not listen in any more is given up, also where they ceased to while the station or Busbar was away. */
 export function dropStaleCopies(state: StationState, turn: Turn): void {
-  // Listed first: a lane that becomes empty leaves the list.
-  const stale = state.held.filter(({ backend }) => !isWanted(state, turn, backend));
-  for (const lane of stale) {
+  dropCopies(
+    state,
+    turn,
+    state.held.filter(({ backend }) => !isWanted(state, turn, backend)),
+  );
+}
+
+/** Gives up the copies in these lanes, a list of their own: one that becomes empty leaves the station's. */
+export function dropCopies(state: StationState, turn: Turn, lanes: readonly HeldLane[]): void {
+  for (const lane of lanes) {
     const copies = [...lane].filter(({ message }) => message.answer === null);
     for (const entry of copies) release(state, turn, lane, entry, 'dropped');
   }
