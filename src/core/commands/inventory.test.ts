@@ -289,3 +289,17 @@ test('a forwarded answer in which nothing is Busbar’s own passes to the byte',
   expect(overlay('ocpp1.6', 'GetConfiguration', text, { heartbeatinterval: '7' })).toBe(text);
   expect(overlay('ocpp1.6', 'Reset', text, {})).toBe(text);
 });
+
+test('an entry that two parsers read differently is given without its value, and teaches nothing', () => {
+  const keys =
+    '{"configurationKey":[{"key":"AuthorizationKey","key":"Note","readonly":true,"value":"s3cret"},{"key":"A","readonly":false,"value":"1"}],"unknownKey":[]}';
+  expect(overlay('ocpp1.6', 'GetConfiguration', keys, {})).toBe(
+    '{"configurationKey":[{"key":"Note","readonly":true},{"key":"A","readonly":false,"value":"1"}],"unknownKey":[]}',
+  );
+  expect(learn(emptyInventory(), 'GetConfiguration', readPayload('{}'), readPayload(keys))).toBeNull();
+  const variables =
+    '{"getVariableResult":[{"attributeStatus":"Accepted","attributeValue":"s3cret","component":{"name":"SecurityCtrlr"},"component":{"name":"A"},"variable":{"name":"B"}}]}';
+  const seen = overlay('ocpp2.0.1', 'GetVariables', variables, {});
+  expect(seen).not.toContain('s3cret');
+  expect(isValidVariables(JSON.parse(seen))).toBe(true);
+});

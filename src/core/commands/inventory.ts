@@ -64,6 +64,8 @@ export function learn(
 ): InventoryChange | null {
   const draft: Draft = { known: [], forgotten: [] };
   const { members } = answer;
+  // A secret may stand under another name, for a parser that reads the first of two.
+  if (answer.isAmbiguous) return null;
   switch (action) {
     case 'GetConfiguration':
       for (const entry of listOf(members, 'configurationKey')) learnKey(draft, membersOf(entry));

@@ -13,7 +13,7 @@ import {
   type Inventory,
   type KnownSetting,
 } from './inventory.ts';
-import { foldName, listOf, membersOf, textOf, type Members, type Payload } from './payload.ts';
+import { foldName, listOf, readPayload, textOf, type Members, type Payload } from './payload.ts';
 import { statusInfoOf, type Answer } from './refusal.ts';
 import { addressOf, variableOf, type VariableName } from './variable.ts';
 
@@ -120,9 +120,8 @@ export function overlay(
   if (list === undefined || (version === 'ocpp1.6') !== (action === 'GetConfiguration')) return resultPayload;
   const edits: Edit[] = [];
   eachValue(resultPayload, 0, [list, '*'], (_, start, end) => {
-    const entry: unknown = JSON.parse(resultPayload.slice(start, end));
-    const seen =
-      action === 'GetConfiguration' ? keySeen(membersOf(entry), virtual) : variableSeen(entry, virtual);
+    const entry = readPayload(resultPayload.slice(start, end));
+    const seen = action === 'GetConfiguration' ? keySeen(entry, virtual) : variableSeen(entry, virtual);
     if (seen === 'as_it_is') return;
     const name = action === 'GetConfiguration' ? 'value' : 'attributeValue';
     edits.push(...editsFor(resultPayload, start, end, name, seen));
@@ -160,21 +159,24 @@ const lists: Readonly<Record<string, string>> = {
   GetVariables: 'getVariableResult',
 };
 
-function keySeen(entry: Members, virtual: VirtualValues): Seen {
-  const key = textOf(entry, 'key') ?? '';
+/** What two parsers may read differently could be a secret to the other one, under another name. */
+function keySeen({ members, isAmbiguous }: Payload, virtual: VirtualValues): Seen {
+  const key = textOf(members, 'key') ?? '';
   const own = valueIn(virtual, key);
   if (own !== undefined) return { value: own };
-  return isSecretName(key) ? { withoutValue: true } : 'as_it_is';
+  if (isSecretName(key)) return { withoutValue: true };
+  return isAmbiguous ? { instead: { key, readonly: members['readonly'] === true } } : 'as_it_is';
 }
 
-function variableSeen(entry: unknown, virtual: VirtualValues): Seen {
-  const name = variableOf(entry);
-  if (name === null || membersOf(entry)['attributeStatus'] !== 'Accepted') return 'as_it_is';
+function variableSeen({ members, isAmbiguous }: Payload, virtual: VirtualValues): Seen {
+  const name = variableOf(members);
+  if (isAmbiguous) return { instead: { ...protectedResult, ...name } };
+  if (name === null || members['attributeStatus'] !== 'Accepted') return 'as_it_is';
   const own =
     (name.attributeType ?? 'Actual') === 'Actual' ? valueIn(virtual, name.variable.name) : undefined;
   if (own !== undefined) return { value: own };
   if (!isSecretVariable(name)) return 'as_it_is';
-  return {
-    instead: { attributeStatus: 'Rejected', attributeStatusInfo: statusInfoOf('protected'), ...name },
-  };
+  return { instead: { ...protectedResult, ...name } };
 }
+
+const protectedResult = { attributeStatus: 'Rejected', attributeStatusInfo: statusInfoOf('protected') };
