@@ -19,6 +19,8 @@ function write(
 
 const profile = (id: number | string): string => `{"evseId":1,"chargingProfile":{"id":${id},"stackLevel":0}}`;
 
+const tariff = (id: string): string => `{"evseId":1,"tariff":{"tariffId":"${id}","currency":"EUR"}}`;
+
 function control(id: string): string {
   return `{"controlId":${JSON.stringify(id)},"isDefault":false}`;
 }
@@ -64,6 +66,23 @@ describe('a number that a backend gives to something it writes', () => {
     write(bench, 'a', 'ClearChargingProfile', '{"chargingProfileId":5}');
     bench.wallMs += endedObjectMs;
     expect(write(bench, 'b', 'SetChargingProfile', profile(5))).toBe(profile(5));
+  });
+
+  test('is nobody else’s while the station keeps its tariff: each of ClearTariffs has an answer of its own', () => {
+    const bench = new IdsBench('ocpp2.1');
+    for (const id of ['X', 'Y', 'Z']) write(bench, 'a', 'SetDefaultTariff', tariff(id));
+    const sent = bench.command('a', 'ClearTariffs', '{"tariffIds":["X","Y","Z"]}');
+    if (typeof sent === 'string') throw new Error(sent);
+    const statuses = ['"X","status":"Accepted"', '"Y","status":"Rejected"', '"Z","status":"NoTariff"'];
+    const results = statuses.map((status) => `{"tariffId":${status}}`).join(',');
+    bench.result(sent.command, `{"clearTariffsResult":[${results}]}`);
+    expect(bench.ledger.objects.map(({ ext, state }) => [ext, state])).toEqual([
+      ['X', 'ended'],
+      ['Y', 'live'],
+      ['Z', 'ended'],
+    ]);
+    bench.wallMs += endedObjectMs;
+    expect(write(bench, 'b', 'SetDefaultTariff', tariff('Y'))).not.toBe(tariff('Y'));
   });
 
   test('counts as never written when the station refuses it', () => {

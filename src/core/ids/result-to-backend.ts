@@ -4,7 +4,7 @@
  * Pure. Numbers come back in that backend's own terms. A backend that did not install the station's authorisation list is told version 0, none, so that it sends its
  * whole list before it sends differences (OCPP 2.0.1 D01.FR.03; hazard H15).
  */
-import { tokenAt } from '../../protocol/splice.ts';
+import { eachValue, mayName, tokenAt } from '../../protocol/splice.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { IdContext } from './arrival.ts';
 import type { IdChange } from './change.ts';
@@ -35,7 +35,8 @@ export function resultToBackend(
   span: BodySpan,
   context: IdContext,
 ): AnswerToBackend {
-  const changes = note === null ? [] : settled(receiver.backend, note, isAccepted(text, span), context);
+  const changes =
+    note === null ? [] : settled(receiver.backend, note, isAccepted(text, span), leftBy(text, span), context);
   const fields = fieldsOf(version).stationResults.get(action);
   if (fields === undefined) return { text, changes };
   const rewritten = rewriteAll(text, span, fields, (field, token) => judge(ledger, receiver, field, token));
@@ -48,20 +49,21 @@ export function commandFailed(
   note: CommandNote | null,
   context: IdContext,
 ): readonly IdChange[] {
-  return note === null ? [] : settled(backend, note, false, context);
+  return note === null ? [] : settled(backend, note, false, nothing, context);
 }
 
 function settled(
   backend: string,
   note: CommandNote,
   accepted: boolean,
+  left: ReadonlySet<string>,
   { wallMs }: IdContext,
 ): readonly IdChange[] {
   const changes: IdChange[] = [];
   if (note.minted !== null && !accepted)
     changes.push({ type: 'request_closed', minted: note.minted, atMs: wallMs });
   for (const { kind, ext, outcome } of note.objects) {
-    if (accepted === (outcome === 'ended_by'))
+    if (accepted === (outcome === 'ended_by') && !left.has(ext))
       changes.push({ type: 'object_ended', kind, backend, ext, atMs: wallMs });
   }
   if (note.listVersion !== null && accepted)
@@ -69,7 +71,22 @@ function settled(
   return changes;
 }
 
-/** `AcceptedCanceled` accepts too. ClearTariffs answers one by one, and is taken to have done what it was asked. */
+/** What ClearTariffs leaves where it is: it answers one by one (2.1 I10), and is taken to have done what it does not say. */
+function leftBy(text: string, { bodyStart, bodyEnd }: BodySpan): ReadonlySet<string> {
+  if (!mayName(text, bodyStart, bodyEnd, 'clearTariffsResult')) return nothing;
+  const left = new Set<string>();
+  eachValue(text, bodyStart, ['clearTariffsResult', '*'], (_, start) => {
+    const status = tokenAt(text, start, ['status']);
+    const token = tokenAt(text, start, ['tariffId']);
+    const ext = token === null ? null : stringOf(token);
+    if (status === '"Rejected"' && ext !== null) left.add(ext);
+  });
+  return left;
+}
+
+const nothing: ReadonlySet<string> = new Set();
+
+/** `AcceptedCanceled` accepts too. */
 function isAccepted(text: string, { bodyStart }: BodySpan): boolean {
   const status = tokenAt(text, bodyStart, ['status']);
   return status === null || status.toLowerCase().startsWith('"accepted');
