@@ -13,7 +13,7 @@ import { emptyLedger, resumeLedger, type IdLedger } from '../core/ids/ledger.ts'
 import { commandFailed, resultToBackend } from '../core/ids/result-to-backend.ts';
 import { callFailed, resultToStation, startWithheld, type IdFault } from '../core/ids/result-to-station.ts';
 import { toBackend } from '../core/ids/to-backend.ts';
-import { toStation, type CommandNote, type RefuseReason } from '../core/ids/to-station.ts';
+import { commandSent, toStation, type CommandNote, type RefuseReason } from '../core/ids/to-station.ts';
 
 /** A call of the station that has arrived. */
 export interface BenchCall {
@@ -97,6 +97,7 @@ export class IdsBench {
     const decided = toStation(this.ledger, sender, this.version, action, text, this.#decode(text), this);
     if (decided.what === 'refuse') return decided.reason;
     this.#apply(decided.changes);
+    this.#apply(commandSent(this.ledger, backend, this.version, action));
     return { payload: this.#payload(decided.text), command: { backend, action, note: decided.note } };
   }
 

@@ -105,13 +105,20 @@ interface Draft {
   listVersion: string | null;
 }
 
-/** Commands of 1.6 that carry no number, and whose consequences come all the same. */
+/** What a command that leaves for the station tells the ledger. What GetDiagnostics and UpdateFirmware of 1.6 lead to has no number: one that never left has not asked for it. */
+export function commandSent(
+  ledger: IdLedger,
+  backend: string,
+  version: OcppVersion,
+  action: string,
+): readonly IdChange[] {
+  if (version !== 'ocpp1.6' || (action !== 'GetDiagnostics' && action !== 'UpdateFirmware')) return [];
+  return ledger.issuers[action] === backend ? [] : [{ type: 'issued', action, backend }];
+}
+
+/** A remote start of 1.6 carries no number, and its consequence comes all the same. */
 function noteV16(draft: Draft, text: string, span: BodySpan): void {
-  const { ledger, action, sender } = draft;
-  if (action === 'GetDiagnostics' || action === 'UpdateFirmware') {
-    if (ledger.issuers[action] !== sender.backend)
-      draft.changes.push({ type: 'issued', action, backend: sender.backend });
-  }
+  const { ledger, action } = draft;
   if (action !== 'RemoteStartTransaction') return;
   const idTag = textAt(text, span.bodyStart, 'idTag');
   const copy = idTag === null ? null : kept(idTag);

@@ -267,11 +267,23 @@ describe('a command that is never sent', () => {
 
   test('because too many wait, takes the notifications of an upload from nobody', () => {
     const bench = withObserver(['GetDiagnostics']);
-    for (let at = 0; at < 25; at += 1)
-      bench.fromBackend(`[2,"n${at}","GetDiagnostics",{"location":"ftp://y"}]`, 'new');
     bench.fromBackend('[2,"d","GetDiagnostics",{"location":"ftp://x"}]');
+    for (let at = 0; at < 24; at += 1)
+      bench.fromBackend(`[2,"n${at}","GetDiagnostics",{"location":"ftp://y"}]`, 'new');
     const refused = bench.fromBackend('[2,"n","GetDiagnostics",{"location":"ftp://y"}]', 'new');
     expect(sentTo(refused, 'new')).toHaveLength(1);
+    expect(bench.state.durable.ids.issuers).toEqual({ GetDiagnostics: 'old' });
+  });
+
+  test('because its time is up, takes the notifications of an upload from nobody either', () => {
+    const bench = withObserver(['GetDiagnostics']);
+    bench.fromBackend('[2,"d","GetDiagnostics",{"location":"ftp://x"}]');
+    bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{}]`);
+    bench.fromBackend('[2,"r","GetConfiguration",{}]');
+    bench.fromBackend('[2,"n","GetDiagnostics",{"location":"ftp://y"}]', 'new');
+    expect(bench.state.durable.ids.issuers).toEqual({ GetDiagnostics: 'old' });
+    expect(sentTo(bench.pass(26_000), 'new')).toHaveLength(1);
+    expect(bench.state.link?.lane ?? null).toBeNull();
     expect(bench.state.durable.ids.issuers).toEqual({ GetDiagnostics: 'old' });
   });
 

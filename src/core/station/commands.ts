@@ -12,7 +12,7 @@ import { commandTimeoutMs, queueDeadlineMs } from '../commands/idempotence.ts';
 import { serveSettings } from '../commands/served-settings.ts';
 import { payloadReader, type Payload } from '../commands/payload.ts';
 import { refuse, type Answer, type RefusalReason } from '../commands/refusal.ts';
-import { toStation, type RefuseReason } from '../ids/to-station.ts';
+import { commandSent, toStation, type RefuseReason } from '../ids/to-station.ts';
 import { askerOf, factsOf, listVersionFor, virtualOf } from './command-facts.ts';
 import { keepAsked, remember } from './command-replies.ts';
 import { onTriggered } from '../priming/priming.ts';
@@ -221,14 +221,14 @@ function sendAtOnce(
   received: Received,
   command: WaitingCommand,
 ): void {
-  openSlot(turn, link, command);
+  openSlot(state, turn, link, command);
   const idToken = `"${command.messageId}"`;
   if (command.text === received.text) relay(state, turn, received, link, idToken, command.action);
   else rewrite(state, turn, received, command.text, link, idToken, command.action);
 }
 
 function sendCommand(state: StationState, turn: Turn, link: StationLink, command: WaitingCommand): void {
-  openSlot(turn, link, command);
+  openSlot(state, turn, link, command);
   const { text, idStart, idEnd, messageId, action, purpose } = command;
   const idToken = `"${messageId}"`;
   const sentText = text.slice(0, idStart) + idToken + text.slice(idEnd);
@@ -245,10 +245,13 @@ function sendCommand(state: StationState, turn: Turn, link: StationLink, command
   );
 }
 
-function openSlot(turn: Turn, link: StationLink, command: WaitingCommand): void {
+function openSlot(state: StationState, turn: Turn, link: StationLink, command: WaitingCommand): void {
   const { purpose, caller, from, messageId, action, transaction } = command;
   const { text, idStart, idEnd, bodyStart, bodyEnd } = command;
   const { nowMs } = turn.context;
+  if (purpose === 'relay')
+    for (const change of commandSent(state.durable.ids, from, link.version, action))
+      note(state, turn, change);
   link.slot = {
     purpose,
     caller,
