@@ -120,6 +120,20 @@ export function permissionOf({ role, granted, isOwner }: Asker, group: Group, ac
   }
 }
 
+/** True where the matrix lets this asker's command reach the station at all, whatever the facts say of it. */
+export function isForwarded(asker: Asker, action: string, payload: () => Payload): boolean {
+  const group = lineOf(action, payload);
+  return group !== 'ambiguous' && reaching.has(permissionOf(asker, group, action));
+}
+
+const reaching: ReadonlySet<Permission> = new Set([
+  'forward',
+  'own_transaction',
+  'not_others',
+  'own_reservation',
+  'key',
+]);
+
 /** Who answers a station's request for a certificate sends it, too (H23): 2.x A02, A03; 1.6 security whitepaper A02. */
 function grantedWith(granted: ReadonlySet<string>, action: string): boolean {
   return action === 'CertificateSigned' && granted.has('SignCertificate');

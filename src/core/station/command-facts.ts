@@ -12,7 +12,7 @@ import { authorityFor, owns, roleOf } from './roles.ts';
 import type { BackendLink, StationState } from './state.ts';
 import type { Received } from './turn.ts';
 
-export function askerOf(state: StationState, { backend }: BackendLink): Asker {
+export function askerOf(state: StationState, { backend }: Pick<BackendLink, 'backend'>): Asker {
   const role = roleOf(state, backend);
   const granted = new Set(
     state.assignment?.observers.find((observer) => observer.backend === backend)?.commands,

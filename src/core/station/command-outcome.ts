@@ -75,6 +75,20 @@ export function expireCommands(state: StationState, turn: Turn, waitedFor: Pick<
   if (waitedFor.lane.length === 0) waitedFor.lane = null;
 }
 
+/** Refuses commands that wait for the station and whose asker may not give them any more (H4). */
+export function refuseQueued(
+  state: StationState,
+  turn: Turn,
+  claims: (command: WaitingCommand) => boolean,
+): void {
+  const waitedFor = state.link ?? state.grace;
+  for (const command of waitedFor?.lane?.takeWhere(claims) ?? []) {
+    finishCommand(state, turn, command, 'no_authority');
+    recordDropped(state, turn, command, 'withheld');
+  }
+  if (waitedFor?.lane?.length === 0) waitedFor.lane = null;
+}
+
 function tellBackend(
   state: StationState,
   turn: Turn,

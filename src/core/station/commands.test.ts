@@ -1,6 +1,7 @@
 /** Commands of several backends and of operators at one station. */
 import { describe, expect, test } from 'vitest';
-import { Bench, sent, sentTo } from '../../testkit/station-bench.ts';
+import { Bench, routing, sent, sentTo } from '../../testkit/station-bench.ts';
+import { plainAssignment } from '../routing/table.ts';
 import type { Effect } from './events.ts';
 import { graceMs } from './grace.ts';
 
@@ -34,6 +35,32 @@ describe('a backend that listens in', () => {
     for (let at = 0; at < 40; at += 1) set(`Key${at}`, '1');
     expect(bench.state.durable.asked['new']).toHaveLength(32);
     expect(bench.state.durable.asked['new']?.at(-1)).toEqual({ component: null, key: 'Key39', value: '1' });
+  });
+
+  test('is refused what waits for the station once a reload has taken the right to it away', () => {
+    const bench = withObserver(['UnlockConnector', 'DataTransfer']);
+    bench.fromBackend('[2,"o","ClearCache",{}]');
+    bench.fromBackend('[2,"u","UnlockConnector",{"connectorId":1}]', 'new');
+    bench.fromBackend('[2,"d","DataTransfer",{"vendorId":"V"}]', 'new');
+    bench.fromBackend('[2,"p","Reset",{"type":"Soft"}]');
+    expect(bench.state.link?.lane?.length).toBe(3);
+    bench.context.routing = routing(
+      [
+        {
+          ...plainAssignment(0, 'old'),
+          observers: [
+            { backend: 'new', receives: new Set(['registration']), commands: new Set(['DataTransfer']) },
+          ],
+        },
+      ],
+      ['ocpp1.6'],
+    );
+    const told = bench.do({ type: 'routing_changed' });
+    expect(sentTo(told, 'new')).toEqual(['[3,"u",{"status":"UnlockFailed"}]']);
+    expect([...(bench.state.link?.lane ?? [])].map(({ action }) => action)).toEqual([
+      'Reset',
+      'DataTransfer',
+    ]);
   });
 
   test('has written by itself what counts no more of what it asked for', () => {

@@ -22,7 +22,7 @@ import {
 import { assign, type Assignment } from '../routing/table.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { letGo } from './backend-link.ts';
-import { bodyOf, finishCommand } from './command-outcome.ts';
+import { bodyOf, refuseQueued } from './command-outcome.ts';
 import { refusePending } from './arrival.ts';
 import type { AssignmentDecision, AssignmentOutcome, AssignmentRefusal } from './events.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
@@ -34,10 +34,10 @@ import { exchangePriming } from './own-calls.ts';
 import { faultsOfObservers } from './observers-asked.ts';
 import { owns, roleOf } from './roles.ts';
 import { hasRoom } from './room.ts';
-import { assignmentOf, stationFacts } from './rerouting.ts';
+import { assignmentOf, reassign, stationFacts } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
 import { attachListeners, closeCode } from './station-link.ts';
-import { recordDropped, recordDurably, type Turn } from './turn.ts';
+import { recordDurably, type Turn } from './turn.ts';
 
 export function onAssignmentDecided(
   state: StationState,
@@ -240,17 +240,13 @@ function exchange(state: StationState, turn: Turn, from: string, placement: Plac
   for (const link of [old, to]) if (link !== null) pumpCalls(state, turn, link);
 }
 
-/** Commands of the primary before that wait for the station: it is not in charge any more, but of what is its own (H4). */
+/** Commands of the primary before that wait for the station: it is not in charge any more, but of what is its own. */
 function answerQueued(state: StationState, turn: Turn, from: string): void {
-  const { link } = state;
-  const queued = link?.lane?.takeWhere(
+  refuseQueued(
+    state,
+    turn,
     (command) => command.from === from && !isAboutOwned(command.action, payloadReader(bodyOf(command))),
   );
-  for (const command of queued ?? []) {
-    finishCommand(state, turn, command, 'no_authority');
-    recordDropped(state, turn, command, 'withheld');
-  }
-  if (link?.lane?.length === 0) link.lane = null;
 }
 
 /** Keeps what was decided, and opens and closes links by it. */
@@ -260,7 +256,7 @@ function put(state: StationState, turn: Turn, placement: Placement): void {
   const change = { what: 'placed', placement: isPlain ? null : placement } as const;
   recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
   const assignment = assignmentOf(state, turn);
-  if (state.assignment !== null) state.assignment = assignment;
+  if (state.assignment !== null) reassign(state, turn, assignment);
   // One that is waited for is not told anything by who is nothing to it any more, nor asked.
   if (state.grace !== null)
     for (const backend of state.backends)

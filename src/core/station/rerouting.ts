@@ -4,11 +4,15 @@
  * Pure. Asked when the routes changed and when a station said what it is. Its link stays unless its primary is another, or has to be dialled anew: then it is
  * closed, and the station comes back by the new route.
  */
+import { isForwarded } from '../commands/authority.ts';
+import { payloadReader } from '../commands/payload.ts';
 import { isStanding, place } from '../routing/placement.ts';
 import { assign, type Assignment, type StationFacts } from '../routing/table.ts';
+import { askerOf } from './command-facts.ts';
+import { bodyOf, refuseQueued } from './command-outcome.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
 import { attachListeners, closeCode, closeStation } from './station-link.ts';
-import type { StationState } from './state.ts';
+import type { StationState, WaitingCommand } from './state.ts';
 import { notice, recordDurably, type Turn } from './turn.ts';
 
 /** What the routes may ask about this station. */
@@ -62,6 +66,21 @@ export function followRoutes(state: StationState, turn: Turn): void {
     notice(turn, 'moved_by_route');
     return closeStation(state, turn, closeCode.restart, 'moved_by_route');
   }
-  state.assignment = assignmentOf(state, turn);
+  reassign(state, turn, assignmentOf(state, turn));
   attachListeners(state, turn);
+}
+
+/** Another assignment counts from here on, also for commands that wait for the station: what was granted when they came may be so no more. */
+export function reassign(state: StationState, turn: Turn, assignment: Assignment | null): void {
+  const waiting = [...((state.link ?? state.grace)?.lane ?? [])];
+  const allowed = new Set(waiting.filter((command) => isAllowed(state, command)));
+  state.assignment = assignment;
+  if (allowed.size > 0)
+    refuseQueued(state, turn, (command) => allowed.has(command) && !isAllowed(state, command));
+}
+
+function isAllowed(state: StationState, command: WaitingCommand): boolean {
+  const { purpose, from, action } = command;
+  if (purpose !== 'relay') return true;
+  return isForwarded(askerOf(state, { backend: from }), action, payloadReader(bodyOf(command)));
 }
