@@ -222,7 +222,9 @@ test('a plan that came as JSON is named by where it came from', () => {
 });
 
 test('what is written of a plan is read back to the same', () => {
-  const name = fc.stringMatching(/^[ -~]*[!-~][ -~]*$/).filter((text) => text.length <= 100);
+  const name = fc
+    .stringMatching(/^[ -~]*[!-~][ -~]*$/)
+    .filter((text) => text.length <= 100 && text !== '.' && text !== '..');
   const key = fc.constantFrom('HeartbeatInterval', 'MeterValueSampleInterval', '__proto__');
   const durationMs = fc.oneof(
     fc.nat({ max: 10_000 }),
