@@ -1,6 +1,5 @@
 /**
  * `POST /config/reload`: applies the configuration file as a whole, or not at all. Audited.
-
  */
 import type { FastifyInstance } from 'fastify';
 import type { ConfigurationProblem } from '../control/configuration/problem.ts';
@@ -19,8 +18,16 @@ export interface ReloadMade {
   readonly after: unknown;
 }
 
-/** Reads the file again and applies it. On a fault nothing has changed. */
-export type Reload = () => Promise<Result<ReloadMade, readonly ConfigurationProblem[]>>;
+/** Why nothing was applied. */
+export type ReloadFault =
+  | { readonly kind: 'invalid'; readonly problems: readonly ConfigurationProblem[] }
+  | { readonly kind: 'shutting_down' };
+
+/** What became of a reload; on a fault nothing has changed. */
+export type Reloaded = Result<ReloadMade, ReloadFault>;
+
+/** Reads the file again and applies it. */
+export type Reload = () => Promise<Reloaded>;
 
 export function addConfigRoutes(app: FastifyInstance, reload: Reload, changer: Changer): void {
   app.post('/api/v1/config/reload', {
@@ -44,12 +51,7 @@ export function addConfigRoutes(app: FastifyInstance, reload: Reload, changer: C
   });
 }
 
-function madeOf(
-  reloaded: Awaited<ReturnType<Reload>>,
-  reason: string,
-  by: string | undefined,
-  log: Log,
-): ChangeMade {
+function madeOf(reloaded: Reloaded, reason: string, by: string | undefined, log: Log): ChangeMade {
   if (reloaded.ok) {
     const { changed, before, after } = reloaded.value;
     log.info('config_reloaded', { by, reason, outcome: changed ? 'changed' : 'unchanged' });
@@ -58,8 +60,16 @@ function madeOf(
       send: (reply) => reply.send({ changed }),
     };
   }
-  log.warn('config_reload_refused', { by, reason, outcome: 'refused', problems: reloaded.fault.length });
-  const items = reloaded.fault.map(itemOf);
+  if (reloaded.fault.kind === 'shutting_down') {
+    log.warn('config_reload_refused', { by, reason, outcome: 'refused', problem: shuttingDown });
+    return {
+      outcome: { outcome: 'refused', detail: shuttingDown, before: null, after: null },
+      send: (reply) => sendProblem(reply, problem('shutting-down', shuttingDown)),
+    };
+  }
+  const { problems } = reloaded.fault;
+  log.warn('config_reload_refused', { by, reason, outcome: 'refused', problems: problems.length });
+  const items = problems.map(itemOf);
   const reasons = items.map(({ where, reason: why }) => `${where}: ${why}`).join('; ');
   const detail = `Nothing was applied; what ran before still runs. ${reasons}`;
   return {
@@ -67,6 +77,10 @@ function madeOf(
     send: (reply) => sendProblem(reply, problem('invalid-configuration', detail, items)),
   };
 }
+
+/** To whoever asked for a reload too late. */
+export const shuttingDown =
+  'Busbar is shutting down, so nothing was applied; the next start reads the file as it is then.';
 
 /** A file can have very many problems; the answer has them all. */
 const detailCharactersMax = 4_096;

@@ -57,7 +57,7 @@ export async function openApiDocument(): Promise<Readonly<Record<string, unknown
         list: () => Promise.resolve(ok([])),
         close: () => Promise.resolve(),
       },
-      reload: () => Promise.resolve(fail([])),
+      reload: () => Promise.resolve(fail({ kind: 'shutting_down' })),
       readiness: () => ({ storageWritable: false, listenerOpen: false, draining: false }),
       metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
       log: { debug: silent, info: silent, warn: silent, error: silent },

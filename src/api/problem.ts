@@ -47,6 +47,7 @@ export const problemTypes = {
   'invalid-configuration': { status: 422, title: 'The configuration is invalid' },
   'too-many-streams': { status: 503, title: 'Too many streams' },
   'not-ready': { status: 503, title: 'Not ready' },
+  'shutting-down': { status: 503, title: 'Busbar is shutting down' },
   'storage-unavailable': { status: 503, title: 'The storage cannot be read' },
   'storage-failing': { status: 503, title: 'The storage cannot be written' },
   'too-many-stations': { status: 503, title: 'Too many stations' },

@@ -17,8 +17,9 @@ import { createSqliteMigrationStore } from '../adapters/sqlite/migration-store.t
 import { createDialer, type WebSocketDialer } from '../adapters/websocket/dialer.ts';
 import { listen } from '../adapters/websocket/listener.ts';
 import { startApi, type Api, type ApiOptions } from '../api/api.ts';
-import type { ReloadMade } from '../api/config-routes.ts';
+import type { Reloaded } from '../api/config-routes.ts';
 import type { ConfigurationProblem } from '../control/configuration/problem.ts';
+import { areSameSettings } from '../control/configuration/same-settings.ts';
 import { startMigrator, type Migrator } from '../control/migrator.ts';
 import type { AuditLog } from '../ports/audit.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -52,9 +53,6 @@ export interface BusbarOptions {
   /** Reads the configuration anew, for a reload. */
   readonly readAgain: () => Promise<Result<Settings, readonly ConfigurationProblem[]>>;
 }
-
-/** What became of a reload; on a fault nothing has changed. */
-export type Reloaded = Result<ReloadMade, readonly ConfigurationProblem[]>;
 
 export interface Busbar {
   /** Ports actually bound. */
@@ -301,13 +299,19 @@ class House implements Busbar {
 
   async #reload(): Promise<Reloaded> {
     const next = await this.#options.readAgain();
-    if (!next.ok) return next;
-    if (this.#isDraining) return fail([problemAt('reload', 'Busbar is shutting down')]);
+    // It may have begun to drain while the file was read.
+    if (this.#isDraining) return fail({ kind: 'shutting_down' });
+    if (!next.ok) return fail({ kind: 'invalid', problems: next.fault });
     const fixed = findFixed(this.#settings, next.value);
-    if (fixed.length > 0) return fail(fixed);
+    if (fixed.length > 0) return fail({ kind: 'invalid', problems: fixed });
+    if (areSameSettings(this.#settings, next.value)) {
+      const same = summaryOf(this.#settings);
+      return ok({ changed: false, before: same, after: same });
+    }
     const { listener, links, retention, admin } = next.value;
     const updated = this.#listener.update(listener);
-    if (!updated.ok) return fail([problemAt('stations.tls', updated.fault.message)]);
+    if (!updated.ok)
+      return fail({ kind: 'invalid', problems: [problemAt('stations.tls', updated.fault.message)] });
     const { gatekeeper, dialer, store, gateway } = this.#plane;
     const before = summaryOf(this.#settings);
     this.#settings = next.value;

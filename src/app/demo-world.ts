@@ -206,7 +206,7 @@ class World implements DemoWorld {
 
   async renewCertificates(): Promise<void> {
     await issueCertificates(this.#folder, this.#authority);
-    orThrow(await this.busbar.reload());
+    answered(await this.api().reloadConfiguration('certificates are renewed'));
   }
 
   async attachObserver(): Promise<void> {

@@ -8,6 +8,7 @@ import { cwd } from 'node:process';
 import type { ExitCode } from '../cli/exit-code.ts';
 import type { CliIo } from '../cli/io.ts';
 import type { ServeOptions } from '../cli/program.ts';
+import { shuttingDown } from '../api/config-routes.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import { configurationForBackends, loadConfiguration } from '../control/configuration/load.ts';
 import { formatProblem, type ConfigurationProblem } from '../control/configuration/problem.ts';
@@ -92,7 +93,12 @@ function stopSignal(signal: AbortSignal | undefined): Promise<string> {
 /** Never rejects: what is wrong with the new file is logged, and what ran before still runs. */
 async function reload(busbar: Busbar, log: Log): Promise<void> {
   const outcome = await busbar.reload();
-  if (outcome.ok) return log.info('config_reloaded', { by: 'SIGHUP' });
-  for (const problem of outcome.fault)
-    log.warn('config_reload_refused', { by: 'SIGHUP', problem: formatProblem(problem) });
+  if (outcome.ok)
+    return log.info('config_reloaded', {
+      by: 'SIGHUP',
+      outcome: outcome.value.changed ? 'changed' : 'unchanged',
+    });
+  const { fault } = outcome;
+  const problems = fault.kind === 'invalid' ? fault.problems.map(formatProblem) : [shuttingDown];
+  for (const problem of problems) log.warn('config_reload_refused', { by: 'SIGHUP', problem });
 }

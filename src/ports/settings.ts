@@ -59,7 +59,8 @@ export interface BackendSettings {
   /** The station's own credentials go to the one backend that says `forward`. */
   readonly credentials:
     | { readonly kind: 'none' }
-    | { readonly kind: 'password'; readonly passwordOf: (station: StationId) => Secret | null }
+    /** One password for all stations, or one for each that has one. */
+    | { readonly kind: 'password'; readonly password: Secret | ReadonlyMap<StationId, Secret> }
     | { readonly kind: 'forward' };
   readonly headers: ReadonlyMap<string, string>;
   readonly tls: {

@@ -191,7 +191,7 @@ describe('the audit', () => {
     const { reload } = world;
     world.reload = () => {
       reloads += 1;
-      return Promise.resolve(fail([]));
+      return Promise.resolve(fail({ kind: 'invalid', problems: [] }));
     };
     expect(problemOf(await call('/config/reload', { reason: 'x' }))).toEqual([503, 'audit-unavailable']);
     world.reload = reload;

@@ -512,7 +512,7 @@ describe('a reload', () => {
     const refusing = await startWorld();
     const text = 'no backend "odl" is configured; did you mean "old"?';
     const problems = [{ file: 'busbar.yaml', line: 12, key: 'routes[0].primary', text }];
-    refusing.reload = () => Promise.resolve(fail(problems));
+    refusing.reload = () => Promise.resolve(fail({ kind: 'invalid', problems }));
     const { status, body } = await call(refusing, '/api/v1/config/reload', post({ reason: 'typo' }));
     await refusing.api.close();
     expect([status, body.type]).toEqual([422, 'urn:busbar:problem:invalid-configuration']);

@@ -7,7 +7,7 @@ import { publishedSchema } from '../../src/control/configuration/json-schema.ts'
 import { assign, plainAssignment } from '../../src/core/routing/table.ts';
 import type { Settings } from '../../src/ports/settings.ts';
 import { checkStationId, type StationId } from '../../src/protocol/station-id.ts';
-import type { Secret } from '../../src/std/secret.ts';
+import { Secret } from '../../src/std/secret.ts';
 import { createAuthority } from '../../src/testkit/certificates.ts';
 import { configurationOf, problemsOf, withFolder } from './config-folder.ts';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -25,7 +25,9 @@ const textOf = (secret: Secret | null | undefined): string | null =>
 
 function passwordAt(settings: Settings, name: string, station: string): string | null {
   const credentials = settings.backends.get(name)?.credentials;
-  return credentials?.kind === 'password' ? textOf(credentials.passwordOf(stationId(station))) : null;
+  if (credentials?.kind !== 'password') return null;
+  const { password } = credentials;
+  return textOf(password instanceof Secret ? password : password.get(stationId(station)));
 }
 
 describe('a file with everything', () => {

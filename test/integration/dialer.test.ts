@@ -129,7 +129,7 @@ test('a station is dialled under the name its backend knows, with exactly its ve
       backendAt(`ws://127.0.0.1:${backend.port}/cpo/{station}?v=1`, {
         identity: 'DE-{station}',
         headers: new Map([['X-Forwarded-Proto', 'https']]),
-        credentials: { kind: 'password', passwordOf: () => new Secret(Buffer.from([0, 0x3a, 0xff, 1])) },
+        credentials: { kind: 'password', password: new Secret(Buffer.from([0, 0x3a, 0xff, 1])) },
       }),
       {
         known: {
@@ -234,7 +234,7 @@ test('an unusable address, header or password is a fault that quotes no secret',
     requestTo(backendAt('ws://127.0.0.1:1/', { headers: new Map([['X-Key', 'hidden\n']]) })),
   );
   const noPassword = await dialled(
-    requestTo(backendAt('ws://127.0.0.1:1/', { credentials: { kind: 'password', passwordOf: () => null } })),
+    requestTo(backendAt('ws://127.0.0.1:1/', { credentials: { kind: 'password', password: new Map() } })),
   );
   for (const attempt of [badUrl, badHeader, noPassword]) {
     expect(attempt.refused?.fault).toBe('misconfigured');

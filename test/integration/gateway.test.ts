@@ -131,7 +131,10 @@ describe('reload', () => {
     const station = await dialStation(fixture.stationUrl('A-1'));
     await fixture.write(configuration({ backends: { old }, routes: '[{ stations: "*", primary: other }]' }));
     const refused = await fixture.busbar.reload();
-    expect(refused).toMatchObject({ ok: false, fault: [{ line: 6, key: 'routes[0].primary' }] });
+    expect(refused).toMatchObject({
+      ok: false,
+      fault: { kind: 'invalid', problems: [{ line: 6, key: 'routes[0].primary' }] },
+    });
     station.send('[2,"1","Heartbeat",{}]');
     expect(await station.received(1)).toEqual(['[3,"1",{}]']);
   });
@@ -141,7 +144,36 @@ describe('reload', () => {
     const text = configuration({ backends: { old }, routes: '[{ stations: "*", primary: old }]' });
     const fixture = await start(text);
     await fixture.write(text.replace('sqlite:./busbar.db', 'sqlite:./other.db'));
-    expect(await fixture.busbar.reload()).toMatchObject({ ok: false, fault: [{ key: 'storage' }] });
+    expect(await fixture.busbar.reload()).toMatchObject({
+      ok: false,
+      fault: { problems: [{ key: 'storage' }] },
+    });
+  });
+
+  test('says whether there was anything new, and is refused as late while Busbar shuts down', async () => {
+    const old = await startBackend();
+    const text = configuration({ backends: { old }, routes: '[{ stations: "*", primary: old }]' });
+    const fixture = await start(text);
+    const { busbar } = fixture;
+    expect(await busbar.reload()).toMatchObject({ ok: true, value: { changed: false } });
+    await fixture.write(`${text}\ngroups: { pilot: { tags: [pilot] } }\n`);
+    expect(await busbar.reload()).toMatchObject({ ok: true, value: { changed: true } });
+    expect(await busbar.reload()).toMatchObject({ ok: true, value: { changed: false } });
+    old.answers = false;
+    const station = await dialStation(fixture.stationUrl('CP-1'));
+    station.send('[2,"1","Heartbeat",{}]');
+    await (await old.linkOf('CP-1')).received(1);
+    const drained = busbar.drain(0, 2_000);
+    const late = await fetch(`${busbar.adminUrl}/api/v1/config/reload`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"reason":"late"}',
+    });
+    expect([late.status, ((await late.json()) as { type: string }).type]).toEqual([
+      503,
+      'urn:busbar:problem:shutting-down',
+    ]);
+    await drained;
   });
 });
 

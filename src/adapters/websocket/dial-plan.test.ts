@@ -72,7 +72,7 @@ test('the password of this backend wins over one in a header, and that over one 
   expect(headersOf(plan(url)).get('authorization')).toBe(basic('us er:p:w'));
   const headers = new Map([['authorization', 'Bearer x']]);
   expect(headersOf(plan(url, { headers })).get('authorization')).toBe('Bearer x');
-  const credentials = { kind: 'password', passwordOf: () => new Secret(Buffer.from('own')) } as const;
+  const credentials = { kind: 'password', password: new Secret(Buffer.from('own')) } as const;
   expect(headersOf(plan(url, { headers, credentials })).get('authorization')).toBe(basic('CP-1:own'));
   expect(plan(url, { headers, credentials }).request.match(/authorization/gi)).toHaveLength(1);
 });

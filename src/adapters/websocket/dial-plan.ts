@@ -12,7 +12,7 @@ import { backendIdentity, backendUrl } from '../../core/routing/backend-address.
 import type { DialRequest } from '../../ports/dialer.ts';
 import type { BackendSettings } from '../../ports/settings.ts';
 import { fail, ok, type Result } from '../../std/result.ts';
-import type { Secret } from '../../std/secret.ts';
+import { Secret } from '../../std/secret.ts';
 import { acceptKeyOf } from './accept-key.ts';
 
 /** A context costs a millisecond and some 100 KB: one a backend, not one a link. */
@@ -87,10 +87,9 @@ function passwordFor(request: DialRequest): Result<Secret | null, string> {
     case 'forward':
       return ok(request.forwarded);
     case 'password': {
-      const password = credentials.passwordOf(request.station);
-      return password === null
-        ? fail('no password is configured for this station at this backend')
-        : ok(password);
+      const { password } = credentials;
+      const own = password instanceof Secret ? password : password.get(request.station);
+      return own === undefined ? fail('no password is configured for this station at this backend') : ok(own);
     }
   }
 }

@@ -3,9 +3,7 @@
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import type { BackendSettings } from '../../ports/settings.ts';
-import type { StationId } from '../../protocol/station-id.ts';
 import { assert } from '../../std/assert.ts';
-import type { Secret } from '../../std/secret.ts';
 import { backendUrl } from './backend-url.ts';
 import { readAuthorities } from './listener-settings.ts';
 import { durationOf } from './limit-settings.ts';
@@ -166,16 +164,13 @@ async function readCredentials(entry: BackendEntry, path: KeyPath, place: Place)
     const secrets = await readStationSecrets(password.file, [...passwordPath, 'file'], place);
     // One station's new password is no reason to dial the links of all others anew, so only the place counts.
     return {
-      settings: passwordFrom((station) => secrets.get(station) ?? null),
+      settings: { kind: 'password', password: secrets },
       marks: ['files', password.file],
     };
   }
   const secret = await readSecret(password, passwordPath, place);
-  return { settings: passwordFrom(() => secret), marks: ['password', secret?.reveal() ?? ''] };
-}
-
-function passwordFrom(passwordOf: (station: StationId) => Secret | null): BackendSettings['credentials'] {
-  return { kind: 'password', passwordOf };
+  if (secret === null) return none;
+  return { settings: { kind: 'password', password: secret }, marks: ['password', secret.reveal()] };
 }
 
 async function readClientTls(
