@@ -206,7 +206,13 @@ export const station = Type.Object(
     tags: Type.Array(Type.String()),
     primary: nullable(Type.String({ description: 'The backend that is the authority.' })),
     placement,
-    lastSeenAt: nullable(Type.String({ format: 'date-time' })),
+    lastSeenAt: nullable(
+      Type.String({
+        format: 'date-time',
+        description:
+          'While it is connected, when its last frame came, pongs too. Else when its link ended, or began where Busbar was killed before that. null: it never came.',
+      }),
+    ),
     backends: Type.Array(stationBackend),
     profiles: Type.Array(placedProfile, {
       description:

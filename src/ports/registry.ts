@@ -24,7 +24,7 @@ export interface StationSnapshot {
   readonly primary: string | null;
   /** What was decided of it beside its route; null: its route alone decides. */
   readonly placement: PlacementSnapshot | null;
-  /** RFC 3339, null when never seen. */
+  /** RFC 3339: its last frame, while it is connected, pongs too; else the last change of its link. null when never seen. */
   readonly lastSeenAt: string | null;
   readonly backends: readonly StationBackendSnapshot[];
   /** The charging profiles, display messages and default tariffs that it was given through Busbar and has; null: none is known. */

@@ -17,3 +17,17 @@ test('an open transaction has no number before its backend has given it one', ()
   hands.journal.commit();
   expect(transactions()).toEqual([[{ ...row, id: '7', stationId: '7' }]]);
 });
+
+test('a station is last seen with its last frame, and once it is gone with the end of its link', () => {
+  const hands = new Hands();
+  const lastSeenAt = (): string | null | undefined => hands.gateway.registry.station(stationId)?.lastSeenAt;
+  const { station } = hands.connect();
+  const connected = Date.parse(lastSeenAt() ?? '');
+  hands.pass(20_000);
+  station.says('[2,"1","Heartbeat",{}]');
+  hands.pass(7_000);
+  expect(Date.parse(lastSeenAt() ?? '') - connected).toBe(20_000);
+  station.closes();
+  hands.pass(2_000);
+  expect(Date.parse(lastSeenAt() ?? '') - connected).toBe(27_000);
+});

@@ -18,6 +18,7 @@ import {
   type StationState,
 } from '../core/station/state.ts';
 import type { StationId } from '../protocol/station-id.ts';
+import type { Clock } from '../ports/clock.ts';
 import type {
   BackendSnapshot,
   CommandSnapshot,
@@ -91,13 +92,20 @@ function stationSnapshot(
     site: known?.site ?? null,
     primary: (state?.assignment ?? comingTo(plane, facts, durable))?.primary ?? null,
     placement: placementSnapshot(durable.placement),
-    lastSeenAt: durable.lastSeenAt === null ? null : isoTime(durable.lastSeenAt),
+    lastSeenAt: lastSeenAt(plane.clock, durable, state),
     backends: backendsOf(plane, id, durable, state),
     // One that has not connected yet is as an older program may have saved it.
     objects: resumeObjects(durable),
     placing: placingOf(state),
     recentCommands: (state?.recentCommands ?? []).toReversed().map(commandSnapshot),
   };
+}
+
+/** While it is connected, any frame of it counts; afterwards the end of its link, the last that is kept of it. */
+function lastSeenAt(clock: Clock, durable: DurableStation, state: StationState | null): string | null {
+  const heardAtMs = state?.link?.heard.heardAtMs;
+  const at = heardAtMs === undefined ? durable.lastSeenAt : clock.wallMs() - (clock.nowMs() - heardAtMs);
+  return at === null ? null : isoTime(at);
 }
 
 function placingOf(state: StationState | null): StationSnapshot['placing'] {
