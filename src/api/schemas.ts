@@ -290,7 +290,7 @@ export type Frame = Static<typeof frame>;
 export const backend = Type.Object(
   {
     name: Type.String(),
-    url: Type.String({ description: 'The template of its address, without credentials.' }),
+    url: Type.String({ description: 'The template of its address; values in its query are shown as `***`.' }),
     versions: Type.Array(version),
     linksOpen: Type.Integer({ minimum: 0 }),
     linksDialling: Type.Integer({ minimum: 0 }),

@@ -99,7 +99,7 @@ export interface CommandSnapshot {
 
 export interface BackendSnapshot {
   readonly name: string;
-  /** Without credentials. */
+  /** The template, with `***` for what its query holds. */
   readonly url: string;
   readonly versions: readonly OcppVersion[];
   readonly linksOpen: number;

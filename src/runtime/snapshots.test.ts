@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Hands, idOf, stationId } from '../testkit/data-plane-bench.ts';
+import { backendNamed, Hands, idOf, settingsWith, stationId } from '../testkit/data-plane-bench.ts';
 
 const start =
   '[2,"s1","StartTransaction",{"connectorId":1,"idTag":"T-1","meterStart":5,"timestamp":"2026-11-24T02:10:00.000Z"}]';
@@ -30,4 +30,16 @@ test('a station is last seen with its last frame, and once it is gone with the e
   station.closes();
   hands.pass(2_000);
   expect(Date.parse(lastSeenAt() ?? '') - connected).toBe(27_000);
+});
+
+test('a backend’s address is shown without what its query holds', () => {
+  const hands = new Hands();
+  const url = 'wss://csms.example/{station}?token=s3cret';
+  hands.gateway.reload({
+    ...settingsWith({}),
+    backends: new Map([['old', { ...backendNamed('old'), url }]]),
+  });
+  expect(hands.gateway.registry.backends().map((backend) => backend.url)).toEqual([
+    'wss://csms.example/{station}?token=***',
+  ]);
 });

@@ -6,6 +6,7 @@
 import type { BillingRisk } from '../core/hold/billing-risk.ts';
 import type { DurableStation } from '../core/journal/record.ts';
 import { place } from '../core/routing/placement.ts';
+import { shownUrl } from '../core/routing/backend-address.ts';
 import { assign, isMember, type Assignment, type StationFacts } from '../core/routing/table.ts';
 import { ownsOpen } from '../core/ids/transactions.ts';
 import { askedBy } from '../core/commands/asked-settings.ts';
@@ -220,7 +221,7 @@ function backendSnapshot(
   }
   return {
     name: backend.name,
-    url: backend.url,
+    url: shownUrl(backend.url),
     versions: backend.versions,
     linksOpen: counts.open,
     linksDialling: counts.dialling,

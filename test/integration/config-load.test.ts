@@ -187,7 +187,9 @@ privacy: { tokensInLogs: masked }
       'secrets/old-CP-1': 'hush-2',
       'fleet/secrets/CP-3': 'hush-3',
     };
-    const spoken = text.replace('X-Forwarded-Proto: https', 'X-Forwarded-Proto: https, X-Api-Key: "${KEY}"');
+    const spoken = text
+      .replace('X-Forwarded-Proto: https', 'X-Forwarded-Proto: https, X-Api-Key: "${KEY}"')
+      .replace('/ocpp/{station}', '/ocpp/{station}?token=hush-6');
     const { effective } = await configurationOf(
       spoken,
       { ...env, CP_2: 'hush-4', KEY: 'hush-5' },
@@ -195,11 +197,11 @@ privacy: { tokensInLogs: masked }
     );
     expect(effective).not.toContain('hush');
     expect(effective).not.toContain('A'.repeat(64));
-    expect(effective.match(/\*\*\*/g)).toHaveLength(5);
+    expect(effective.match(/\*\*\*/g)).toHaveLength(6);
     for (const line of [
       'X-Forwarded-Proto: https',
       'fragments: 64',
-      'url: wss://csms.example/ocpp/{station}',
+      'url: wss://csms.example/ocpp/{station}?token=***',
       'auth: basic',
     ])
       expect(effective).toContain(line);

@@ -4,6 +4,7 @@
  * Pure.
  */
 import { stringify } from 'yaml';
+import { shownUrl } from '../../core/routing/backend-address.ts';
 import type { Configuration, RouteEntry } from './schema.ts';
 
 const hidden = '***';
@@ -27,6 +28,7 @@ export function effectiveYaml(configuration: Configuration, routes: readonly Rou
       admin: { ...admin, tokens: admin.tokens.map(({ name, role }) => ({ name, role, hash: hidden })) },
       backends: mapEntries(backends, (backend) => ({
         ...backend,
+        ...(backend.url === undefined ? {} : { url: shownUrl(backend.url) }),
         ...(backend.credentials?.password === undefined ? {} : { credentials: { password: hidden } }),
         ...(backend.tls === undefined ? {} : { tls: withoutKey(backend.tls) }),
         headers: mapEntries(backend.headers, (value, name) => (secretHeader.test(name) ? hidden : value)),

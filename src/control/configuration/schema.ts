@@ -146,7 +146,7 @@ const backends = byName(
     {
       url: Type.Optional(
         text(
-          'Where it takes stations: ws or wss. `{station}` stands for the identity it knows the station by; without it the identity becomes the last segment of the path.',
+          'Where it takes stations: ws or wss. `{station}` stands for the identity it knows the station by; without it the identity becomes the last segment of the path. What a query holds may be a secret, and is shown as `***` wherever the address is.',
           { examples: ['wss://csms.old.example/ocpp/{station}'] },
         ),
       ),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { StationId } from '../../protocol/station-id.ts';
-import { backendIdentity, backendUrl } from './backend-address.ts';
+import { backendIdentity, backendUrl, shownUrl } from './backend-address.ts';
 
 const station = 'CP-1' as StationId;
 
@@ -15,4 +15,13 @@ test('the name stands percent-encoded in the URL, wherever it is asked for, and 
   expect(backendUrl('ws://host/{station}?id={station}', 'a/b?c#d:$&')).toBe(
     'ws://host/a%2Fb%3Fc%23d%3A%24%26?id=a%2Fb%3Fc%23d%3A%24%26',
   );
+});
+
+test.each([
+  ['wss://host/ocpp/{station}', 'wss://host/ocpp/{station}'],
+  ['wss://host/{station}?token=s3cret', 'wss://host/{station}?token=***'],
+  ['wss://host/ocpp?id={station}&key=a=b&x=&s3cret', 'wss://host/ocpp?id={station}&key=***&x=&***'],
+  ['wss://host/{station}?k=a?b={station}', 'wss://host/{station}?k=***'],
+])('what a query holds is shown to nobody: %s', (template, shown) => {
+  expect(shownUrl(template)).toBe(shown);
 });

@@ -21,3 +21,17 @@ export function backendIdentity(
 export function backendUrl(template: string, identity: string): string {
   return template.replaceAll(placeholder, () => encodeURIComponent(identity));
 }
+
+/** The template as people may see it: `***` for every value of its query, where some backends want their token. */
+export function shownUrl(template: string): string {
+  const queryAt = template.indexOf('?');
+  if (queryAt === -1) return template;
+  const parts = template.slice(queryAt + 1).split('&');
+  return `${template.slice(0, queryAt)}?${parts.map(shownPart).join('&')}`;
+}
+
+/** A part without a name may be the token itself. */
+function shownPart(part: string): string {
+  const [, name = '', value = part] = /^([^=]*=)(.*)$/s.exec(part) ?? [];
+  return value === '' || value === placeholder ? part : `${name}***`;
+}
