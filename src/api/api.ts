@@ -115,7 +115,7 @@ export async function buildApi(
     addReadinessRoutes(server, { registry, assignments, migrations, changer });
     addMigrationRoutes(server, migrations, changer);
     addMigrationProofRoutes(server, migrations, registry);
-    addDeliveryRoutes(server, deliveries, changer);
+    addDeliveryRoutes(server, { deliveries, registry, changer });
     addConfigRoutes(server, reload, changer);
     addAuditRoutes(server, audit);
     return addStreamRoutes(server, reader, feed);

@@ -4,9 +4,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from '../ports/registry.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
-import { problem } from './problem.ts';
 import { backendParams, noQuery } from './schemas.ts';
 import { sendProblem } from './server.ts';
+import { unknownBackend } from './unknown-name.ts';
 
 export function addBackendRoutes(app: FastifyInstance, registry: Registry): void {
   app.get('/api/v1/backends', {
@@ -32,10 +32,10 @@ export function addBackendRoutes(app: FastifyInstance, registry: Registry): void
     },
     handler: (request, reply) => {
       const { name } = request.params as { name: string };
-      const found = registry.backends().find((backend) => backend.name === name);
-      return found === undefined
-        ? sendProblem(reply, problem('unknown-backend', `No backend ${name} is configured.`))
-        : reply.send(found);
+      const wrong = unknownBackend(registry, name);
+      return wrong === null
+        ? reply.send(registry.backends().find((backend) => backend.name === name))
+        : sendProblem(reply, wrong);
     },
   });
 }

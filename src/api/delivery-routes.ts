@@ -13,6 +13,7 @@ import type {
   DeliveryKey,
   DeliverySnapshot,
 } from '../ports/deliveries.ts';
+import type { Registry } from '../ports/registry.ts';
 import { checkStationId, type StationId } from '../protocol/station-id.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { isoTime } from '../std/iso-time.ts';
@@ -33,11 +34,21 @@ import {
   type OptionalReasonBody,
 } from './schemas.ts';
 import { sendProblem } from './server.ts';
-import { readStationId } from './station-routes.ts';
+import { readStationId, unknownStation } from './station-routes.ts';
+import { unknownBackend } from './unknown-name.ts';
 
 const listName = 'deliveries';
 
-export function addDeliveryRoutes(app: FastifyInstance, deliveries: Deliveries, changer: Changer): void {
+export interface DeliveryRoutesOptions {
+  readonly deliveries: Deliveries;
+  readonly registry: Registry;
+  readonly changer: Changer;
+}
+
+export function addDeliveryRoutes(
+  app: FastifyInstance,
+  { deliveries, registry, changer }: DeliveryRoutesOptions,
+): void {
   app.get('/api/v1/deliveries', {
     config: { role: 'viewer' },
     schema: {
@@ -53,6 +64,9 @@ export function addDeliveryRoutes(app: FastifyInstance, deliveries: Deliveries, 
       const filter = readFilter(request.query as DeliveryQuery);
       if (!filter.ok) return sendProblem(reply, filter.fault);
       const { items, hasMore } = deliveries.list(filter.value);
+      const wrong =
+        items.length === 0 ? wrongNameOf(deliveries, registry, request.query as DeliveryQuery) : null;
+      if (wrong !== null) return sendProblem(reply, wrong);
       const last = items.at(-1);
       const nextCursor = hasMore && last !== undefined ? encodeCursor(listName, idOf(last)) : null;
       return reply.send({ items: items.map(presentDelivery), nextCursor });
@@ -225,6 +239,20 @@ function readFilter({
     ...(only === null ? {} : { station: only }),
     ...(key === null ? {} : { after: key }),
   });
+}
+
+/** Nothing was found by it: for a backend that is no longer configured messages may be held all the same. */
+function wrongNameOf(
+  deliveries: Deliveries,
+  registry: Registry,
+  { backend, station }: DeliveryQuery,
+): Problem | null {
+  if (backend !== undefined && !deliveries.heldByBackend().has(backend)) {
+    const wrong = unknownBackend(registry, backend);
+    if (wrong !== null) return wrong;
+  }
+  const isStation = station === undefined || registry.station(station as StationId) !== null;
+  return isStation ? null : unknownStation(station);
 }
 
 function unknownDelivery(id: string): Problem {

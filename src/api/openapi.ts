@@ -14,7 +14,13 @@ export async function openApiDocument(): Promise<Readonly<Record<string, unknown
   const { app } = await buildApi(
     {
       settings,
-      registry: { station: () => null, stations: () => [].values(), backends: () => [], connectedCount: 0 },
+      registry: {
+        station: () => null,
+        stations: () => [].values(),
+        backends: () => [],
+        groups: () => [],
+        connectedCount: 0,
+      },
       reader: {
         frames: () => Promise.resolve([]),
         records: () => Promise.resolve({ records: [], next: null }),

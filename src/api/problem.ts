@@ -16,6 +16,7 @@ export const problemTypes = {
   'not-found': { status: 404, title: 'Nothing is here' },
   'unknown-station': { status: 404, title: 'Unknown station' },
   'unknown-backend': { status: 404, title: 'Unknown backend' },
+  'unknown-group': { status: 404, title: 'Unknown group' },
   'unknown-migration': { status: 404, title: 'Unknown migration' },
   'unknown-wave': { status: 404, title: 'Unknown wave' },
   'unknown-delivery': { status: 404, title: 'Unknown delivery' },

@@ -23,6 +23,7 @@ import {
 } from './schemas.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
 import { sendProblem } from './server.ts';
+import { unknownBackend, unknownGroup } from './unknown-name.ts';
 
 const listName = 'stations';
 
@@ -72,9 +73,17 @@ function listStations(registry: Registry, query: StationQuery): Result<StationPa
   );
   matching.sort((left, right) => (left.id < right.id ? -1 : 1));
   const items = matching.slice(0, limit);
+  const wrong = items.length === 0 ? wrongNameOf(registry, query) : null;
+  if (wrong !== null) return fail(wrong);
   const last = items.at(-1);
   const nextCursor = matching.length > limit && last !== undefined ? encodeCursor(listName, last.id) : null;
   return ok({ items: items.map(presentStation), nextCursor });
+}
+
+/** Nothing was found by it: a backend that is no longer configured may still have to do with stations. */
+function wrongNameOf(registry: Registry, { backend, group }: StationQuery): Problem | null {
+  const wrongBackend = backend === undefined ? null : unknownBackend(registry, backend);
+  return wrongBackend ?? (group === undefined ? null : unknownGroup(registry, group));
 }
 
 /** Reads an identity that a caller gave. `where` is where it stood. */

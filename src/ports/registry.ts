@@ -125,6 +125,8 @@ export interface Registry {
   station(id: StationId): StationSnapshot | null;
   stations(): IterableIterator<StationSnapshot>;
   backends(): BackendSnapshot[];
+  /** The names of those that are configured. */
+  groups(): readonly string[];
   readonly connectedCount: number;
 }
 

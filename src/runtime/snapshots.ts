@@ -58,6 +58,7 @@ export function createRegistry(plane: DataPlane, deliveries: Pick<Deliveries, 'h
         backendSnapshot(plane, backend, held.get(backend.name)),
       );
     },
+    groups: () => [...plane.context.routing.groups.keys()],
     get connectedCount() {
       let count = 0;
       for (const { state } of plane.drivers.values()) if (state.link !== null) count += 1;

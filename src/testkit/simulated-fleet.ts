@@ -79,6 +79,7 @@ export function createSimulatedFleet({
         for (const station of stations.values()) yield snapshotOf(station, down);
       },
       backends: () => [],
+      groups: () => [],
       get connectedCount() {
         return stations.size;
       },

@@ -94,10 +94,23 @@ describe('deliveries', () => {
     ['?state=parked', ['CP-1:03', 'CP|2:03', 'CP-1:05']],
     ['?state=held&backend=old', ['CP-1:01', 'CP|2:02', 'CP|2:09']],
     ['?station=CP-1&backend=new', ['CP-1:07']],
-    ['?station=CP-9', []],
+    ['?station=CP-1&state=parked&backend=new', []],
   ])('are listed oldest first, with %j', async (query, expected) => {
     const reply = await call(`/deliveries${query}`, null, { role: 'viewer' });
     expect([ids(reply), reply.body.nextCursor]).toEqual([expected, null]);
+  });
+
+  test.each([
+    ['backend=odl', 'unknown-backend', 'No backend odl is configured: did you mean old?'],
+    [
+      'backend=third&state=held',
+      'unknown-backend',
+      'No backend third is configured: the backends are old, new.',
+    ],
+    ['station=CP-9', 'unknown-station', 'No station CP-9 has ever connected and none is configured.'],
+  ])('by a name that nothing has are a mistake: %s', async (query, type, detail) => {
+    const reply = await call(`/deliveries?${query}`);
+    expect([...problemOf(reply), reply.body.detail]).toEqual([404, type, detail]);
   });
 
   test.each([1, 2, 3, 6])('are paged by %i without loss or repetition', async (limit) => {

@@ -411,6 +411,7 @@ export const registry: Registry = {
   station: (id) => [...fleet, crowded].find((station) => station.id === id) ?? null,
   stations: () => fleet.values(),
   backends: () => [...backends],
+  groups: () => ['berlin', 'empty'],
   connectedCount: 2,
 };
 

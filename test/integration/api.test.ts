@@ -56,6 +56,7 @@ describe('stations', () => {
     ['connected=false', ['CP-2']],
     ['backend=new', ['CP-2']],
     ['group=berlin', ['CP-1']],
+    ['group=empty', []],
     ['vendor=A*', ['CP-1', 'CP-3']],
     ['vendor=ABB', ['CP-1']],
     ['q=terra', ['CP-1']],
@@ -65,6 +66,14 @@ describe('stations', () => {
     ['q=nothing', []],
   ])('that meet %s', async (query, expected) => {
     expect(ids(await call(world, `/api/v1/stations?${query}`))).toEqual(expected);
+  });
+
+  test.each([
+    ['backend=newer', 'unknown-backend', 'No backend newer is configured: did you mean new?'],
+    ['group=x&connected=true', 'unknown-group', 'No group x is configured: the groups are berlin, empty.'],
+  ])('by a name that nothing has are a mistake: %s', async (query, type, detail) => {
+    const { status, body } = await call(world, `/api/v1/stations?${query}`);
+    expect([status, body.type, body.detail]).toEqual([404, `urn:busbar:problem:${type}`, detail]);
   });
 
   test('are paged: every one once, and the cursor ends', async () => {
