@@ -3,15 +3,14 @@
  *
  * Dropping cannot be undone, so it wants a reason, which the audit keeps, and the answer shows the message once more.
  */
-import { open } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
 import type { Delivery, DeliveryQuery } from '../api/schemas.ts';
-import { fail, ok, type Result } from '../std/result.ts';
 import { pageItems } from './every-page.ts';
 import { withClient } from './gateway-client.ts';
 import { addExamples } from './help-example.ts';
 import type { CliIo } from './io.ts';
+import { writeNewFile } from './new-file.ts';
 import { jsonText, printRows, type Column } from './output.ts';
 import { apiOptions, type ApiOptions } from './program.ts';
 
@@ -119,53 +118,21 @@ function addExport(delivery: Command, io: CliIo): void {
       .action((_options: unknown, command: Command) =>
         withClient(command, io, async (client) => {
           const options = command.optsWithGlobals<ExportOptions>();
-          const target = await openTarget(options.out, io);
-          if (!target.ok) {
-            io.stderr.write(`${target.fault}\n`);
-            io.setExitCode(2);
-            return null;
-          }
-          try {
-            return await eachPage(client, options, (items) =>
-              target.value.write(items.map((item) => `${jsonText(item)}\n`).join('')),
-            );
-          } finally {
-            await target.value.close();
-          }
+          const { out } = options;
+          const exportTo = (write: (text: string) => Promise<void>): Promise<ClientFault | null> =>
+            eachPage(client, options, (items) => write(items.map((item) => `${jsonText(item)}\n`).join('')));
+          if (out === undefined)
+            return exportTo((text) => new Promise((resolve) => void io.stdout.write(text, () => resolve())));
+          // The messages hold tokens.
+          const file = { path: out, option: '--out', mode: 0o600 };
+          const fault = await writeNewFile(file, io, exportTo);
+          return fault === 'unwritable' ? null : fault;
         }),
       ),
     'busbar delivery export --state parked > parked.ndjson',
     'busbar delivery export --backend old --out held.ndjson',
   );
 }
-
-interface Target {
-  write(text: string): Promise<unknown>;
-  close(): Promise<void>;
-}
-
-/** A file is new, and readable by its owner only: the messages hold tokens. */
-async function openTarget(out: string | undefined, io: CliIo): Promise<Result<Target, string>> {
-  if (out === undefined)
-    return ok({
-      write: (text) => new Promise((resolve) => void io.stdout.write(text, resolve)),
-      close: () => Promise.resolve(),
-    });
-  try {
-    const file = await open(out, 'wx', 0o600);
-    return ok({ write: (text) => file.writeFile(text), close: () => file.close() });
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    return fail(`--out ${out}: ${fileFaults[code] ?? `it cannot be written (${code})`}`);
-  }
-}
-
-const fileFaults: Readonly<Record<string, string>> = {
-  EEXIST: 'there is a file of that name; name another',
-  ENOENT: 'there is no such folder',
-  EISDIR: 'it is a folder; name a file',
-  EACCES: 'this user may not write there',
-};
 
 /** Gives every page to `take`, one after the other. */
 async function eachPage(

@@ -3,7 +3,6 @@
  *
  * The plan goes to stdout, or into a new file; what there is to move is told beside it.
  */
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
 import type { PlanPreviewed } from '../api/migration-schemas.ts';
@@ -12,6 +11,7 @@ import { fail, ok, type Result } from '../std/result.ts';
 import { withClient } from './gateway-client.ts';
 import { addExamples } from './help-example.ts';
 import type { CliIo } from './io.ts';
+import { writeNewFile } from './new-file.ts';
 import { jsonText, printRows, type Column } from './output.ts';
 import { apiOptions, type ApiOptions } from './program.ts';
 import { allStations } from './station-verbs.ts';
@@ -83,14 +83,11 @@ async function takeInventory(
 async function give({ stations, canaries, plan }: Inventory, options: PlanOptions, io: CliIo): Promise<void> {
   const { output, file } = options;
   if (file !== undefined) {
-    try {
-      await writeFile(file, plan, { flag: 'wx' });
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code ?? '';
-      io.stderr.write(`--file ${file}: ${fileFaults[code] ?? `it cannot be written (${code})`}\n`);
-      io.setExitCode(2);
-      return;
-    }
+    const written = await writeNewFile({ path: file, option: '--file', mode: 0o666 }, io, async (write) => {
+      await write(plan);
+      return null;
+    });
+    if (written !== null) return;
   }
   if (output === 'json') {
     io.stdout.write(`${jsonText({ stations: stations.map(rowOf), canaries, plan }, 2)}\n`);
@@ -105,13 +102,6 @@ async function give({ stations, canaries, plan }: Inventory, options: PlanOption
   if (file === undefined) io.stdout.write(plan);
   else io.stderr.write(`the plan is in ${file}\n`);
 }
-
-const fileFaults: Readonly<Record<string, string>> = {
-  EEXIST: 'there is a file of that name; name another',
-  ENOENT: 'there is no such folder',
-  EISDIR: 'it is a folder; name a file',
-  EACCES: 'this user may not write there',
-};
 
 function openSessions({ backends }: Station): number {
   return backends.reduce((sum, { transactions }) => sum + transactions.length, 0);

@@ -1,5 +1,5 @@
 /** What is held for backends, by way of the API and the command line. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -306,6 +306,17 @@ describe('busbar delivery', () => {
       2,
       `--out ${file}: there is a file of that name; name another\n`,
     ]);
+    await rm(folder, { recursive: true });
+  });
+
+  test('an export that fails leaves no file, and says why', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'busbar-export-'));
+    const file = join(folder, 'held.ndjson');
+    const wrong = await busbar('export', '--backend', 'odl', '--out', file);
+    expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('did you mean old?')]);
+    expect(await readdir(folder)).toEqual([]);
+    const nowhere = await busbar('export', '--out', join(folder, 'a', 'b'));
+    expect([nowhere.code, nowhere.err]).toEqual([2, expect.stringContaining('there is no such folder')]);
     await rm(folder, { recursive: true });
   });
 });
