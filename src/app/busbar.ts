@@ -13,6 +13,7 @@ import { createMemoryMigrationStore } from '../adapters/memory/migration-store.t
 import { createMetricsPage } from '../adapters/prometheus/metrics.ts';
 import { createSqliteAudit } from '../adapters/sqlite/audit-log.ts';
 import { openSqliteJournal } from '../adapters/sqlite/journal-store.ts';
+import { faultOfPlace } from '../adapters/sqlite/place.ts';
 import { createSqliteMigrationStore } from '../adapters/sqlite/migration-store.ts';
 import { createDialer, type WebSocketDialer } from '../adapters/websocket/dialer.ts';
 import { listen } from '../adapters/websocket/listener.ts';
@@ -347,7 +348,7 @@ async function openStore(settings: Settings, log: Log): Promise<Result<JournalSt
     mkdirSync(dirname(file), { recursive: true });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const reason = folderFaults[code ?? ''] ?? `${message}; name another place`;
+    const reason = faultOfPlace(dirname(file), code) ?? `${message}; name another place`;
     return fail({ where: 'storage', reason: `the folder ${dirname(file)} cannot be made: ${reason}` });
   }
   const opened = await openSqliteJournal({ file, retention: settings.retention, log });
@@ -380,15 +381,6 @@ function summaryOf({ backends, routing, listener }: Settings): object {
     knownStations: listener.known.size,
   };
 }
-
-/** Why the folder of the journal cannot be made. */
-const folderFaults: Readonly<Record<string, string>> = {
-  EEXIST: 'there is a file of that name; name another place',
-  ENOTDIR: 'a part of the path is a file; name another place',
-  EACCES: 'this user may not write there; give the right, or name another place',
-  EROFS: 'the file system is read-only; name another place',
-  ENOSPC: 'the disk is full; free space, or name another place',
-};
 
 /** What a running process cannot change: each is refused, so that a reload never half-applies. */
 function findFixed(before: Settings, after: Settings): ConfigurationProblem[] {

@@ -6,6 +6,7 @@
  */
 import { DatabaseSync } from 'node:sqlite';
 import { fail, ok, type Result } from '../../std/result.ts';
+import { diskFull, faultOfPlace } from './place.ts';
 
 /** Why a journal cannot be opened; all but `in_use` and `cannot_open` need an operator. */
 export type OpenFaultCode = 'sqlite_too_old' | 'newer_schema' | 'not_a_journal' | 'in_use' | 'cannot_open';
@@ -228,7 +229,10 @@ function opening(
 }
 
 function cannotOpen(file: string, error: unknown): Result<never, OpenFault> {
-  const advice = 'name a file in a folder that this user may write to';
+  const isFull = resultCodeOf(error) === fullCode;
+  const advice = isFull
+    ? diskFull
+    : (faultOfPlace(file) ?? 'name a file in a folder that this user may write to');
   return fault('cannot_open', `${file} cannot be opened (${messageOf(error)}); ${advice}`);
 }
 

@@ -7,7 +7,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { KeptChange } from '../../core/journal/kept-changes.ts';
 import type { CommitFault, Retention } from '../../ports/journal-store.ts';
-import { ok, type Result } from '../../std/result.ts';
+import { fail, ok, type Result } from '../../std/result.ts';
 import {
   checkpoint,
   firstPositionOf,
@@ -23,6 +23,7 @@ import {
 import { KeptBehind } from './kept-behind.ts';
 import { prepareKeeping, stationChecksum } from './kept-rows.ts';
 import { prepareKeptUpto, prepareSettingUpto } from './kept-upto.ts';
+import { fileAt } from './place.ts';
 import { createSweeper } from './retention.ts';
 import { checksumOf, packBody, type BatchHead } from './stored-batch.ts';
 
@@ -66,13 +67,22 @@ export function createWriter(
   let journal: OpenJournal | null = null;
   /** Outlives a connection: what was committed is on disk, whatever becomes of the file's next pages. */
   let behind: KeptBehind | null = null;
+  /** The file that was opened first: another one in its place does not have what was committed. */
+  let own: string | null = null;
+  const missing = (): OpenFault => ({
+    fault: 'cannot_open',
+    detail: `${file} or its -wal was removed or replaced while Busbar writes it: move the same file back, or restart Busbar, which begins with what is there then; until it ends, /proc/${process.pid}/fd has what was in them`,
+  });
 
   function opened(): Result<OpenJournal, OpenFault> {
-    if (journal !== null) return ok(journal);
+    if (journal !== null) return journal.isInPlace() ? ok(journal) : fail(missing());
+    // Opening would make a new and empty one.
+    if (own !== null && own !== fileAt(file)) return fail(missing());
     const database = openForWriting(file);
     if (!database.ok) return database;
+    own ??= fileAt(file);
     behind ??= readBehind(database.value, pace.dueChanges);
-    journal = openJournalOf(database.value, behind, pace.sliceMs);
+    journal = openJournalOf(file, database.value, behind, pace.sliceMs);
     return ok(journal);
   }
 
@@ -146,6 +156,8 @@ const uptoPositions = 4_096;
 
 interface OpenJournal {
   readonly lastPosition: number;
+  /** False once a path leads elsewhere: SQLite goes on in files that nobody finds again. */
+  isInPlace(): boolean;
   sweep(retention: Retention, nowMs: number): boolean;
   write(batch: WrittenBatch): void;
   tidy(): boolean;
@@ -172,7 +184,14 @@ interface CurrentPage {
   atTo: number;
 }
 
-function openJournalOf(database: DatabaseSync, behind: KeptBehind, sliceMs: number): OpenJournal {
+function openJournalOf(
+  file: string,
+  database: DatabaseSync,
+  behind: KeptBehind,
+  sliceMs: number,
+): OpenJournal {
+  const files = [file, `${file}-wal`];
+  const own = files.map(fileAt);
   const statements = prepareStatements(database);
   const keep = prepareKeeping(database);
   const setUpto = prepareSettingUpto(database);
@@ -227,6 +246,7 @@ function openJournalOf(database: DatabaseSync, behind: KeptBehind, sliceMs: numb
 
   return {
     lastPosition,
+    isInPlace: () => files.every((path, at) => fileAt(path) === own[at]),
     sweep(retention, nowMs) {
       const isMore = sweeper.sweep(retention, nowMs, behind.isEmpty ? Infinity : upto);
       // What deleting and giving back writes is not counted as it is written.

@@ -1,0 +1,82 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { faultOfPlace } from '../../src/adapters/sqlite/place.ts';
+import { createWriter, type Writer } from '../../src/adapters/sqlite/writer.ts';
+import { openFile, temporaryFolder } from '../contract/journal-stores.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+afterEach(() => folder.remove());
+
+function commit(writer: Writer, position: number): ReturnType<Writer['commit']> {
+  const head = { first: position, last: position, atFrom: 0, atTo: 0, records: 1, stations: '\nA\n' };
+  return writer.commit({ ...head, body: Buffer.from('x'), saved: [], kept: [], indexed: ['A'] });
+}
+
+describe('a journal that is taken away while it is written', () => {
+  test.each(['journal.db', 'journal.db-wal'])('is told to nobody as written: %s', (name) => {
+    const file = join(folder.path, 'journal.db');
+    for (const first of [1, 3]) {
+      const writer = createWriter(file);
+      writer.open();
+      expect(commit(writer, first)).toBeNull();
+      renameSync(join(folder.path, name), join(folder.path, 'away'));
+      expect(commit(writer, first + 1)).toMatchObject({
+        fault: 'disk_failing',
+        detail: expect.stringMatching(
+          /journal\.db or its -wal was removed .* move the same file back, or restart/,
+        ),
+      });
+      renameSync(join(folder.path, 'away'), join(folder.path, name));
+      expect(commit(writer, first + 1)).toBeNull();
+      writer.close();
+    }
+  });
+
+  test('is not begun anew in its place, and another one is not taken for it', () => {
+    const file = join(folder.path, 'journal.db');
+    const writer = createWriter(file);
+    writer.open();
+    expect(commit(writer, 1)).toBeNull();
+    rmSync(file);
+    expect(commit(writer, 2)).toMatchObject({ fault: 'disk_failing' });
+    writeFileSync(file, '');
+    expect(commit(writer, 2)).toMatchObject({ fault: 'disk_failing' });
+    writer.close();
+  });
+});
+
+/** A file system of that size in the folder, or false where the tests may not mount one. */
+function mount(path: string, options: string): boolean {
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]).status === 0;
+}
+
+describe('a place that cannot be written', () => {
+  test('is told by what is wrong with it', async () => {
+    writeFileSync(join(folder.path, 'file'), '');
+    expect(faultOfPlace(join(folder.path, 'file', 'journal.db'))).toMatch(/a part of the path is a file/);
+    expect(faultOfPlace(join(folder.path, 'a', 'b', 'journal.db'))).toBeNull();
+    mkdirSync(join(folder.path, 'taken'));
+    await expect(openFile(join(folder.path, 'file', 'journal.db'))).rejects.toThrow(
+      /a part of the path is a file/,
+    );
+  });
+
+  test('on a full disk and on one that is read-only, also where its folder is not there', async (context) => {
+    if (!mount(folder.path, 'size=16k')) context.skip();
+    try {
+      const file = join(folder.path, 'journal.db');
+      await expect(openFile(file)).rejects.toThrow(/journal\.db.* the disk is full; free space/);
+      execFileSync('mount', ['-o', 'remount,ro', folder.path]);
+      await expect(openFile(file)).rejects.toThrow(/journal\.db.* the file system is read-only/);
+      expect(faultOfPlace(join(folder.path, 'data', 'more'), 'ENOENT')).toMatch(/read-only/);
+    } finally {
+      execFileSync('umount', [folder.path]);
+    }
+  });
+});
