@@ -1,12 +1,13 @@
 /**
  * `busbar station command`: one command to a station, and what it answered.
  *
- * What stops charging or can take a station out of service asks first, or takes `--yes`. A station's error, a refusal and silence end with 1.
+ * What stops charging, can take a station out of service or gives it a secret asks first, or takes `--yes`. A station's error, a refusal and silence end with 1.
  */
 import { Readable } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
+import { riskOf } from '../api/risky-command.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { confirm, sayUndone, type Undone } from './confirm.ts';
 import { withClient } from './gateway-client.ts';
@@ -35,7 +36,7 @@ export function addCommandVerb(station: Command, io: CliIo): void {
       .option('--reason <text>', 'why; the audit keeps it')
       .option(
         '--yes',
-        'do not ask before a command that stops charging or can take the station out of service',
+        'do not ask before a command that stops charging, can take the station out of service or gives it a secret',
       )
       .action(async (id: string, action: string, payload: string, _options: unknown, command: Command) => {
         const options = command.optsWithGlobals<CommandOptions>();
@@ -50,25 +51,6 @@ export function addCommandVerb(station: Command, io: CliIo): void {
   );
 }
 
-/** They stop charging, or can leave a station that has to be visited. */
-const destructive: ReadonlySet<string> = new Set([
-  'CertificateSigned',
-  'ChangeAvailability',
-  'ClearCache',
-  'DeleteCertificate',
-  'InstallCertificate',
-  'PublishFirmware',
-  'RemoteStopTransaction',
-  'RequestStopTransaction',
-  'Reset',
-  'SendLocalList',
-  'SetNetworkProfile',
-  'SignedUpdateFirmware',
-  'UnlockConnector',
-  'UnpublishFirmware',
-  'UpdateFirmware',
-]);
-
 /** The payload, once it is known to be one and the person behind it is sure. */
 async function prepare(
   id: string,
@@ -79,10 +61,10 @@ async function prepare(
 ): Promise<Result<object, Undone>> {
   const source = given === '-' ? await textOf(io.stdin ?? Readable.from([])) : given;
   const payload = readPayload(source, given === '-' ? 'stdin' : 'PAYLOAD');
-  if (!payload.ok || !destructive.has(action)) return payload;
+  const risk = payload.ok ? riskOf(id, action, payload.value) : null;
+  if (risk === null) return payload;
   // A payload from stdin leaves nobody there to ask.
   const asked = given === '-' ? { ...io, stdin: Readable.from([]) } : io;
-  const risk = `${action} can stop charging or take ${id} out of service`;
   const confirmed = await confirm(risk, 'Send it?', options.yes === true, asked);
   return confirmed.ok ? payload : confirmed;
 }

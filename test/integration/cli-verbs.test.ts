@@ -174,6 +174,24 @@ describe('station command', () => {
     expect(sent).toHaveLength(1);
   });
 
+  test.each([
+    ['ChangeConfiguration', '{"key":"AdminPassword","value":"0000"}'],
+    [
+      'SetVariables',
+      '{"setVariableData":[{"attributeValue":"0000","component":{"name":"Net"},"variable":{"name":"SimPin"}}]}',
+    ],
+  ])('that gives it a secret asks too: %s', async (action, payload) => {
+    const write = ['station', 'command', 'CP-1', action, payload, ...admin];
+    const { err, code } = await busbar(write);
+    expect([err, code, sent.length]).toEqual([
+      `${action} gives CP-1 a secret, and a wrong one can lock it out; add --yes if that is meant\n`,
+      2,
+      0,
+    ]);
+    const harmless = payload.replace(/AdminPassword|SimPin/, 'Interval');
+    expect((await busbar(['station', 'command', 'CP-1', action, harmless, ...admin])).code).toBe(0);
+  });
+
   test('that the station refuses, or that Busbar does, fails with the reason', async () => {
     world.command = () => Promise.resolve({ kind: 'error', code: 'NotSupported', description: 'no such' });
     expect(await busbar([...trigger, ...admin])).toEqual({
