@@ -329,10 +329,13 @@ export const backend = Type.Object(
 );
 export type Backend = Static<typeof backend>;
 
+/** Something is written. */
+export const notBlank = '\\S';
+
 export const reason = Type.String({
   minLength: 1,
   maxLength: 500,
-  pattern: '\\S',
+  pattern: notBlank,
   description: 'Why; the audit keeps it.',
 });
 

@@ -4,6 +4,7 @@
  * Each route names the role it asks for; one that names none cannot be registered. Every error leaves as problem details, every answer
  * carries the same security headers, no other origin is let in, bodies are small and JSON.
  */
+import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import fastify, {
   type FastifyError,
@@ -256,7 +257,22 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: import('node:net
     socket.destroy();
     return;
   }
-  const body = JSON.stringify(problem('bad-request', 'This is no HTTP request that can be read.'));
-  const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
+  const unreadable = unreadableOf(error.code);
+  const body = JSON.stringify(unreadable);
+  const head = `HTTP/1.1 ${unreadable.status} ${STATUS_CODES[unreadable.status]}\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
   socket.end(head + body);
+}
+
+function unreadableOf(code: string | undefined): Problem {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return problem(
+        'headers-too-large',
+        `The headers of a request may have ${maxHeaderSize} bytes together.`,
+      );
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return problem('too-slow', `A request must be there whole within ${requestTimeoutMs / 1_000} seconds.`);
+    default:
+      return problem('bad-request', 'This is no HTTP request that can be read.');
+  }
 }

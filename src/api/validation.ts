@@ -6,8 +6,15 @@
  */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { ProblemItem } from './problem.ts';
+import { notBlank } from './schemas.ts';
 
-const common = { removeAdditional: false, useDefaults: true, allErrors: true, strict: true } as const;
+const common = {
+  removeAdditional: false,
+  useDefaults: true,
+  allErrors: true,
+  strict: true,
+  verbose: true,
+} as const;
 const readers = {
   text: withFormats(new Ajv2020({ ...common, coerceTypes: true })),
   exact: withFormats(new Ajv2020({ ...common, coerceTypes: false })),
@@ -43,7 +50,12 @@ export function readTime(text: string): number | null {
 /** What Ajv found, in words. `part` is `querystring`, `params` or `body`, as the HTTP library names it. */
 export function explain(errors: readonly Partial<ErrorObject>[], part: string): ProblemItem[] {
   const root = part === 'querystring' ? 'query' : part === 'params' ? 'path' : part;
-  return errors.map((error) => ({ where: root + placeOf(error), reason: reasonOf(error) }));
+  const said = new Map<string, ProblemItem>();
+  for (const error of errors) {
+    const item = { where: root + placeOf(error), reason: reasonOf(error) };
+    said.set(JSON.stringify(item), item);
+  }
+  return [...said.values()];
 }
 
 function withFormats(ajv: Ajv2020): Ajv2020 {
@@ -68,7 +80,38 @@ function reasonOf(error: Partial<ErrorObject>): string {
       return `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}`;
     case 'format':
       return 'must be an RFC 3339 time with its offset, such as 2026-12-01T02:00:00+01:00';
+    case 'type':
+      return `must be ${[params['type']].flat().map(wordOf).join(' or ')}`;
+    case 'minimum':
+      return `must be ${String(params['limit'])} or more`;
+    case 'maximum':
+      return `may be ${String(params['limit'])} at most`;
+    case 'minLength':
+      return params['limit'] === 1 ? blank : `must have ${String(params['limit'])} characters or more`;
+    case 'maxLength':
+      return `may have ${String(params['limit'])} characters at most`;
+    case 'maxItems':
+      return `may have ${String(params['limit'])} entries at most`;
+    case 'pattern':
+      return params['pattern'] === notBlank
+        ? blank
+        : `is not written as it should be: ${String(error.parentSchema?.['description']).replace(/\.$/, '')}`;
     default:
       return error.message ?? 'is invalid';
   }
 }
+
+const blank = 'must not be blank';
+
+function wordOf(type: unknown): string {
+  return typeWords[String(type)] ?? String(type);
+}
+
+const typeWords: Readonly<Record<string, string>> = {
+  integer: 'a whole number',
+  number: 'a number',
+  string: 'a text',
+  boolean: 'true or false',
+  object: 'a JSON object',
+  array: 'a list',
+};

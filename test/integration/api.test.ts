@@ -241,6 +241,36 @@ describe('what cannot be understood', () => {
     expect(body.detail).toContain(where);
   });
 
+  const words: readonly [string, string, object, string][] = [
+    ['GET', '/stations?limit=0', {}, 'query.limit must be 1 or more'],
+    ['GET', '/stations?limit=1001', {}, 'query.limit may be 1000 at most'],
+    ['GET', '/stations?limit=1.5', {}, 'query.limit must be a whole number'],
+    ['GET', '/stations?connected=maybe', {}, 'query.connected must be true or false'],
+    ['GET', '/stations?q=', {}, 'query.q must not be blank'],
+    ['GET', `/stations?q=${'x'.repeat(201)}`, {}, 'query.q may have 200 characters at most'],
+    ['POST', '/config/reload', post({ reason: '' }), 'body.reason must not be blank'],
+    ['POST', '/config/reload', post('[]'), 'body must be a JSON object'],
+    [
+      'POST',
+      '/stations/CP-1/commands',
+      post({ action: 'Re set', payload: [] }),
+      'body.action is not written as it should be: The OCPP action, such as Reset, in the version that the station speaks; body.payload must be a JSON object',
+    ],
+  ];
+  test.each(words)('%s %s with %j is told in words: %s', async (method, path, init, detail) => {
+    const { status, body } = await call(world, `/api/v1${path}`, { ...(init as RequestInit), method });
+    expect([status, body.detail]).toEqual([422, detail]);
+  });
+
+  test('headers that are too large are told apart from what is no HTTP', async () => {
+    const large = await call(world, '/livez', { headers: { 'x-a': 'a'.repeat(20_000) } });
+    expect([large.status, large.type, large.body.type]).toEqual([
+      431,
+      'application/problem+json',
+      'urn:busbar:problem:headers-too-large',
+    ]);
+  });
+
   test('a cursor of the other order, and one of another list, are refused', async () => {
     const page = await call(world, '/api/v1/stations/CP-1/frames?limit=1&order=desc');
     const descending = page.body.nextCursor as string;
