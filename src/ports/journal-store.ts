@@ -52,6 +52,6 @@ export interface JournalStore {
   retain(retention: Retention): void;
   /** Sees everything that was committed. */
   readonly reader: JournalReader;
-  /** Ends the store and its reader, after a commit that is running. */
+  /** Ends the store and its reader, after a commit that is running. Settles within seconds, also where the disk hangs; never rejects. */
   close(): Promise<void>;
 }

@@ -171,7 +171,7 @@ class JournalWriter implements Journal {
     if (this.#patienceTimer !== null) clearTimeout(this.#patienceTimer);
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     for (const flush of this.#flushes) flush.done(false);
-    await withDeadline(this.#options.store.close(), closeMs);
+    await this.#options.store.close();
   }
 
   /** What is kept in memory; while the disk fails, what stations saved along with the records is much of it. */
@@ -366,11 +366,4 @@ class Stats implements JournalStats {
   committed(seconds: number): void {
     for (const listener of this.#listeners) listener(seconds);
   }
-}
-
-async function withDeadline(work: Promise<void>, timeoutMs: number): Promise<void> {
-  const deadline = Promise.withResolvers<void>();
-  const timer = setTimeout(() => deadline.resolve(), timeoutMs);
-  await Promise.race([work, deadline.promise]);
-  clearTimeout(timer);
 }

@@ -4,7 +4,7 @@
  * The thread is started by the first request, and anew after its death; one that nobody asks ends, since most gateways change seldom. Nothing rejects, and everything settles within seconds.
  */
 import { fail, ok, type Result } from '../../std/result.ts';
-import { startThread, type Thread } from './thread.ts';
+import { closing, startThread, type Thread } from './thread.ts';
 
 export interface BesideFault {
   readonly fault: 'disk_full' | 'unavailable';
@@ -31,9 +31,6 @@ export interface BesideAsker<Request, Answer extends { readonly type: string }> 
 
 /** A disk that takes longer counts as failing. */
 const answerMs = 10_000;
-
-/** So long `close` waits for a thread that the disk does not let go. */
-const closeMs = 5_000;
 
 /** So long a thread is kept that nobody asks. */
 const idleMs = 30_000;
@@ -94,13 +91,9 @@ export function createBesideAsker<Request, Answer extends { readonly type: strin
     async close() {
       isClosed = true;
       clearTimeout(idle);
-      const closing = thread;
-      if (closing === null) return;
-      closing.send({ type: 'close' });
-      const deadline = Promise.withResolvers<void>();
-      const timer = setTimeout(() => deadline.resolve(), closeMs);
-      await Promise.race([closing.ended, deadline.promise]);
-      clearTimeout(timer);
+      if (thread === null) return;
+      thread.send({ type: 'close' });
+      await closing(thread.ended);
       // Nobody hears of it any more.
       for (const id of waiting.keys()) settle(id, unavailable(`${name} is closed`));
       clearTimeout(idle);

@@ -10,7 +10,7 @@ import { fail, ok, type Result } from '../../std/result.ts';
 import type { OpenFault } from './database.ts';
 import { startReader } from './journal-reader.ts';
 import { PageStations } from './page-stations.ts';
-import { startThread } from './thread.ts';
+import { closing, startThread } from './thread.ts';
 import type { FromWriter, ToWriter, WriterThreadData } from './thread-messages.ts';
 import type { BatchHead } from './stored-batch.ts';
 
@@ -65,7 +65,7 @@ export async function openSqliteJournal(
     reader,
     async close() {
       isClosed = true;
-      await Promise.all([writer?.close(), restarting, reader.close()]);
+      await closing(Promise.all([writer?.close(), restarting, reader.close()]));
     },
   });
 }

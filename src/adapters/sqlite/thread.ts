@@ -12,6 +12,17 @@ export interface Thread<To, From> {
   readonly ended: Promise<void>;
 }
 
+/** A disk may hold a thread for ever: whoever closes waits for it so long. */
+const closeMs = 5_000;
+
+/** Resolves when what is being closed has ended, or does not in time. */
+export async function closing(ending: Promise<unknown>, withinMs = closeMs): Promise<void> {
+  const deadline = Promise.withResolvers<void>();
+  const timer = setTimeout(() => deadline.resolve(), withinMs);
+  await Promise.race([ending, deadline.promise]);
+  clearTimeout(timer);
+}
+
 /** Starts `entry`, a `.ts` URL beside this file. */
 export function startThread<To, From>(entry: URL, data: unknown): Thread<To, From> {
   const isBuilt = import.meta.url.endsWith('.js');

@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { closing } from './thread.ts';
+
+test('whoever closes waits until it has ended, and no longer than the bound where it does not', async () => {
+  const ending = Promise.withResolvers<null>();
+  const order: string[] = [];
+  const waits = closing(ending.promise, 60_000).then(() => order.push('closed'));
+  order.push('asked');
+  ending.resolve(null);
+  await waits;
+  expect(order).toEqual(['asked', 'closed']);
+  await closing(Promise.withResolvers<null>().promise, 5);
+});
