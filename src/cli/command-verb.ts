@@ -1,7 +1,7 @@
 /**
  * `busbar station command`: one command to a station, and what it answered.
  *
- * What stops charging, can take a station out of service or gives it a secret asks first, or takes `--yes`. A station's error, a refusal and silence end with 1.
+ * What stops charging, can take a station out of service, changes how it connects or gives it a secret asks first, or takes `--yes`. A station's error, a refusal and silence end with 1.
  */
 import { Readable } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
@@ -36,7 +36,7 @@ export function addCommandVerb(station: Command, io: CliIo): void {
       .option('--reason <text>', 'why; the audit keeps it')
       .option(
         '--yes',
-        'do not ask before a command that stops charging, can take the station out of service or gives it a secret',
+        'do not ask before a command that stops charging, can take the station out of service, changes how it connects or gives it a secret',
       )
       .action(async (id: string, action: string, payload: string, _options: unknown, command: Command) => {
         const options = command.optsWithGlobals<CommandOptions>();

@@ -33,6 +33,9 @@ beforeAll(async () => {
 });
 afterAll(() => world.api.close());
 
+const variable = (name: string): string =>
+  `{"setVariableData":[{"attributeValue":"0000","component":{"name":"Net"},"variable":{"name":"${name}"}}]}`;
+
 describe('station list', () => {
   test('is a table of stations by identity', async () => {
     const { out, err, code } = await busbar(['station', 'list', ...admin]);
@@ -174,21 +177,19 @@ describe('station command', () => {
     expect(sent).toHaveLength(1);
   });
 
+  const secret = 'gives CP-1 a secret, and a wrong one can lock somebody out';
+  const connects = 'can change how CP-1 connects, and lose it for good';
   test.each([
-    ['ChangeConfiguration', '{"key":"AdminPassword","value":"0000"}'],
-    [
-      'SetVariables',
-      '{"setVariableData":[{"attributeValue":"0000","component":{"name":"Net"},"variable":{"name":"SimPin"}}]}',
-    ],
-  ])('that gives it a secret asks too: %s', async (action, payload) => {
+    ['ChangeConfiguration', '{"key":"AdminPassword","value":"0000"}', secret],
+    ['ChangeConfiguration', '{"key":"CentralSystemURL","value":"wss://new.example"}', connects],
+    ['ChangeConfiguration', '{"key":"AuthorizationKey","value":"00"}', connects],
+    ['SetVariables', variable('MenuPassword'), secret],
+    ['SetVariables', variable('BasicAuthPassword'), connects],
+  ])('that gives it a secret or changes how it connects asks too: %s %s', async (action, payload, risk) => {
     const write = ['station', 'command', 'CP-1', action, payload, ...admin];
     const { err, code } = await busbar(write);
-    expect([err, code, sent.length]).toEqual([
-      `${action} gives CP-1 a secret, and a wrong one can lock it out; add --yes if that is meant\n`,
-      2,
-      0,
-    ]);
-    const harmless = payload.replace(/AdminPassword|SimPin/, 'Interval');
+    expect([err, code, sent.length]).toEqual([`${action} ${risk}; add --yes if that is meant\n`, 2, 0]);
+    const harmless = payload.replace(/"(key|name)":"(?!Net)\w+"/, '"$1":"Volume"').replace('wss://', '');
     expect((await busbar(['station', 'command', 'CP-1', action, harmless, ...admin])).code).toBe(0);
   });
 
