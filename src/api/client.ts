@@ -392,13 +392,22 @@ function unreachable(options: ClientOptions, error: unknown): ClientFault {
       problem: null,
     };
   }
-  const why = cause?.code ?? cause?.message ?? message;
+  const code = cause?.code ?? '';
+  const why = reasons[code] ?? (code === '' ? (cause?.message ?? message) : code);
   return {
     fault: 'unreachable',
     message: `Busbar cannot be reached at ${options.url} (${why}); is it running, and is this its admin address?`,
     problem: null,
   };
 }
+
+/** What a code of the network does not say by itself. */
+const reasons: Readonly<Record<string, string>> = {
+  UND_ERR_SOCKET: 'it closed the connection without an answer',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS there: Busbar’s own admin port is http://',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS there: Busbar’s own admin port is http://',
+  ENOTFOUND: 'the host name does not resolve',
+};
 
 function notBusbar(options: ClientOptions, why: string): ClientFault {
   return {

@@ -109,7 +109,8 @@ function errorsOf(outcome: Failure): readonly ProblemItem[] | undefined {
 function detailOf(outcome: Failure): string {
   if (outcome.kind === 'refused') return outcome.detail;
   const { code, description } = outcome;
-  return `The station answered ${code}${description === '' ? '' : `: ${description}`}.`;
+  const said = `The station answered ${code}${description === '' ? '' : `: ${description}`}`;
+  return /[.!?]$/.test(said) ? said : `${said}.`;
 }
 
 function auditOf(action: string, outcome: CommandOutcome): AuditOutcome {

@@ -8,6 +8,7 @@ import type { CliIo } from '../cli/io.ts';
 import { printRows, type Column } from '../cli/output.ts';
 import type { SimulateBackendOptions } from '../cli/simulate-verbs.ts';
 import { isOcppVersion, ocppVersions } from '../protocol/version.ts';
+import { listenFaultText } from '../std/listen-fault.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import type { BackendStats } from './backend-life.ts';
 import { areFilesPerStation, parseListen, parseMisbehave, readCredentials } from './simulate-options.ts';
@@ -40,7 +41,8 @@ export async function simulateBackend(options: SimulateBackendOptions, io: CliIo
   try {
     await backend.start();
   } catch (error) {
-    io.stderr.write(`--listen: cannot listen on ${options.listen}: ${(error as Error).message}\n`);
+    const { host, port } = listen.value;
+    io.stderr.write(`--listen: ${listenFaultText(host, port, error as NodeJS.ErrnoException)}\n`);
     return 1;
   }
   const scheme = options.cert === undefined ? 'ws' : 'wss';

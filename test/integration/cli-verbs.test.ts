@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -200,6 +202,8 @@ describe('station command', () => {
       err: 'The station answered with an error: The station answered NotSupported: no such.\n',
       code: 1,
     });
+    world.command = () => Promise.resolve({ kind: 'error', code: 'NotSupported', description: 'No such.' });
+    expect((await busbar([...trigger, ...admin])).err).toMatch(/NotSupported: No such\.\n$/);
     world.command = () =>
       Promise.resolve({ kind: 'refused', reason: 'not_connected', detail: 'It is away.' });
     expect((await busbar([...trigger, ...admin])).err).toBe('The station is not connected: It is away.\n');
@@ -409,6 +413,23 @@ describe('which gateway, and with which token', () => {
       );
     }
   });
+});
+
+test.each([
+  ['http', 'it closed the connection without an answer'],
+  ['https', 'it does not speak TLS there: Busbar’s own admin port is http://'],
+])('an address that is something else’s says why, by %s', async (scheme, why) => {
+  const server = createServer((socket) =>
+    socket.once('data', () => void socket.end(scheme === 'https' ? 'hello' : '')),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const { err } = await busbar(['station', 'list', '--admin', `${scheme}://127.0.0.1:${port}`]);
+  server.close();
+  expect(err).toBe(
+    `Busbar cannot be reached at ${scheme}://127.0.0.1:${port} (${why}); is it running, and is this its admin address?\n`,
+  );
 });
 
 test('every verb’s help has an example', async () => {
