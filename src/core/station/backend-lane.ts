@@ -11,6 +11,7 @@ import { heldLaneOf } from './holding.ts';
 import { noteFailed, wordsFor } from './identifiers.ts';
 import { sendOwnCall } from './own-calls.ts';
 import { roleOf } from './roles.ts';
+import { hasRoom } from './room.ts';
 import { pump } from './slot.ts';
 import type { BackendLink, StationState, WaitingCall } from './state.ts';
 import { recordDropped, sendOwn, type Turn } from './turn.ts';
@@ -34,6 +35,10 @@ export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink)
     }
     backend.lane?.shift();
     if (backend.lane?.length === 0) backend.lane = null;
+    if (next.purpose === 'relay' && next.isGuaranteed && mayHold(state, turn, backend)) {
+      coverWaiting(state, turn, backend, next);
+      continue;
+    }
     noteFailed(state, turn, backend, next);
     if (next.purpose === 'relay') withhold(state, turn, next);
   }
@@ -43,6 +48,10 @@ export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink)
 
 function holdsOf(state: StationState, { backend }: BackendLink, { transaction }: WaitingCall): boolean {
   return heldLaneOf(state, backend)?.holds(transaction) === true;
+}
+
+function mayHold(state: StationState, turn: Turn, backend: BackendLink): boolean {
+  return turn.context.isJournalWritable && hasRoom(state, turn, backend);
 }
 
 /** A call that its backend may not see is answered all the same: the station did nothing wrong. */

@@ -124,6 +124,29 @@ describe('a parked message', () => {
     expect(bench.state.held).toEqual([]);
   });
 
+  test.each(['at once', 'in line'])(
+    'that is dropped leaves the rest of its transaction, which comes later, to an operator too: sent %s',
+    (when) => {
+      const bench = covered();
+      const first = start(bench);
+      const { transactionId } = JSON.parse(first.message.answer ?? '') as { transactionId: number };
+      back(bench);
+      bench.pass(1_000);
+      park(bench, first);
+      const { slot } = bench.state.backends[0] ?? {};
+      if (slot != null) bench.fromBackend(`[4,"${slot.sentId}","InternalError","",{}]`);
+      decide(bench, first, 'drop');
+      if (when === 'in line') bench.fromStation('[2,"ahead","DataTransfer",{"vendorId":"v"}]');
+      const payload = { transactionId, meterStop: 9, timestamp: '2026-01-01T01:00:00Z' };
+      bench.fromStation(JSON.stringify([2, 'last', 'StopTransaction', payload]));
+      bench.fromBackend(`[3,"${bench.state.backends[0]?.slot?.sentId}",{"status":"Accepted"}]`);
+      const why = 'it is about what this backend was never told of';
+      expect(held(bench)).toMatchObject([
+        { message: { action: 'StopTransaction' }, delivery: { state: 'parked', lastError: why } },
+      ]);
+    },
+  );
+
   test('lets go of what stands behind it once it is dropped', () => {
     const bench = covered();
     const first = start(bench);

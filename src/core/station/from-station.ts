@@ -184,6 +184,9 @@ function toAuthority(
       bodyEnd: frame.bodyEnd,
     });
     if (words !== null) return place(state, turn, backend, received, placement, words);
+    // The rest of a transaction whose start an operator dropped: it cannot be delivered, and an operator is to know of it.
+    if (isKept && hasRoom(state, turn, backend))
+      return coverCall(state, turn, link, received, backend, guaranteed, transaction);
     recordReceived(state, turn, received, 'answered', action);
     const when = isKept ? 'afterCommit' : 'now';
     return sendOwn(state, turn, link, `[3,${caller.idToken},{}]`, caller.idToken, 'result', action, when);
