@@ -51,6 +51,22 @@ const breaks: readonly Break[] = [
     from: 'if (this.#blocked === 0) return this.#entries[this.#from] ?? null;',
     to: 'if (this.#blocked === 0) return this.#entries.at(-1) ?? null;',
   },
+  {
+    name: 'an operator may drop what the backend has and has not answered',
+    rule: 'decided',
+    file: 'core/station/deciding.ts',
+    from: 'if (link?.slot?.held === number)',
+    to: 'if (link?.slot?.held === -number)',
+    seed: 3,
+  },
+  {
+    name: 'the rest of a transaction whose start an operator dropped is answered and gone',
+    rule: 'D2',
+    file: 'core/station/from-station.ts',
+    from: 'if (isKept && hasRoom(state, turn, backend))\n      return coverCall',
+    to: 'if (messageId === null)\n      return coverCall',
+    seed: 14,
+  },
 ];
 
 test.concurrent.each(breaks)('$rule: $name', { timeout: 120_000 }, (each) => expectBroken(each, false));

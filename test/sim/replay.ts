@@ -24,6 +24,7 @@ const traceMax = isOne ? Number(values.tail) : 0;
 const startedMs = performance.now();
 let broken = 0;
 let moves = 0;
+let decisions = 0;
 for (let seed = first; seed <= last; seed += 1) {
   const { violations, trace, stats } = runWorld({
     seed,
@@ -34,6 +35,7 @@ for (let seed = first; seed <= last; seed += 1) {
   });
   if (isOne) process.stdout.write(`${trace.join('\n')}\n${JSON.stringify(stats)}\n`);
   moves += stats.moves;
+  decisions += stats.decisions;
   // What a dead world still waits for in real time ends here, and its memory with it.
   await setImmediate();
   if (violations.length === 0) continue;
@@ -42,7 +44,7 @@ for (let seed = first; seed <= last; seed += 1) {
 }
 const seconds = (performance.now() - startedMs) / 1_000;
 process.stdout.write(
-  `${last - first + 1} seeds, ${broken} broken, ${moves} moves, ${seconds.toFixed(1)} s\n`,
+  `${last - first + 1} seeds, ${broken} broken, ${moves} moves, ${decisions} decisions, ${seconds.toFixed(1)} s\n`,
 );
 process.exitCode = broken === 0 ? 0 : 1;
 

@@ -6,7 +6,9 @@
 import type { AssignmentDecision } from '../../core/station/events.ts';
 import type { PlacedObserver } from '../../core/routing/placement.ts';
 import { defaultReceived, messageClasses } from '../../protocol/message-class.ts';
+import type { DeliveryDecision, DeliverySnapshot } from '../../ports/deliveries.ts';
 import type { Random } from '../random.ts';
+import { startDeciding } from './deciding.ts';
 import { cutLink } from './link-pair.ts';
 import type { BackendPeer } from './backend-peer.ts';
 import type { Disk } from './disk.ts';
@@ -33,6 +35,8 @@ interface World {
   reload(change: (operated: Operated) => Operated): void;
   drain(spreadMs: number, deadlineMs: number): void;
   decide(station: string, decision: AssignmentDecision): void;
+  deliveries(): readonly DeliverySnapshot[];
+  settle(delivery: DeliverySnapshot, decision: DeliveryDecision): void;
   /** Who answers the station; null: no process runs that would know. */
   primaryOf(station: string): string | null;
 }
@@ -62,11 +66,13 @@ export function startChaos(world: World): Chaos {
   if (faults.length > 0) next();
   const moves = startMoves(world);
   const observing = startObserving(world);
+  const deciding = startDeciding(world);
   return {
     stop() {
       isOver = true;
       moves.stop();
       observing.stop();
+      deciding.stop();
       world.trace.note('chaos', 'over', '');
       world.disk.isFailing = false;
       for (const backend of world.backends.values()) {

@@ -203,6 +203,14 @@ export class Monitor {
     ];
   }
 
+  /** True while the backend has the call with this id, or it is on its way there, and the gateway waits for the answer. */
+  isOut(station: string, backend: string, id: string): boolean {
+    const end = this.#newest.get(`${station}|${backend}`);
+    const facts = end === undefined ? null : this.#factsOf(end);
+    if (facts === null || facts.isOver || facts.outgoing?.id !== id) return false;
+    return this.#options.now() - facts.outgoing.sentAtMs < this.#options.callTimeoutMs;
+  }
+
   get hasQueued(): boolean {
     return [...this.#queued.values()].some((left) => left !== 0);
   }

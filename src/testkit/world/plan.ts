@@ -64,6 +64,8 @@ export interface Plan {
   readonly moveEveryMs: number;
   /** How often somebody decides who listens in to a station; Infinity: never. */
   readonly observeEveryMs: number;
+  /** How often an operator decides about a held message; Infinity: never. */
+  readonly decideEveryMs: number;
   /** Backends are let go of by such moves, at once or later; else each that was told of a station once is kept told. */
   readonly letsGo: boolean;
 }
@@ -137,12 +139,15 @@ export function planOf(seed: number): Plan {
     outageMs: [1_000, 5 * minuteMs],
     covers: createRandom(seed, 'cover').chance(0.5),
     moveEveryMs: backends.length > 1 ? createRandom(seed, 'moves').pick(moves) : Infinity,
+    decideEveryMs: createRandom(seed, 'deciding').pick(decisions),
     letsGo: true,
     ...listenersOf(seed),
   };
 }
 
 const moves = [Infinity, minuteMs / 2, 3 * minuteMs, 10 * minuteMs] as const;
+/** What is held is so for minutes: whoever decides more seldom than that hardly ever finds anything. */
+const decisions = [Infinity, minuteMs / 6, minuteMs / 2, 2 * minuteMs] as const;
 
 /** Drawn apart, so that the rest of a seed does not depend on who listens. */
 function listenersOf(seed: number): Pick<Plan, 'listeners' | 'collides' | 'observeEveryMs'> {

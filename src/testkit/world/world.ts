@@ -7,6 +7,7 @@ import { checkStationId } from '../../protocol/station-id.ts';
 import type { AssignmentDecision } from '../../core/station/events.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { assert } from '../../std/assert.ts';
+import type { DeliveryDecision, DeliverySnapshot } from '../../ports/deliveries.ts';
 import type { StationSnapshot } from '../../ports/registry.ts';
 import { violation, type Evidence, type Violation } from '../checkers.ts';
 import type { HeldEntry } from '../../core/hold/held-lane.ts';
@@ -18,6 +19,7 @@ import { contentOf } from '../read-once.ts';
 import { createRandom, type Random } from '../random.ts';
 import { BackendPeer } from './backend-peer.ts';
 import { startChaos } from './chaos.ts';
+import { deliveriesSeen } from './deciding.ts';
 import { createDisk, openJournal, type Disk, type SimulatedJournal } from './disk.ts';
 import { startProcess, type CreateGateway, type Process } from './gateway.ts';
 import type { LinkPair, LinkWatch } from './link-pair.ts';
@@ -70,6 +72,8 @@ export interface WorldStats {
   faults: number;
   /** Stations that got another primary by decision. */
   moves: number;
+  /** Decisions of operators about held messages, taken or not. */
+  decisions: number;
   transactions: number;
   discarded: number;
   records: number;
@@ -105,6 +109,7 @@ export class World {
     kills: 0,
     faults: 0,
     moves: 0,
+    decisions: 0,
     transactions: 0,
     discarded: 0,
     records: 0,
@@ -117,6 +122,8 @@ export class World {
   /** Where in which backend's ledger a link is written down. */
   readonly #pages = new Map<LinkPair, { readonly ledger: Ledger; readonly link: number }>();
   readonly #found: Violation[] = [];
+  /** Contents of what operators said to drop, by station and number. */
+  readonly #givenUp = new Map<string, string>();
   #isEndless = false;
   #operated: Operated = { primary: 0, revision: 1 };
   #journal: SimulatedJournal | null = null;
@@ -279,6 +286,25 @@ export class World {
       this.#found.push(violation('M5', station, `${after.primary} got a station that it does not know`, []));
   }
 
+  deliveries(): readonly DeliverySnapshot[] {
+    return this.#process?.gateway.deliveries.list({ limit: deliveriesSeen }).items ?? [];
+  }
+
+  /** Decides about a held message; whether that is refused, the journal says in the end. What its backend may be booking right now is not to be given up. */
+  settle({ station, number, backend, text, state }: DeliverySnapshot, decision: DeliveryDecision): void {
+    const deliveries = this.#process?.gateway.deliveries;
+    if (deliveries === undefined) return;
+    this.trace.note('operator', decision, `${station} ${state} ${number}`);
+    this.stats.decisions += 1;
+    if (decision === 'drop') this.#givenUp.set(`${station} ${number}`, contentOf(text));
+    const key = this.disk.held.get(station)?.get(number)?.message.key;
+    const isOut = key !== undefined && this.#monitor.isOut(station, backend, key);
+    // Its promise is for a shell in real time; the machine has decided by now.
+    void deliveries.decide({ station, number }, decision);
+    if (isOut && deliveries.find({ station, number }) === null)
+      this.#found.push(violation('decided', station, `${backend} has what was dropped`, [text]));
+  }
+
   /** Goes down in an orderly way. */
   drain(spreadMs: number, deadlineMs: number): void {
     this.trace.note('gateway', 'drain', '');
@@ -382,6 +408,14 @@ export class World {
       for (const { message } of messages.values()) yield message;
   }
 
+  /** Contents of what is dropped for good, as an operator wanted it. */
+  #dropped(): string[] {
+    return this.disk.records.flatMap((record) => {
+      if (record.type !== 'delivery' || record.outcome !== 'dropped') return [];
+      return this.#givenUp.get(`${record.station} ${record.number}`) ?? [];
+    });
+  }
+
   /** Something is held for at least so long that could be delivered, and is not given up. */
   #isDelivering(heldMs: number): boolean {
     for (const messages of this.disk.held.values()) {
@@ -416,7 +450,10 @@ export class World {
         ownErrors: this.#monitor.ownErrors,
         endMs: this.scheduler.nowMs,
         bounds: this.#monitor.bounds(plan.backends.length),
-        parked: new Set([...this.#heldMessages()].map(({ text }) => contentOf(text))),
+        parked: new Set([
+          ...[...this.#heldMessages()].map(({ text }) => contentOf(text)),
+          ...this.#dropped(),
+        ]),
       }),
     );
   }
