@@ -53,6 +53,27 @@ test('is delivered after a restart too, though the station never connects again'
   expect(actions(after)).toEqual(['StartTransaction', 'StopTransaction']);
 });
 
+test('is delivered after a restart, and how the station is is still told once it is back', () => {
+  const before = new Outage();
+  before.begin();
+  before.goDown();
+  before.say('StatusNotification', { connectorId: 1, errorCode: 'NoError', status: 'Charging' });
+  before.start(1);
+  const after = new Outage('ocpp1.6', before.held);
+  Object.assign(after.state, {
+    durable: durableStation(JSON.parse(JSON.stringify(before.state.durable)) as object),
+  });
+  after.context.wallMs = before.context.wallMs + 61_000;
+  after.do({ type: 'tick' });
+  after.pass(10_000);
+  expect(actions(after)).toEqual(['StartTransaction']);
+  expect(after.state.backends.every(({ phase }) => phase !== 'open')).toBe(true);
+  after.heard = [];
+  after.arrive(1);
+  after.pass(10_000);
+  expect(after.heard).toMatchObject([{ action: 'StatusNotification', payload: { status: 'Charging' } }]);
+});
+
 test('no command reaches it, and the backend is told so', () => {
   const outage = gone();
   outage.isUp = true;

@@ -54,6 +54,8 @@ export function catchUp(state: StationState, turn: Turn, backend: BackendLink, c
   if (!backend.hasMissed || turn.context.nowMs - call.sentAtMs >= turn.context.settings.answerWithinMs)
     return;
   if (priming.phase !== 'idle' && priming.phase !== 'priming' && priming.phase !== 'synced') return;
+  // Over a link that is for delivery alone, to a station that has not been here since the start, nobody is told how it is.
+  if (!receivesOf(state, backend.backend).has('state')) return;
   backend.hasMissed = false;
   backend.isCatchingUp = true;
   startPriming(priming, viewOf(state, turn, backend), verdictOf(state, backend));
