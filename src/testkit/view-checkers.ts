@@ -43,6 +43,31 @@ export function checkViews({ stations, backends }: Evidence, rules: ViewRules): 
   return found;
 }
 
+/** The same of one moment: who answers a station knows each connector as it is, once that has been so for as long as a view may be behind. `primaries`: by station. */
+export function checkLastViews(
+  { stations, backends }: Evidence,
+  primaries: ReadonlyMap<string, string>,
+  { behindMs, endMs }: ViewRules,
+): Violation[] {
+  const found: Violation[] = [];
+  for (const [station, backend] of primaries) {
+    const source = stations.get(station);
+    const ledger = backends.get(backend)?.get(station);
+    if (source === undefined || ledger === undefined) continue;
+    const told = Map.groupBy(statusesOf(ledger, 'received'), ({ connector }) => connector);
+    const said = Map.groupBy(statusesOf(source, 'sent'), ({ connector }) => connector);
+    for (const [connector, statuses] of said) {
+      const now = standingsOf(statuses).at(-1);
+      if (now === undefined || now.takenAtMs === null || endMs - now.takenAtMs < behindMs) continue;
+      const view = told.get(connector)?.at(-1);
+      if (view !== undefined && isSame(now, view)) continue;
+      const message = `${backend} takes connector ${connector} for ${view?.status ?? 'nothing'}, and it is ${now.status}`;
+      found.push(violation('views', station, message, [view?.text ?? '', now.text]));
+    }
+  }
+  return found;
+}
+
 type Note = (message: string, texts: readonly string[]) => void;
 
 /** A status, and until when it may be believed: the station has the answer to the next one then. */

@@ -67,6 +67,22 @@ const breaks: readonly Break[] = [
     to: 'if (messageId === null)\n      return coverCall',
     seed: 14,
   },
+  {
+    name: 'a backend that gets messages of a station that is away passes for told how the station is',
+    rule: 'views',
+    file: 'core/station/own-calls.ts',
+    from: "if (!receivesOf(state, backend.backend).has('state')) return;",
+    to: '',
+    seed: 39,
+  },
+  {
+    name: 'what backends have missed is forgotten with the process',
+    rule: 'views',
+    file: 'core/station/backend-link.ts',
+    from: 'hasMissed: state.durable.unaware.includes(backend),',
+    to: 'hasMissed: false,',
+    seed: 39,
+  },
 ];
 
 test.concurrent.each(breaks)('$rule: $name', { timeout: 120_000 }, (each) => expectBroken(each, false));

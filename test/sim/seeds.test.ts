@@ -10,6 +10,10 @@ const kept: readonly (readonly [number, string])[] = [
   [91, 'a command that was out to a station that went while a newcomer waited was never answered'],
   [358, 'a transaction whose owner was configured anew while it could not be reached never ended'],
   [19, 'an answer that waited for a failing journal kept the link of its station open and silent'],
+  [
+    143,
+    'a backend that got messages of a station that was away after a restart was never told how the station is',
+  ],
 ];
 
 /** How many days are lived through; more with BUSBAR_DAYS, as before a release. */

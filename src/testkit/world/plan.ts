@@ -64,6 +64,8 @@ export interface Plan {
   readonly moveEveryMs: number;
   /** How often somebody decides who listens in to a station; Infinity: never. */
   readonly observeEveryMs: number;
+  /** When the faults are over, backends that Busbar answers for are away once more, over a restart. */
+  readonly endsInOutage: boolean;
   /** How often an operator decides about a held message; Infinity: never. */
   readonly decideEveryMs: number;
   /** Backends are let go of by such moves, at once or later; else each that was told of a station once is kept told. */
@@ -138,6 +140,7 @@ export function planOf(seed: number): Plan {
     faults: someOf(faults, random),
     outageMs: [1_000, 5 * minuteMs],
     covers: createRandom(seed, 'cover').chance(0.5),
+    endsInOutage: createRandom(seed, 'last outage').chance(0.5),
     moveEveryMs: backends.length > 1 ? createRandom(seed, 'moves').pick(moves) : Infinity,
     decideEveryMs: createRandom(seed, 'deciding').pick(decisions),
     letsGo: true,

@@ -17,11 +17,13 @@ import { checkRiskTurns } from '../journal-checkers.ts';
 import { createLife } from '../life-state.ts';
 import { contentOf } from '../read-once.ts';
 import { createRandom, type Random } from '../random.ts';
+import { checkLastViews } from '../view-checkers.ts';
 import { BackendPeer } from './backend-peer.ts';
 import { startChaos } from './chaos.ts';
 import { deliveriesSeen } from './deciding.ts';
 import { createDisk, openJournal, type Disk, type SimulatedJournal } from './disk.ts';
 import { startProcess, type CreateGateway, type Process } from './gateway.ts';
+import { endsInOutage, startLastOutage } from './last-outage.ts';
 import type { LinkPair, LinkWatch } from './link-pair.ts';
 import { Monitor } from './monitor.ts';
 import { Network } from './network.ts';
@@ -81,6 +83,9 @@ export interface WorldStats {
 
 /** Virtual time in which everything must be delivered once the faults have stopped. */
 const settleMs = 40 * 60_000;
+
+/** What a station has said so long ago its backend knows, when nothing has been wrong for longer. */
+const viewBehindMs = 2 * 60_000;
 
 /** Events beyond any honest run: a machine that wakes itself for ever. */
 const eventsMax = 1_000_000;
@@ -182,8 +187,9 @@ export class World {
     const chaos = startChaos(this);
     this.#pass(durationMs);
     chaos.stop();
+    if (endsInOutage(this.plan) && !this.#isOver()) this.#passLastOutage();
     for (const station of this.stations) station.feed({ type: 'wind_down' });
-    const endMs = durationMs + settleMs;
+    const endMs = this.scheduler.nowMs + settleMs;
     // Not in step with heartbeats, or one could be on its way each time.
     while (!this.#isSettled() && this.scheduler.nowMs < endMs) this.#pass(47_011);
     const holding = this.stations.filter(({ isSettled }) => !isSettled);
@@ -324,6 +330,19 @@ export class World {
       return this.#isOver();
     });
     this.stats.livedMs = this.scheduler.nowMs;
+  }
+
+  #passLastOutage(): void {
+    this.trace.note('chaos', 'last outage', '');
+    this.#pass(startLastOutage(this));
+    const registry = this.#process?.gateway.registry;
+    if (registry === undefined || this.#isOver()) return;
+    const primaries = [...registry.stations()].flatMap(({ id, connected, primary, backends }) => {
+      const isThere = connected && backends.some((each) => each.backend === primary && each.link === 'open');
+      return isThere && primary !== null ? [[id, primary] as const] : [];
+    });
+    const rules = { behindMs: viewBehindMs, endMs: this.scheduler.nowMs };
+    this.#found.push(...checkLastViews(this.#evidence(), new Map(primaries), rules));
   }
 
   #isSettled(): boolean {
