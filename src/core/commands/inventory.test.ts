@@ -284,6 +284,37 @@ test.each([
   }
 });
 
+test.each([
+  ['key, the last harmless', '{"key":"AuthorizationKey","key":"A","value":"a-secret"}'],
+  ['key, the last with an escape', '{"key":"AuthorizationKey","\\u006bey":"A","value":"a-secret"}'],
+  ['key in another case', '{"key":"A","Key":"AuthorizationKey","value":"a-secret"}'],
+])('what has two names is shown without its value, and is not learnt: %s', (_how, entry) => {
+  const answer = `{"configurationKey":[${entry}]}`;
+  expect(overlay('ocpp1.6', 'GetConfiguration', answer, {})).not.toContain('a-secret');
+  expect(learn(emptyInventory(), 'GetConfiguration', readJson({}), readPayload(answer))).toBeNull();
+});
+
+test.each([
+  [
+    'variable',
+    '"component":{"name":"SecurityCtrlr"},"variable":{"name":"BasicAuthPassword"},"variable":{"name":"A"}',
+  ],
+  ['name', '"component":{"name":"SecurityCtrlr"},"variable":{"name":"BasicAuthPassword","name":"A"}'],
+  [
+    'status',
+    '"component":{"name":"SecurityCtrlr"},"variable":{"name":"BasicAuthPassword"},"attributeStatus":"Rejected"',
+  ],
+])('neither is a variable that has its %s twice', (what, members) => {
+  const entry = `{"attributeStatus":"Accepted","attributeValue":"a-secret",${members}}`;
+  const answer = `{"getVariableResult":[${entry}]}`;
+  const seen = overlay('ocpp2.0.1', 'GetVariables', answer, {});
+  expect(seen).not.toContain('a-secret');
+  expect(isValidVariables(JSON.parse(seen))).toBe(true);
+  expect(learn(emptyInventory(), 'GetVariables', readJson({}), readPayload(answer))).toBeNull();
+  const report = `{"reportData":[{"variableAttribute":[{"value":"a-secret"}],${members}}]}`;
+  if (what !== 'status') expect(learnReport(emptyInventory(), readPayload(report))).toBeNull();
+});
+
 test('a forwarded answer in which nothing is Busbar’s own passes to the byte', () => {
   const text = '{ "configurationKey": [ {"key":"A","readonly":false,"value":"1.0"} ] }';
   expect(overlay('ocpp1.6', 'GetConfiguration', text, { heartbeatinterval: '7' })).toBe(text);

@@ -62,10 +62,10 @@ export function learn(
   command: Payload,
   answer: Payload,
 ): InventoryChange | null {
+  // What is read as harmless here may be a secret's to a parser that reads the first of two.
+  if (answer.isAmbiguous) return null;
   const draft: Draft = { known: [], forgotten: [] };
   const { members } = answer;
-  // A secret may stand under another name, for a parser that reads the first of two.
-  if (answer.isAmbiguous) return null;
   switch (action) {
     case 'GetConfiguration':
       for (const entry of listOf(members, 'configurationKey')) learnKey(draft, membersOf(entry));
@@ -104,6 +104,7 @@ export function learn(
 
 /** What a part of a station's report says (NotifyReport, 2.x B07, B08). */
 export function learnReport(inventory: Inventory, report: Payload): InventoryChange | null {
+  if (report.isAmbiguous) return null;
   const draft: Draft = { known: [], forgotten: [] };
   for (const entry of listOf(report.members, 'reportData')) {
     const { component, variable } = membersOf(entry);
