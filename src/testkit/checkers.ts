@@ -162,6 +162,19 @@ function isToldAgain(text: string, station: Ledger | undefined): boolean {
   return isReplay(call, () => textsOf(station, 'sent').flatMap((sent) => readMessage(sent.text) ?? []));
 }
 
+/** What only the station and Busbar are to know reaches no backend, however it is written around. */
+export function checkSecrets(evidence: Evidence, secret: string): Violation[] {
+  return [...evidence.backends].flatMap(([backend, ledgers]) =>
+    [...ledgers].flatMap(([station, ledger]) =>
+      textsOf(ledger, 'received')
+        .filter(({ text }) => text.includes(secret))
+        .map(({ text }) =>
+          violation('secrets', station, `${backend} was shown the station’s password`, [text]),
+        ),
+    ),
+  );
+}
+
 export interface SlotRules {
   /** Who gives up on an unanswered call after this time may send the next one. */
   readonly callTimeoutMs: number;

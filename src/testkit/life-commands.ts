@@ -7,6 +7,7 @@
 import { errorCode } from '../protocol/error-code.ts';
 import { openTransactions } from './life-charging.ts';
 import type { FollowUp, LifeClock, Payload, StationLife } from './life-state.ts';
+import { spellOddly } from './life-spelling.ts';
 import { bodyText, errorText, record, resultText, type Message } from './wire.ts';
 
 interface Reply {
@@ -36,8 +37,10 @@ function decide(life: StationLife, message: Message): { text: string; followUp: 
     return { text: errorText(message.id, code, 'This station does not know the action.'), followUp: null };
   }
   const { payload, followUp } = handler(life, message.payload);
+  const { spelling, spacing } = life.options;
+  const odd = spelling === 'odd' ? spellOddly(life.spelling, message.action, payload) : null;
   return {
-    text: resultText(message.id, bodyText(payload, life.options.spacing)),
+    text: resultText(message.id, odd ?? bodyText(payload, spacing)),
     followUp: followUp ?? null,
   };
 }

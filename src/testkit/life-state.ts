@@ -43,6 +43,8 @@ export interface LifeOptions {
   readonly ids: 'uuid' | 'counter';
   /** How it writes JSON: a relay that writes it anew shows. */
   readonly spacing: 'compact' | 'spaced';
+  /** `odd`: settings as in life-spelling.ts. */
+  readonly spelling: 'plain' | 'odd';
   readonly bootsOnReconnect: boolean;
   /** 2.1: status by NotifyEvent instead of StatusNotification. */
   readonly statusByEvent: boolean;
@@ -69,6 +71,7 @@ const lifeDefaults = {
   callTimeoutMs: 30_000,
   answerDelayMs: [0, 0],
   retryIds: 'new',
+  spelling: 'plain',
   streams: true,
   queueMax: 1_000,
 } as const satisfies Partial<LifeOptions>;
@@ -238,6 +241,8 @@ export interface LifeStats {
 export interface StationLife {
   readonly options: LifeOptions;
   readonly random: Random;
+  /** What its odd spelling is drawn from, apart from its life. */
+  readonly spelling: Random;
   version: OcppVersion;
   link: LifeLink;
   /** Connection attempts that failed in a row. */
@@ -293,6 +298,7 @@ export function createLife(spec: LifeSpec, nowMs: number): StationLife {
   const life: StationLife = {
     options,
     random,
+    spelling: createRandom(spec.seed, `${spec.id}/spelling`),
     version: options.offers[0],
     link: { phase: 'down', connectAtMs: nowMs },
     failures: 0,

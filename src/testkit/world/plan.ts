@@ -178,6 +178,7 @@ function stationOf(id: string, seed: number, random: Random): LifeSpec {
       [0, 500],
       [0, 20_000],
     ] as const),
+    spelling: createRandom(seed, `spelling ${id}`).chance(0.4) ? 'odd' : 'plain',
     retryIds: random.pick(['new', 'same'] as const),
     // Longer than the gateway waits for a backend, so that silence is the gateway's to end.
     callTimeoutMs: 45_000,

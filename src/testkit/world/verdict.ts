@@ -13,12 +13,14 @@ import {
   checkLinks,
   checkOneOutstanding,
   checkOrder,
+  checkSecrets,
   type Bound,
   type Evidence,
   type Violation,
 } from '../checkers.ts';
 import { checkForeignIds } from '../id-checkers.ts';
 import type { Ledger } from '../ledger.ts';
+import { stationSecret } from '../life-spelling.ts';
 import { readMessage } from '../read-once.ts';
 import { checkOwners, checkRepeats, checkSequences } from '../transaction-checkers.ts';
 import { grantedCommands, type Plan } from './plan.ts';
@@ -60,6 +62,7 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked 
     // A copy that was not answered holds up its own transaction.
     ...checkOrder(listening, { perTransaction: true }),
     ...checkForeignIds(evidence),
+    ...checkSecrets(evidence, stationSecret),
     ...checkSequences(evidence),
     ...checkOwners(answering, { kills }),
     ...checkRepeats(evidence, {
