@@ -117,6 +117,23 @@ describe('a new message stands behind', () => {
     ]);
   });
 
+  test('no copy but of its own transaction: the station was answered by another', () => {
+    const lane = new HeldLane('b');
+    const { message, delivery } = entryOf(1, 'A');
+    lane.push({ message: { ...message, answer: null }, delivery });
+    expect(['A', 'B', null].map((transaction) => lane.isAhead(transaction, nowMs))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    const refused = entryOf(2, 'C', refusedUntil(nowMs + 1));
+    lane.push(refused);
+    expect(['B', 'C'].map((transaction) => lane.isAhead(transaction, nowMs))).toEqual([false, true]);
+    lane.remove(refused);
+    lane.push(entryOf(3, null));
+    expect(lane.isAhead('B', nowMs)).toBe(false);
+  });
+
   test('nothing, in an empty lane', () => {
     const lane = laneOf('A');
     lane.remove(lane.find(1) as HeldEntry);

@@ -71,7 +71,7 @@ export class HeldLane {
     this.#entries.push(entry);
     this.#characters += entry.message.text.length;
     if (entry.message.answer !== null) this.#owed += 1;
-    if (isSequenced(entry.message)) this.#sequenced += 1;
+    if (isBacklog(entry.message)) this.#sequenced += 1;
     if (isBlocked(entry.delivery)) this.#blocked += 1;
     this.#count(entry, 1);
   }
@@ -91,14 +91,19 @@ export class HeldLane {
   /** The next message that may leave at this wall-clock time. */
   next(wallMs: number): HeldEntry | null {
     if (this.#blocked === 0) return this.#entries[this.#from] ?? null;
+    for (const entry of this.#due(wallMs)) return entry;
+    return null;
+  }
+
+  /** Those that may leave, and are behind none of their transaction that may not. */
+  *#due(wallMs: number): Generator<HeldEntry, void, undefined> {
     const behind = new Set<string>();
     for (const entry of this) {
       const { transaction } = entry.message;
       if (transaction !== null && behind.has(transaction)) continue;
-      if (isDue(entry.delivery, wallMs)) return entry;
-      if (transaction !== null) behind.add(transaction);
+      if (isDue(entry.delivery, wallMs)) yield entry;
+      else if (transaction !== null) behind.add(transaction);
     }
-    return null;
   }
 
   /** When the next one that was refused may leave again: wall clock; Infinity when none is to. */
@@ -111,11 +116,16 @@ export class HeldLane {
     return earliest;
   }
 
-  /** True when a message of this transaction, said now, has to stand behind one of these: behind all that may leave, and behind what its own transaction waits for. */
+  /**
+   * True when a message of this transaction, said now, has to stand behind one of these: behind all that may leave, and behind what its own transaction waits for. Copies are of
+   * transactions that are another's to answer: nothing of its own waits for them.
+   */
   isAhead(transaction: string | null, wallMs: number): boolean {
+    if (this.holds(transaction)) return true;
     if (this.#sequenced === 0) return false;
-    if (this.#blocked === 0 || this.next(wallMs) !== null) return true;
-    return this.holds(transaction);
+    if (this.#blocked === 0) return true;
+    for (const { message } of this.#due(wallMs)) if (isBacklog(message)) return true;
+    return false;
   }
 
   /** Oldest first. */
@@ -193,7 +203,7 @@ export class HeldLane {
     const at = this.#entries.indexOf(entry, this.#from);
     assert(at !== -1, 'what is removed is in the lane');
     if (entry.message.answer !== null) this.#owed -= 1;
-    if (isSequenced(entry.message)) this.#sequenced -= 1;
+    if (isBacklog(entry.message)) this.#sequenced -= 1;
     if (isBlocked(entry.delivery)) this.#blocked -= 1;
     this.#characters -= entry.message.text.length;
     this.#count(entry, -1);
@@ -216,6 +226,11 @@ export class HeldLane {
 /** What bills has its place in the order; what belongs to no transaction may go before it and after it (OCPP 1.6 §3.7). */
 export function isSequenced({ action, transaction }: Pick<HeldMessage, 'action' | 'transaction'>): boolean {
   return transaction !== null || ofTransactions.has(action);
+}
+
+/** The station has its answer, and what it says next is to come after it. */
+function isBacklog(message: HeldMessage): boolean {
+  return message.answer !== null && isSequenced(message);
 }
 
 /** A transaction that is not kept, for the bound on those, has no key. */

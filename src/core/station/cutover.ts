@@ -125,9 +125,9 @@ function cutOver(
     attach(state, turn, now, primary);
     return refused('not_synced', `${primary} does not know the station yet: ${readinessOf(to)}.`);
   }
-  // Else Busbar would answer the station until it has, though both backends are there.
-  if (!isForced && heldLaneOf(state, primary)?.isAhead(null, turn.context.wallMs) === true) {
-    const detail = `${primary} has yet to take what it was told of transactions; the station is moved once it has.`;
+  // Else Busbar would answer the station until it has what is before it in a transaction, though both backends are there.
+  if (!isForced && (heldLaneOf(state, primary)?.next(turn.context.wallMs) ?? null) !== null) {
+    const detail = `${primary} has yet to take what is held for it; the station is moved once it has.`;
     return refused('not_synced', detail);
   }
   const hindrance = isForced ? null : hindranceOf(state, turn, now.primary);

@@ -1,4 +1,5 @@
 /** A backend that listens in: what it is told, and that nobody waits for it. */
+import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { Bench, sent } from '../../testkit/station-bench.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
@@ -267,4 +268,38 @@ describe('copies', () => {
     expect(first).toHaveLength(1);
     expect(again).toContain(first[0]);
   });
+});
+
+const startAt = (id: string, connectorId: number): string =>
+  `[2,"${id}","StartTransaction",{"connectorId":${connectorId},"idTag":"T","meterStart":1,"timestamp":"2023-01-01T00:00:00Z"}]`;
+const started = (transactionId: number): string =>
+  `{"transactionId":${transactionId},"idTagInfo":{"status":"Accepted"}}`;
+
+test('that has become the primary answers what is its own, though it has yet to take copies of what is another’s', () => {
+  const bench = synced(['registration', 'transactions'], true);
+  bench.context.digest = (text) => hash('sha256', text).slice(0, 32);
+  bench.fromStation(startAt('s1', 1));
+  const copied = idTo(bench, 'new');
+  bench.fromBackend(`[3,"${idTo(bench, 'old')}",${started(77)}]`);
+  bench.fromBackend(`[3,"${copied}",${started(5)}]`, 'new');
+  const decision = {
+    do: 'cut_over',
+    primary: 'new',
+    openTransactions: 'pin',
+    keepWarmMs: 60_000,
+    isForced: false,
+  } as const;
+  bench.do({ type: 'assignment_decided', requestId: 1, decision });
+  bench.fromStation(
+    '[2,"m","MeterValues",{"connectorId":1,"transactionId":77,"meterValue":[{"timestamp":"2023-01-01T00:01:00Z","sampledValue":[]}]}]',
+  );
+  expect(to(bench, 'new')).toHaveLength(1);
+  const copy = idTo(bench, 'new');
+  bench.fromBackend(`[3,"${idTo(bench, 'old')}",{}]`);
+  // The copy is still out. What is its own waits for its turn, and for its own answer.
+  expect(sent(bench.fromStation(startAt('s2', 2)), 'station')).toEqual([]);
+  bench.fromBackend(`[3,"${copy}",{}]`, 'new');
+  expect(to(bench, 'new')).toHaveLength(1);
+  const told = sent(bench.fromBackend(`[3,"${idTo(bench, 'new')}",${started(6)}]`, 'new'), 'station');
+  expect(told).toEqual([`[3,"s2",${started(6)}]`]);
 });
