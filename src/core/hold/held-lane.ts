@@ -117,8 +117,8 @@ export class HeldLane {
   }
 
   /**
-   * True when a message of this transaction, said now, has to stand behind one of these: behind all that may leave, and behind what its own transaction waits for. Copies are of
-   * transactions that are another's to answer: nothing of its own waits for them.
+   * True when a message of this transaction, said now, has to stand behind one of these: behind all that may leave, and behind what its own transaction waits for. Copies, and what
+   * was handed over, are of transactions that began at another: no other transaction waits for them.
    */
   isAhead(transaction: string | null, wallMs: number): boolean {
     if (this.holds(transaction)) return true;
@@ -228,9 +228,9 @@ export function isSequenced({ action, transaction }: Pick<HeldMessage, 'action' 
   return transaction !== null || ofTransactions.has(action);
 }
 
-/** The station has its answer, and what it says next is to come after it. */
+/** The station has its answer from Busbar, and what it says next is to come after it. A transaction that was handed over has nothing to do with the next one. */
 function isBacklog(message: HeldMessage): boolean {
-  return message.answer !== null && isSequenced(message);
+  return message.answer !== null && message.isHandedOver !== true && isSequenced(message);
 }
 
 /** A transaction that is not kept, for the bound on those, has no key. */

@@ -108,6 +108,25 @@ describe('1.6', () => {
     expect(bench.state.durable.ids.transactions.map(({ owner }) => owner)).toEqual(['old']);
   });
 
+  test('while the next driver is answered by the new owner itself, and what is handed over by Busbar', () => {
+    const bench = ready('ocpp1.6');
+    bench.context.digest = (text) => `${text.length}${text.replaceAll(/[^0-9]/gu, '')}`.padEnd(32, '0');
+    say(bench, started, start);
+    const said = [values('m1', 77, 1)];
+    bench.do({ type: 'assignment_decided', requestId: 2, decision: handover, said });
+    const told = (payload: string): string[] => {
+      const id = bench.state.backends.find(({ backend }) => backend === 'new')?.slot?.sentId ?? '';
+      return sent(bench.fromBackend(`[3,"${id}",${payload}]`, 'new'), 'station');
+    };
+    const next = start.replace('"t"', '"n"').replace('"connectorId":1', '"connectorId":2');
+    expect(sent(bench.fromStation(next), 'station')).toEqual([]);
+    expect(sent(bench.fromStation(values('m2', 77, 2)), 'station')).toEqual(['[3,"m2",{}]']);
+    expect(told(others)).toEqual([]);
+    expect(told(others.replace('5', '6'))).toEqual([`[3,"n",${others.replace('5', '6')}]`]);
+    for (let count = 0; count < 2; count += 1) expect(told('{}')).toEqual([]);
+    expect(bench.state.held).toEqual([]);
+  });
+
   test('once, though the station repeats itself, and the station what it was told the first time', () => {
     const bench = ready('ocpp1.6');
     bench.context.digest = (text) => `${text.length}${text.replaceAll(/[^0-9]/gu, '')}`.padEnd(32, '0');
