@@ -175,12 +175,13 @@ describe.concurrent('a gateway that cannot start ends with exit code 1, one line
   });
 });
 
-test('a folder that this user may not write to', async () => {
-  // A folder in the lock's place stands for it: root may write anywhere.
+test('a folder in the place of a file of the journal', async () => {
   await mkdir(join(folder, 'locked.db-lock'));
   const run = new Run(['serve', '--config', await configured('locked', {})]);
   expect(await run.ended).toBe(1);
-  expect(run.err).toMatch(/^storage: .*locked\.db-lock cannot be opened .*; name a file in a folder that/);
+  expect(run.err).toMatch(
+    /^storage: .*locked\.db-lock cannot be opened .*; it is a folder; name a file/,
+  );
 });
 
 describe.concurrent('a question that gets no answer ends with exit code 1 and one line', () => {
