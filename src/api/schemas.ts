@@ -329,13 +329,10 @@ export const backend = Type.Object(
 );
 export type Backend = Static<typeof backend>;
 
-/** Something is written. */
-export const notBlank = '\\S';
-
 export const reason = Type.String({
   minLength: 1,
   maxLength: 500,
-  pattern: notBlank,
+  pattern: '\\S',
   description: 'Why; the audit keeps it.',
 });
 

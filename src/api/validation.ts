@@ -6,7 +6,6 @@
  */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { ProblemItem } from './problem.ts';
-import { notBlank } from './schemas.ts';
 
 const common = {
   removeAdditional: false,
@@ -93,7 +92,8 @@ function reasonOf(error: Partial<ErrorObject>): string {
     case 'maxItems':
       return `may have ${String(params['limit'])} entries at most`;
     case 'pattern':
-      return params['pattern'] === notBlank
+      // A reason has to say something.
+      return params['pattern'] === '\\S'
         ? blank
         : `is not written as it should be: ${String(error.parentSchema?.['description']).replace(/\.$/, '')}`;
     default:

@@ -179,9 +179,7 @@ test('a folder in the place of a file of the journal', async () => {
   await mkdir(join(folder, 'locked.db-lock'));
   const run = new Run(['serve', '--config', await configured('locked', {})]);
   expect(await run.ended).toBe(1);
-  expect(run.err).toMatch(
-    /^storage: .*locked\.db-lock cannot be opened .*; it is a folder; name a file/,
-  );
+  expect(run.err).toMatch(/^storage: .*locked\.db-lock cannot be opened .*; it is a folder; name a file/);
 });
 
 describe.concurrent('a question that gets no answer ends with exit code 1 and one line', () => {
