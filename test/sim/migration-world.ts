@@ -348,13 +348,11 @@ class MigrationWorld {
     const { phase, isGoingBack, completedBy, waves } = this.#state.head;
     if (isEnd(this.#state.head) || isGoingBack) return;
     if (phase === 'ready') this.#decide({ do: 'start' });
-    else if (this.#ends.chance(0.02)) this.#decide({ do: 'complete' });
     if (completedBy !== null) return;
     if (phase === 'paused') {
       const stuck = waves.findIndex((wave) => wave.phase === 'rolled-back' || wave.gates.some(isRed));
       if (stuck === -1) this.#decide({ do: 'resume' });
-      else if (waves.every((wave) => wave.phase !== 'rolling-back'))
-        this.#decide(this.#random.chance(0.2) ? { do: 'rollback' } : { do: 'start_wave', wave: stuck });
+      else if (waves.every((wave) => wave.phase !== 'rolling-back')) this.#decide(this.#wayOut(stuck));
       return;
     }
     const held = waves.findIndex(
@@ -364,6 +362,11 @@ class MigrationWorld {
     if (held !== -1) this.#decide({ do: 'start_wave', wave: held });
     else if (waves.some(({ reason }) => reason?.includes('approve') === true))
       this.#decide({ do: 'approve' });
+  }
+
+  #wayOut(wave: number): MigrationDecision {
+    if (this.#ends.chance(0.1)) return { do: 'complete' };
+    return this.#random.chance(0.2) ? { do: 'rollback' } : { do: 'start_wave', wave };
   }
 
   #view(): MigrationView {
