@@ -25,7 +25,7 @@ import type {
   MigrationState,
   StationProgress,
 } from '../../src/core/migration/state.ts';
-import type { stepMigration, stationsToSee } from '../../src/core/migration/step.ts';
+import { isStillWanted, type stepMigration, type stationsToSee } from '../../src/core/migration/step.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 import { createRandom, type Random } from '../../src/testkit/random.ts';
 import { MigrationChecker } from './migration-checker.ts';
@@ -69,7 +69,7 @@ class MigrationWorld {
   readonly #random: Random;
   /** Of what backends ask for: a stream of its own, so that what is added here leaves the seeds as they were. */
   readonly #whims: Random;
-  /** Of who ends it as it stands: the same. */
+  /** Of who ends it as it stands, and of what is let go: the same. */
   readonly #ends: Random;
   readonly #machine: Machine;
   readonly #plan: MigrationPlan;
@@ -200,6 +200,11 @@ class MigrationWorld {
     const due = this.#inFlight.filter(({ dueAt }) => dueAt <= this.#second);
     this.#inFlight = this.#inFlight.filter(({ dueAt }) => dueAt > this.#second);
     for (const { order } of due) {
+      // It had yet to have its turn.
+      if (!isStillWanted(this.#state, order) && this.#ends.chance(0.5)) {
+        this.#step({ type: 'settled', order, outcome: { kind: 'let_go' } });
+        continue;
+      }
       let outcome = this.#carryOut(order);
       if (outcome.kind === 'refused') this.#lived.refusals += 1;
       if (this.#second < troubleS && outcome.kind === 'done' && this.#random.chance(0.03))
