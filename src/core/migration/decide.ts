@@ -26,9 +26,11 @@ export function decide(turn: Turn, decision: MigrationDecision, by: DecidedBy): 
   if (wave === undefined) return refused('no_such_wave', 'The plan has no such wave.');
   const outcome = permit(turn, decision, wave);
   if (outcome.kind === 'refused' || !outcome.isChanged) return outcome;
+  // An approval is of the wave that waits for it.
+  const about = decision.do === 'approve' ? waitingWave(turn) : wave;
   addEvidence(turn, {
     what: 'decision',
-    wave: wave?.name ?? null,
+    wave: about?.name ?? null,
     before: turn.state.head.phase,
     after: decision.do,
     reason: by.reason,
