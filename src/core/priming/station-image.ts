@@ -122,6 +122,8 @@ function learnBoot(image: StationImage, version: OcppVersion, payload: string): 
   const known = image.boot;
   if (known !== null && known.version === version && known.payload === payload) return false;
   image.boot = { version, payload: ownText(payload), number: (known?.number ?? 0) + 1 };
+  // In another version connectors have other names and statuses other words: it says them all again.
+  if (known !== null && known.version !== version) image.statuses.length = 0;
   // Another firmware than before, most likely: whatever was under way is over, whether it says so or not.
   image.firmware = null;
   return true;

@@ -79,6 +79,20 @@ describe('on attach', () => {
     expect(sent(bench.last.effects, 'station')).toEqual([]);
   });
 
+  test('is told nothing that the station said in another version', () => {
+    const bench = observed();
+    withPast(bench);
+    bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+    bench.pass(60_000);
+    bench.connect(2, true, 'ocpp2.0.1');
+    expect(to(bench, 'new', open(bench, 'new'))).toEqual([]);
+    const boot2 =
+      '[2,"b2","BootNotification",{"reason":"PowerUp","chargingStation":{"model":"M","vendorName":"V"}}]';
+    expect(to(bench, 'new', bench.fromStation(boot2))).toEqual([boot2.replace('"b2",', '')]);
+    bench.fromBackend(`[3,"${idTo(bench, 'new')}",${accepted}]`, 'new');
+    expect(to(bench, 'new')).toEqual(['[2,"Heartbeat",{}]']);
+  });
+
   test('is told the last word on a connector of which the station speaks meanwhile, and nothing older after it', () => {
     const bench = observed();
     withPast(bench);

@@ -18,7 +18,7 @@ import {
   type PrimingView,
   type Verdict,
 } from '../priming/priming.ts';
-import { connectorsIn, tellsStatus } from '../priming/station-image.ts';
+import { connectorsIn, emptyImage, tellsStatus } from '../priming/station-image.ts';
 import { isPassing } from '../../protocol/error-code.ts';
 import { payloadOf, type Frame } from '../../protocol/frame.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
@@ -252,9 +252,12 @@ export function viewOf(state: StationState, turn: Turn, backend: BackendLink): P
   const { nowMs, random, settings } = turn.context;
   const { link } = state;
   const isSilentPrimary = isGivenUp(backend) && roleOf(state, backend.backend) === 'primary';
+  const { image } = state.durable;
+  // Said in another version, it means nothing on this link; the station boots with the one it speaks now.
+  const isForeign = image.boot !== null && image.boot.version !== backend.version;
   return {
-    image: state.durable.image,
-    missed: missedBy(state, backend.backend),
+    image: isForeign ? unknown : image,
+    missed: isForeign ? [] : missedBy(state, backend.backend),
     receives: isSilentPrimary ? allIsHeard : receivesOf(state, backend.backend),
     isStationAlive:
       link !== null && nowMs - link.heard.heardAtMs <= settings.pingIntervalMs + settings.pongTimeoutMs,
@@ -262,6 +265,8 @@ export function viewOf(state: StationState, turn: Turn, backend: BackendLink): P
     random,
   };
 }
+
+const unknown = emptyImage();
 
 /** A primary hears the station's own heartbeats, but none while it is given up. */
 const allIsHeard: ReadonlySet<MessageClass> = new Set(['registration', 'liveness', 'state']);
