@@ -5,6 +5,7 @@
  * journal are in journal-checkers.ts. None of them decodes a frame with the code it checks.
  */
 import { isGuaranteed } from '../protocol/actions.ts';
+import type { OcppVersion } from '../protocol/version.ts';
 import { closedAtMs, exchangesOf, textsOf, type Exchange, type Ledger } from './ledger.ts';
 import { isReplay } from './replays.ts';
 import { contentOf, readMessage } from './read-once.ts';
@@ -78,7 +79,7 @@ export function checkAnswers(evidence: Evidence, rules: AnswerRules): Violation[
       const error = exchange.answers.find(({ message }) => message.type === 4);
       if (
         error !== undefined &&
-        isGuaranteed(ledger.version, action) &&
+        isGuaranteed(exchange.version, action) &&
         !backendErrors.has(contentOf(error.text))
       ) {
         found.push(
@@ -173,6 +174,35 @@ export function checkSecrets(evidence: Evidence, secret: string): Violation[] {
         ),
     ),
   );
+}
+
+/** A message of 1.6 means nothing on a link of 2.x, nor the other way round: what a station said reaches a backend in the version it was said in, or not at all. */
+export function checkVersions(evidence: Evidence): Violation[] {
+  const found: Violation[] = [];
+  for (const [station, source] of evidence.stations) {
+    const opened = source.entries.flatMap((entry) => (entry.type === 'opened' ? [entry] : []));
+    if (new Set(opened.map(is16)).size < 2) continue;
+    const said = Map.groupBy(exchangesOf(source, 'sent').exchanges, ({ text }) => contentOf(text));
+    for (const [backend, ledgers] of evidence.backends) {
+      const ledger = ledgers.get(station);
+      for (const { version, message, text } of ledger === undefined
+        ? []
+        : exchangesOf(ledger, 'received').exchanges) {
+        // It is the same in all of them, and may be Busbar's own.
+        if (message.action === 'Heartbeat') continue;
+        const same = said.get(contentOf(text));
+        if (same === undefined || same.some((each) => is16(each) === is16({ version }))) continue;
+        found.push(
+          violation('versions', station, `${backend} got in ${version} what was said in another`, [text]),
+        );
+      }
+    }
+  }
+  return found;
+}
+
+function is16({ version }: { readonly version: OcppVersion }): boolean {
+  return version === 'ocpp1.6';
 }
 
 export interface SlotRules {
@@ -392,8 +422,8 @@ export class Bag {
 
 /** Calls that the station must not lose: its transaction messages and security events. */
 export function guaranteedCalls(ledger: Ledger, calls: 'sent' | 'received' = 'sent'): Exchange[] {
-  return exchangesOf(ledger, calls).exchanges.filter(({ message }) =>
-    isGuaranteed(ledger.version, message.action),
+  return exchangesOf(ledger, calls).exchanges.filter(({ version, message }) =>
+    isGuaranteed(version, message.action),
   );
 }
 

@@ -13,12 +13,16 @@ export function checkForeignIds(evidence: Evidence): Violation[] {
   for (const [backend, ledgers] of evidence.backends) {
     for (const [station, ledger] of ledgers) {
       const source = evidence.stations.get(station);
-      if (source !== undefined && ledger.version === 'ocpp1.6')
+      if (source !== undefined && hasSpoken16(ledger))
         found.push(...checkTransactionIds(backend, station, ledger, source));
       found.push(...checkRequestIds(backend, station, ledger));
     }
   }
   return found;
+}
+
+function hasSpoken16({ entries }: Ledger): boolean {
+  return entries.some((entry) => entry.type === 'opened' && entry.version === 'ocpp1.6');
 }
 
 function checkTransactionIds(backend: string, station: string, ledger: Ledger, source: Ledger): Violation[] {

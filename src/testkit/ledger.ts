@@ -36,6 +36,8 @@ export interface Ledger {
 /** A call on a link and what came back on that link under its id. */
 export interface Exchange {
   readonly link: number;
+  /** Of the link. */
+  readonly version: OcppVersion;
   readonly message: Message;
   readonly text: string;
   readonly atMs: number;
@@ -145,14 +147,16 @@ function findExchanges(ledger: Ledger, calls: 'sent' | 'received'): Exchanges {
   const exchanges: Exchange[] = [];
   const strays: LedgerText[] = [];
   const byId = new Map<string, Exchange>();
+  let { version } = ledger;
   for (const [place, entry] of ledger.entries.entries()) {
+    if (entry.type === 'opened') ({ version } = entry);
     if (entry.type !== calls && entry.type !== answers) continue;
     const message = readMessage(entry.text);
     if (message === null) continue;
     const { link, text, atMs } = entry;
     const key = `${link} ${message.id}`;
     if (entry.type === calls && message.type === 2) {
-      const exchange: Exchange = { link, message, text, atMs, place, answers: [] };
+      const exchange: Exchange = { link, version, message, text, atMs, place, answers: [] };
       exchanges.push(exchange);
       byId.set(key, exchange);
     } else if (entry.type === answers && (message.type === 3 || message.type === 4)) {

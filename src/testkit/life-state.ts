@@ -89,6 +89,8 @@ export type LifeEvent =
   | { readonly type: 'tick' }
   /** The power fails: the link vanishes and the station boots some time later. */
   | { readonly type: 'power_cut' }
+  /** It gets other firmware as soon as it has nothing to say any more, and boots with it. */
+  | { readonly type: 'reflashed'; readonly version: OcppVersion }
   /** No new transactions; open ones end now. See `isSettled`. */
   | { readonly type: 'wind_down' };
 
@@ -244,6 +246,10 @@ export interface StationLife {
   /** What its odd spelling is drawn from, apart from its life. */
   readonly spelling: Random;
   version: OcppVersion;
+  /** What it asks for when it connects. */
+  offers: readonly OcppVersion[];
+  /** Of the firmware that it is to get; null: none. */
+  nextVersion: OcppVersion | null;
   link: LifeLink;
   /** Connection attempts that failed in a row. */
   failures: number;
@@ -300,6 +306,8 @@ export function createLife(spec: LifeSpec, nowMs: number): StationLife {
     random,
     spelling: createRandom(spec.seed, `${spec.id}/spelling`),
     version: options.offers[0],
+    offers: options.offers,
+    nextVersion: null,
     link: { phase: 'down', connectAtMs: nowMs },
     failures: 0,
     registration: 'none',

@@ -63,6 +63,9 @@ export function stepLife(life: StationLife, event: LifeEvent, clock: LifeClock):
     case 'power_cut':
       reboot(life, 'power_loss', clock, effects);
       break;
+    case 'reflashed':
+      life.nextVersion = event.version;
+      break;
     case 'wind_down':
       windDown(life, clock);
       break;
@@ -218,6 +221,10 @@ function windDown(life: StationLife, clock: LifeClock): void {
 function advance(life: StationLife, clock: LifeClock, effects: LifeEffect[]): void {
   const { nowMs } = clock;
   if (nowMs < life.offUntilMs) return;
+  if (life.nextVersion !== null && life.queue.length === 0 && openTransactions(life).length === 0) {
+    reflash(life, life.nextVersion, clock, effects);
+    return;
+  }
   if (life.powerCutAtMs <= nowMs) {
     life.powerCutAtMs = nextPowerCut(life, nowMs);
     reboot(life, 'power_loss', clock, effects);
@@ -226,7 +233,7 @@ function advance(life: StationLife, clock: LifeClock, effects: LifeEffect[]): vo
   if (life.link.phase === 'down' && life.link.connectAtMs <= nowMs) {
     life.link = { phase: 'connecting' };
     life.stats.connects += 1;
-    effects.push({ type: 'connect', offers: life.options.offers });
+    effects.push({ type: 'connect', offers: life.offers });
   }
   expireCall(life, clock, effects);
   sendAnswers(life, clock, effects);
@@ -318,6 +325,19 @@ function follow(life: StationLife, followUp: FollowUp, clock: LifeClock, effects
       if (state?.phase === 'charging') meterTransaction(life, state.transaction, clock);
       else if (life.version === 'ocpp1.6' && state !== undefined) meterIdle(life, followUp.connector, clock);
   }
+}
+
+/** What is queued is written in the version it was made in, so it comes to this only when nothing is left of it. */
+function reflash(
+  life: StationLife,
+  version: StationLife['version'],
+  clock: LifeClock,
+  effects: LifeEffect[],
+): void {
+  reboot(life, 'power_loss', clock, effects);
+  life.version = version;
+  life.offers = [version];
+  life.nextVersion = null;
 }
 
 /** Power off, and on again some time later. What is kept survives; what is open is ended after the boot with the reason. */

@@ -3,10 +3,12 @@
  *
  * Pure. 1.6 and 2.0.1 say it by StatusNotification; 2.1 may say it by an event of the variable AvailabilityState (B01.FR.05), of which one message may hold several.
  */
+import type { OcppVersion } from '../protocol/version.ts';
 import { exchangesOf, type Ledger } from './ledger.ts';
 import { record } from './wire.ts';
 
 export interface ToldStatus {
+  readonly version: OcppVersion;
   readonly connector: string;
   readonly status: string;
   /** All of it that is the station's own, by which it is known again: `untimed` where the station gave no time and whoever tells it later adds one. */
@@ -20,10 +22,10 @@ export interface ToldStatus {
 
 /** In the order in which they were said. */
 export function statusesOf(ledger: Ledger, calls: 'sent' | 'received'): ToldStatus[] {
-  return exchangesOf(ledger, calls).exchanges.flatMap(({ message, text, atMs, answers }) => {
+  return exchangesOf(ledger, calls).exchanges.flatMap(({ version, message, text, atMs, answers }) => {
     const { action, payload } = message;
     const takenAtMs = answers.find((answer) => answer.message.type === 3)?.atMs ?? null;
-    const told = { atMs, takenAtMs, text };
+    const told = { version, atMs, takenAtMs, text };
     if (action === 'StatusNotification') {
       const { connectorId, evseId, timestamp, ...rest } = payload;
       const connector = connectorName(evseId, connectorId);

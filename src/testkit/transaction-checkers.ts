@@ -130,7 +130,7 @@ export function checkRepeats(evidence: Evidence, rules: RepeatRules): Violation[
       const { exchanges } = exchangesOf(ledger, 'received');
       for (const [at, exchange] of exchanges.entries()) {
         // A security event has no number: the same one may happen again.
-        if (!isGuaranteed(ledger.version, exchange.message.action)) continue;
+        if (!isGuaranteed(exchange.version, exchange.message.action)) continue;
         if (exchange.message.action === 'SecurityEventNotification') continue;
         const content = contentOf(exchange.text);
         if (taken.has(content)) again.push(exchange.text);

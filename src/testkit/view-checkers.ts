@@ -58,7 +58,9 @@ export function checkLastViews(
     const said = Map.groupBy(statusesOf(source, 'sent'), ({ connector }) => connector);
     for (const [connector, statuses] of said) {
       const now = standingsOf(statuses).at(-1);
-      if (now === undefined || now.takenAtMs === null || endMs - now.takenAtMs < behindMs) continue;
+      // Of the version before nobody is told any more.
+      if (now?.version !== source.version) continue;
+      if (now.takenAtMs === null || endMs - now.takenAtMs < behindMs) continue;
       const view = told.get(connector)?.at(-1);
       if (view !== undefined && isSame(now, view)) continue;
       const message = `${backend} takes connector ${connector} for ${view?.status ?? 'nothing'}, and it is ${now.status}`;

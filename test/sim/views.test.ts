@@ -45,6 +45,7 @@ function calm(plan: Plan, { answerDelayMs }: Pace): Plan {
     split: [],
     routesByVendor: false,
     faults: [],
+    reflashEveryMs: Infinity,
     moveEveryMs: 30_000,
     letsGo: false,
   };

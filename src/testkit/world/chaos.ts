@@ -14,6 +14,7 @@ import type { BackendPeer } from './backend-peer.ts';
 import type { Disk } from './disk.ts';
 import type { Network } from './network.ts';
 import { grantedCommands, type Fault, type Operated, type Plan } from './plan.ts';
+import { startReflashing } from './reflashing.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { StationPeer } from './station-peer.ts';
 import type { Trace } from './trace.ts';
@@ -67,12 +68,14 @@ export function startChaos(world: World): Chaos {
   const moves = startMoves(world);
   const observing = startObserving(world);
   const deciding = startDeciding(world);
+  const reflashing = startReflashing(world);
   return {
     stop() {
       isOver = true;
       moves.stop();
       observing.stop();
       deciding.stop();
+      reflashing.stop();
       world.trace.note('chaos', 'over', '');
       world.disk.isFailing = false;
       for (const backend of world.backends.values()) {
@@ -270,7 +273,7 @@ function babble(world: World, random: Random): void {
 /** Somebody else connects under a station's name, keeps silent and goes again; the station may be in the middle of saying much. */
 function impostor(world: World, random: Random): void {
   const station = random.pick(world.stations);
-  world.network.knock(station.id, station.life.options.offers, {
+  world.network.knock(station.id, station.life.offers, {
     onRefused: () => undefined,
     onOpened: (end) => {
       if (random.chance(0.7)) station.burst(10);

@@ -66,6 +66,8 @@ export interface Plan {
   readonly observeEveryMs: number;
   /** When the faults are over, backends that Busbar answers for are away once more, over a restart. */
   readonly endsInOutage: boolean;
+  /** How often a station gets other firmware, which may speak another version; Infinity: never. */
+  readonly reflashEveryMs: number;
   /** How often an operator decides about a held message; Infinity: never. */
   readonly decideEveryMs: number;
   /** Backends are let go of by such moves, at once or later; else each that was told of a station once is kept told. */
@@ -143,12 +145,16 @@ export function planOf(seed: number): Plan {
     endsInOutage: createRandom(seed, 'last outage').chance(0.5),
     moveEveryMs: backends.length > 1 ? createRandom(seed, 'moves').pick(moves) : Infinity,
     decideEveryMs: createRandom(seed, 'deciding').pick(decisions),
+    reflashEveryMs: createRandom(seed, 'reflashing').pick(reflashes),
     letsGo: true,
     ...listenersOf(seed),
   };
 }
 
 const moves = [Infinity, minuteMs / 2, 3 * minuteMs, 10 * minuteMs] as const;
+/** Most stations never do: what a version means is best looked at over a life in it. */
+const reflashes = [Infinity, Infinity, 15 * minuteMs, 5 * minuteMs] as const;
+
 /** What is held is so for minutes: whoever decides more seldom than that hardly ever finds anything. */
 const decisions = [Infinity, minuteMs / 6, minuteMs / 2, 2 * minuteMs] as const;
 

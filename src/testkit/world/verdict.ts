@@ -14,6 +14,7 @@ import {
   checkOneOutstanding,
   checkOrder,
   checkSecrets,
+  checkVersions,
   type Bound,
   type Evidence,
   type Violation,
@@ -62,6 +63,7 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked 
     // A copy that was not answered holds up its own transaction.
     ...checkOrder(listening, { perTransaction: true }),
     ...checkForeignIds(evidence),
+    ...checkVersions(evidence),
     ...checkSecrets(evidence, stationSecret),
     ...checkSequences(evidence),
     ...checkOwners(answering, { kills }),
