@@ -148,6 +148,13 @@ const breaks: readonly Break[] = [
     to: "backend.phase === 'waiting'",
   },
   {
+    name: 'the end of a transaction goes unnoticed',
+    rule: 'liveness',
+    file: 'core/ids/transaction-arrived.ts',
+    from: `if (eventType === '"Ended"' && isKept &&`,
+    to: `if (eventType === '"Over"' && isKept &&`,
+  },
+  {
     name: 'a claim of the code does not hold',
     rule: 'bug',
     file: 'core/station/backend-link.ts',

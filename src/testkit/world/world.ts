@@ -458,6 +458,7 @@ export class World {
     // What a last command has brought about may be on its way.
     if (this.#isDelivering(5 * 60_000))
       this.#found.push(violation('liveness', '', 'a held message is not delivered after peace', []));
+    if (holding.length === 0) this.#checkNothingOpen();
     this.#monitor.finished();
     this.#found.push(...checkRiskTurns(this.disk.records));
     const { plan, stats } = this;
@@ -475,6 +476,16 @@ export class World {
         ]),
       }),
     );
+  }
+
+  /** Stations have ended what they began, and said so: whatever the gateway still has for open it would have so for ever, and no start would be told from the one before. */
+  #checkNothingOpen(): void {
+    for (const { id, backends } of this.#process?.gateway.registry.stations() ?? [])
+      for (const { backend, laneDepth, transactions } of backends) {
+        if (transactions.length === 0 && laneDepth === 0) continue;
+        const claim = `${transactions.length} transactions and ${laneDepth} calls are open at ${backend} after peace`;
+        this.#found.push(violation('liveness', id, claim, [JSON.stringify(transactions)]));
+      }
   }
 
   #evidence(): Evidence {
