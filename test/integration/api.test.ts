@@ -219,6 +219,7 @@ describe('who may call', () => {
     ['POST', '/api/v1/migrations/m-1/approve', 'operator'],
     ['POST', '/api/v1/migrations/m-1/replan', 'operator'],
     ['POST', '/api/v1/migrations/m-1/rollback', 'operator'],
+    ['POST', '/api/v1/migrations/m-1/complete', 'operator'],
     ['POST', '/api/v1/migrations/m-1/abandon', 'operator'],
     ['POST', '/api/v1/migrations/m-1/waves/pilot/start', 'operator'],
     ['POST', '/api/v1/migrations/m-1/waves/pilot/rollback', 'operator'],

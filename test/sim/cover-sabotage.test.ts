@@ -23,7 +23,7 @@ const breaks: readonly Break[] = [
   },
   {
     name: 'what was held when the process ended is forgotten',
-    rule: 'D2',
+    rule: 'liveness',
     file: 'runtime/gateway.ts',
     from: 'held: new Map(ports.held),',
     to: 'held: new Map(),',
@@ -66,14 +66,6 @@ const breaks: readonly Break[] = [
     from: 'if (isKept && hasRoom(state, turn, backend))\n      return coverCall',
     to: 'if (messageId === null)\n      return coverCall',
     seed: 14,
-  },
-  {
-    name: 'a backend that gets messages of a station that is away passes for told how the station is',
-    rule: 'views',
-    file: 'core/station/own-calls.ts',
-    from: "if (!receivesOf(state, backend.backend).has('state')) return;",
-    to: '',
-    seed: 39,
   },
   {
     name: 'what backends have missed is forgotten with the process',

@@ -483,7 +483,7 @@ export class World {
   #checkNothingOpen(): void {
     for (const { id, backends } of this.#process?.gateway.registry.stations() ?? [])
       for (const { backend, role, laneDepth, transactions } of backends) {
-        // Copies wait for whoever listens in as long as it has not accepted the boot.
+        // Copies wait for whoever listens in until it knows the station; where telling it has failed, it is told again after minutes.
         if (role === 'observer') continue;
         if (transactions.length === 0 && laneDepth === 0) continue;
         const claim = `${transactions.length} transactions and ${laneDepth} calls are open at ${backend} after peace`;
