@@ -9,13 +9,14 @@ import { KeptChanges, type KeptChange } from '../../core/journal/kept-changes.ts
 import type { StationId } from '../../protocol/station-id.ts';
 
 /** Rows are written once the first of the changes has waited so long, though there are few. */
-const dueMs = 8_000;
+const dueMs = 4_000;
 /** With more than this behind, more is written at a time, and commits wait longer for it: a start would have too much to read. */
-const changesMax = 65_536;
+const changesMax = 32_768;
 
 export class KeptBehind {
   #coming: KeptChanges;
-  #comingSinceMs = 0;
+  /** What a start has found is due at once: the next start, should this process end as soon as the one before, is not to read it again. */
+  #comingSinceMs = -Infinity;
   /** Taken to be written: rows tell all up to `#writingUpto` once these are done. */
   #writing: readonly KeptChange[] = [];
   #written = 0;

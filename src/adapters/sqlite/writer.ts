@@ -61,7 +61,7 @@ export interface RowsPace {
  */
 export function createWriter(
   file: string,
-  pace: RowsPace = { sliceMs: 0.5, dueChanges: 16_384 },
+  pace: RowsPace = { sliceMs: 0.5, dueChanges: 8_192 },
   troubled: (detail: string) => void = () => {},
 ): Writer {
   let journal: OpenJournal | null = null;
