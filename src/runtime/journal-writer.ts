@@ -44,7 +44,7 @@ const patienceMs = 5;
 const retryMs = 1_000;
 /** A commit that takes longer is treated like one that failed, until it ends: the disk hangs. */
 const stallMs = 5_000;
-/** How long `close` waits for the last commit, and then for the store. */
+/** How long `close` waits for the last commit. */
 const closeMs = 5_000;
 
 class JournalWriter implements Journal {

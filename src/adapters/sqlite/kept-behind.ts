@@ -78,8 +78,8 @@ export class KeptBehind {
 }
 
 /**
- * Rows that lie together in the file are written together; what is said of one row stays in order. Stations are sorted and not all the changes of each,
- * which come in the order of their numbers: a commit waits for this.
+ * Rows that lie together in the file are written together; what is said of one row stays in order. Stations are sorted and not the changes of each,
+ * most of which come in the order of their numbers: a commit waits for this.
  */
 function byStation(changes: readonly KeptChange[]): readonly KeptChange[] {
   const others: KeptChange[] = [];

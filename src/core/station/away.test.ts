@@ -15,6 +15,15 @@ function gone(): Outage {
   return outage;
 }
 
+/** The next process, which finds on disk what the one before knew of the station and held. */
+function restarted(before: Outage, held: readonly HeldEntry[] = before.held): Outage {
+  const after = new Outage('ocpp1.6', held);
+  Object.assign(after.state, {
+    durable: durableStation(JSON.parse(JSON.stringify(before.state.durable)) as object),
+  });
+  return after;
+}
+
 const actions = (outage: Outage): string[] => outage.delivered.map(({ action }) => action);
 
 test('is delivered without it after a minute, and the link is closed', () => {
@@ -43,10 +52,7 @@ test('waits for the backend as long as that takes', () => {
 
 test('is delivered after a restart too, though the station never connects again', () => {
   const before = gone();
-  const after = new Outage('ocpp1.6', before.held);
-  Object.assign(after.state, {
-    durable: durableStation(JSON.parse(JSON.stringify(before.state.durable)) as object),
-  });
+  const after = restarted(before);
   after.context.wallMs = before.context.wallMs + 61_000;
   after.do({ type: 'tick' });
   after.pass(10_000);
@@ -59,10 +65,7 @@ test('is delivered after a restart, and how the station is is still told once it
   before.goDown();
   before.say('StatusNotification', { connectorId: 1, errorCode: 'NoError', status: 'Charging' });
   before.start(1);
-  const after = new Outage('ocpp1.6', before.held);
-  Object.assign(after.state, {
-    durable: durableStation(JSON.parse(JSON.stringify(before.state.durable)) as object),
-  });
+  const after = restarted(before);
   after.context.wallMs = before.context.wallMs + 61_000;
   after.do({ type: 'tick' });
   after.pass(10_000);
@@ -179,10 +182,7 @@ test('copies for a backend that listens in wait for the station, and are given u
     message: { ...message, backend: 'vendor', answer: null },
     delivery,
   }));
-  const after = new Outage('ocpp1.6', copies);
-  Object.assign(after.state, {
-    durable: durableStation(JSON.parse(JSON.stringify(before.state.durable)) as object),
-  });
+  const after = restarted(before, copies);
   after.context.wallMs = before.context.wallMs;
   after.do({ type: 'tick' });
   const dayMs = 24 * 3_600_000;
