@@ -13,6 +13,7 @@ import { cutLink } from './link-pair.ts';
 import type { BackendPeer } from './backend-peer.ts';
 import type { Disk } from './disk.ts';
 import type { Network } from './network.ts';
+import { nowAndThen } from './now-and-then.ts';
 import { grantedCommands, type Fault, type Operated, type Plan } from './plan.ts';
 import { startReflashing } from './reflashing.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -91,58 +92,34 @@ export function startChaos(world: World): Chaos {
 function startMoves(world: World): Chaos {
   const random = world.random('moves');
   const { moveEveryMs, backends, letsGo } = world.plan;
-  let isOver = false;
-  const next = (): void => {
-    const inMs = -Math.log(1 - random.next()) * moveEveryMs;
-    world.scheduler.after(inMs, () => {
-      if (isOver) return;
-      const { id } = random.pick(world.stations);
-      const { name } = random.pick(backends);
-      const decision = decisionOf(random, name, letsGo);
-      world.trace.note('operator', decision.do, `${id} ${name}`);
-      if (world.isRunning) world.decide(id, decision);
-      next();
-    });
-  };
-  if (moveEveryMs !== Infinity) next();
-  return {
-    stop() {
-      isOver = true;
-    },
-  };
+  return nowAndThen(world.scheduler, random, moveEveryMs, () => {
+    const { id } = random.pick(world.stations);
+    const { name } = random.pick(backends);
+    const decision = decisionOf(random, name, letsGo);
+    world.trace.note('operator', decision.do, `${id} ${name}`);
+    if (world.isRunning) world.decide(id, decision);
+  });
 }
 
 /** Somebody decides who listens in to stations, and leaves them where they are. */
 function startObserving(world: World): Chaos {
   const random = world.random('observing');
   const { observeEveryMs } = world.plan;
-  let isOver = false;
-  const next = (): void => {
-    const inMs = -Math.log(1 - random.next()) * observeEveryMs;
-    world.scheduler.after(inMs, () => {
-      if (isOver) return;
-      const { id } = random.pick(world.stations);
-      const observers = observersOf(random, world.plan);
-      const primary = world.primaryOf(id);
-      world.trace.note('operator', 'observers', `${id} ${JSON.stringify(observers)}`);
-      if (primary !== null)
-        world.decide(id, {
-          do: 'cut_over',
-          primary,
-          observers,
-          openTransactions: 'pin',
-          keepWarmMs: 0,
-          isForced: false,
-        });
-      next();
-    });
-  };
-  if (observeEveryMs !== Infinity) next();
-  return {
-    stop() {
-      isOver = true;
-    },
-  };
+  return nowAndThen(world.scheduler, random, observeEveryMs, () => {
+    const { id } = random.pick(world.stations);
+    const observers = observersOf(random, world.plan);
+    const primary = world.primaryOf(id);
+    world.trace.note('operator', 'observers', `${id} ${JSON.stringify(observers)}`);
+    if (primary !== null)
+      world.decide(id, {
+        do: 'cut_over',
+        primary,
+        observers,
+        openTransactions: 'pin',
+        keepWarmMs: 0,
+        isForced: false,
+      });
+  });
 }
 
 function observersOf(random: Random, { listeners }: Plan): readonly PlacedObserver[] | 'routed' {

@@ -5,6 +5,7 @@
  */
 import type { DeliveryDecision, DeliverySnapshot } from '../../ports/deliveries.ts';
 import type { Random } from '../random.ts';
+import { nowAndThen } from './now-and-then.ts';
 import type { Plan } from './plan.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -23,25 +24,13 @@ export const deliveriesSeen = 50;
 export function startDeciding(world: World): { stop(): void } {
   const random = world.random('deciding');
   const { decideEveryMs } = world.plan;
-  let isOver = false;
-  const next = (): void => {
-    const inMs = -Math.log(1 - random.next()) * decideEveryMs;
-    world.scheduler.after(inMs, () => {
-      if (isOver) return;
-      const held = world.deliveries();
-      // Drawn each time, so that what is held moves nothing that comes later.
-      const decision = random.pick(['retry', 'drop'] as const);
-      const place = random.next();
-      const isFirst = random.chance(0.4);
-      const chosen = held[isFirst ? 0 : Math.floor(place * held.length)];
-      if (chosen !== undefined) world.settle(chosen, decision);
-      next();
-    });
-  };
-  if (decideEveryMs !== Infinity) next();
-  return {
-    stop() {
-      isOver = true;
-    },
-  };
+  return nowAndThen(world.scheduler, random, decideEveryMs, () => {
+    const held = world.deliveries();
+    // Drawn each time, so that what is held moves nothing that comes later.
+    const decision = random.pick(['retry', 'drop'] as const);
+    const place = random.next();
+    const isFirst = random.chance(0.4);
+    const chosen = held[isFirst ? 0 : Math.floor(place * held.length)];
+    if (chosen !== undefined) world.settle(chosen, decision);
+  });
 }

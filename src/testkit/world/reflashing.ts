@@ -5,6 +5,7 @@
  */
 import { ocppVersions } from '../../protocol/version.ts';
 import type { Random } from '../random.ts';
+import { nowAndThen } from './now-and-then.ts';
 import type { Plan } from './plan.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { StationPeer } from './station-peer.ts';
@@ -21,22 +22,10 @@ interface World {
 export function startReflashing(world: World): { stop(): void } {
   const random = world.random('reflashing');
   const { reflashEveryMs } = world.plan;
-  let isOver = false;
-  const next = (): void => {
-    const inMs = -Math.log(1 - random.next()) * reflashEveryMs;
-    world.scheduler.after(inMs, () => {
-      if (isOver) return;
-      const station = random.pick(world.stations);
-      const version = random.pick(ocppVersions);
-      world.trace.note('chaos', 'reflash', `${station.id} ${version}`);
-      station.feed({ type: 'reflashed', version });
-      next();
-    });
-  };
-  if (reflashEveryMs !== Infinity) next();
-  return {
-    stop() {
-      isOver = true;
-    },
-  };
+  return nowAndThen(world.scheduler, random, reflashEveryMs, () => {
+    const station = random.pick(world.stations);
+    const version = random.pick(ocppVersions);
+    world.trace.note('chaos', 'reflash', `${station.id} ${version}`);
+    station.feed({ type: 'reflashed', version });
+  });
 }
