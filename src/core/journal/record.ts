@@ -172,6 +172,8 @@ export type DurableChange =
   | { readonly what: 'told'; readonly number: number }
   /** Busbar has answered in a backend's place; or the backend was told how the station is since. */
   | { readonly what: 'unaware'; readonly backend: string; readonly isUnaware: boolean }
+  /** Who hears the station itself from here on. */
+  | { readonly what: 'heard_by'; readonly backend: string }
   /** Whose the station is by decision; null: its route alone decides. */
   | { readonly what: 'placed'; readonly placement: Placement | null }
   /** Which profiles, messages and tariffs the station was given and has. */
@@ -300,8 +302,10 @@ export interface DurableStation {
   readonly refusals: Refusal[];
   /** Faults that backends have yet to hear of, oldest first. */
   readonly missed: MissedStatus[];
-  /** Backends that Busbar has answered for, and that were not told since how the station is. */
+  /** Backends that Busbar has answered for, or that became the primary without having listened, and that were not told since how the station is. */
   unaware: string[];
+  /** The last primary of a station that was here; null: none is known. */
+  heardBy: string | null;
   /** What is known of its settings, from answers that passed. */
   readonly inventory: Inventory;
   /** By backend: the values that it wrote and only it sees. */

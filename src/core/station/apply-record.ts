@@ -80,6 +80,9 @@ function applyChange(durable: DurableStation, change: DurableChange, at: number)
       durable.unaware = durable.unaware.filter((backend) => backend !== change.backend);
       if (change.isUnaware) durable.unaware.push(change.backend);
       return true;
+    case 'heard_by':
+      durable.heardBy = change.backend;
+      return true;
     case 'inventory':
       applyInventoryChange(durable.inventory, change.change);
       return true;

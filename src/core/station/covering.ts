@@ -228,7 +228,8 @@ function answerTo(
   { action, payload, transaction }: Said,
 ): CoverAnswer {
   // What an open link did not carry is held, but for what only the newest matters of.
-  if (backend.phase !== 'open' || laterOf(version, action) === 'latest') noteMissed(state, turn, backend);
+  if (backend.phase !== 'open' || laterOf(version, action) === 'latest')
+    noteMissed(state, turn, backend.backend);
   const { wallMs, digest } = turn.context;
   return coverAnswer({
     version,

@@ -84,6 +84,17 @@ describe('a cutover', () => {
     expect(sent(answerAs(bench, 'new', '{"idTagInfo":{"status":"Accepted"}}'), 'station')).toHaveLength(1);
   });
 
+  test('is to one that listened: it is told nothing again when the station comes back', () => {
+    const bench = moved();
+    bench.arrive(2);
+    bench.state.backends.forEach(({ backend }) =>
+      bench.do({ type: 'backend_opened', backend, epoch: bench.backendEpoch(backend) }),
+    );
+    expect(bench.state.link?.epoch).toBe(2);
+    expect(bench.state.durable).toMatchObject({ heardBy: 'new', unaware: [] });
+    expect(to(bench, 'new')).toEqual([]);
+  });
+
   test('leaves the old one ready: it is told statuses and heartbeats, and is let go of when its time is over', () => {
     const bench = moved();
     bench.fromStation(available.replace('Available', 'Preparing'));

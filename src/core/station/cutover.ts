@@ -30,7 +30,8 @@ import { closeBackends } from './grace.ts';
 import { handOver } from './handover.ts';
 import { heldLaneOf } from './holding.ts';
 import { hindranceOf } from './hindrance.ts';
-import { exchangePriming } from './own-calls.ts';
+import { hearAs } from './missed.ts';
+import { speakToOldPrimary } from './own-calls.ts';
 import { faultsOfObservers } from './observers-asked.ts';
 import { owns, roleOf } from './roles.ts';
 import { hasRoom } from './room.ts';
@@ -235,7 +236,8 @@ function exchange(state: StationState, turn: Turn, from: string, placement: Plac
   answerQueued(state, turn, from);
   const old = findBackendLink(state, from);
   const to = findBackendLink(state, placement.primary);
-  exchangePriming(state, turn, old, to);
+  if (old !== null) speakToOldPrimary(state, turn, old);
+  if (state.link !== null) hearAs(state, turn, placement.primary);
   put(state, turn, placement);
   for (const link of [old, to]) if (link !== null) pumpCalls(state, turn, link);
 }

@@ -1,7 +1,10 @@
 /** What a backend that was down hears of the faults of the meantime. */
 import { describe, expect, test } from 'vitest';
 import { minuteOf, Outage, refusal, silence } from '../../testkit/outage-bench.ts';
+import { answerAs, Bench, routing, sentTo } from '../../testkit/station-bench.ts';
 import { missedMax } from '../priming/station-image.ts';
+import { plainAssignment } from '../routing/table.ts';
+import type { Effect } from './events.ts';
 import { createStation, durableStation } from './state.ts';
 
 function status(minute: number, code: string, now: string, connectorId = 1): object {
@@ -163,4 +166,48 @@ test('how the station is, which changed while Busbar answered, is told by the ne
     expect(next.state.durable.unaware).toEqual([]);
     before = next;
   }
+});
+
+function comeBackTo(bench: Bench, primary: string, epoch: number): readonly Effect[] {
+  bench.context.routing = routing([plainAssignment(0, primary)], ['ocpp1.6']);
+  bench.do({ type: 'routing_changed' });
+  bench.arrive(epoch);
+  return bench.do({ type: 'backend_opened', backend: primary, epoch: bench.backendEpoch(primary) });
+}
+
+describe('a primary that another was before', () => {
+  const occupied = '{"connectorId":1,"errorCode":"NoError","status":"Charging"}';
+
+  /** Knows the station as it was: since then its route took it to `new`, to which it told more. */
+  function movedAway(): Bench {
+    const bench = new Bench();
+    bench.connect();
+    bench.fromStation('[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]');
+    answerAs(bench, 'old', '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}');
+    comeBackTo(bench, 'new', 2);
+    bench.fromStation(`[2,"2","StatusNotification",${occupied}]`);
+    return bench;
+  }
+
+  test('is told how the station is, though that does not boot for it', () => {
+    const bench = movedAway();
+    expect(sentTo(comeBackTo(bench, 'old', 3), 'old')).toEqual([
+      expect.stringContaining('"status":"Charging"'),
+    ]);
+    answerAs(bench, 'old', '{}');
+    expect(bench.state.durable.unaware).not.toContain('old');
+  });
+
+  test('is told by the next process too, and once', () => {
+    let { durable } = movedAway().state;
+    for (const expected of [[expect.stringContaining('"status":"Charging"')], []]) {
+      const next = new Bench();
+      const saved = durableStation(JSON.parse(JSON.stringify(durable)) as object);
+      Object.assign(next.state, createStation(next.state.id, saved, 'q'));
+      next.connect();
+      expect(sentTo(next.last.effects, 'old')).toEqual(expected);
+      if (expected.length > 0) answerAs(next, 'old', '{}');
+      ({ durable } = next.state);
+    }
+  });
 });

@@ -6,6 +6,7 @@
  */
 import type { OcppVersion } from '../../protocol/version.ts';
 import { faultIn, missedMax, type MissedStatus } from '../priming/station-image.ts';
+import { findBackendLink } from './find-backend.ts';
 import type { BackendLink, StationState } from './state.ts';
 import { notice, recordDurably, type Turn } from './turn.ts';
 
@@ -41,10 +42,25 @@ export function keepMissed(
   return true;
 }
 
-/** Busbar has answered in the backend's place: it is told how the station is once it is back, also by the next process. */
-export function noteMissed(state: StationState, turn: Turn, backend: BackendLink): void {
-  backend.hasMissed = true;
-  if (!state.durable.unaware.includes(backend.backend)) changeUnaware(state, turn, backend.backend, true);
+/** The backend did not hear what the station said: it is told how the station is once it is back, also by the next process. */
+export function noteMissed(state: StationState, turn: Turn, backend: string): void {
+  const link = findBackendLink(state, backend);
+  if (link !== null) link.hasMissed = true;
+  if (!state.durable.unaware.includes(backend)) changeUnaware(state, turn, backend, true);
+}
+
+/** The station speaks to this primary from here on. One that has not listened, since another was the primary before, knows the station as it was when it last heard it, if at all. */
+export function hearAs(state: StationState, turn: Turn, primary: string): void {
+  const { heardBy } = state.durable;
+  if (heardBy === primary) return;
+  const change = { what: 'heard_by', backend: primary } as const;
+  recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
+  const link = findBackendLink(state, primary);
+  const hasListened = link?.phase === 'open' && link.priming.phase !== 'idle';
+  if (hasListened) {
+    link.hasMissed = false;
+    noteTold(state, turn, link);
+  } else if (heardBy !== null) noteMissed(state, turn, primary);
 }
 
 /** The backend was told how the station is. */

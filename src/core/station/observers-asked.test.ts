@@ -215,7 +215,8 @@ describe('observers that are decided with a cutover', () => {
   test('listen in from the same record on', () => {
     const bench = ready();
     expect(place(bench, 'new', [listener('vendor')])).toEqual(done);
-    expect(bench.last.records.filter(({ type }) => type === 'changed')).toHaveLength(1);
+    const placed = bench.last.records.filter((one) => one.type === 'changed' && one.change.what === 'placed');
+    expect(placed).toHaveLength(1);
     expect([bench.state.assignment?.primary, listening(bench)]).toEqual(['new', ['vendor']]);
     expect(linkOf(bench, 'vendor')?.phase).toBe('dialling');
   });

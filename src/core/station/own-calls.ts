@@ -139,24 +139,15 @@ export function onOwnReply(
   if (backend.priming.phase === 'synced') noteTold(state, turn, backend);
 }
 
-/** It has become the primary, and the other way round: from now on the station speaks to it, or Busbar does. */
-export function exchangePriming(
-  state: StationState,
-  turn: Turn,
-  from: BackendLink | null,
-  to: BackendLink | null,
-): void {
-  const verdict = from === null ? null : verdictOf(state, from);
+/** It is not the primary any more, and knows the station as that is: from now on Busbar speaks to it. */
+export function speakToOldPrimary(state: StationState, turn: Turn, from: BackendLink): void {
   // One that is being told of an outage is told to the end.
-  if (from?.phase === 'open' && from.priming.phase === 'idle') {
-    from.priming.phase = verdict?.status === 'Accepted' ? 'synced' : 'idle';
-    from.priming.isRegistered = true;
-    from.priming.intervalMs = verdict === null ? Infinity : heartbeatMs(verdict.intervalS);
-    from.priming.dueAtMs = turn.context.nowMs + from.priming.intervalMs;
-  }
-  if (to === null) return;
-  to.hasMissed = false;
-  noteTold(state, turn, to);
+  if (from.phase !== 'open' || from.priming.phase !== 'idle') return;
+  const verdict = verdictOf(state, from);
+  from.priming.phase = verdict?.status === 'Accepted' ? 'synced' : 'idle';
+  from.priming.isRegistered = true;
+  from.priming.intervalMs = verdict === null ? Infinity : heartbeatMs(verdict.intervalS);
+  from.priming.dueAtMs = turn.context.nowMs + from.priming.intervalMs;
 }
 
 /** The station has booted: everyone is told, the primary by the boot itself. */

@@ -372,6 +372,7 @@ export function durableStation(saved: Partial<DurableStation> & SavedObjects, ra
     refusals: saved.refusals ?? [],
     missed: saved.missed ?? [],
     unaware: saved.unaware ?? [],
+    heardBy: saved.heardBy ?? null,
     inventory: saved.inventory ?? emptyInventory(),
     virtual: saved.virtual ?? {},
     answers: saved.answers ?? [],

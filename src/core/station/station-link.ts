@@ -11,6 +11,7 @@ import { takeToken } from './bucket.ts';
 import { finishCommand, stopAgain } from './command-outcome.ts';
 import { pumpCommands } from './commands.ts';
 import { dropStaleCopies } from './copies.ts';
+import { hearAs } from './missed.ts';
 import { isWanted, othersOf } from './roles.ts';
 import type {
   BackendLink,
@@ -62,6 +63,7 @@ export function admit(state: StationState, turn: Turn, arrival: PendingArrival):
     code: null,
     reason: null,
   });
+  hearAs(state, turn, assignment.primary);
   pumpCommands(state, turn, link);
   attachListeners(state, turn);
 }
