@@ -17,6 +17,44 @@ describe('answers that wait for the disk', () => {
     expect(station.did).toEqual(['[3,"1",{}]', 'close 1012 primary_lost']);
   });
 
+  test('are not overtaken by a command that their backend sent after them: it may be about what they say', () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    const start = '{"connectorId":1,"idTag":"T","meterStart":0,"timestamp":"2026-01-01T00:00:00Z"}';
+    const answer = '{"transactionId":5,"idTagInfo":{"status":"Accepted"}}';
+    station.says(`[2,"1","StartTransaction",${start}]`);
+    backend.says(`[3,"${idOf(backend.did[0])}",${answer}]`);
+    backend.says('[2,"c","RemoteStopTransaction",{"transactionId":5}]');
+    expect(station.did).toEqual([]);
+    station.says(stop('2'));
+    backend.says(`[3,"${idOf(backend.did[1])}",{}]`);
+    hands.journal.commit();
+    expect(station.did).toEqual([
+      `[3,"1",${answer}]`,
+      '[2,"p1","RemoteStopTransaction",{"transactionId":5}]',
+      '[3,"2",{}]',
+    ]);
+    backend.says('[2,"d","ClearCache",{}]');
+    station.says('[3,"p1",{"status":"Accepted"}]');
+    expect(station.did.at(-1)).toContain('ClearCache');
+  });
+
+  test('take the command behind them along when the journal fails, and its backend is told', () => {
+    const hands = new Hands();
+    const { station, backend } = hands.connect();
+    station.says(stop('1'));
+    backend.says(`[3,"${idOf(backend.did[0])}",{}]`);
+    backend.says('[2,"c","Reset",{"type":"Soft"}]');
+    hands.journal.turn(false);
+    expect(station.did).toEqual(['close 1013 journal_failing']);
+    hands.journal.turn(true);
+    hands.journal.commit();
+    station.closes(1013);
+    expect(station.did).toEqual(['close 1013 journal_failing']);
+    expect(hands.bugs).toEqual([]);
+    expect(backend.did).toContainEqual(expect.stringMatching(/^\[4,"c"/));
+  });
+
   test('never reach another link of the station', () => {
     const hands = new Hands();
     const { station, backend } = hands.connect();

@@ -118,7 +118,7 @@ export class StationDriver implements Sleeper, Driver {
   readonly #arrivals: { readonly epoch: number; readonly arrival: Arrival }[] = [];
   /** The password the station itself presented last, for the backend that owns it. */
   #credential: Secret | null = null;
-  /** Answers and closings that wait for a commit, oldest first. */
+  /** Answers and closings that wait for a commit, oldest first, and what a station is to be told behind them. */
   readonly #late: LateEffect[] = [];
   /** Events that came while a step's effects were being carried out. */
   #waiting: StationEvent[] | null = null;
@@ -298,8 +298,9 @@ export class StationDriver implements Sleeper, Driver {
   #perform(effect: Effect, position: number): void {
     switch (effect.type) {
       case 'send':
-        if (effect.when === 'now') this.#send(effect);
-        else this.#performAfterCommit(effect, position);
+        if (effect.when === 'afterCommit') this.#performAfterCommit(effect, position);
+        else if (this.#isBehindLate(effect.link, this.#late.length)) this.#late.push(effect);
+        else this.#send(effect);
         return;
       case 'accept':
         return this.#accept(effect.epoch, effect.version);
@@ -341,6 +342,16 @@ export class StationDriver implements Sleeper, Driver {
     journal.afterCommit(position, performLate, this, effect, effect.link.side === 'backend');
   }
 
+  /**
+   * Whether one of the first so many that are late is for this link of the station. A command must not overtake the answer that its backend gave before it: a station refuses to charge by
+   * the profile of a transaction, or to stop one, that it has not been told of.
+   */
+  #isBehindLate({ side, epoch }: LinkRef, among: number): boolean {
+    if (side !== 'station') return false;
+    for (let at = 0; at < among; at += 1) if (this.#late[at]?.link.epoch === epoch) return true;
+    return false;
+  }
+
   /** The commit that the effect waited for is on disk. */
   performLate(effect: LateEffect): void {
     const at = this.#late.indexOf(effect);
@@ -349,8 +360,20 @@ export class StationDriver implements Sleeper, Driver {
     try {
       if (effect.type === 'send') this.#send(effect);
       else this.#close(effect);
+      this.#sendBehind();
     } catch (bug) {
       this.#stop(bug);
+    }
+  }
+
+  /** What waited for no commit, but for its turn. */
+  #sendBehind(): void {
+    for (let at = 0; at < this.#late.length;) {
+      const effect = this.#late[at];
+      if (effect?.type === 'send' && effect.when === 'now' && !this.#isBehindLate(effect.link, at)) {
+        this.#late.splice(at, 1);
+        this.#send(effect);
+      } else at += 1;
     }
   }
 
@@ -365,8 +388,8 @@ export class StationDriver implements Sleeper, Driver {
   #giveUp(effect: LateEffect): void {
     if (effect.type === 'close') return this.#close(effect);
     const { link } = effect;
-    // A call that was held and cannot leave now stays held: it is sent again when its time is up.
-    if (link.side === 'backend') return;
+    // A call that was held and cannot leave now stays held: it is sent again when its time is up. What stands behind a late answer goes with its link.
+    if (link.side === 'backend' || effect.when === 'now') return;
     const reason = 'journal_failing';
     this.#close({ type: 'close', link, code: tryAgainLater, reason, when: 'now' });
     this.handle({ type: 'station_lost', epoch: link.epoch, code: tryAgainLater, reason });

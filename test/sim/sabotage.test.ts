@@ -20,8 +20,8 @@ const breaks: readonly Break[] = [
     name: 'the driver does not wait for the commit that an answer asked for',
     rule: 'D1',
     file: 'runtime/station-driver.ts',
-    from: "if (effect.when === 'now') this.#send(effect);",
-    to: 'if (effect.when !== undefined) this.#send(effect);',
+    from: "if (effect.when === 'afterCommit') this.#performAfterCommit(effect, position);",
+    to: 'if (effect.when === undefined) this.#performAfterCommit(effect, position);',
   },
   {
     name: 'messages are told apart by their action alone',

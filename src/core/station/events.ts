@@ -236,7 +236,7 @@ export type Effect =
       readonly type: 'send';
       readonly link: LinkRef;
       readonly text: string;
-      /** `afterCommit`: not before the records of this step are on disk. */
+      /** `afterCommit`: not before the records of this step are on disk. To a station `now` means no sooner than what was to be sent on its link before. */
       readonly when: 'now' | 'afterCommit';
       /** Monotonic time of the step, for the measurement of what was added. */
       readonly decidedAtMs: number;

@@ -42,6 +42,8 @@ export interface MonitorOptions {
   readonly now: () => number;
   /** After which time a call to a station or a backend may be given up. */
   readonly callTimeoutMs: number;
+  /** How much later than it was decided a call to a station may leave: behind an answer that waits for the disk. Its time runs meanwhile. */
+  readonly commitWithinMs: number;
   /** Within which a station's call that came in is answered, or its link closed; and a backend's. */
   readonly answerWithinMs: number;
   readonly commandWithinMs: number;
@@ -270,9 +272,12 @@ export class Monitor {
   }
 
   #checkSlot(end: LinkEnd, facts: EndFacts, id: string, text: string): void {
-    const nowMs = this.#options.now();
+    const { callTimeoutMs, commitWithinMs, now } = this.#options;
+    const nowMs = now();
     const { outgoing } = facts;
-    if (outgoing !== null && nowMs - outgoing.sentAtMs < this.#options.callTimeoutMs - clockGrainMs) {
+    const isToStation = end.pair.label.with === '';
+    const leastMs = callTimeoutMs - clockGrainMs - (isToStation ? commitWithinMs : 0);
+    if (outgoing !== null && nowMs - outgoing.sentAtMs < leastMs) {
       this.#report('S1', end.pair.label.station, `a call left while ${outgoing.id} was unanswered`, [text]);
     }
     facts.outgoing = { id, sentAtMs: nowMs };

@@ -218,14 +218,19 @@ function someOf<Item>(items: readonly Item[], random: Random): Item[] {
   return items.filter(() => random.chance(share));
 }
 
+/** What waits for the disk waits for the commit that is under way, and its own. */
+export function commitWithinMs(plan: Plan): number {
+  return plan.commitMs[1] * 2;
+}
+
 /** A call waits at most its time in the lane and its time in the slot, or that of the command in front of it; a commit comes on top. */
 export function answerWithinMs(plan: Plan): number {
-  return 2 * Math.max(plan.callTimeoutMs, plan.station.callTimeoutMs) + plan.commitMs[1] * 2 + 1_000;
+  return 2 * Math.max(plan.callTimeoutMs, plan.station.callTimeoutMs) + commitWithinMs(plan) + 1_000;
 }
 
 /** A command waits at most its time in the queue and then the station's, which is longer for the few that take a station long. */
 export function commandWithinMs(plan: Plan): number {
-  return queueDeadlineMs + slowestMs + plan.commitMs[1] * 2 + 1_000;
+  return queueDeadlineMs + slowestMs + commitWithinMs(plan) + 1_000;
 }
 
 /** What a station may take to store a list or to collect every key. */

@@ -24,7 +24,7 @@ import type { Ledger } from '../ledger.ts';
 import { stationSecret } from '../life-spelling.ts';
 import { readMessage } from '../read-once.ts';
 import { checkOwners, checkRepeats, checkSequences } from '../transaction-checkers.ts';
-import { grantedCommands, type Plan } from './plan.ts';
+import { commitWithinMs, grantedCommands, type Plan } from './plan.ts';
 
 export interface Case {
   readonly evidence: Evidence;
@@ -57,7 +57,9 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked 
         { isOwnError },
       ),
     ),
-    ...checkOneOutstanding(evidence, { callTimeoutMs: plan.callTimeoutMs - 2 * latencyMs }),
+    ...checkOneOutstanding(evidence, {
+      callTimeoutMs: plan.callTimeoutMs - 2 * latencyMs - commitWithinMs(plan),
+    }),
     ...checkLinks(evidence),
     ...checkOrder(answering, { perTransaction: plan.covers }),
     // A copy that was not answered holds up its own transaction.

@@ -30,6 +30,7 @@ import { Network } from './network.ts';
 import {
   answerWithinMs,
   commandWithinMs,
+  commitWithinMs,
   everyone,
   planOf,
   settingsOf,
@@ -143,6 +144,7 @@ export class World {
     this.#monitor = new Monitor({
       now,
       callTimeoutMs: Math.min(plan.callTimeoutMs, plan.station.callTimeoutMs),
+      commitWithinMs: commitWithinMs(plan),
       answerWithinMs: answerWithinMs(plan),
       covers: plan.covers,
       commandWithinMs: commandWithinMs(plan),
