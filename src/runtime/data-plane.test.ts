@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { learnedTokensMax } from '../core/cover/learned-tokens.ts';
 import type { DurableStation } from '../core/journal/record.ts';
 import { createStation, durableStation } from '../core/station/state.ts';
 import { checkStationId, type StationId } from '../protocol/station-id.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
-import { forgetDriver, rememberedMax, type Driver } from './data-plane.ts';
+import type { LearnedToken } from '../core/hold/held-message.ts';
+import { forgetDriver, learnToken, rememberedMax, tokensFound, type Driver } from './data-plane.ts';
 
 function idOf(text: string): StationId {
   const id = checkStationId(text);
@@ -67,5 +69,24 @@ describe('a driver that is let go of', () => {
     forgetDriver(plane, driver);
     expect(plane.remembered.size).toBe(rememberedMax);
     expect([plane.remembered.has(idOf('S0')), plane.remembered.has(driver.state.id)]).toEqual([false, true]);
+  });
+});
+
+function heardAt(at: number): LearnedToken {
+  return { status: 'Accepted', group: null, expiresAt: null, learnedAt: at };
+}
+
+describe('tokens that a start finds', () => {
+  test('are no more than are known at once, and make room in the order in which they were heard of', () => {
+    const found = new Map(
+      Array.from({ length: learnedTokensMax + 2 }, (_, at) => [`t-${at}`, heardAt(learnedTokensMax - at)]),
+    );
+    const tokens = tokensFound(found);
+    expect(tokens.size).toBe(learnedTokensMax);
+    const lastFound = `t-${learnedTokensMax - 1}`;
+    expect(tokens.keys().next().value).toBe(lastFound);
+    const record = { type: 'learned', at: 0, station: idOf('CP-1'), backend: 'old' } as const;
+    learnToken({ tokens }, { ...record, token: 'new', learned: heardAt(learnedTokensMax) });
+    expect([tokens.has(lastFound), tokens.has('t-0'), tokens.size]).toEqual([false, true, learnedTokensMax]);
   });
 });

@@ -12,6 +12,7 @@ import type {
 } from '../core/station/events.ts';
 import type { BillingRisk } from '../core/hold/billing-risk.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
+import { learnedTokensMax } from '../core/cover/learned-tokens.ts';
 import type { LearnedToken } from '../core/hold/held-message.ts';
 import type { DurableStation, LearnedRecord, StationRecord } from '../core/journal/record.ts';
 import type { StationState } from '../core/station/state.ts';
@@ -80,7 +81,7 @@ export interface DataPlane {
   readonly held: Map<StationId, readonly HeldEntry[]>;
   /** Of what is held for all stations that have a driver. */
   heldCharacters: number;
-  /** What backends said of tokens, by digest; the oldest of `tokensMax` makes room. */
+  /** What backends said of tokens, by digest, the one heard of longest ago first; of `learnedTokensMax` it makes room. */
   readonly tokens: Map<string, LearnedToken>;
   /** Where billing is at risk, by backend. */
   readonly risks: Map<string, BillingRisk>;
@@ -88,14 +89,17 @@ export interface DataPlane {
   readonly reach: BackendReach;
 }
 
-/** Tokens that are known at once. */
-const tokensMax = 500_000;
-
 /** Keeps what a backend has just said of a token. */
 export function learnToken({ tokens }: Pick<DataPlane, 'tokens'>, { token, learned }: LearnedRecord): void {
   tokens.delete(token);
-  if (tokens.size >= tokensMax) forgetOldest(tokens);
+  if (tokens.size >= learnedTokensMax) forgetOldest(tokens);
   tokens.set(token, learned);
+}
+
+/** What a start has found, in the order in which it was heard: a journal has it in another, and may have a few more. */
+export function tokensFound(found: ReadonlyMap<string, LearnedToken>): Map<string, LearnedToken> {
+  const inOrder = [...found].toSorted(([, one], [, other]) => one.learnedAt - other.learnedAt);
+  return new Map(inOrder.slice(-learnedTokensMax));
 }
 
 /** Stations without a driver that are remembered; where the journal brought more, so many. The oldest makes room, and says what it is at its next boot. */

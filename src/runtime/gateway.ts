@@ -25,7 +25,7 @@ import { createDeliveries } from './deliveries.ts';
 import { watchBilling } from './billing-watch.ts';
 import { BackendReach } from './backend-reach.ts';
 import { DeliveryPacer } from './delivery-pacer.ts';
-import { forgetDriver, type DataPlane, type Driver, type Observer } from './data-plane.ts';
+import { forgetDriver, tokensFound, type DataPlane, type Driver, type Observer } from './data-plane.ts';
 import { createOperatorCommands, type CommandRequested } from './operator-commands.ts';
 import { createOperatorDecisions } from './operator-decisions.ts';
 import { createRegistry } from './snapshots.ts';
@@ -116,7 +116,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     remembered: new Map(ports.restored),
     held: new Map(ports.held),
     heldCharacters: 0,
-    tokens: new Map(ports.tokens),
+    tokens: tokensFound(ports.tokens),
     risks: new Map(ports.risks),
     reach: new BackendReach((backend, isUp) =>
       isUp ? log.info('backend_up', { backend }) : log.warn('backend_down', { backend }),

@@ -3,6 +3,7 @@
  */
 import { decodeRecords, type PlacedRecord } from '../../core/journal/codec.ts';
 import { freshDelivery } from '../../core/hold/fresh-delivery.ts';
+import { learnedTokensMax } from '../../core/cover/learned-tokens.ts';
 import type { BillingRisk } from '../../core/hold/billing-risk.ts';
 import type { Delivery, HeldMessage, LearnedToken } from '../../core/hold/held-message.ts';
 import type { JournalFrame } from '../../core/journal/frame-view.ts';
@@ -14,6 +15,7 @@ import type { KeptChange } from '../../core/journal/kept-changes.ts';
 import type { CommitFault, JournalBatch, JournalStore, Retention } from '../../ports/journal-store.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import { assert } from '../../std/assert.ts';
+import { forgetOldest } from '../../std/forget-oldest.ts';
 
 /** A batch as it lies on the disk: the memory of its body was only lent. */
 interface KeptBatch extends Pick<JournalBatch, 'first' | 'last' | 'atTo' | 'stations'> {
@@ -118,6 +120,8 @@ function write(disk: MemoryDisk, batch: JournalBatch): void {
 
 function keep(disk: MemoryDisk, change: KeptChange): void {
   if (change.do === 'learn') {
+    disk.tokens.delete(change.token);
+    if (disk.tokens.size >= learnedTokensMax) forgetOldest(disk.tokens);
     disk.tokens.set(change.token, change.learned);
     return;
   }

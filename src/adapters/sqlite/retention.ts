@@ -1,5 +1,5 @@
 /**
- * Deletes the oldest batches, by age and by size, a few milliseconds at a time.
+ * Deletes the oldest batches, by age and by size, and the tokens heard of longest ago, a few milliseconds at a time.
  *
  * Deleting needs no promise, so its transactions are not synced on their own: a power cut gives back what the next sweep deletes again.
  * The newest batch stays whatever its age, since the next position is counted from it.
@@ -7,8 +7,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Retention } from '../../ports/journal-store.ts';
 import { pageOf, prepareUnsynced } from './database.ts';
+import { createTokenSweeper } from './forget-tokens.ts';
 
 export interface Sweeper {
+  /** The row of a token was written. */
+  learned(): void;
   /** One slice; true when there is more to delete. `nowMs` is the wall clock. Batches behind `keptUpto` stay: rows do not tell yet what they tell. */
   sweep(retention: Retention, nowMs: number, keptUpto: number): boolean;
 }
@@ -19,6 +22,7 @@ const vacuumPages = 64;
 
 export function createSweeper(database: DatabaseSync): Sweeper {
   const unsynced = prepareUnsynced(database);
+  const tokens = createTokenSweeper(database);
   const oldest = database.prepare('SELECT first, last, at_to FROM batch ORDER BY first LIMIT 1');
   const newest = database.prepare('SELECT first FROM batch ORDER BY first DESC LIMIT 1');
   const remove = database.prepare('DELETE FROM batch WHERE first = ?');
@@ -71,10 +75,16 @@ export function createSweeper(database: DatabaseSync): Sweeper {
   }
 
   return {
+    learned: () => tokens.learned(),
     sweep(retention, nowMs, keptUpto) {
       const endMs = performance.now() + sliceMs;
       return unsynced(
-        () => removeBatches(retention, nowMs, keptUpto, endMs) || removePages(endMs) || shrink(),
+        // Tokens first: they count towards the size that batches are deleted for.
+        () =>
+          tokens.sweep(endMs) ||
+          removeBatches(retention, nowMs, keptUpto, endMs) ||
+          removePages(endMs) ||
+          shrink(),
       );
     },
   };

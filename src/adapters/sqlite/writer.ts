@@ -224,6 +224,7 @@ function openJournalOf(
       do {
         const change = due[written] as KeptChange;
         bytes += keep(change);
+        if (change.do === 'learn') sweeper.learned();
         if (!('station' in change) || change.station !== station) bytes += rowsOverheadBytes;
         station = 'station' in change ? change.station : null;
       } while (++written < due.length && performance.now() < endMs);

@@ -21,6 +21,9 @@ export interface Lesson {
 /** 128 bits of a text as 32 hex digits; keyed, or a short token can be found by trying. */
 export type Digest = (text: string) => string;
 
+/** Tokens that are known at once, of all backends; the one heard of longest ago makes room. */
+export const learnedTokensMax = 500_000;
+
 interface Names {
   readonly actions: ReadonlySet<string>;
   readonly info: string;
