@@ -1,7 +1,9 @@
 /** The dialer against plain WebSocket servers: addresses, credentials, the one subprotocol, and every way to fail. */
+import dns from 'node:dns';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, expect, test, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { createDialer, type WebSocketDialer } from '../../src/adapters/websocket/dialer.ts';
 import type { DialFault } from '../../src/core/station/events.ts';
@@ -226,6 +228,24 @@ test('a port where nobody listens, a name nobody has, and a server that is silen
   expect(refused.refused).toEqual({ fault: 'connect_failed', detail: 'ECONNREFUSED' });
   const noName = await dialled(requestTo(backendAt('ws://does-not-exist.invalid/{station}')));
   expect(noName.refused?.fault).toBe('connect_failed');
+});
+
+test('an address that takes longer to answer than Node would wait is not given up for another one', async () => {
+  const backend = await startBackend();
+  // Under the second address nobody listens.
+  const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
+  const lookup = vi.spyOn(dns, 'lookup');
+  closers.push(() => lookup.mockRestore());
+  lookup.mockImplementation(((_name: string, _options: unknown, done: (...found: unknown[]) => void) => {
+    done(null, addresses);
+    // The answer to the connect comes after as long as this.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700);
+  }) as unknown as typeof dns.lookup);
+  // From here the event loop looks at timers before it looks at sockets.
+  await setImmediate();
+  const attempt = await dialled(requestTo(backendAt(`ws://far.example:${backend.port}/{station}`)));
+  expect(attempt.refused).toBeNull();
+  expect(attempt.link).not.toBeNull();
 });
 
 test('an unusable address, header or password is a fault that quotes no secret', async () => {

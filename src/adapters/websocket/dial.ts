@@ -66,7 +66,9 @@ export class Dial {
       return;
     }
     this.#plan = plan.value;
-    const socket: DialSocket = open(plan.value, onReadFor(this.#reading));
+    const { handshakeTimeoutMs } = this.#home.limits;
+    const attemptMs = Math.max(handshakeTimeoutMs * attemptShare, attemptMinMs);
+    const socket: DialSocket = open(plan.value, onReadFor(this.#reading), attemptMs);
     this.#socket = socket;
     socket[dialKey] = this;
     socket.setNoDelay(true);
@@ -75,7 +77,7 @@ export class Dial {
     socket.on('error', onError);
     socket.on('end', onEnd);
     socket.on('close', onEnd);
-    this.#timer = setTimeout(onTimeout, this.#home.limits.handshakeTimeoutMs, this);
+    this.#timer = setTimeout(onTimeout, handshakeTimeoutMs, this);
   }
 
   abandon(): void {
@@ -158,11 +160,30 @@ export class Dial {
   }
 }
 
-function open({ host, port, secureContext }: DialPlan, onread: OnReadOpts): Socket {
-  if (secureContext === null) return connectPlain({ host, port, onread });
+/**
+ * How long each address of a name is tried before it is given up for the next; the last one has what is left. Node's half second is no more than a round trip over a satellite or an old modem, and a
+ * backend that only answers later would never be reached where its last address is none that this machine can reach.
+ */
+const attemptShare = 0.1;
+const attemptMinMs = 500;
+
+function open(
+  { host, port, secureContext }: DialPlan,
+  onread: OnReadOpts,
+  autoSelectFamilyAttemptTimeout: number,
+): Socket {
+  if (secureContext === null) return connectPlain({ host, port, onread, autoSelectFamilyAttemptTimeout });
   const servername = isIP(host) === 0 ? host : '';
   // `tls.connect` takes `onread` too (its documentation says so, its types do not yet).
-  const options = { host, port, secureContext, servername, ALPNProtocols: ['http/1.1'], onread };
+  const options = {
+    host,
+    port,
+    secureContext,
+    servername,
+    ALPNProtocols: ['http/1.1'],
+    onread,
+    autoSelectFamilyAttemptTimeout,
+  };
   return connectTls(options as ConnectionOptions);
 }
 
