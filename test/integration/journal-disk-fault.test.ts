@@ -1,6 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openFile, quietLog, temporaryFolder } from '../contract/journal-stores.ts';
 import { batchOf, frameRecord } from '../contract/journal-samples.ts';
@@ -27,6 +29,20 @@ const canMount = ((): boolean => {
   rmSync(probe, { recursive: true });
   return isMounted;
 })();
+
+test('a commit waits for what is written beside it, such as a migration of a whole fleet, and does not fail', async () => {
+  const file = join(folder.path, 'journal.db');
+  const store = await openFile(file);
+  const beside = new DatabaseSync(file);
+  beside.exec('BEGIN IMMEDIATE');
+  const commit = store.commit(batchOf(1, [frameRecord()]));
+  // The other one takes this long.
+  await setTimeout(3_500);
+  beside.exec('COMMIT');
+  expect(await commit).toBeNull();
+  beside.close();
+  await store.close();
+});
 
 describe.skipIf(!canMount)('on a disk that is full', () => {
   beforeEach(() => {

@@ -200,7 +200,11 @@ export function messageOf(error: unknown): string {
 const tableCount = 'SELECT count(*) FROM sqlite_schema';
 const busyCode = 5;
 const notADatabaseCode = 26;
-const busyTimeoutMs = 2_000;
+/**
+ * How long a connection waits for another one's write. What is saved of a migration of 100,000 stations takes seconds on a slow disk, and a commit that gave up on it would be taken for a failed disk: stations
+ * would lose their links. One that waits longer is noticed as a disk that hangs (runtime/journal-writer.ts).
+ */
+const busyTimeoutMs = 6_000;
 
 function opening(
   file: string,
