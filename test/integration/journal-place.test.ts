@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openSqliteJournal } from '../../src/adapters/sqlite/journal-store.ts';
 import { faultOfPlace } from '../../src/adapters/sqlite/place.ts';
 import { createWriter, type Writer } from '../../src/adapters/sqlite/writer.ts';
-import { openFile, temporaryFolder } from '../contract/journal-stores.ts';
+import { keepAll, openFile, quietLog, temporaryFolder } from '../contract/journal-stores.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 
@@ -85,4 +86,17 @@ describe('a place that cannot be written', () => {
       await done('umount', folder.path);
     }
   });
+});
+
+test('a journal is in use under every name that leads to it', async () => {
+  const file = join(folder.path, 'journal.db');
+  const link = join(folder.path, 'current.db');
+  const store = await openFile(file);
+  symlinkSync(file, link);
+  const second = await openSqliteJournal({ file: link, retention: keepAll, log: quietLog });
+  expect(second).toMatchObject({ ok: false, fault: { fault: 'in_use' } });
+  await store.close();
+  const alone = await openSqliteJournal({ file: link, retention: keepAll, log: quietLog });
+  expect(alone.ok).toBe(true);
+  if (alone.ok) await alone.value.close();
 });

@@ -10,6 +10,7 @@ import { fail, ok, type Result } from '../../std/result.ts';
 import type { OpenFault } from './database.ts';
 import { startReader } from './journal-reader.ts';
 import { PageStations } from './page-stations.ts';
+import { beyondLinks } from './place.ts';
 import { closing, startThread } from './thread.ts';
 import type { FromWriter, ToWriter, WriterThreadData } from './thread-messages.ts';
 import type { BatchHead } from './stored-batch.ts';
@@ -25,8 +26,9 @@ export interface SqliteJournalOptions {
 export async function openSqliteJournal(
   options: SqliteJournalOptions,
 ): Promise<Result<JournalStore, OpenFault>> {
-  const { file, log } = options;
+  const { log } = options;
   let { retention } = options;
+  const file = beyondLinks(options.file);
   const first = await startWriter({ file, retention }, log);
   if (!first.ok) return first;
   const reader = startReader(file, log);

@@ -1,7 +1,7 @@
 /**
  * The place that a journal's file lies in: what is wrong with it, and whether a path still leads to the file that was opened.
  */
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
@@ -47,5 +47,14 @@ export function fileAt(path: string): string | null {
     return `${dev}:${ino}`;
   } catch {
     return null;
+  }
+}
+
+/** Where a path leads, past links: SQLite keeps the WAL there, and who opens the same file under another name is to find it in use. */
+export function beyondLinks(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }
