@@ -248,6 +248,32 @@ test('an address that takes longer to answer than Node would wait is not given u
   expect(attempt.link).not.toBeNull();
 });
 
+test('dials that wait for the same name have it looked up once, whether they are still wanted or not', async () => {
+  const backend = await startBackend();
+  const answers: ((...found: unknown[]) => void)[] = [];
+  const lookup = vi.spyOn(dns, 'lookup');
+  closers.push(() => lookup.mockRestore());
+  lookup.mockImplementation(
+    ((_name: string, _options: unknown, done: (typeof answers)[number]) =>
+      void answers.push(done)) as unknown as typeof dns.lookup,
+  );
+  const dialer = dialerWith();
+  const request = requestTo(backendAt(`ws://slow.example:${backend.port}/{station}`));
+  for (let dial = 0; dial < 50; dial += 1) start(dialer, request).abandon();
+  const { attempt } = start(dialer, request);
+  expect(answers).toHaveLength(1);
+  answers[0]?.(null, [{ address: '127.0.0.1', family: 4 }]);
+  await until(() => attempt.calls > 0, 'the dial ended');
+  expect(attempt.link).not.toBeNull();
+  expect(backend.requests).toHaveLength(1);
+
+  const { attempt: refused } = start(dialer, request);
+  expect(answers).toHaveLength(2);
+  answers[1]?.(Object.assign(new Error('getaddrinfo EAI_AGAIN'), { code: 'EAI_AGAIN' }));
+  await until(() => refused.calls > 0, 'the dial ended');
+  expect(refused.refused).toEqual({ fault: 'connect_failed', detail: 'EAI_AGAIN' });
+});
+
 test('an unusable address, header or password is a fault that quotes no secret', async () => {
   const badUrl = await dialled(requestTo(backendAt('ws://user:hidden@[nowhere/{station}')));
   const badHeader = await dialled(

@@ -1,7 +1,7 @@
 /**
  * One attempt to open a backend link. It ends once: opened, refused or abandoned.
  *
- * Not pure. Names are resolved for every dial. Details of faults hold no secret: they name statuses and system codes, never a URL or a header.
+ * Not pure. Names are resolved for every dial, once for those that are dialled together. Details of faults hold no secret: they name statuses and system codes, never a URL or a header.
  */
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
@@ -16,6 +16,7 @@ import { GrowingBytes } from './growing-bytes.ts';
 import { answerBytesMax, judgeAnswer, mayBeAnswer } from './handshake-answer.ts';
 import { onReadFor, type Taker } from './lent-reading.ts';
 import { chunksMaxFor, type LinkYard } from './link-yard.ts';
+import { lookupShared } from './shared-lookup.ts';
 
 /** What dials share. */
 export interface DialHome {
@@ -172,18 +173,11 @@ function open(
   onread: OnReadOpts,
   autoSelectFamilyAttemptTimeout: number,
 ): Socket {
-  if (secureContext === null) return connectPlain({ host, port, onread, autoSelectFamilyAttemptTimeout });
+  const address = { host, port, lookup: lookupShared, autoSelectFamilyAttemptTimeout };
+  if (secureContext === null) return connectPlain({ ...address, onread });
   const servername = isIP(host) === 0 ? host : '';
   // `tls.connect` takes `onread` too (its documentation says so, its types do not yet).
-  const options = {
-    host,
-    port,
-    secureContext,
-    servername,
-    ALPNProtocols: ['http/1.1'],
-    onread,
-    autoSelectFamilyAttemptTimeout,
-  };
+  const options = { ...address, secureContext, servername, ALPNProtocols: ['http/1.1'], onread };
   return connectTls(options as ConnectionOptions);
 }
 
