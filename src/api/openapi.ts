@@ -64,7 +64,7 @@ export async function openApiDocument(): Promise<Readonly<Record<string, unknown
         close: () => Promise.resolve(),
       },
       reload: () => Promise.resolve(fail({ kind: 'shutting_down' })),
-      readiness: () => ({ storageWritable: false, listenerOpen: false, draining: false }),
+      readiness: () => ({ journalTrouble: null, listenerOpen: false, draining: false }),
       metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
       log: { debug: silent, info: silent, warn: silent, error: silent },
     },

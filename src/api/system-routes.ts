@@ -5,6 +5,7 @@
  * service because a backend is down would cut stations off from the others.
  */
 import type { FastifyInstance } from 'fastify';
+import type { JournalTrouble } from '../ports/journal.ts';
 import type { MetricsPage } from '../ports/metrics.ts';
 import { errorAnswers, jsonAnswer, problemAnswer, textAnswer } from './answers.ts';
 import { problem } from './problem.ts';
@@ -12,7 +13,8 @@ import { noQuery } from './schemas.ts';
 import { sendProblem } from './server.ts';
 
 export interface Readiness {
-  readonly storageWritable: boolean;
+  /** Why the journal cannot be written; null: it can. */
+  readonly journalTrouble: JournalTrouble | null;
   readonly listenerOpen: boolean;
   readonly draining: boolean;
 }
@@ -82,13 +84,24 @@ export function addSystemRoutes(
 }
 
 function reasonsAgainst({
-  storageWritable,
+  journalTrouble,
   listenerOpen,
   draining,
 }: Readiness): { where: string; reason: string }[] {
   return [
-    ...(storageWritable ? [] : [{ where: 'storage', reason: 'the journal cannot be written' }]),
+    ...(journalTrouble === null
+      ? []
+      : [{ where: 'storage', reason: `the journal cannot be written: ${troubles[journalTrouble]}` }]),
     ...(listenerOpen ? [] : [{ where: 'listener', reason: 'the listener for stations is not open' }]),
     ...(draining ? [{ where: 'process', reason: 'Busbar is draining' }] : []),
   ];
 }
+
+/** Probes are open to all, so that places and the system's own words are left to the log. */
+const troubles: Readonly<Record<JournalTrouble, string>> = {
+  disk_full: 'the disk is full',
+  disk_failing: 'the disk fails, or the file is not where it was; the log says which (journal_commit_failed)',
+  store_stopped: 'its thread ended; the log says why (journal_commit_failed)',
+  stalled: 'the disk hangs',
+  bound_reached: 'more waits for the disk than may be kept in memory',
+};

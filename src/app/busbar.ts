@@ -282,7 +282,7 @@ class House implements Busbar {
       migrations,
       audit: this.#audit,
       readiness: () => ({
-        storageWritable: journal.isWritable,
+        journalTrouble: journal.trouble,
         listenerOpen: !this.#isDraining,
         draining: this.#isDraining,
       }),

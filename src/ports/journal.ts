@@ -7,6 +7,7 @@ import type { LearnedToken } from '../core/hold/held-message.ts';
 import type { JournalFrame } from '../core/journal/frame-view.ts';
 import type { DurableStation, JournalRecord, WrittenRecord } from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
+import type { CommitFault } from './journal-store.ts';
 
 /**
  * Appends records. Order is that of the calls. Never throws and never blocks: a record is taken or, while the journal fails and its bound is reached,
@@ -31,6 +32,8 @@ export interface Journal {
   saveStation(station: StationId, durable: DurableStation): void;
   /** False from a failed write until the next good one. */
   readonly isWritable: boolean;
+  /** Why it is not; null while it is. */
+  readonly trouble: JournalTrouble | null;
   /** Highest position on disk. */
   readonly committedPosition: number;
   /** Told when `isWritable` changes. */
@@ -43,6 +46,9 @@ export interface Journal {
   close(): Promise<void>;
   readonly stats: JournalStats;
 }
+
+/** Why nothing is kept: the last commit failed, one hangs, or more waits for the disk than is kept in memory. */
+export type JournalTrouble = CommitFault['fault'] | 'stalled' | 'bound_reached';
 
 /**
  * Records come faster than they reach the disk: `high`, who makes many should wait; `severe`, everyone should. Always `none` while the journal cannot be

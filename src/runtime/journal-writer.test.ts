@@ -200,6 +200,7 @@ test('while commits fail nobody who waits is told; the same batch is tried every
   await pass(3_500);
   expect(commits).toBe(4);
   expect(journal.isWritable).toBe(false);
+  expect(journal.trouble).toBe('disk_full');
   expect(events).not.toContain('told');
   isFull = false;
   await pass(1_000);
@@ -230,6 +231,7 @@ test('records beyond the bound are counted, never confirmed, and noted as a gap 
   positions.forEach((position) => journal.afterCommit(position, () => void events.push('told'), null, null));
   await pass(2_000);
   expect(positions).toEqual([1, 2, Infinity, Infinity, Infinity]);
+  expect(journal.trouble).toBe('disk_full');
   expect(journal.stats.recordsMissed).toBe(3);
   expect(journal.stats.pendingBytes).toBeLessThanOrEqual(1_000);
   isFull = false;
@@ -250,9 +252,9 @@ test('a disk that hangs is as good as one that fails, until it moves again', asy
     journal.append(sentRecord());
     await pass(100);
   }
-  expect(journal.isWritable).toBe(false);
+  expect(journal.trouble).toBe('stalled');
   await pass(2_000);
-  expect(journal.isWritable).toBe(true);
+  expect(journal.trouble).toBeNull();
 });
 
 test('flush tells whether everything appended before it is on disk in time', async () => {

@@ -9,7 +9,7 @@
 import { encodeRecord } from '../core/journal/codec.ts';
 import type { DurableStation, JournalRecord, WrittenRecord } from '../core/journal/record.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Journal, JournalPressure, JournalStats } from '../ports/journal.ts';
+import type { Journal, JournalPressure, JournalStats, JournalTrouble } from '../ports/journal.ts';
 import type { CommitFault, JournalStore } from '../ports/journal-store.ts';
 import type { Log } from '../ports/log.ts';
 import type { StationId } from '../protocol/station-id.ts';
@@ -73,7 +73,7 @@ class JournalWriter implements Journal {
   #leftOut = 0;
   /** Of the batches that are not on disk. */
   #savedCharacters = 0;
-  #isWritable = true;
+  #trouble: JournalTrouble | null = null;
   #pressure: JournalPressure = 'none';
   readonly #pressureListeners: (() => void)[] = [];
   #committedPosition: number;
@@ -88,7 +88,11 @@ class JournalWriter implements Journal {
   }
 
   get isWritable(): boolean {
-    return this.#isWritable;
+    return this.#trouble === null;
+  }
+
+  get trouble(): JournalTrouble | null {
+    return this.#trouble;
   }
 
   get committedPosition(): number {
@@ -162,7 +166,7 @@ class JournalWriter implements Journal {
 
   async close(): Promise<void> {
     if (this.#phase === 'closed') return;
-    const isFlushed = this.#isWritable && (await this.flush(closeMs));
+    const isFlushed = this.isWritable && (await this.flush(closeMs));
     const { pendingRecords } = this.stats;
     if (!isFlushed && pendingRecords > 0)
       this.#options.log.error('journal_lost', { records: pendingRecords });
@@ -176,7 +180,7 @@ class JournalWriter implements Journal {
 
   /** What is kept in memory; while the disk fails, what stations saved along with the records is much of it. */
   get #keptCharacters(): number {
-    return this.stats.pendingBytes + (this.#isWritable ? 0 : this.#savedCharacters);
+    return this.stats.pendingBytes + (this.isWritable ? 0 : this.#savedCharacters);
   }
 
   #take(record: JournalRecord, encoded: string): number {
@@ -196,7 +200,7 @@ class JournalWriter implements Journal {
   #leaveOut(): number {
     if (this.#leftOut === 0 && this.#phase !== 'closed') {
       this.#options.log.error('journal_bound_reached', { bytes: this.stats.pendingBytes });
-      this.#setWritable(false);
+      this.#setTrouble(this.#trouble ?? 'bound_reached');
     }
     this.#leftOut += 1;
     this.stats.recordsMissed += 1;
@@ -275,7 +279,7 @@ class JournalWriter implements Journal {
     this.stats.pendingBytes -= batch.bytes;
     this.#savedCharacters -= batch.savedCharacters;
     this.#noteGap();
-    this.#setWritable(true);
+    this.#setTrouble(null);
     this.#ease();
     for (const waiters of [this.#waiters, this.#patient])
       waiters.release(batch.last, (error) =>
@@ -295,15 +299,15 @@ class JournalWriter implements Journal {
     if (this.#phase === 'closed') return;
     this.#phase = 'failed';
     this.#options.log.error('journal_commit_failed', { fault: fault.fault, detail: fault.detail });
-    this.#setWritable(false);
+    this.#setTrouble(fault.fault);
     this.#retryTimer = setTimeout(() => this.#start(), retryMs);
   }
 
   #noticeStall(): void {
     const runningMs = this.#options.clock.nowMs() - this.#commitStartMs;
-    if (runningMs < stallMs || !this.#isWritable) return;
+    if (runningMs < stallMs || !this.isWritable) return;
     this.#options.log.error('journal_commit_stalled', { seconds: Math.round(runningMs / 1_000) });
-    this.#setWritable(false);
+    this.#setTrouble('stalled');
   }
 
   /** There is room again: says how many records are missing before what comes next. */
@@ -323,7 +327,7 @@ class JournalWriter implements Journal {
 
   /** More than a sixteenth of the bound waits. */
   #press(): void {
-    if (this.#pressure === 'severe' || !this.#isWritable) return;
+    if (this.#pressure === 'severe' || !this.isWritable) return;
     if (this.stats.pendingBytes > this.#pendingMax / 4) this.#setPressure('severe');
     else if (this.#pressure === 'none') this.#setPressure('high');
   }
@@ -341,9 +345,11 @@ class JournalWriter implements Journal {
     for (const listener of this.#pressureListeners) listener();
   }
 
-  #setWritable(isWritable: boolean): void {
-    if (this.#isWritable === isWritable) return;
-    this.#isWritable = isWritable;
+  #setTrouble(trouble: JournalTrouble | null): void {
+    const wasWritable = this.isWritable;
+    this.#trouble = trouble;
+    const isWritable = this.isWritable;
+    if (isWritable === wasWritable) return;
     if (!isWritable) this.#setPressure('none');
     this.#options.log.warn(isWritable ? 'journal_writable' : 'journal_unwritable');
     for (const listener of this.#writableListeners) listener(isWritable);

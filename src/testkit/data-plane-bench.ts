@@ -78,6 +78,7 @@ export class HandLink implements Link {
 export class HandJournal implements Journal {
   readonly records: WrittenRecord[] = [];
   isWritable = true;
+  readonly trouble = null;
   pressure: JournalPressure = 'none';
   committedPosition = 0;
   /** Makes the `append` of the next such record throw: a bug of ours. */

@@ -99,7 +99,7 @@ export async function startWorld(
   const parts = {
     journal,
     log,
-    readiness: { storageWritable: true, listenerOpen: true, draining: false },
+    readiness: { journalTrouble: null, listenerOpen: true, draining: false },
     reload: (() =>
       Promise.resolve(ok({ changed: true, before: { routes: 1 }, after: { routes: 2 } }))) as Reload,
     command: (() => Promise.resolve({ kind: 'result', payload: '{}' })) as World['command'],

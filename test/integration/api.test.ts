@@ -345,11 +345,12 @@ describe('the process', () => {
     const other = await startWorld();
     expect((await call(other, '/livez')).body).toEqual({ status: 'alive' });
     expect((await call(other, '/readyz')).body).toEqual({ status: 'ready' });
-    Object.assign(other.readiness, { storageWritable: false, draining: true });
+    Object.assign(other.readiness, { journalTrouble: 'disk_full', draining: true });
     const { status, body } = await call(other, '/readyz');
     await other.api.close();
     expect(status).toBe(503);
     expect(body.errors.map((item: { where: string }) => item.where)).toEqual(['storage', 'process']);
+    expect(body.detail).toBe('the journal cannot be written: the disk is full; Busbar is draining');
   });
 
   test('gives its measurements in the exposition format', async () => {

@@ -110,7 +110,10 @@ describe.skipIf(!canMount)(name, () => {
       fillUp(join(disk, 'ballast'));
       await until('the journal cannot be written', () => !journal.isWritable, 20_000);
 
-      expect(await readyz()).toEqual({ status: 503, text: expect.stringContaining('storage') });
+      expect(await readyz()).toEqual({
+        status: 503,
+        text: expect.stringContaining('the journal cannot be written: the disk is full'),
+      });
       const newcomer = await dialStation(stationUrl('BARE-2'));
       expect(newcomer.refused?.status).toBe(503);
       expect(Number(newcomer.refused?.headers['retry-after'])).toBeGreaterThan(0);

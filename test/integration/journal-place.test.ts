@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openSqliteJournal } from '../../src/adapters/sqlite/journal-store.ts';
@@ -14,9 +15,9 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-function commit(writer: Writer, position: number): ReturnType<Writer['commit']> {
+function commit(writer: Writer, position: number, body = Buffer.from('x')): ReturnType<Writer['commit']> {
   const head = { first: position, last: position, atFrom: 0, atTo: 0, records: 1, stations: '\nA\n' };
-  return writer.commit({ ...head, body: Buffer.from('x'), saved: [], kept: [], indexed: ['A'] });
+  return writer.commit({ ...head, body, saved: [], kept: [], indexed: ['A'] });
 }
 
 describe('a journal that is taken away while it is written', () => {
@@ -57,6 +58,14 @@ function mount(path: string, options: string): boolean {
   return spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]).status === 0;
 }
 
+/** Writes until there is no room left. */
+function fillUp(file: string): void {
+  const block = Buffer.alloc(4_096);
+  expect(() => {
+    for (;;) appendFileSync(file, block);
+  }).toThrow('ENOSPC');
+}
+
 /** A thread that was refused its file lets go of it a moment later, and a file system in use stays as it is. */
 async function done(command: string, ...args: readonly string[]): Promise<void> {
   await expect.poll(() => spawnSync(command, args).status, { timeout: 5_000 }).toBe(0);
@@ -72,6 +81,23 @@ describe('a place that cannot be written', () => {
     await expect(openFile(join(folder.path, 'file', 'journal.db'))).rejects.toThrow(
       /a part of the path is a file/,
     );
+  });
+
+  test('is full for as long as it is, also for the commits that open the file anew', async (context) => {
+    if (!mount(folder.path, 'size=1m')) context.skip();
+    try {
+      const writer = createWriter(join(folder.path, 'journal.db'));
+      writer.open();
+      expect(commit(writer, 1)).toBeNull();
+      fillUp(join(folder.path, 'ballast'));
+      const faults = [2, 3, 4].map(() => commit(writer, 2, randomBytes(64 * 1024))?.fault);
+      expect(faults).toEqual(['disk_full', 'disk_full', 'disk_full']);
+      rmSync(join(folder.path, 'ballast'));
+      expect(commit(writer, 2)).toBeNull();
+      writer.close();
+    } finally {
+      await done('umount', folder.path);
+    }
   });
 
   test('on a full disk and on one that is read-only, also where its folder is not there', async (context) => {

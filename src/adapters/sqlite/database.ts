@@ -8,8 +8,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { fail, ok, type Result } from '../../std/result.ts';
 import { diskFull, faultOfPlace } from './place.ts';
 
-/** Why a journal cannot be opened; all but `in_use` and `cannot_open` need an operator. */
-export type OpenFaultCode = 'sqlite_too_old' | 'newer_schema' | 'not_a_journal' | 'in_use' | 'cannot_open';
+/** Why a journal cannot be opened; all but `in_use`, `disk_full` and `cannot_open` need an operator. */
+export type OpenFaultCode =
+  | 'sqlite_too_old'
+  | 'newer_schema'
+  | 'not_a_journal'
+  | 'in_use'
+  | 'disk_full'
+  | 'cannot_open';
 
 export interface OpenFault {
   readonly fault: OpenFaultCode;
@@ -237,7 +243,10 @@ function cannotOpen(file: string, error: unknown): Result<never, OpenFault> {
   const advice = isFull
     ? diskFull
     : (faultOfPlace(file) ?? 'name a file in a folder that this user may write to');
-  return fault('cannot_open', `${file} cannot be opened (${messageOf(error)}); ${advice}`);
+  return fault(
+    isFull ? 'disk_full' : 'cannot_open',
+    `${file} cannot be opened (${messageOf(error)}); ${advice}`,
+  );
 }
 
 function migrate(database: DatabaseSync, file: string): OpenFault | null {

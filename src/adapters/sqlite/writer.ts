@@ -111,7 +111,7 @@ export function createWriter(
     },
     commit(batch) {
       const result = opened();
-      if (!result.ok) return { fault: 'disk_failing', detail: result.fault.detail };
+      if (!result.ok) return openFaultOf(result.fault);
       try {
         result.value.write(batch);
         return null;
@@ -132,6 +132,11 @@ export function createWriter(
       journal = null;
     },
   };
+}
+
+/** A full disk is one also for the commits after the first, which open the file anew. */
+function openFaultOf({ fault, detail }: OpenFault): CommitFault {
+  return { fault: fault === 'disk_full' ? 'disk_full' : 'disk_failing', detail };
 }
 
 function commitFaultOf(error: unknown): CommitFault {

@@ -95,6 +95,7 @@ class DiskJournal implements SimulatedJournal {
   #isDead = false;
   readonly #pressureListeners: (() => void)[] = [];
   isWritable = true;
+  readonly trouble = null;
   pressure: JournalPressure = 'none';
   committedPosition: number;
 
