@@ -3,7 +3,7 @@
  */
 import type { KeptChange } from '../core/journal/kept-changes.ts';
 import type { StationId } from '../protocol/station-id.ts';
-import type { JournalReader } from './journal.ts';
+import type { JournalFault, JournalReader } from './journal.ts';
 
 /** What is written at once. Immutable: a commit that failed is tried again with the same batch. */
 export interface JournalBatch {
@@ -25,8 +25,7 @@ export interface JournalBatch {
 }
 
 export interface CommitFault {
-  /** `store_stopped`: the store's own thread ended. */
-  readonly fault: 'disk_full' | 'disk_failing' | 'store_stopped';
+  readonly fault: JournalFault;
   /** In the store's words, for the log. */
   readonly detail: string;
 }

@@ -7,7 +7,6 @@ import type { LearnedToken } from '../core/hold/held-message.ts';
 import type { JournalFrame } from '../core/journal/frame-view.ts';
 import type { DurableStation, JournalRecord, WrittenRecord } from '../core/journal/record.ts';
 import type { StationId } from '../protocol/station-id.ts';
-import type { CommitFault } from './journal-store.ts';
 
 /**
  * Appends records. Order is that of the calls. Never throws and never blocks: a record is taken or, while the journal fails and its bound is reached,
@@ -47,8 +46,11 @@ export interface Journal {
   readonly stats: JournalStats;
 }
 
+/** Why a commit failed. `store_stopped`: the store's own thread ended. */
+export type JournalFault = 'disk_full' | 'disk_failing' | 'store_stopped';
+
 /** Why nothing is kept: the last commit failed, one hangs, or more waits for the disk than is kept in memory. */
-export type JournalTrouble = CommitFault['fault'] | 'stalled' | 'bound_reached';
+export type JournalTrouble = JournalFault | 'stalled' | 'bound_reached';
 
 /**
  * Records come faster than they reach the disk: `high`, who makes many should wait; `severe`, everyone should. Always `none` while the journal cannot be
