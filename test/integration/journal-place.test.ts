@@ -7,6 +7,8 @@ import { openSqliteJournal } from '../../src/adapters/sqlite/journal-store.ts';
 import { faultOfPlace } from '../../src/adapters/sqlite/place.ts';
 import { createWriter, type Writer } from '../../src/adapters/sqlite/writer.ts';
 import { keepAll, openFile, quietLog, temporaryFolder } from '../contract/journal-stores.ts';
+import type { StationId } from '../../src/protocol/station-id.ts';
+import { batchOf, frameRecord } from '../contract/journal-samples.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 
@@ -21,24 +23,28 @@ function commit(writer: Writer, position: number, body = Buffer.from('x')): Retu
 }
 
 describe('a journal that is taken away while it is written', () => {
-  test.each(['journal.db', 'journal.db-wal'])('is told to nobody as written: %s', (name) => {
-    const file = join(folder.path, 'journal.db');
-    for (const first of [1, 3]) {
-      const writer = createWriter(file);
-      writer.open();
-      expect(commit(writer, first)).toBeNull();
-      renameSync(join(folder.path, name), join(folder.path, 'away'));
-      expect(commit(writer, first + 1)).toMatchObject({
-        fault: 'disk_failing',
-        detail: expect.stringMatching(
-          /journal\.db or its -wal was removed .* move the same file back, or restart/,
-        ),
-      });
-      renameSync(join(folder.path, 'away'), join(folder.path, name));
-      expect(commit(writer, first + 1)).toBeNull();
-      writer.close();
-    }
-  });
+  test.each(['journal.db', 'journal.db-wal', 'journal.db-lock'])(
+    'is told to nobody as written: %s',
+    (name) => {
+      const file = join(folder.path, 'journal.db');
+      writeFileSync(`${file}-lock`, '');
+      for (const first of [1, 3]) {
+        const writer = createWriter(file);
+        writer.open();
+        expect(commit(writer, first)).toBeNull();
+        renameSync(join(folder.path, name), join(folder.path, 'away'));
+        expect(commit(writer, first + 1)).toMatchObject({
+          fault: 'disk_failing',
+          detail: expect.stringMatching(
+            /journal\.db or its -wal or -lock was removed .* move the same file back, or restart/,
+          ),
+        });
+        renameSync(join(folder.path, 'away'), join(folder.path, name));
+        expect(commit(writer, first + 1)).toBeNull();
+        writer.close();
+      }
+    },
+  );
 
   test('is not begun anew in its place, and another one is not taken for it', () => {
     const file = join(folder.path, 'journal.db');
@@ -50,6 +56,30 @@ describe('a journal that is taken away while it is written', () => {
     writeFileSync(file, '');
     expect(commit(writer, 2)).toMatchObject({ fault: 'disk_failing' });
     writer.close();
+  });
+});
+
+describe('a journal whose lock is removed while it is written', () => {
+  test('has one writer: the next process, which found it free, and no more the one before', async () => {
+    const file = join(folder.path, 'journal.db');
+    const before = await openFile(file);
+    expect(await before.commit(batchOf(1, [frameRecord()]))).toBeNull();
+    await expect(openFile(file)).rejects.toThrow(/in use by another process/);
+    rmSync(`${file}-lock`);
+    const next = await openFile(file);
+    const second = batchOf(next.lastPosition + 1, [frameRecord({ station: 'CP-2' as StationId })]);
+    expect(await next.commit(second)).toBeNull();
+    expect(await before.commit(batchOf(second.first, [frameRecord()]))).toMatchObject({
+      fault: 'disk_failing',
+    });
+    const { records } = await next.reader.records(second.first - 1, 10);
+    expect(records.map(({ record }) => 'station' in record && record.station)).toEqual(['CP-2']);
+    await next.close();
+    // Nor once that one has ended.
+    expect(await before.commit(batchOf(second.first, [frameRecord()]))).toMatchObject({
+      fault: 'disk_failing',
+    });
+    await before.close();
   });
 });
 

@@ -137,9 +137,14 @@ export function openBeside(file: string): Result<DatabaseSync, OpenFault> {
   });
 }
 
+/** What is locked beside a journal. */
+export function lockFileOf(file: string): string {
+  return `${file}-lock`;
+}
+
 /** Holds the journal's lock until the process ends or `close` is called on what this returns. */
 export function lockJournal(file: string): Result<DatabaseSync, OpenFault> {
-  const lockFile = `${file}-lock`;
+  const lockFile = lockFileOf(file);
   let lock: DatabaseSync | null = null;
   try {
     lock = new DatabaseSync(lockFile);

@@ -12,6 +12,7 @@ import {
   checkpoint,
   firstPositionOf,
   fullCode,
+  lockFileOf,
   messageOf,
   openForWriting,
   pageOf,
@@ -67,20 +68,26 @@ export function createWriter(
   let journal: OpenJournal | null = null;
   /** Outlives a connection: what was committed is on disk, whatever becomes of the file's next pages. */
   let behind: KeptBehind | null = null;
-  /** The file that was opened first: another one in its place does not have what was committed. */
-  let own: string | null = null;
+  /** The files that were there at first: another one in their place does not have what was committed, or is locked by another process. */
+  const lasting = [file, lockFileOf(file)];
+  let own: readonly (string | null)[] | null = null;
   const missing = (): OpenFault => ({
     fault: 'cannot_open',
-    detail: `${file} or its -wal was removed or replaced while Busbar writes it: move the same file back, or restart Busbar, which begins with what is there then; until it ends, /proc/${process.pid}/fd has what was in them`,
+    detail: `${file} or its -wal or -lock was removed or replaced while Busbar writes it: move the same file back, or restart Busbar, which begins with what is there then; until it ends, /proc/${process.pid}/fd has what was in them`,
   });
 
+  /** Without its lock another Busbar may have begun, and counts on from the same record. */
+  function isInPlace(): boolean {
+    return own === null || lasting.every((path, at) => fileAt(path) === own?.[at]);
+  }
+
   function opened(): Result<OpenJournal, OpenFault> {
-    if (journal !== null) return journal.isInPlace() ? ok(journal) : fail(missing());
     // Opening would make a new and empty one.
-    if (own !== null && own !== fileAt(file)) return fail(missing());
+    if (!isInPlace()) return fail(missing());
+    if (journal !== null) return journal.isInPlace() ? ok(journal) : fail(missing());
     const database = openForWriting(file);
     if (!database.ok) return database;
-    own ??= fileAt(file);
+    own ??= lasting.map(fileAt);
     behind ??= readBehind(database.value, pace.dueChanges);
     journal = openJournalOf(file, database.value, behind, pace.sliceMs);
     return ok(journal);
@@ -93,7 +100,7 @@ export function createWriter(
 
   /** What comes between commits; false where it failed. */
   function between(work: (open: OpenJournal) => boolean): boolean {
-    if (journal === null) return false;
+    if (journal === null || !isInPlace()) return false;
     const used = journal;
     try {
       return work(used);
@@ -161,7 +168,7 @@ const uptoPositions = 4_096;
 
 interface OpenJournal {
   readonly lastPosition: number;
-  /** False once a path leads elsewhere: SQLite goes on in files that nobody finds again. */
+  /** False once its WAL is elsewhere: SQLite goes on in files that nobody finds again. */
   isInPlace(): boolean;
   sweep(retention: Retention, nowMs: number): boolean;
   write(batch: WrittenBatch): void;
@@ -195,8 +202,8 @@ function openJournalOf(
   behind: KeptBehind,
   sliceMs: number,
 ): OpenJournal {
-  const files = [file, `${file}-wal`];
-  const own = files.map(fileAt);
+  const walFile = `${file}-wal`;
+  const ownWal = fileAt(walFile);
   const statements = prepareStatements(database);
   const keep = prepareKeeping(database);
   const setUpto = prepareSettingUpto(database);
@@ -252,7 +259,7 @@ function openJournalOf(
 
   return {
     lastPosition,
-    isInPlace: () => files.every((path, at) => fileAt(path) === own[at]),
+    isInPlace: () => fileAt(walFile) === ownWal,
     sweep(retention, nowMs) {
       const isMore = sweeper.sweep(retention, nowMs, behind.isEmpty ? Infinity : upto);
       // What deleting and giving back writes is not counted as it is written.
