@@ -1,7 +1,7 @@
 /**
  * `busbar station command`: one command to a station, and what it answered.
  *
- * What stops charging, can take a station out of service, changes how it connects or gives it a secret asks first, or takes `--yes`. A station's error, a refusal and silence end with 1.
+ * What stops charging, can take a station out of service, changes how it connects or gives it a secret asks first, or takes `--yes`. An answer that is no yes, an error, a refusal and silence end with 1.
  */
 import { Readable } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
@@ -9,11 +9,12 @@ import type { Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
 import { riskOf } from '../api/risky-command.ts';
 import { fail, ok, type Result } from '../std/result.ts';
+import { noesOf } from './command-answer.ts';
 import { confirm, sayUndone, type Undone } from './confirm.ts';
 import { withClient } from './gateway-client.ts';
 import { addExamples } from './help-example.ts';
 import type { CliIo } from './io.ts';
-import { jsonText, printRows } from './output.ts';
+import { jsonText, neutralised, printRows } from './output.ts';
 import { apiOptions, type ApiOptions } from './program.ts';
 
 interface CommandOptions extends ApiOptions {
@@ -30,7 +31,7 @@ export function addCommandVerb(station: Command, io: CliIo): void {
         .argument('<action>', 'the OCPP action, in the version that the station speaks')
         .argument('[payload]', 'its payload as JSON, or - to read it from stdin', '{}')
         .description(
-          'send a command to a station and wait for its answer; exit code 1 when none or an error came',
+          'send a command to a station and wait for its answer; exit code 1 when none, an error or a no (such as Rejected) came',
         ),
     )
       .option('--reason <text>', 'why; the audit keeps it')
@@ -106,5 +107,9 @@ async function send(
       ],
       Object.entries(result),
     );
+  const noes = noesOf(result);
+  if (noes.length === 0) return null;
+  io.stderr.write(`${id} did not do it: it answered ${neutralised(noes.join(', '))}\n`);
+  io.setExitCode(1);
   return null;
 }

@@ -195,7 +195,30 @@ describe('station command', () => {
     expect((await busbar(['station', 'command', 'CP-1', action, harmless, ...admin])).code).toBe(0);
   });
 
-  test('that the station refuses, or that Busbar does, fails with the reason', async () => {
+  test.each([
+    ['{"status":"Rejected"}', 'Rejected'],
+    ['{"status":"UnlockFailed"}', 'UnlockFailed'],
+    [
+      '{"setVariableResult":[{"attributeStatus":"Accepted"},{"attributeStatus":"UnknownVariable"}]}',
+      'UnknownVariable',
+    ],
+  ])('that the station says no to fails, and prints the answer: %s', async (payload, word) => {
+    world.command = () => Promise.resolve({ kind: 'result', payload });
+    const { out, err, code } = await busbar([...trigger, ...admin, '-o', 'json']);
+    expect(JSON.parse(out)).toEqual(JSON.parse(payload));
+    expect([err, code]).toEqual([`CP-1 did not do it: it answered ${word}\n`, 1]);
+  });
+
+  test.each([
+    '{"status":"Scheduled"}',
+    '{"status":"RebootRequired"}',
+    '{"configurationKey":[{"key":"status","readonly":true}],"unknownKey":["x"]}',
+  ])('that the station says yes to is done: %s', async (payload) => {
+    world.command = () => Promise.resolve({ kind: 'result', payload });
+    expect(await busbar([...trigger, ...admin])).toMatchObject({ err: '', code: 0 });
+  });
+
+  test('that the station answers with an error, or that Busbar refuses, fails with the reason', async () => {
     world.command = () => Promise.resolve({ kind: 'error', code: 'NotSupported', description: 'no such' });
     expect(await busbar([...trigger, ...admin])).toEqual({
       out: '',
