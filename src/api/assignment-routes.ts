@@ -241,10 +241,7 @@ const refusals: Readonly<
     name: 'not-routed',
     remedy: 'Give it a route in the configuration, and reload it.',
   },
-  unknown_backend: {
-    name: 'unknown-backend',
-    remedy: 'Name a backend of the configuration; GET /backends lists them.',
-  },
+  unknown_backend: { name: 'unknown-backend', remedy: null },
   wrong_version: {
     name: 'wrong-version',
     remedy: 'If the backend does speak it, say so in its `versions` in the configuration, and reload it.',
@@ -252,18 +249,18 @@ const refusals: Readonly<
   not_connected: { name: 'not-connected', remedy: 'Ask again once it is connected.' },
   not_synced: {
     name: 'not-synced',
-    remedy: 'Ask again once its state is synced, or with ?wait=30s.',
+    remedy: 'Ask again once its state is synced, or let the call wait for that, such as 30s.',
   },
   transaction_open: {
     name: 'transaction-open',
-    remedy: 'Ask again then, or with `openTransactions` as pin.',
+    remedy: 'Ask again then, or have open transactions pinned.',
   },
   firmware_update: { name: 'firmware-update', remedy: null },
   reservation: { name: 'reservation', remedy: null },
   report_in_parts: { name: 'report-in-parts', remedy: null },
   nothing_to_undo: {
     name: 'nothing-to-undo',
-    remedy: 'Move it with PUT /stations/{id}/assignment if it is to go elsewhere.',
+    remedy: 'Move it if it is to go elsewhere.',
   },
   is_primary: { name: 'is-primary', remedy: null },
   observers_unfit: { name: 'invalid-request', remedy: null },

@@ -258,7 +258,16 @@ async function refusalOf(options: ClientOptions, response: Response): Promise<Cl
     return notBusbar(options, `it answered ${response.status} without saying why`);
   }
   const problem = (await response.json()) as Problem;
-  return { fault: 'refused', message: `${problem.title}: ${problem.detail}`, problem };
+  return { fault: 'refused', message: `${problem.title}: ${detailOf(problem)}`, problem };
+}
+
+/** Who names stations and reasons sees no path and no body that they are in. */
+function detailOf({ detail, errors = [] }: Problem): string {
+  return errors.reduce(
+    (text, { where, reason }) =>
+      text.replace(`${where} ${reason}`, `${where.replace(/^(?:path|query|body)\./, '')} ${reason}`),
+    detail,
+  );
 }
 
 async function* followFrames(

@@ -407,7 +407,7 @@ function summaryOf({ id, phase, waves }: MigrationSnapshot): object {
 export function unknownMigration(id: string): Problem {
   return problem(
     'unknown-migration',
-    `No migration has the id or the name ${id}; GET /migrations lists them.`,
+    `No migration has the id or the name ${id}; the list of migrations has all that are kept.`,
   );
 }
 

@@ -213,7 +213,10 @@ function withOtherMethodsRefused<Routes>(
       config: { role: 'viewer' },
       schema: { hide: true },
       handler: (_request, reply) =>
-        sendProblem(reply.header('allow', allow), problem('method-not-allowed', `Only ${allow} work here.`)),
+        sendProblem(
+          reply.header('allow', allow),
+          problem('method-not-allowed', `Here only ${allow} can be done.`),
+        ),
     });
   }
   return routes;

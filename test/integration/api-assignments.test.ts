@@ -157,7 +157,7 @@ describe('a move', () => {
     const reply = await call('PUT', assignment, move);
     expect(problemOf(reply)).toEqual([409, 'not-synced']);
     expect(reply.body.detail).toBe(
-      'new does not know CP-1 yet, and is told of it from now on. Ask again once its state is synced, or with ?wait=30s.',
+      'new does not know CP-1 yet, and is told of it from now on. Ask again once its state is synced, or let the call wait for that, such as 30s.',
     );
     expect(reply.body.errors).toEqual([
       { where: 'backends.new.state', reason: 'priming' },
@@ -321,7 +321,7 @@ describe('a rollback', () => {
     answers = [{ kind: 'refused', reason: 'nothing_to_undo', detail: 'Why.', before: null, after: null }];
     const reply = await call('POST', '/stations/CP-1/rollback', { reason: 'x' });
     expect(problemOf(reply)).toEqual([409, 'nothing-to-undo']);
-    expect(reply.body.detail).toContain('PUT /stations/{id}/assignment');
+    expect(reply.body.detail).toContain('Move it if it is to go elsewhere.');
   });
 
   test('wants a reason', async () => {

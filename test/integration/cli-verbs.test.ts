@@ -105,6 +105,14 @@ describe('station show', () => {
     expect(out.replaceAll(/[^x]/g, '').length).toBeGreaterThanOrEqual(200);
   });
 
+  test('of what is no identity says so without the words of the API', async () => {
+    const { err, code } = await busbar(['station', 'show', 'CP 9', ...admin]);
+    expect([err, code]).toEqual([
+      'The request is invalid: id may hold letters, digits and * - _ = + | @ . only\n',
+      1,
+    ]);
+  });
+
   test('of an unknown station says so and fails', async () => {
     const { out, err, code } = await busbar(['station', 'show', 'CP-9', ...admin]);
     expect([out, code]).toEqual(['', 1]);
