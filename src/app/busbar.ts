@@ -186,9 +186,9 @@ function startPlane(settings: Settings, store: JournalStore, restored: Restored,
   const gatekeeper = createGatekeeper(settings.listener, clock);
   const door: Door = {
     onArrival: (arrival) => gateway.onArrival(arrival),
-    onRefused: (reason, status, peer, station) => {
+    onRefused: (reason, status, peer, station, detail) => {
       traffic.refused(reason);
-      log.info('station_refused', { reason, status, peer, station });
+      log.info('station_refused', { reason, status, peer, station, detail });
     },
   };
   return { store, feed, journal, traffic, dialer, pacer, gateway, gatekeeper, door };

@@ -82,7 +82,14 @@ export interface Gatekeeper {
 
 export interface Door {
   onArrival(arrival: Arrival): void;
-  onRefused(refusal: DoorRefusal, status: number, peer: string, station: StationId | null): void;
+  /** `detail`: what the peer was told, or the TLS library's word for what went wrong; null: the refusal says all. */
+  onRefused(
+    refusal: DoorRefusal,
+    status: number,
+    peer: string,
+    station: StationId | null,
+    detail: string | null,
+  ): void;
 }
 
 export interface Listener {

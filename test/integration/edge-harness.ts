@@ -117,6 +117,8 @@ export interface OpenDoor extends Door {
   readonly arrivals: Arrival[];
   readonly accepted: Accepted[];
   readonly refusals: RefusalSeen[];
+  /** What was told of each of them besides. */
+  readonly details: (string | null)[];
   /** Decides what becomes of an arrival; by default the first version both know is accepted at once. */
   decide: (arrival: Arrival) => void;
 }
@@ -126,12 +128,14 @@ export function openDoor(): OpenDoor {
     arrivals: [],
     accepted: [],
     refusals: [],
+    details: [],
     decide: (arrival) => acceptArrival(door, arrival),
     onArrival(arrival) {
       door.arrivals.push(arrival);
       door.decide(arrival);
     },
-    onRefused(refusal, status, _peer, station) {
+    onRefused(refusal, status, _peer, station, detail) {
+      door.details.push(detail);
       door.refusals.push({ refusal, status, station });
     },
   };

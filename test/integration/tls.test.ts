@@ -136,6 +136,13 @@ test.each([['TLSv1'], ['TLSv1.1']] as const)('%s is refused', async (version) =>
   expect(failure).toMatch(/PROTOCOL_VERSION/);
 });
 
+test('the door is told why a handshake failed', async () => {
+  const { port, door } = await start();
+  await shake(port, { ciphers: 'ALL:@SECLEVEL=0', maxVersion: 'TLSv1.1', minVersion: 'TLSv1.1' });
+  await until(() => door.refusals.length === 1, 'the door was told');
+  expect(door.details).toEqual(['TLS: ERR_SSL_UNSUPPORTED_PROTOCOL']);
+});
+
 test('TLS 1.3 is what a modern station gets', async () => {
   const { port } = await start();
   const socket = await shake(port, {});
@@ -202,6 +209,7 @@ test('security profile 3: each wrong certificate is refused before 101, with its
     ['unknown station', [404, 'No station of this identity is known here.\n']],
   ]);
   expect(door.arrivals).toHaveLength(3);
+  expect(door.details).toEqual(refusals.map(([, answer]) => answer.kind === 'refused' && answer.body.trim()));
   expect(door.refusals.map(({ refusal, station }) => [refusal, station])).toEqual([
     ...Array.from({ length: 6 }, () => ['bad_certificate', 'CP-1']),
     ['unknown_station', 'CP-9'],

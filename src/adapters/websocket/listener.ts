@@ -77,7 +77,7 @@ class Doorway implements Listener {
     this.#settings = settings;
     this.#gate = new HandshakeGate(settings.limits, {
       onStart: (socket) => this.#start(socket),
-      onCut: (peer, why) => this.#door.onRefused(why, 0, plainAddress(peer), null),
+      onCut: (peer, why) => this.#door.onRefused(why, 0, plainAddress(peer), null, null),
     });
     this.#doorstep = {
       readerBounds: readerBoundsOf(settings.limits),
@@ -231,7 +231,7 @@ class Doorway implements Listener {
     station: StationId | null,
   ): void {
     refuseUpgrade(socket, status, reason, headers);
-    this.#door.onRefused(refusal, status, peer, station);
+    this.#door.onRefused(refusal, status, peer, station, reason);
   }
 
   #onPlainRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -243,7 +243,7 @@ class Doorway implements Listener {
       'Content-Type': 'text/plain; charset=utf-8',
     });
     response.end('This port speaks OCPP over WebSocket.\n');
-    this.#door.onRefused('bad_request', 426, peer, null);
+    this.#door.onRefused('bad_request', 426, peer, null, 'It is no upgrade to WebSocket.');
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
@@ -261,9 +261,9 @@ class Doorway implements Listener {
 
   #onTlsFault(error: NodeJS.ErrnoException, socket: TLSSocket): void {
     const peer = plainAddress(socket.remoteAddress ?? '');
-    this.#log.debug('tls_handshake_failed', { peer, code: error.code ?? error.message });
     // A peer that went away in the middle, or that the gate cut, was not refused here.
-    if (error.code !== 'ECONNRESET') this.#door.onRefused('bad_request', 0, peer, null);
+    if (error.code !== 'ECONNRESET')
+      this.#door.onRefused('bad_request', 0, peer, null, `TLS: ${error.code ?? error.message}`);
   }
 
   #sweepTimes(): void {
@@ -271,7 +271,7 @@ class Doorway implements Listener {
     this.#gate.sweep(nowMs);
     for (const arrival of this.#doorstep.waiting) {
       if (nowMs - arrival.arrivedMs < this.#settings.limits.upgradeTimeoutMs) break;
-      this.#door.onRefused('timed_out', 503, arrival.peer, arrival.station);
+      this.#door.onRefused('timed_out', 503, arrival.peer, arrival.station, null);
       arrival.expire();
     }
   }
