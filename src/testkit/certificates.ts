@@ -16,6 +16,8 @@ export interface IssuedCertificate {
 export interface CertificateOrder {
   readonly use: 'server' | 'station';
   readonly keyType: 'rsa' | 'ecdsa';
+  /** 2,048 by default. */
+  readonly rsaBits?: number;
   /** A host name for servers, a serial number or identity for stations. */
   readonly commonName: string;
   /** DNS names and IP addresses of the SAN; none by default. */
@@ -71,10 +73,9 @@ async function issue(
   signingKey: CryptoKey,
   order: CertificateOrder,
 ): Promise<IssuedCertificate> {
-  const keys = await crypto.subtle.generateKey(order.keyType === 'rsa' ? rsa : signing, true, [
-    'sign',
-    'verify',
-  ]);
+  const { keyType, rsaBits = rsa.modulusLength } = order;
+  const algorithm = keyType === 'rsa' ? { ...rsa, modulusLength: rsaBits } : signing;
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.create({
     subject: [{ O: ['Busbar Test Operator'] }, { CN: [order.commonName] }],
     issuer: authority.subject,

@@ -399,6 +399,27 @@ backends:
     expect(effective).not.toContain('rsa.key');
   });
 
+  test('must be what OpenSSL takes', async () => {
+    const { ca, ec } = await made;
+    const authority = await createAuthority('Busbar Test CA');
+    const weak = await authority.issue({
+      use: 'server',
+      keyType: 'rsa',
+      rsaBits: 1_024,
+      commonName: 'localhost',
+    });
+    const files = {
+      'ca.pem': ca,
+      'rsa.pem': weak.cert,
+      'rsa.key': weak.key,
+      'ec.pem': ec.cert,
+      'ec.key': ec.key,
+    };
+    expect(await problemsOf(text, {}, files)).toEqual([
+      'busbar.yaml:4: stations.tls.key[0]: OpenSSL takes neither FOLDER/rsa.key nor its certificate (ee key too small); make both anew, with RSA from 2048 bits or ECDSA from 256',
+    ]);
+  });
+
   test('must go with their keys, which must be secret and in the clear', async () => {
     const { ca, rsa, ec } = await made;
     const files = {

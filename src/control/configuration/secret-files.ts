@@ -7,6 +7,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { fail, ok, type Result } from '../../std/result.ts';
 import { Secret } from '../../std/secret.ts';
 import type { KeyPath, Report } from './problem.ts';
@@ -127,13 +128,22 @@ export async function readPrivateKey(
   }
   try {
     const key = createPrivateKey(Buffer.from(bytes.value));
-    if (certificate === null || new X509Certificate(certificate).checkPrivateKey(key))
-      return new Secret(bytes.value);
+    if (certificate !== null && !new X509Certificate(certificate).checkPrivateKey(key)) {
+      place.report.add(
+        path,
+        `${full} is not the key of its certificate`,
+        'list keys in the order of their certificates',
+      );
+      return null;
+    }
+    const weakness = certificate === null ? null : weaknessOf(certificate, bytes.value);
+    if (weakness === null) return new Secret(bytes.value);
     place.report.add(
       path,
-      `${full} is not the key of its certificate`,
-      'list keys in the order of their certificates',
+      `OpenSSL takes neither ${full} nor its certificate (${weakness})`,
+      'make both anew, with RSA from 2048 bits or ECDSA from 256',
     );
+    return null;
   } catch {
     // OpenSSL's words for this ("unsupported", "no start line") help nobody.
     place.report.add(
@@ -143,6 +153,16 @@ export async function readPrivateKey(
     );
   }
   return null;
+}
+
+/** What OpenSSL says against a key and a certificate that belong together, such as of their size; null: nothing. */
+function weaknessOf(cert: string, key: Uint8Array): string | null {
+  try {
+    createSecureContext({ cert, key: Buffer.from(key) });
+    return null;
+  } catch (error) {
+    return (error as Error).message.replace(/^error:[^:]*:[^:]*:+/, '');
+  }
 }
 
 function isCertificate(pem: string): boolean {
