@@ -160,10 +160,10 @@ export interface TestListener {
   readonly port: number;
 }
 
-export async function startListener(settings: ListenerSettings): Promise<TestListener> {
+export async function startListener(settings: ListenerSettings, log: Log = silentLog): Promise<TestListener> {
   const door = openDoor();
   const gatekeeper = createGatekeeper(settings, clock);
-  const listener = await listen(settings, door, gatekeeper, silentLog);
+  const listener = await listen(settings, door, gatekeeper, log);
   if (!listener.ok) throw new Error(listener.fault.message);
   return { listener: listener.value, door, gatekeeper, port: listener.value.port };
 }

@@ -1,6 +1,7 @@
 /** TLS at the station port: versions, the four mandated suites, client certificates bound to identities, reload under an open link. */
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { OwnCertificates } from '../../src/adapters/websocket/own-certificates.ts';
 import type { ListenerSettings, ServerTls } from '../../src/ports/settings.ts';
 import { Secret } from '../../src/std/secret.ts';
 import {
@@ -14,6 +15,7 @@ import {
   known,
   rawClient,
   settingsWith,
+  silentLog,
   startListener,
   until,
   type Knock,
@@ -261,6 +263,35 @@ test('a key that does not fit is refused, at start and on reload, and the old ce
     fault: { message: expect.stringContaining('stations.tls: ') as string },
   });
   expect(await serialOf(port)).toBe(serialBefore);
+});
+
+test('a certificate of ours that is not valid, or will not be soon, is told of at start, on reload and once a day', async () => {
+  const dayMs = 86_400_000;
+  const said: string[] = [];
+  const say = (event: string): void => void said.push(event);
+  const log = { ...silentLog, warn: say, error: say };
+  const soon = await pki.ca.issue({
+    use: 'server',
+    keyType: 'ecdsa',
+    commonName: 'localhost',
+    validTo: new Date(Date.now() + 13 * dayMs),
+  });
+  const settings = settingsWith({ tls: serverTls([pki.rsa, soon]) });
+  const started = await startListener(settings, log);
+  open.push(started);
+  expect(said.splice(0)).toEqual(['certificate_expires']);
+  started.listener.update({ ...settings, tls: serverTls([pki.expired]) });
+  started.listener.update({ ...settings, tls: serverTls([pki.notYet]) });
+  expect(said.splice(0)).toEqual(['certificate_not_valid', 'certificate_not_valid']);
+
+  const own = new OwnCertificates(log);
+  const nowMs = Date.now();
+  own.use(serverTls([soon]), nowMs);
+  own.look(nowMs + dayMs - 1);
+  expect(said).toEqual(['certificate_expires']);
+  own.look(nowMs + dayMs);
+  own.look(nowMs + 14 * dayMs);
+  expect(said).toEqual(['certificate_expires', 'certificate_expires', 'certificate_not_valid']);
 });
 
 test('a session begun before a reload is not resumed after it', async () => {

@@ -30,6 +30,7 @@ import { UpgradeArrival, type Doorstep } from './arrival.ts';
 import type { ReaderBounds } from './frame-reader.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import { LinkYard, chunksMaxFor } from './link-yard.ts';
+import { OwnCertificates } from './own-certificates.ts';
 import { refuseUpgrade, retryAfter } from './refuse.ts';
 import { peerCertificateOf, serverTlsOptions } from './server-tls.ts';
 import { readUpgradeRequest } from './upgrade-request.ts';
@@ -65,6 +66,7 @@ class Doorway implements Listener {
   readonly #net: NetServer;
   readonly #gate: HandshakeGate;
   readonly #doorstep: Doorstep;
+  readonly #certificates: OwnCertificates;
   readonly #sweep: NodeJS.Timeout;
   /** Speaks HTTP, or TLS and HTTP, on sockets that the gate hands it. */
   #front: HttpServer;
@@ -84,6 +86,7 @@ class Doorway implements Listener {
       yard: new LinkYard(settings.limits),
       waiting: new Set(),
     };
+    this.#certificates = new OwnCertificates(log);
     this.#front = createHttpServer();
     this.#net = createNetServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#gate.enter(socket),
@@ -114,6 +117,7 @@ class Doorway implements Listener {
     if (!front.ok) return front;
     this.#front = front.value;
     this.#settings = settings;
+    this.#certificates.use(settings.tls, Date.now());
     this.#gate.update(settings.limits);
     this.#doorstep.readerBounds = readerBoundsOf(settings.limits);
     this.#doorstep.yard.update(settings.limits);
@@ -269,6 +273,7 @@ class Doorway implements Listener {
   #sweepTimes(): void {
     const nowMs = performance.now();
     this.#gate.sweep(nowMs);
+    this.#certificates.look(Date.now());
     for (const arrival of this.#doorstep.waiting) {
       if (nowMs - arrival.arrivedMs < this.#settings.limits.upgradeTimeoutMs) break;
       this.#door.onRefused('timed_out', 503, arrival.peer, arrival.station, null);
