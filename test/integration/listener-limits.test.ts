@@ -63,7 +63,7 @@ test('a message as large as the bound passes, one octet more closes the link wit
   await until(() => story.texts.length === 1, 'the largest message');
   client.socket.write(clientFrame(1, 'x'.repeat(1_001)));
   expect(await closed(story)).toEqual({ code: 1009, reason: 'frame_too_big' });
-  expect(closeFrame(client)?.code).toBe(1009);
+  expect(closeFrame(client)).toEqual({ code: 1009, reason: 'frame_too_big' });
 });
 
 test('fragments together beyond the bound close the link with 1009', async () => {
@@ -165,6 +165,7 @@ test('a text that is not UTF-8 closes the link with 1007, an unmasked frame with
   const first = await rawStation(started);
   first.client.socket.write(clientFrame(1, Buffer.from([0xc3, 0x28])));
   expect(await closed(first.story)).toEqual({ code: 1007, reason: 'invalid_utf8' });
+  expect(closeFrame(first.client)).toEqual({ code: 1007, reason: 'invalid_utf8' });
   const second = await rawStation(started, 'CP-2');
   second.client.socket.write(Buffer.from([0x81, 0x01, 0x78]));
   expect(await closed(second.story)).toEqual({ code: 1002, reason: 'protocol_fault' });

@@ -169,7 +169,7 @@ export class WebSocketLink implements Link, FrameSink, Taker, Sender {
 
   onFault(fault: FrameFault): void {
     this.#end(closeCodeOf[fault], fault);
-    this.#writeClose(closeCodeOf[fault], '');
+    this.#writeClose(closeCodeOf[fault], fault);
     this.#finish();
   }
 
