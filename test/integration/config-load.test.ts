@@ -506,7 +506,7 @@ describe('without a file', () => {
     const loaded = await configurationForBackends(backends, '0.0.0.0:9220', '/srv');
     expect(loaded.ok ? [] : loaded.fault.map(formatProblem)).toEqual([
       'command line: backends.old: is given twice; keep one',
-      'command line: stations.auth: is missing, and 0.0.0.0:9220 can be reached from other machines, so that anyone could pass for a station; write basic or certificate, or none if that is meant',
+      'command line: stations.auth: 0.0.0.0:9220 can be reached from other machines, and who may pass for a station cannot be said here; write a file with stations.auth, and name it with --config',
       'command line: backends.__proto__: the name of a backend has 1 to 63 letters, digits and . _ -, since it stands in metrics and addresses; choose another',
       'command line: backends.__proto__.url: only {station} is replaced in an address; remove other braces',
     ]);

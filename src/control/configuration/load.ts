@@ -23,7 +23,7 @@ import {
 } from './schema.ts';
 import { readBytes, type Place } from './secret-files.ts';
 import { shapeReader } from './shape.ts';
-import { isAnyAddress, isLoopback } from './units.ts';
+import { isAnyAddress, isLoopback, parseAddress } from './units.ts';
 import { readSource } from './source-file.ts';
 import { sourceBytesMax, type Environment } from './yaml-source.ts';
 
@@ -71,6 +71,13 @@ export async function configurationForBackends(
     if (Object.hasOwn(entries, name)) report.add(['backends', name], 'is given twice', 'keep one');
     entries[name] = { url };
   }
+  const address = listen === null ? null : parseAddress(listen);
+  if (address?.ok === true && !isLoopback(address.value.host))
+    report.add(
+      ['stations', 'auth'],
+      `${listen} can be reached from other machines, and who may pass for a station cannot be said here`,
+      'write a file with stations.auth, and name it with --config',
+    );
   const value = {
     stations: listen === null ? {} : { listen },
     backends: entries,
