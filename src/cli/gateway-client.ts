@@ -40,11 +40,13 @@ export async function withClient(
   });
   const fault = await act(client, options);
   if (fault === null) return;
-  const advice =
-    fault.problem?.status === 401 ? ' Name its file with --token-file, or put it into BUSBAR_TOKEN.' : '';
-  io.stderr.write(`${neutralised(fault.message)}${advice}\n`);
+  io.stderr.write(`${fault.problem?.status === 401 ? noToken : neutralised(fault.message)}\n`);
   io.setExitCode(1);
 }
+
+/** The API says which header it wants. */
+const noToken =
+  'No valid token: name the file of one that is configured (admin.tokens) with --token-file, or put it into BUSBAR_TOKEN.';
 
 function faultOfAddress(admin: string): string | null {
   const url = URL.parse(admin);

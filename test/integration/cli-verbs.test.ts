@@ -401,7 +401,9 @@ describe('which gateway, and with which token', () => {
     expect(without).toMatchObject({
       code: 1,
       out: '',
-      err: expect.stringMatching(/^No valid token.* --token-file, or put it into BUSBAR_TOKEN\.$/m) as string,
+      err: expect.stringMatching(
+        /^No valid token: name the file .* with --token-file, or put it into BUSBAR_TOKEN\.$/m,
+      ) as string,
     });
   });
 
