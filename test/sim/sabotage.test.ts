@@ -303,7 +303,7 @@ const breaks: readonly Break[] = [
     name: 'a station is moved to a backend that does not know it',
     rule: 'M5',
     file: 'core/station/cutover.ts',
-    from: "if (to?.phase !== 'open' || to.priming.phase !== 'synced') {",
+    from: "if (to?.phase !== 'open' || to.priming.phase !== 'synced' || !hearsAll(state, primary)) {",
     to: "if (to?.phase !== 'open') {",
     seed: 8,
   },

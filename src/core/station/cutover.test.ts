@@ -40,6 +40,17 @@ function answerHeld(bench: Bench, name: string, payload: string): void {
   bench.fromBackend(`[3,"${link?.slot?.sentId}",${payload}]`, name);
 }
 
+/** `new` answers all that it is told, one after the other: their actions. */
+function answerWhatItHas(bench: Bench): string[] {
+  const actions: string[] = [];
+  for (;;) {
+    const slot = bench.state.backends.find(({ backend }) => backend === 'new')?.slot ?? null;
+    if (slot === null) return actions;
+    actions.push(slot.action);
+    answerHeld(bench, 'new', slot.action === 'BootNotification' ? accepted : '{}');
+  }
+}
+
 type Routed = ConstructorParameters<typeof Bench>[0];
 
 /** A station that has booted and told a status to `old`. */
@@ -113,6 +124,39 @@ describe('a cutover', () => {
     sync(bench);
     expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
     expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: false });
+  });
+
+  test.each([
+    ['nothing but readings', ['meter'] as const, ['BootNotification', 'StatusNotification', 'Heartbeat']],
+    ['no statuses', ['registration', 'liveness'] as const, ['StatusNotification', 'Heartbeat']],
+  ])('waits for an observer that was told %s, until it was told the rest', (_what, receives, rest) => {
+    const observers = [{ backend: 'new', receives: new Set(receives), commands: new Set<string>() }];
+    const bench = settled({ observers });
+    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+    answerWhatItHas(bench);
+    expect(decide(bench, cutOver)).toMatchObject({ kind: 'refused', reason: 'not_synced' });
+    bench.pass(0);
+    expect(answerWhatItHas(bench)).toEqual(rest);
+    expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+    expect(bench.state.durable.unaware).toEqual([]);
+  });
+
+  test('back to one that only finishes its transactions waits until that was told what it has missed', () => {
+    const bench = settled();
+    bench.fromStation(start);
+    answerAs(bench, 'old', started);
+    decide(bench, { do: 'attach', backend: 'new' });
+    sync(bench);
+    expect(decide(bench, { ...cutOver, keepWarmMs: 0 })).toEqual({ kind: 'done', isChanged: true });
+    bench.fromStation(available.replace('Available', 'Faulted').replace('"s"', '"f"'));
+    expect([to(bench, 'new').length, to(bench, 'old')]).toEqual([1, []]);
+    answerAs(bench, 'new', '{}');
+    const back = { ...cutOver, primary: 'old' };
+    expect(decide(bench, back)).toMatchObject({ kind: 'refused', reason: 'not_synced' });
+    bench.pass(0);
+    expect(to(bench, 'old')).toEqual([expect.stringContaining('Faulted')]);
+    for (const payload of ['{}', '{"currentTime":"2023-11-14T22:13:30Z"}']) answerAs(bench, 'old', payload);
+    expect(decide(bench, back)).toEqual({ kind: 'done', isChanged: true });
   });
 
   test('leaves a call that the old primary has to it', () => {

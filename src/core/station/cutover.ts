@@ -33,7 +33,7 @@ import { hindranceOf } from './hindrance.ts';
 import { hearAs } from './missed.ts';
 import { speakToOldPrimary } from './own-calls.ts';
 import { faultsOfObservers } from './observers-asked.ts';
-import { owns, roleOf } from './roles.ts';
+import { hearsAll, owns, roleOf } from './roles.ts';
 import { hasRoom } from './room.ts';
 import { assignmentOf, reassign, stationFacts } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
@@ -122,7 +122,7 @@ function cutOver(
   if (state.link === null)
     return refused('not_connected', 'The station is not connected; it is moved once it is back.');
   const to = findBackendLink(state, primary);
-  if (to?.phase !== 'open' || to.priming.phase !== 'synced') {
+  if (to?.phase !== 'open' || to.priming.phase !== 'synced' || !hearsAll(state, primary)) {
     attach(state, turn, now, primary);
     return refused('not_synced', `${primary} does not know the station yet: ${readinessOf(to)}.`);
   }

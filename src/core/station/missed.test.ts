@@ -210,4 +210,23 @@ describe('a primary that another was before', () => {
       ({ durable } = next.state);
     }
   });
+
+  test('is told too where a link was open already, for what was held for it', () => {
+    const { durable } = movedAway().state;
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    outage.say('SecurityEventNotification', { type: 'T', timestamp: minuteOf(1) });
+    const next = new Bench();
+    next.context.wallMs = outage.context.wallMs + 120_000;
+    const saved = durableStation(JSON.parse(JSON.stringify(durable)) as object);
+    Object.assign(next.state, createStation(next.state.id, saved, 'q', outage.held));
+    next.do({ type: 'tick' });
+    next.do({ type: 'backend_opened', backend: 'old', epoch: next.backendEpoch('old') });
+    expect(sentTo(next.last.effects, 'old')).toEqual([expect.stringContaining('SecurityEventNotification')]);
+    const [held = '[]'] = sentTo(next.last.effects, 'old');
+    next.arrive();
+    next.fromBackend(`[3,"${(JSON.parse(held) as string[])[1]}",{}]`);
+    expect(sentTo(next.last.effects, 'old')).toEqual([expect.stringContaining('"status":"Charging"')]);
+  });
 });

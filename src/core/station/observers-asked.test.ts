@@ -163,6 +163,21 @@ describe('other observers with the same primary', () => {
     expect(answered).toEqual([expect.stringContaining('"status":"Rejected"')]);
   });
 
+  test('that are to hear more are told how the station is, on the link that they have', () => {
+    const bench = settled();
+    place(bench, 'old', [listener('new', { receives: ['registration', 'meter'] })]);
+    expect(sync(bench, 'new')).toEqual(['BootNotification']);
+    place(bench, 'old', [listener('new')]);
+    bench.pass(0);
+    expect(actionsTo(bench, 'new')).toEqual(['StatusNotification']);
+    answerAs(bench, 'new', '{}');
+    expect(actionsTo(bench, 'new')).toEqual(['Heartbeat']);
+    answerAs(bench, 'new', '{}');
+    place(bench, 'old', [listener('new', { receives: ['registration', 'state'] })]);
+    bench.pass(0);
+    expect([actionsTo(bench, 'new'), linkOf(bench, 'new')?.priming.phase]).toEqual([[], 'synced']);
+  });
+
   test('are decided while the station is away, and are there when it is back', () => {
     const bench = settled();
     bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });

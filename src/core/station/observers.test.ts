@@ -290,7 +290,7 @@ const started = (transactionId: number): string =>
   `{"transactionId":${transactionId},"idTagInfo":{"status":"Accepted"}}`;
 
 test('that has become the primary answers what is its own, though it has yet to take copies of what is another’s', () => {
-  const bench = synced(['registration', 'transactions'], true);
+  const bench = synced(['registration', 'liveness', 'state', 'transactions'], true);
   bench.context.digest = (text) => hash('sha256', text).slice(0, 32);
   bench.fromStation(startAt('s1', 1));
   const copied = idTo(bench, 'new');

@@ -48,6 +48,12 @@ export function beginPriming(state: StationState, turn: Turn, backend: BackendLi
   if (verdict !== null) awaitBeat(state, turn, backend, verdict, isMovedTo(state, backend.backend));
 }
 
+/** It hears more of the station from here on, on the link that it has: it is told how the station is, as one that joins. One that has yet to accept the boot is told all of it then. */
+export function tellMore(state: StationState, turn: Turn, backend: BackendLink): void {
+  if (backend.phase !== 'open' || !backend.priming.isRegistered) return;
+  startPriming(backend.priming, viewOf(state, turn, backend), verdictOf(state, backend));
+}
+
 /** A backend that left the station waiting answers in time again, on a link that never went: it is told what did not wait for it. */
 export function catchUp(state: StationState, turn: Turn, backend: BackendLink, call: OpenCall): void {
   const { priming } = backend;

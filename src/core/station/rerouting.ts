@@ -11,6 +11,8 @@ import { assign, type Assignment, type StationFacts } from '../routing/table.ts'
 import { askerOf } from './command-facts.ts';
 import { bodyOf, refuseQueued } from './command-outcome.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
+import { tellMore } from './own-calls.ts';
+import { hearsMore } from './roles.ts';
 import { attachListeners, closeCode, closeStation } from './station-link.ts';
 import type { StationState, WaitingCommand } from './state.ts';
 import { notice, recordDurably, type Turn } from './turn.ts';
@@ -70,11 +72,17 @@ export function followRoutes(state: StationState, turn: Turn): void {
   attachListeners(state, turn);
 }
 
-/** Another assignment counts from here on, also for commands that wait for the station: what was granted when they came may be so no more. */
+/**
+ * Another assignment counts from here on, also for commands that wait for the station: what was granted when they came may be so no more. Whoever hears more of the station by it is told
+ * how that is.
+ */
 export function reassign(state: StationState, turn: Turn, assignment: Assignment | null): void {
   const waiting = [...((state.link ?? state.grace)?.lane ?? [])];
   const allowed = new Set(waiting.filter((command) => isAllowed(state, command)));
+  const before = state.assignment;
   state.assignment = assignment;
+  for (const backend of state.backends)
+    if (hearsMore(before, assignment, backend.backend)) tellMore(state, turn, backend);
   if (allowed.size > 0)
     refuseQueued(state, turn, (command) => allowed.has(command) && !isAllowed(state, command));
 }

@@ -2,7 +2,7 @@
  * What a backend is to a station: who answers, who listens in, who is let go of.
  *
  * Pure. One primary; other authorities for single actions; observers; backends kept ready to become the primary. An authority for single actions must know the station like
- * everyone else, and so must a standby: they listen in as an observer does by default.
+ * everyone else, and so must a standby: they listen in as an observer does by default, and a standby that is an observer of less besides too.
  */
 import { defaultReceived, type MessageClass } from '../../protocol/message-class.ts';
 import type { Assignment, Observer } from '../routing/table.ts';
@@ -102,11 +102,40 @@ export function listenersOf(assignment: Assignment): readonly Observer[] {
   for (const { backend } of observers) silent.delete(backend);
   silent.delete(assignment.primary);
   const made = [
-    ...observers,
+    ...observers.map((observer) => (standbys.includes(observer.backend) ? alsoStandby(observer) : observer)),
     ...[...silent].map((backend) => ({ backend, receives: byDefault, commands: nothing })),
   ];
   listeners.set(assignment, made);
   return made;
+}
+
+function alsoStandby({ backend, receives, commands }: Observer): Observer {
+  return { backend, receives: new Set([...receives, ...byDefault]), commands };
+}
+
+/** True for a backend that hears all that a primary has to know of the station. */
+export function hearsAll({ assignment }: StationState, backend: string): boolean {
+  const heard = heardOf(assignment, backend);
+  return defaultReceived.every((kind) => heard.has(kind));
+}
+
+/** True for a backend beside the primary that hears of something by this assignment which every primary has to know, and did not by the one before. */
+export function hearsMore(
+  before: Assignment | null,
+  assignment: Assignment | null,
+  backend: string,
+): boolean {
+  if (backend === assignment?.primary) return false;
+  const heard = heardOf(assignment, backend);
+  const heardBefore = heardOf(before, backend);
+  return defaultReceived.some((kind) => heard.has(kind) && !heardBefore.has(kind));
+}
+
+/** What this backend hears of the station, whoever tells it. One that only finishes its transactions hears of nothing else. */
+function heardOf(assignment: Assignment | null, backend: string): ReadonlySet<MessageClass> {
+  if (assignment === null) return nothing;
+  if (backend === assignment.primary) return byDefault;
+  return listenersOf(assignment).find((listener) => listener.backend === backend)?.receives ?? nothing;
 }
 
 /**
