@@ -8,7 +8,7 @@
 import { parseIsoTime } from '../../std/iso-time.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
 import { findValue, tokenAt, valueEnd } from '../../protocol/splice.ts';
-import type { MissedStatus, StationImage } from './station-image.ts';
+import type { MissedStatus, StationImage, StatusImage } from './station-image.ts';
 
 /** `idle`: this backend needs no help, the station itself speaks to it. Without a link every phase reads as `connecting`. */
 export type PrimingPhase = 'idle' | 'registering' | 'pending' | 'priming' | 'synced' | 'rejected' | 'failed';
@@ -161,12 +161,12 @@ export function nextOwnCall(priming: Priming, view: PrimingView): OwnCall | null
       return nextOwnCall(priming, view);
     case 'priming': {
       // What has passed comes before what is: the last word on a connector must be the current one.
-      const missed = receives.has('state') ? nextMissed(priming, view) : undefined;
+      const missed = nextMissed(priming, view);
       if (missed !== undefined) {
         priming.toldMissed = missed.number;
         return { what: 'status', action: 'StatusNotification', payload: missed.payload };
       }
-      const status = receives.has('state') ? image.statuses[priming.nextStatus] : undefined;
+      const status = nextStatus(priming, view);
       if (status !== undefined) {
         priming.nextStatus += 1;
         return { what: 'status', action: status.action, payload: status.payload };
@@ -199,6 +199,11 @@ export function onOwnAnswer(
     case 'heartbeat':
       if (result === null) priming.reason = `heartbeat: ${error}`;
       if (priming.phase !== 'priming') return null;
+      // It was out when the statuses were to be told again: they are yet to come.
+      if (nextMissed(priming, view) !== undefined || nextStatus(priming, view) !== undefined) {
+        priming.dueAtMs = view.nowMs;
+        return null;
+      }
       // Otherwise it would be the next heartbeat that settles it, hours from now if the backend asked for that.
       priming.isFaulty ||= result === null;
       settle(priming, view);
@@ -249,11 +254,22 @@ function beginStatuses(priming: Priming, view: PrimingView, intervalMs: number):
 }
 
 /** A fault that still holds is the current status of its connector, and told as that. */
-function nextMissed({ toldMissed }: Priming, { missed, image }: PrimingView): MissedStatus | undefined {
+function nextMissed(
+  { toldMissed }: Priming,
+  { missed, image, receives }: PrimingView,
+): MissedStatus | undefined {
+  if (!receives.has('state')) return undefined;
   return missed.find(
     ({ number, payload }) =>
       number > toldMissed && !image.statuses.some((status) => status.payload === payload),
   );
+}
+
+function nextStatus(
+  { nextStatus: next }: Priming,
+  { image, receives }: PrimingView,
+): StatusImage | undefined {
+  return receives.has('state') ? image.statuses[next] : undefined;
 }
 
 function onVerdict(priming: Priming, view: PrimingView, result: string): Verdict | null {

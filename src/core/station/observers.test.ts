@@ -284,6 +284,23 @@ describe('copies', () => {
   });
 });
 
+test('that asks for the statuses while a heartbeat is out to it gets them once it has answered that', () => {
+  const bench = synced(['registration', 'liveness', 'state'], false);
+  for (let minute = 0; minute < 10 && to(bench, 'new').length === 0; minute += 1) {
+    bench.do({ type: 'station_pong', epoch: 1 });
+    for (const backend of ['old', 'new'])
+      bench.do({ type: 'backend_pong', backend, epoch: bench.backendEpoch(backend) });
+    bench.pass(30_000);
+  }
+  expect(to(bench, 'new')).toEqual(['[2,"Heartbeat",{}]']);
+  const beat = idTo(bench, 'new');
+  bench.fromBackend('[2,"t","TriggerMessage",{"requestedMessage":"StatusNotification"}]', 'new');
+  bench.fromBackend(`[3,"${beat}",{}]`, 'new');
+  expect(to(bench, 'new')).toEqual([`[2,"StatusNotification",${available}]`]);
+  bench.fromBackend(`[3,"${idTo(bench, 'new')}",{}]`, 'new');
+  expect(to(bench, 'new')).toEqual(['[2,"Heartbeat",{}]']);
+});
+
 const startAt = (id: string, connectorId: number): string =>
   `[2,"${id}","StartTransaction",{"connectorId":${connectorId},"idTag":"T","meterStart":1,"timestamp":"2023-01-01T00:00:00Z"}]`;
 const started = (transactionId: number): string =>
