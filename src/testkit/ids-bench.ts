@@ -97,8 +97,9 @@ export class IdsBench {
     const decided = toStation(this.ledger, sender, this.version, action, text, this.#decode(text), this);
     if (decided.what === 'refuse') return decided.reason;
     this.#apply(decided.changes);
-    this.#apply(commandSent(this.ledger, backend, this.version, action));
-    return { payload: this.#payload(decided.text), command: { backend, action, note: decided.note } };
+    const sent = commandSent(this.ledger, backend, this.version, action, decided.note);
+    this.#apply(sent.changes);
+    return { payload: this.#payload(decided.text), command: { backend, action, note: sent.note } };
   }
 
   /** The station answers a command; what the backend gets of it. */

@@ -90,7 +90,8 @@ export function applyIdChange(ledger: IdLedger, change: IdChange): void {
       return;
     }
     case 'issued':
-      ledger.issuers[change.action] = change.backend;
+      if (change.backend === null) delete ledger.issuers[change.action];
+      else ledger.issuers[change.action] = change.backend;
       return;
     case 'object_written':
       return writeObject(ledger, change);

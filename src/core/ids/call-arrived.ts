@@ -34,11 +34,8 @@ export function callArrived(
         return stopArrived(ledger, call, attendance, text, span, context);
       case 'MeterValues':
         return meterValuesArrived(ledger, call, attendance, text, span, context);
-      case 'DiagnosticsStatusNotification':
-        return ofIssuer(ledger, 'GetDiagnostics');
-      case 'FirmwareStatusNotification':
-        return ofIssuer(ledger, 'UpdateFirmware');
       default:
+        if (issuedBy.has(call.action)) return ofIssuer(ledger, call.action, attendance);
     }
   } else if (call.action === 'TransactionEvent') {
     return eventArrived(ledger, call, attendance, text, span, context);
@@ -102,7 +99,17 @@ function ofObject(
   return { owner: row.backend, transaction: null, issuer: null, changes };
 }
 
-function ofIssuer(ledger: IdLedger, action: string): Arrival {
+/** 1.6: the notifications without a number, by what is asked for. */
+export const issuedBy: ReadonlyMap<string, string> = new Map([
+  ['DiagnosticsStatusNotification', 'GetDiagnostics'],
+  ['FirmwareStatusNotification', 'UpdateFirmware'],
+]);
+
+/** Whose they are: who asked last, as long as that is there. */
+function ofIssuer(ledger: IdLedger, notification: string, { isThere }: Attendance): Arrival {
+  const action = issuedBy.get(notification) ?? '';
   const issuer = Object.hasOwn(ledger.issuers, action) ? ledger.issuers[action] : undefined;
-  return issuer === undefined ? nobodys : { ...nobodys, owner: issuer };
+  if (issuer === undefined) return nobodys;
+  if (isThere === undefined || isThere(issuer)) return { ...nobodys, owner: issuer };
+  return { ...nobodys, changes: [{ type: 'issued', action, backend: null }] };
 }

@@ -71,7 +71,8 @@ export type IdChange =
       readonly atMs: number;
     }
   | { readonly type: 'request_closed'; readonly minted: number; readonly atMs: number }
-  | { readonly type: 'issued'; readonly action: string; readonly backend: string }
+  /** What reports back without a number is reported to this one from now on; null: to nobody in particular. */
+  | { readonly type: 'issued'; readonly action: string; readonly backend: string | null }
   | {
       readonly type: 'object_written';
       readonly kind: ObjectKind;

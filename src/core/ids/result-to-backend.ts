@@ -66,6 +66,8 @@ function settled(
     if (accepted === (outcome === 'ended_by') && !left.has(ext))
       changes.push({ type: 'object_ended', kind, backend, ext, atMs: wallMs });
   }
+  if (note.issued !== undefined && !accepted)
+    changes.push({ type: 'issued', action: note.issued.action, backend: note.issued.before });
   if (note.listVersion !== null && accepted)
     changes.push({ type: 'list_installed', backend, version: note.listVersion });
   return changes;

@@ -40,6 +40,8 @@ export interface CommandNote {
   readonly objects: readonly NotedObject[];
   /** The version of the list it installs. */
   readonly listVersion: string | null;
+  /** It has left, and is reported on without a number: to whom that was reported before, null: to nobody in particular. */
+  readonly issued?: { readonly action: string; readonly before: string | null };
 }
 
 export interface NotedObject {
@@ -105,16 +107,28 @@ interface Draft {
   listVersion: string | null;
 }
 
-/** What a command that leaves for the station tells the ledger. What GetDiagnostics and UpdateFirmware of 1.6 lead to has no number: one that never left has not asked for it. */
+/**
+ * What a command that leaves for the station tells the ledger. What GetDiagnostics and UpdateFirmware of 1.6 lead to has no number: one that never left has not asked for it, and one that the
+ * station refuses has not either. `backend`: null for an operator's.
+ */
 export function commandSent(
   ledger: IdLedger,
-  backend: string,
+  backend: string | null,
   version: OcppVersion,
   action: string,
-): readonly IdChange[] {
-  if (version !== 'ocpp1.6' || (action !== 'GetDiagnostics' && action !== 'UpdateFirmware')) return [];
-  return ledger.issuers[action] === backend ? [] : [{ type: 'issued', action, backend }];
+  note: CommandNote | null,
+): { readonly changes: readonly IdChange[]; readonly note: CommandNote | null } {
+  if (version !== 'ocpp1.6' || !reportedWithoutNumber.has(action)) return { changes: [], note };
+  const before = ledger.issuers[action] ?? null;
+  if (before === backend) return { changes: [], note };
+  return {
+    changes: [{ type: 'issued', action, backend }],
+    note: { ...(note ?? emptyNote), issued: { action, before } },
+  };
 }
+
+const reportedWithoutNumber: ReadonlySet<string> = new Set(['GetDiagnostics', 'UpdateFirmware']);
+const emptyNote: CommandNote = { minted: null, objects: [], listVersion: null };
 
 /** A remote start of 1.6 carries no number, and its consequence comes all the same. */
 function noteV16(draft: Draft, text: string, span: BodySpan): void {

@@ -314,6 +314,21 @@ describe('a command that is never sent', () => {
     expect(bench.state.durable.ids.issuers).toEqual({ GetDiagnostics: 'old' });
   });
 
+  test.each([
+    ['those of the upload before go on to who asked for that', '{}', 'old'],
+    ['those of no upload are nobody’s', '4', undefined],
+  ])('because the station answers it with an error, takes none either: %s', (_what, first, issuer) => {
+    const bench = withObserver(['GetDiagnostics']);
+    if (first === '{}') {
+      bench.fromBackend('[2,"d","GetDiagnostics",{"location":"ftp://x"}]');
+      bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{}]`);
+    }
+    bench.fromBackend('[2,"n","GetDiagnostics",{"location":"ftp://y"}]', 'new');
+    expect(bench.state.durable.ids.issuers).toEqual({ GetDiagnostics: 'new' });
+    bench.fromStation(`[4,"${bench.state.link?.slot?.sentId}","InternalError","busy",{}]`);
+    expect(bench.state.durable.ids.issuers.GetDiagnostics).toBe(issuer);
+  });
+
   test('because its time is up, is not sent by the answer that frees the station before the tick', () => {
     const bench = new Bench();
     bench.connect();
@@ -355,5 +370,39 @@ describe('2.1 SEND', () => {
     bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
     const report = `[6,"x","NotifyReport",{"requestId":${requestId},"seqNo":0,"generatedAt":"2023-11-14T22:13:20Z"}]`;
     expect(sentTo(bench.fromStation(report), 'old')).toEqual([]);
+  });
+});
+
+describe('1.6 notifications without a number', () => {
+  const uploading = '[2,"u","DiagnosticsStatusNotification",{"status":"Uploading"}]';
+  const installed = '[2,"f","FirmwareStatusNotification",{"status":"Installed"}]';
+
+  test('of what an operator asked for go to the primary', () => {
+    const bench = withObserver(['GetDiagnostics']);
+    bench.fromBackend('[2,"n","GetDiagnostics",{"location":"ftp://y"}]', 'new');
+    bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{}]`);
+    expect(sentTo(bench.fromStation(uploading), 'old')).toEqual([]);
+    const [action, payload] = ['GetDiagnostics', '{"location":"ftp://z"}'];
+    bench.do({ type: 'command_requested', requestId: 1, action, payload });
+    bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{}]`);
+    expect(sentTo(bench.fromStation(uploading.replace('"u"', '"v"')), 'old')).toHaveLength(1);
+  });
+
+  test.each([
+    ['has nothing to do with the station any more', ['old', 'new', 'vendor']],
+    ['is not configured any more', ['new', 'vendor']],
+  ])('go to the primary where who asked last %s', (_what, names) => {
+    const bench = new Bench();
+    bench.connect();
+    bench.fromBackend('[2,"n","UpdateFirmware",{"location":"ftp://y"}]');
+    bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{}]`);
+    const moved = routing([plainAssignment(0, 'new')], ['ocpp1.6']);
+    const backends = new Map([...moved.backends].filter(([name]) => names.includes(name)));
+    bench.context.routing = { ...moved, backends };
+    bench.do({ type: 'routing_changed' });
+    bench.arrive(2);
+    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+    const effects = bench.fromStation(installed);
+    expect([sent(effects, 'station'), sentTo(effects, 'new').length]).toEqual([[], 1]);
   });
 });

@@ -249,9 +249,9 @@ function openSlot(state: StationState, turn: Turn, link: StationLink, command: W
   const { purpose, caller, from, messageId, action, transaction } = command;
   const { text, idStart, idEnd, bodyStart, bodyEnd } = command;
   const { nowMs } = turn.context;
-  if (purpose === 'relay')
-    for (const change of commandSent(state.durable.ids, from, link.version, action))
-      note(state, turn, change);
+  const asker = purpose === 'relay' ? from : null;
+  const sent = commandSent(state.durable.ids, asker, link.version, action, command.command.note);
+  for (const change of sent.changes) note(state, turn, change);
   link.slot = {
     purpose,
     caller,
@@ -270,7 +270,7 @@ function openSlot(state: StationState, turn: Turn, link: StationLink, command: W
     answerByMs: Infinity,
     deadlineMs: nowMs + command.command.timeoutMs,
     held: 0,
-    command: command.command,
+    command: sent.note === command.command.note ? command.command : { ...command.command, note: sent.note },
   };
 }
 

@@ -7,7 +7,7 @@
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { IdChange } from '../ids/change.ts';
 import { fieldsOf } from '../ids/field-table.ts';
-import { callArrived } from '../ids/call-arrived.ts';
+import { callArrived, issuedBy } from '../ids/call-arrived.ts';
 import { callFailed, resultToStation } from '../ids/result-to-station.ts';
 import { toBackend } from '../ids/to-backend.ts';
 import { factsOf } from './find-backend.ts';
@@ -37,6 +37,7 @@ export function readCall(
     before: predecessorOf(state, turn),
     owners: noOwners,
     listeners: isStart(frame.action) ? transactionListeners(state, turn) : noOwners,
+    isThere: (backend: string) => speaks(turn, backend, version) && roleOf(state, backend) !== null,
   };
   const call = { version, action: frame.action, key };
   const { owner, transaction, changes } = callArrived(
@@ -48,8 +49,11 @@ export function readCall(
     turn.context,
   );
   for (const change of changes) note(state, turn, change);
-  const isThere = owner !== null && factsOf(turn, owner)?.versions.includes(version) === true;
-  return { owner: isThere ? owner : null, transaction };
+  return { owner: owner !== null && speaks(turn, owner, version) ? owner : null, transaction };
+}
+
+function speaks(turn: Turn, backend: string, version: OcppVersion): boolean {
+  return factsOf(turn, backend)?.versions.includes(version) === true;
 }
 
 /** Whose the station was before it was cut over. A station tells what it has queued right after it comes: later its starts are live, whatever its clock says. */
@@ -125,11 +129,7 @@ const nobodys: Belonging = { owner: null, transaction: null };
 
 /** False for a call in which no identifier can stand and which belongs to no one in particular: most are, and cost nothing here. */
 function mayCarryIds(version: OcppVersion, action: string): boolean {
-  if (fieldsOf(version).stationCalls.has(action)) return true;
-  return (
-    version === 'ocpp1.6' &&
-    (action === 'DiagnosticsStatusNotification' || action === 'FirmwareStatusNotification')
-  );
+  return fieldsOf(version).stationCalls.has(action) || (version === 'ocpp1.6' && issuedBy.has(action));
 }
 
 function isStart(action: string): boolean {
