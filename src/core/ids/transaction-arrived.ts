@@ -157,9 +157,10 @@ export function eventArrived(
   const ext = token === null ? null : stringOf(token);
   if (ext === null) return nobodys;
   const changes: IdChange[] = [];
-  const known = transactionByExt(ledger, 'v2', ext);
   const eventType = tokenAt(text, span.bodyStart, ['eventType']);
   const isStart = eventType === '"Started"';
+  const last = transactionByExt(ledger, 'v2', ext);
+  const known = last !== null && isStart && isOutlived(last, key, text, span) ? null : last;
   const asked = remoteStartIn(ledger, text, span);
   const owner = known?.owner ?? (isStart ? ownerFor(attendance, asked, text, span) : adopterOf(attendance));
   const driver = driverOf(text, span);
@@ -193,6 +194,18 @@ export function eventArrived(
     changes.push({ type: 'transaction_ended', key: row, owner, stopKey: null, atMs: wallMs });
   useReservation(ledger, text, span, wallMs, changes);
   return { owner, transaction: isKept ? row : null, issuer: asked?.backend ?? null, changes };
+}
+
+/** True where this start is of another transaction than the one that had its name: that was over by the time at which this began. Stations that count from the start again give a name twice. */
+function isOutlived(
+  { key, state, endedAtMs }: TransactionRow,
+  startKey: string,
+  text: string,
+  span: BodySpan,
+): boolean {
+  if (state !== 'ended' || endedAtMs === null || key === startKey) return false;
+  const startedAt = parseIsoTime(textAt(text, span.bodyStart, 'timestamp') ?? '');
+  return startedAt !== null && startedAt > endedAtMs;
 }
 
 function evseOf(text: string, span: BodySpan): number | null {

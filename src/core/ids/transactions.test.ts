@@ -398,3 +398,50 @@ describe('what is told of a transaction’s beginning and end', () => {
     expect(toldOf(bench)).toEqual([true, 'a', false]);
   });
 });
+
+const event = (bench: IdsBench, eventType: string, seqNo: number, atMs = bench.wallMs): BenchCall =>
+  bench.call(
+    'TransactionEvent',
+    JSON.stringify({
+      eventType,
+      seqNo,
+      timestamp: new Date(atMs).toISOString(),
+      transactionInfo: { transactionId: '1' },
+    }),
+  );
+
+/** Its first transaction was `a`'s, and is over; the station is at `b` since. */
+function over(first: string): IdsBench {
+  const bench = new IdsBench('ocpp2.0.1');
+  bench.attendance = { primary: 'a', owners: [], listeners: [] };
+  event(bench, first, 0);
+  bench.wallMs += 60_000;
+  event(bench, 'Ended', 1);
+  bench.wallMs += 60_000;
+  bench.attendance = { primary: 'b', owners: [], listeners: [] };
+  return bench;
+}
+
+describe('a 2.x name that a station gives again', () => {
+  test('is another transaction, and whoever is the primary now has it', () => {
+    const bench = over('Started');
+    const begun = event(bench, 'Started', 0);
+    expect(begun.arrival.owner).toBe('b');
+    const going = event(bench, 'Updated', 1);
+    expect([going.arrival.owner, bench.sent('b', going)]).toEqual(['b', expect.any(String)]);
+    expect(bench.ledger.transactions.map(({ owner, state }) => [owner, state])).toEqual([
+      ['a', 'ended'],
+      ['b', 'open'],
+    ]);
+    expect(event(bench, 'Ended', 2).arrival.owner).toBe('b');
+    expect(bench.ledger.transactions.map(({ state }) => state)).toEqual(['ended', 'ended']);
+  });
+
+  test('is the same in the start that comes late or again', () => {
+    for (const first of ['Started', 'Updated']) {
+      const bench = over(first);
+      expect(event(bench, 'Started', 0, bench.wallMs - 120_000).arrival.owner).toBe('a');
+      expect(bench.ledger.transactions).toHaveLength(1);
+    }
+  });
+});
