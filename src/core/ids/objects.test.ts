@@ -85,6 +85,15 @@ describe('a number that a backend gives to something it writes', () => {
     expect(write(bench, 'b', 'SetDefaultTariff', tariff('Y'))).not.toBe(tariff('Y'));
   });
 
+  test('is nobody else’s while the station keeps it: a refusal without an id is about all of ClearTariffs', () => {
+    const bench = new IdsBench('ocpp2.1');
+    for (const id of ['X', 'Y']) write(bench, 'a', 'SetDefaultTariff', tariff(id));
+    const sent = bench.command('a', 'ClearTariffs', '{"tariffIds":["X","Y"]}');
+    if (typeof sent === 'string') throw new Error(sent);
+    bench.result(sent.command, '{"clearTariffsResult":[{"status":"Rejected"}]}');
+    expect(bench.ledger.objects.map(({ state }) => state)).toEqual(['live', 'live']);
+  });
+
   test('counts as never written when the station refuses it', () => {
     const bench = new IdsBench('ocpp2.0.1');
     write(bench, 'a', 'ReserveNow', '{"id":5}', '"Occupied"');

@@ -56,14 +56,14 @@ function settled(
   backend: string,
   note: CommandNote,
   accepted: boolean,
-  left: ReadonlySet<string>,
+  isLeft: (ext: string) => boolean,
   { wallMs }: IdContext,
 ): readonly IdChange[] {
   const changes: IdChange[] = [];
   if (note.minted !== null && !accepted)
     changes.push({ type: 'request_closed', minted: note.minted, atMs: wallMs });
   for (const { kind, ext, outcome } of note.objects) {
-    if (accepted === (outcome === 'ended_by') && !left.has(ext))
+    if (accepted === (outcome === 'ended_by') && !isLeft(ext))
       changes.push({ type: 'object_ended', kind, backend, ext, atMs: wallMs });
   }
   if (note.issued !== undefined && !accepted)
@@ -73,20 +73,22 @@ function settled(
   return changes;
 }
 
-/** What ClearTariffs leaves where it is: it answers one by one (2.1 I10), and is taken to have done what it does not say. */
-function leftBy(text: string, { bodyStart, bodyEnd }: BodySpan): ReadonlySet<string> {
+/** What ClearTariffs leaves where it is: it answers one by one (2.1 I10), a refusal without an id is about all that were asked for, and it is taken to have done what it does not say. */
+function leftBy(text: string, { bodyStart, bodyEnd }: BodySpan): (ext: string) => boolean {
   if (!mayName(text, bodyStart, bodyEnd, 'clearTariffsResult')) return nothing;
   const left = new Set<string>();
+  let isAllLeft = false;
   eachValue(text, bodyStart, ['clearTariffsResult', '*'], (_, start) => {
-    const status = tokenAt(text, start, ['status']);
+    if (tokenAt(text, start, ['status']) !== '"Rejected"') return;
     const token = tokenAt(text, start, ['tariffId']);
     const ext = token === null ? null : stringOf(token);
-    if (status === '"Rejected"' && ext !== null) left.add(ext);
+    if (ext === null) isAllLeft = true;
+    else left.add(ext);
   });
-  return left;
+  return (ext) => isAllLeft || left.has(ext);
 }
 
-const nothing: ReadonlySet<string> = new Set();
+const nothing = (): boolean => false;
 
 /** `AcceptedCanceled` accepts too. */
 function isAccepted(text: string, { bodyStart }: BodySpan): boolean {
