@@ -23,7 +23,15 @@ import { learnToken } from './learning.ts';
 import { resultWithRefusal } from './late-verdicts.ts';
 import { hearFrom } from './liveness.ts';
 import { withClock } from './local-answers.ts';
-import { catchUp, isForgetful, measureSkew, onOwnReply, onPrimaryVerdict, weighReply } from './own-calls.ts';
+import {
+  catchUp,
+  isForgetful,
+  measureSkew,
+  onLateVerdict,
+  onOwnReply,
+  onPrimaryVerdict,
+  weighReply,
+} from './own-calls.ts';
 import { rememberAnswer } from './repeats.ts';
 import { answersStation } from './roles.ts';
 import { deliverReply, repeat, takeReply } from './slot.ts';
@@ -135,6 +143,7 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
     return goOn(state, turn, backend, call);
   }
   if (call.purpose !== 'relay') {
+    if (call.purpose === 'covered') onLateVerdict(state, turn, backend, call, received);
     onOwnReply(state, turn, backend, call, received);
     return goOn(state, turn, backend, call);
   }

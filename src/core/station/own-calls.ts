@@ -183,6 +183,21 @@ export function onPrimaryVerdict(
   awaitBeat(state, turn, backend, verdict, false);
 }
 
+/** The primary has answered a boot that Busbar had answered in its place: what it thinks of the station is told to that when it asks again, which may take as long. */
+export function onLateVerdict(
+  state: StationState,
+  turn: Turn,
+  backend: BackendLink,
+  call: OpenCall,
+  { text, frame }: Received,
+): void {
+  const { boot } = state.durable.image;
+  if (call.action !== 'BootNotification' || frame.kind !== 'result') return;
+  if (boot === null || call.text.slice(call.bodyStart, call.bodyEnd) !== boot.payload) return;
+  const verdict = readVerdict(payloadOf(text, frame), boot.number);
+  if (verdict !== null) keepVerdict(state, turn, backend, verdict);
+}
+
 /**
  * A primary that has never been told the station's boot, because another backend was: a station that only reconnects will not tell it. Registers
  * it before the station's first other call.

@@ -226,6 +226,14 @@ test('a backend that takes the link and answers nothing is not sent all that is 
   expect(outage.held).toEqual([]);
 });
 
+/** What the station was told last. */
+function lastTold({ records }: Outage): string | undefined {
+  const texts = records.flatMap((each) =>
+    each.type === 'sent' && each.link === 'station' ? [each.text] : [],
+  );
+  return texts.at(-1);
+}
+
 describe('a backend that answers too late', () => {
   test('is told the status that did not wait for it, once it answers in time', () => {
     const outage = new Outage();
@@ -275,6 +283,21 @@ describe('a backend that answers too late', () => {
       ['MeterValues', 101],
     ]);
     expect(outage.held).toEqual([]);
+  });
+
+  test('has the station told what it thought of its boot when that comes again, however long each takes', () => {
+    const outage = new Outage();
+    fallSilent(outage);
+    outage.begin();
+    const boot = { chargePointVendor: 'V', chargePointModel: 'M' };
+    outage.pass(9_000);
+    expect(lastTold(outage)).toContain('"status":"Pending"');
+    const answer = result({ status: 'Accepted', interval: 300, currentTime: minuteOf(0) }).slice(2);
+    outage.fromBackend(`[3,"${outage.heard.at(-1)?.id}",${answer}]`);
+    outage.pass(51_000);
+    outage.say('BootNotification', boot);
+    outage.pass(9_000);
+    expect(lastTold(outage)).toContain('"status":"Accepted"');
   });
 
   test('teaches nothing wrong: its late answers to what was answered for it reach nobody', () => {
