@@ -13,6 +13,7 @@ import { note } from './identifiers.ts';
 import { findBackendLink } from './find-backend.ts';
 import { errorCodeOf } from './own-calls.ts';
 import { notePlaced } from './placed-objects.ts';
+import { roleOf } from './roles.ts';
 import {
   fromBusbar,
   fromOperator,
@@ -40,7 +41,10 @@ export function finishCommand(
   reply: Received | null = null,
 ): void {
   noteEnding(state, turn, command, ending);
-  if (ending === 'outcome_unknown') notePlaced(state, turn, command, null);
+  if (ending === 'outcome_unknown') {
+    notePlaced(state, turn, command, null);
+    doubtList(state, turn, command);
+  }
   // A command of which nobody knows whether it was carried out may still be reported on.
   if (ending !== 'result' && ending !== 'outcome_unknown' && command.command !== null)
     for (const change of commandFailed(command.from, command.command.note, turn.context))
@@ -50,6 +54,13 @@ export function finishCommand(
   if (command.from === fromOperator)
     return settle(turn, Number(command.caller.idToken), outcomeOf(ending, reply));
   if (ending !== 'result' && ending !== 'error') tellBackend(state, turn, command, ending);
+}
+
+/** Whose list the station has by now nobody knows: each backend sends all of its own, lest its changes are made to another's. Where it may be none but the primary's, the station is asked. */
+function doubtList(state: StationState, turn: Turn, { action, from }: OpenCall | WaitingCommand): void {
+  if (action !== 'SendLocalList') return;
+  if (state.durable.ids.list === null && roleOf(state, from) === 'primary') return;
+  note(state, turn, { type: 'list_installed', backend: fromOperator, version: '0' });
 }
 
 /** What Busbar itself has a station stop is still to be stopped: a stop that comes twice does no harm. */

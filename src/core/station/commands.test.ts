@@ -256,6 +256,31 @@ describe('an operator', () => {
   });
 });
 
+test('a local list of which nobody heard whether the station took it is nobody’s: no backend changes another’s', () => {
+  const bench = withObserver(['SendLocalList']);
+  const listOf = (backend: string, id: string, listVersion: number, updateType: string): readonly Effect[] =>
+    bench.fromBackend(
+      `[2,"${id}","SendLocalList",{"listVersion":${listVersion},"updateType":"${updateType}","localAuthorizationList":[]}]`,
+      backend,
+    );
+  const accept = (): readonly Effect[] =>
+    bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+  listOf('old', '1', 7, 'Full');
+  accept();
+  listOf('new', '2', 3, 'Full');
+  bench.arrive(2);
+  expect(bench.state.link?.slot).toBeNull();
+  expect(sent(listOf('old', '3', 8, 'Differential'), 'backend')).toEqual([
+    '[3,"3",{"status":"VersionMismatch"}]',
+  ]);
+  expect(sentTo(bench.fromBackend('[2,"4","GetLocalListVersion",{}]'), 'old')).toEqual([
+    '[3,"4",{"listVersion":0}]',
+  ]);
+  listOf('old', '5', 8, 'Full');
+  accept();
+  expect(sent(listOf('old', '6', 9, 'Differential'), 'station')).toHaveLength(1);
+});
+
 const getLog = (id: string, number: number): string =>
   `[2,"${id}","GetLog",{"logType":"DiagnosticsLog","requestId":${number},"log":{"remoteLocation":"x"}}]`;
 const requestStart =
