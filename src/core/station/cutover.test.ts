@@ -387,6 +387,52 @@ test('a start that was told late belongs to the primary of its time', () => {
   expect(owner()).toBe('new');
 });
 
+const movedWithStartAsked = (): Bench => {
+  const bench = ready();
+  bench.context.digest = (text) => hash('sha256', text).slice(0, 32);
+  bench.fromBackend('[2,"r","RemoteStartTransaction",{"idTag":"CARD","connectorId":1}]');
+  bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+  expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+  return bench;
+};
+const authorizeBy = (idTag: string): string => `[2,"a${idTag}","Authorize",{"idTag":"${idTag}"}]`;
+
+describe('a start that the primary before has asked for', () => {
+  test('is its own, and so is the question about the driver', () => {
+    const bench = movedWithStartAsked();
+    bench.fromStation(authorizeBy('OTHER'));
+    expect([to(bench, 'old').length, to(bench, 'new').length]).toEqual([0, 1]);
+    answerHeld(bench, 'new', '{"idTagInfo":{"status":"Invalid"}}');
+    bench.fromStation(authorizeBy('CARD'));
+    expect([to(bench, 'old').length, to(bench, 'new').length]).toEqual([1, 0]);
+    answerHeld(bench, 'old', '{"idTagInfo":{"status":"Accepted"}}');
+    bench.fromStation(start.replace('2023', '2024'));
+    expect([to(bench, 'old').length, to(bench, 'new').length]).toEqual([1, 0]);
+    expect(bench.state.durable.ids.transactions.at(-1)?.owner).toBe('old');
+  });
+
+  test('is the new primary’s where the one before cannot be reached', () => {
+    const bench = movedWithStartAsked();
+    const epoch = bench.backendEpoch('old');
+    bench.do({ type: 'backend_lost', backend: 'old', epoch, code: 1006, reason: 'gone' });
+    bench.fromStation(authorizeBy('CARD'));
+    expect(to(bench, 'new')).toHaveLength(1);
+    answerHeld(bench, 'new', '{"idTagInfo":{"status":"Accepted"}}');
+    bench.fromStation(start.replace('2023', '2024'));
+    expect(bench.state.durable.ids.transactions.at(-1)?.owner).toBe('new');
+  });
+
+  test('is the new primary’s once that may be another’s: later, or where the one before is let go of', () => {
+    for (const later of [330_000, 61_000]) {
+      const bench = movedWithStartAsked();
+      bench.context.wallMs += later;
+      if (later === 61_000) bench.pass(61_000);
+      bench.fromStation(start.replace('2023', '2024'));
+      expect(bench.state.durable.ids.transactions.at(-1)?.owner).toBe('new');
+    }
+  });
+});
+
 test('an observer that is cut over to goes on being shown what it was shown the start of', () => {
   const receives = new Set(['registration', 'liveness', 'state', 'transactions'] as const);
   const bench = settledWithObserver();

@@ -13,7 +13,7 @@ import { toBackend } from '../ids/to-backend.ts';
 import { factsOf } from './find-backend.ts';
 import type { Predecessor } from '../ids/arrival.ts';
 import { transactionListeners } from './listening.ts';
-import { roleOf, type Belonging } from './roles.ts';
+import { formerPrimaries, roleOf, type Belonging } from './roles.ts';
 import { ownerOfDriver } from './stop-authorisation.ts';
 import type { BackendLink, OpenCall, StationLink, StationState, WaitingCall } from './state.ts';
 import { recordDurably, type Received, type Turn } from './turn.ts';
@@ -35,7 +35,7 @@ export function readCall(
   const attendance = {
     primary: assignment?.primary ?? '',
     before: predecessorOf(state, turn),
-    owners: noOwners,
+    owners: isStart(frame.action) ? formerPrimaries(state) : noOwners,
     listeners: isStart(frame.action) ? transactionListeners(state, turn) : noOwners,
     isThere: (backend: string) => speaks(turn, backend, version) && roleOf(state, backend) !== null,
   };

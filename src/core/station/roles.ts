@@ -38,6 +38,18 @@ export function owns({ durable }: StationState, backend: string): boolean {
   return ownsOpen(durable.ids, backend);
 }
 
+/** Who may have asked for a start while it was the primary, and is there to have it. */
+export function formerPrimaries({ durable, assignment, backends }: StationState): readonly string[] {
+  const { placement } = durable;
+  if (placement === null || assignment === null || assignment.standbys.length === 0) return noNames;
+  const former = placement.ready.filter(({ until }) => until !== null).map(({ backend }) => backend);
+  return former.filter(
+    (name) =>
+      assignment.standbys.includes(name) &&
+      backends.some(({ backend, phase }) => backend === name && phase === 'open'),
+  );
+}
+
 /** True for a backend that the station waits for: its primary, or the authority for an action. */
 export function answersStation(state: StationState, backend: string): boolean {
   const role = roleOf(state, backend);
@@ -157,3 +169,4 @@ const listeners = new WeakMap<Assignment, readonly Observer[]>();
 const byDefault: ReadonlySet<MessageClass> = new Set(defaultReceived);
 const withoutHeartbeats: ReadonlySet<MessageClass> = new Set(['registration', 'state']);
 const nothing: ReadonlySet<never> = new Set();
+const noNames: readonly string[] = [];

@@ -1,5 +1,5 @@
 /**
- * A driver at the reader whose transaction another backend than the primary has.
+ * A driver at the reader whose transaction another backend than the primary has, or has just asked for.
  *
  * Pure. Authorize says neither connector nor transaction, so the new primary would be asked about the card of a session it does not know, refuse it, and the driver could not stop
  * (H9). Who has that card's open transaction, or one of its group, is asked instead.
@@ -9,7 +9,9 @@ import { presentedToken } from '../cover/presented-token.ts';
 import { payloadReader } from '../commands/payload.ts';
 import { payloadOf } from '../../protocol/frame.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
+import { remoteStartMs } from '../ids/requests.ts';
 import { factsOf } from './find-backend.ts';
+import { formerPrimaries } from './roles.ts';
 import type { StationState } from './state.ts';
 import type { Received, Turn } from './turn.ts';
 
@@ -21,12 +23,20 @@ export function ownerOfDriver(
   { text, frame }: Received,
 ): string | null {
   const primary = state.assignment?.primary;
-  const others = state.durable.ids.transactions.filter(
-    ({ state: phase, owner }) => phase === 'open' && owner !== primary,
-  );
-  if (others.length === 0) return null;
+  const { transactions, requests } = state.durable.ids;
+  const others = transactions.filter(({ state: phase, owner }) => phase === 'open' && owner !== primary);
+  const asked = requests.filter(({ idTag, backend }) => idTag !== null && backend !== primary);
+  if (others.length === 0 && asked.length === 0) return null;
   const token = presentedToken(version, payloadReader(payloadOf(text, frame))())?.text ?? null;
   if (token === null) return null;
+  const former = formerPrimaries(state);
+  for (const { idTag, backend, atMs } of asked)
+    if (
+      idTag?.toLowerCase() === token &&
+      former.includes(backend) &&
+      turn.context.wallMs - atMs < remoteStartMs
+    )
+      return backend;
   for (const { owner, idTag } of others) {
     if (idTag === null || factsOf(turn, owner)?.versions.includes(version) !== true) continue;
     const driver = idTag.toLowerCase();
