@@ -12,18 +12,21 @@ import { forgetOldest } from '../../std/forget-oldest.ts';
 import { startWithheld } from '../ids/result-to-station.ts';
 import { transactionByKey } from '../ids/transactions.ts';
 import type { HeldLane } from '../hold/held-lane.ts';
+import { tellsStatus } from '../priming/station-image.ts';
 import type { SkipReason } from '../journal/record.ts';
 import { findBackendLink } from './find-backend.ts';
 import { heldLaneOf, hold, release } from './holding.ts';
 import { hasRoom } from './room.ts';
 import { mayObserve } from './listening.ts';
 import { wordsFor } from './identifiers.ts';
+import { keepMissed, noteMissed } from './missed.ts';
 import { isWanted, listenersOf, roleOf, type Belonging } from './roles.ts';
 import {
   copiesMax,
   laneOverrunMax,
   nextOwnId,
   type BackendLink,
+  type OpenCall,
   type StationLink,
   type StationState,
   type WaitingCall,
@@ -201,9 +204,32 @@ export function recordSkipped(
 
 /** The link is gone: copies that wait for it would be stale by the next one. */
 export function forgetCopies(state: StationState, turn: Turn, backend: BackendLink): void {
-  backend.skipped += backend.lane?.takeWhere(isCopy).length ?? 0;
+  const waiting = backend.lane?.takeWhere(isCopy) ?? [];
+  backend.skipped += waiting.length;
+  const { slot } = backend;
+  if (roleOf(state, backend.backend) === 'primary')
+    tellLater(state, turn, backend, slot?.purpose === 'copy' ? [slot, ...waiting] : waiting);
   if (backend.lane?.length === 0) backend.lane = null;
   recordSkipped(state, turn, backend, 'link_lost');
+}
+
+/** A primary gets copies of what Busbar answered itself, and the station does not say it again: it is told how that is on its next link. Others are so anyway. */
+function tellLater(
+  state: StationState,
+  turn: Turn,
+  { backend, version }: BackendLink,
+  lost: readonly (OpenCall | WaitingCall)[],
+): void {
+  const statuses = lost.filter(({ action }) => tellsStatus(action));
+  if (statuses.length === 0) return;
+  noteMissed(state, turn, backend);
+  for (const { action, text, bodyStart, bodyEnd } of statuses) {
+    if (action !== 'StatusNotification') continue;
+    const said = text.slice(bodyStart, bodyEnd);
+    // One that still holds has the time of its arrival in the image, and is told once.
+    const current = state.durable.image.statuses.find(({ payload }) => payload.startsWith(said.slice(0, -1)));
+    keepMissed(state, turn, backend, version ?? 'ocpp1.6', current?.payload ?? said);
+  }
 }
 
 /** What was held for those who do not listen in any more is given up, also where they ceased to while the station or Busbar was away. */

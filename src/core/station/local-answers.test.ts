@@ -1,7 +1,9 @@
 /** What Busbar answers itself, and whose time a station sees. */
 import { hash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { Bench, sent } from '../../testkit/station-bench.ts';
+import { minuteOf, Outage, silence } from '../../testkit/outage-bench.ts';
+import { Bench, routing, sent } from '../../testkit/station-bench.ts';
+import { plainAssignment } from '../routing/table.ts';
 
 const boot = '[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]';
 
@@ -71,3 +73,59 @@ test('what cannot be held any more is the primary’s to answer', () => {
     bench.fromStation(`[2,"m${at}","MeterValues",{"connectorId":1,"meterValue":[{"timestamp":"${at}"}]}]`);
   expect(bench.state.held.map(({ length }) => length)).toEqual([3]);
 });
+
+const whenDown = { covers: true, untilMs: Infinity, untilMessages: Infinity };
+
+/** A station whose statuses Busbar answers, and whose primary is covered for. */
+function answeredStatuses(): Outage {
+  const outage = new Outage();
+  const assignment = {
+    ...plainAssignment(0, 'old'),
+    whenDown,
+    localAnswers: new Set(['StatusNotification']),
+  };
+  outage.context.routing = routing([assignment], ['ocpp1.6']);
+  outage.begin();
+  return outage;
+}
+
+const says = (outage: Outage, minute: number, status: string): void =>
+  expect(
+    outage.say('StatusNotification', {
+      connectorId: 1,
+      errorCode: 'NoError',
+      status,
+      ...(minute === 0 ? {} : { timestamp: minuteOf(minute) }),
+    }),
+  ).toEqual({});
+
+const statusesIn = ({ heard }: Outage): unknown[] =>
+  heard.filter(({ action }) => action === 'StatusNotification').map(({ payload }) => payload['status']);
+
+test('statuses that were answered while the primary was down are told to it once it is back, and the faults among them', () => {
+  const outage = answeredStatuses();
+  outage.goDown();
+  outage.pass(5_000);
+  says(outage, 1, 'Faulted');
+  says(outage, 2, 'Charging');
+  outage.pass(60_000);
+  expect(outage.state.durable).toMatchObject({ unaware: ['old'], missed: [{ backend: 'old' }] });
+  outage.comeBack();
+  expect(statusesIn(outage)).toEqual(['Faulted', 'Charging']);
+});
+
+test.each([
+  ['out', 1],
+  ['waiting', 2],
+])(
+  'statuses that were %s to a primary when its link went are told to it on the next, once',
+  (_what, count) => {
+    const outage = answeredStatuses();
+    outage.answer = () => silence;
+    for (const status of ['Available', 'Faulted'].slice(-count)) says(outage, 0, status);
+    outage.goDown();
+    outage.answer = (call) => outage.usual(call);
+    outage.comeBack();
+    expect(statusesIn(outage)).toEqual(['Faulted']);
+  },
+);

@@ -8,6 +8,7 @@ import { findValue, valueEnd } from '../../protocol/splice.ts';
 import { isoTime } from '../../std/iso-time.ts';
 import { backendLinkOf } from './backend-link.ts';
 import { namesTransaction, offerCopy } from './copies.ts';
+import { coversFor, isDown } from './covering.ts';
 import { hold } from './holding.ts';
 import { wordsFor } from './identifiers.ts';
 import { authorityFor, roleOf, type Belonging } from './roles.ts';
@@ -28,9 +29,11 @@ export function answerLocally(
   if (state.assignment?.localAnswers.has(action) !== true) return false;
   // What belongs to a transaction is the primary's to take.
   if (action === 'MeterValues' && namesTransaction(received)) return false;
+  const authority = backendLinkOf(state, authorityFor(state, action));
   // What cannot be held is the primary's to answer.
-  if (messageId !== null && !hasRoom(state, turn, backendLinkOf(state, authorityFor(state, action))))
-    return false;
+  if (messageId !== null && !hasRoom(state, turn, authority)) return false;
+  // One that is down is told later what it has missed, as where it answers itself.
+  if (action !== 'Heartbeat' && isDown(turn, authority) && coversFor(state, turn, authority)) return false;
   const { idToken } = callerOf(link.epoch, received.text, received.frame);
   const payload = action === 'Heartbeat' ? `{"currentTime":"${isoTime(turn.context.wallMs)}"}` : '{}';
   recordReceived(state, turn, received, 'answered', action);
