@@ -1,7 +1,8 @@
 /** What a backend is told of a transaction that it is handed, and in which order. */
 import { describe, expect, test } from 'vitest';
 import type { OcppVersion } from '../../protocol/version.ts';
-import { answerAs, Bench, sent, sentTo } from '../../testkit/station-bench.ts';
+import { answerAs, Bench, routing, sent, sentTo } from '../../testkit/station-bench.ts';
+import { plainAssignment } from '../routing/table.ts';
 import type { AssignmentDecision } from './events.ts';
 
 const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
@@ -124,6 +125,27 @@ describe('1.6', () => {
     expect(told(others)).toEqual([]);
     expect(told(others.replace('5', '6'))).toEqual([`[3,"n",${others.replace('5', '6')}]`]);
     for (let count = 0; count < 2; count += 1) expect(told('{}')).toEqual([]);
+    expect(bench.state.held).toEqual([]);
+  });
+
+  test('of one that goes back, what the backend between had not taken', () => {
+    const bench = ready('ocpp1.6');
+    const whenDown = { covers: true, untilMs: Infinity, untilMessages: Infinity };
+    bench.context.routing = routing([{ ...plainAssignment(0, 'old'), whenDown }], ['ocpp1.6']);
+    bench.do({ type: 'routing_changed' });
+    bench.context.digest = (text) => `${text.length}${text.replaceAll(/[^0-9]/gu, '')}`.padEnd(32, '0');
+    say(bench, started, start);
+    say(bench, '{}', values('m1', 77, 1));
+    toldTo(bench, [values('m1', 77, 1)], others);
+    const epoch = bench.backendEpoch('new');
+    bench.do({ type: 'backend_lost', backend: 'new', epoch, code: 1006, reason: 'gone' });
+    expect(sent(bench.fromStation(values('m2', 77, 2)), 'station')).toEqual(['[3,"m2",{}]']);
+    const decision = { ...handover, primary: 'old' };
+    bench.do({ type: 'assignment_decided', requestId: 3, decision, said: [] });
+    expect(sentTo(bench.last.effects, 'old').map((text) => text.replace(/^\[2,"[^"]*"/, '[2'))).toEqual([
+      values('', 77, 2).replace('"",', ''),
+    ]);
+    answerAs(bench, 'old', '{}');
     expect(bench.state.held).toEqual([]);
   });
 

@@ -8,11 +8,13 @@
 import { findValue, tokenAt, valueEnd } from '../../protocol/splice.ts';
 import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { HeldEntry } from '../hold/held-lane.ts';
+import type { HeldMessage } from '../hold/held-message.ts';
 import { integerOf, stringOf } from '../ids/id-token.ts';
 import type { IdFamily, TransactionRow } from '../ids/ledger.ts';
 import { finish } from './delivering.ts';
 import { heldLaneOf, hold } from './holding.ts';
 import { note } from './identifiers.ts';
+import { transactionListeners } from './listening.ts';
 import { answerGiven, contentKey } from './repeats.ts';
 import type { StationState } from './state.ts';
 import type { Turn } from './turn.ts';
@@ -51,19 +53,29 @@ function handOne(
   said: readonly SaidCall[],
   share: Share,
 ): void {
-  // One that listened in has had all of it.
+  // One that listened in has had all of it, and one that had it before all that was said until then.
   const isShown = Object.hasOwn(row.ids, to);
+  const hasListened = transactionListeners(state, turn).includes(to);
   const start = startOf(row);
   if (row.family === 'v16' && !isShown && start === null) return;
   const owed = undelivered(state, row.key, from);
   note(state, turn, { type: 'transaction_handed', key: row.key, to });
   const lane = heldLaneOf(state, from);
   for (const entry of owed) if (lane !== null) finish(state, turn, lane, entry, 'dropped');
-  if (isShown) return;
-  const rest = owed.flatMap(({ message: { text, key } }) => callIn(inStationsWords(row, text), key) ?? []);
+  const untold = isShown ? owed.filter(({ message }) => !hasListened && isOwnersAlone(message)) : owed;
+  const rest = untold.flatMap(({ message: { text, key } }) => callIn(inStationsWords(row, text), key) ?? []);
+  if (isShown) {
+    for (const part of rest) holdFor(state, turn, row, to, part);
+    return;
+  }
   const parts = within(partsOf(row, [...said, ...rest]), share);
   if (row.family === 'v16' && start !== null) holdFor(state, turn, row, to, start);
   for (const part of parts) holdFor(state, turn, row, to, part);
+}
+
+/** It was said while that backend had the transaction, and nobody else was told. */
+function isOwnersAlone({ answer, isHandedOver }: HeldMessage): boolean {
+  return answer !== null && isHandedOver !== true;
 }
 
 /** A call of the station about a transaction. */
