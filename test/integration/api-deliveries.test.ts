@@ -279,7 +279,7 @@ describe('busbar delivery', () => {
     const without = await busbar('drop', id);
     expect([without.code, without.err]).toEqual([2, expect.stringContaining("'--reason <text>'")]);
     const blank = await busbar('drop', id, '--reason', ' ');
-    expect([blank.code, blank.err]).toEqual([1, expect.stringContaining('body.reason')]);
+    expect([blank.code, blank.err]).toEqual([1, expect.stringContaining('reason must not be blank')]);
     const dropped = await busbar('drop', id, '--reason', 'x', '-o', 'json');
     expect([dropped.code, dropped.err]).toEqual([0, `${id} is dropped\n`]);
     expect(JSON.parse(dropped.out)).toMatchObject({ id });
