@@ -266,6 +266,7 @@ export const frame = Type.Object(
           'rewritten',
           'queued',
           'answered',
+          'covered',
           'consumed',
           'late',
           'repeated',
@@ -275,7 +276,8 @@ export const frame = Type.Object(
           'refused',
         ],
         {
-          description: 'A received frame: what became of it.',
+          description:
+            'A received frame: what became of it. answered, covered: Busbar answered it itself, covered in the place of a backend that is down.',
         },
       ),
     ),

@@ -141,11 +141,20 @@ const heldFor = (backend: string): JournalRecord => ({
   },
 });
 
+const coveredStop = answer('CP-1', 'station', {
+  kind: 'call',
+  action: 'StopTransaction',
+  outcome: 'covered',
+  relayedTo: null,
+  latencyMs: null,
+});
+
 const epochOf = (bench: Bench): number => bench.backendEpoch('old');
 const authorize = '[2,"1","Authorize",{"idTag":"A"}]';
 const start =
   '[2,"2","StartTransaction",{"connectorId":1,"idTag":"A","meterStart":0,"timestamp":"2026-01-01T00:00:00Z"}]';
 const status = '[2,"3","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Available"}]';
+const readings = '[2,"4","MeterValues",{"connectorId":1,"meterValue":[]}]';
 const covers = { covers: true, untilMs: Infinity, untilMessages: Infinity } as const;
 type Step = (bench: Bench) => unknown;
 const says =
@@ -300,8 +309,10 @@ describe('the meter of waves', () => {
 
   test('a call for another backend that Busbar answered is no call without an answer of this one', () => {
     const { meter, publish } = measured();
+    publish(coveredStop);
     publish(heldFor('old'));
     expect(meter.take('m').counted[0]?.after.unanswered ?? 0).toBe(0);
+    publish(coveredStop);
     publish(heldFor('new'));
     expect(meter.take('m').counted).toMatchObject([{ after: { unanswered: 1 } }]);
   });
@@ -353,6 +364,21 @@ describe('the meter of waves', () => {
     ['had when its link went, and Busbar answers', 1, { whenDown: covers }, [says(authorize), isLost]],
     ['was silent about, so that Busbar answers', 1, { whenDown: covers }, [says(authorize), passes(8_000)]],
     ['was silent about, and is still to get', 1, { whenDown: covers }, [says(start), passes(8_000)]],
+    ['never got, for it was down', 1, { whenDown: covers }, [isLost, says(authorize)]],
+    ['never got, for it was down, and is to learn', 1, { whenDown: covers }, [isLost, says(status)]],
+    ['never got, for it was down, and is still to get', 1, { whenDown: covers }, [isLost, says(start)]],
+    [
+      'never got, for another was out when it went',
+      2,
+      { whenDown: covers },
+      [says(authorize), says(status), isLost],
+    ],
+    [
+      'need not answer, though Busbar holds it',
+      0,
+      { localAnswers: new Set(['MeterValues']) },
+      [says(readings)],
+    ],
     [
       'has while Busbar answers another by itself',
       0,

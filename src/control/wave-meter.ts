@@ -3,11 +3,17 @@
  *
  * Not pure: it follows the journal's feed, and only while there is something to count. What was counted is taken away once a second and kept with the migration.
  */
-import type { HeldMessage } from '../core/hold/held-message.ts';
+import { isHeldLater } from '../core/cover/later.ts';
 import { countAnswer, noCounts, noSessions } from '../core/migration/counts.ts';
 import type { Counted, Heard } from '../core/migration/events.ts';
 import type { MigrationState } from '../core/migration/state.ts';
-import type { FrameRecord, JournalRecord, LinkName, SentRecord } from '../core/journal/record.ts';
+import type {
+  DroppedRecord,
+  FrameRecord,
+  JournalRecord,
+  LinkName,
+  SentRecord,
+} from '../core/journal/record.ts';
 import { tokenAt } from '../protocol/splice.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { JournalFeed } from '../ports/registry.ts';
@@ -34,6 +40,8 @@ interface Followed {
   touched: Set<StationId>;
   /** Whose call was given up right before, unsent: the error or the end that its station gets for it is of the same call. */
   gaveUp: StationId | null;
+  /** Whose call Busbar has just answered in the place of a backend that never got it: what is held of it follows. */
+  covered: StationId | null;
   /** The call of a station that is out to one of the two backends: there is one at most. */
   readonly out: Map<StationId, OpenCall>;
   /** A call that is about to leave in other words than it came in. */
@@ -68,6 +76,7 @@ export function createWaveMeter(feed: JournalFeed): WaveMeter {
         to: `backend:${to}`,
         watch,
         gaveUp: null,
+        covered: null,
         out: new Map(),
         leaving: null,
         ...nothing(),
@@ -128,10 +137,12 @@ function count(followed: Followed, record: JournalRecord): void {
   switch (record.type) {
     case 'frame':
       noteOut(followed, record);
+      noteCovered(followed, record, record.link === 'station' && record.outcome === 'covered', cell);
       if (record.link === followed.to || record.link === followed.from)
         countFrame(followed, record, wave, isMoved);
       return;
     case 'dropped':
+      noteCovered(followed, record, record.link === 'station' && record.reason === 'covered', cell);
       // A command of a backend that was dropped is none of the station's calls.
       if (record.link !== 'station' || (record.reason !== 'expired' && record.reason !== 'peer_gone')) return;
       cell().unanswered += 1;
@@ -139,8 +150,9 @@ function count(followed: Followed, record: JournalRecord): void {
       return;
     case 'held':
       followed.touched.add(record.station);
-      // A copy for one that listens in was answered by another; what is pinned to the old backend is no measure of the new one. Of one that had left, Busbar's answer tells.
-      if (isUnsent(record.message) && record.message.backend === primary) cell().unanswered += 1;
+      // A copy for one that listens in, and what the route leaves to Busbar, is nothing that a backend left unanswered; what is pinned to the old one is no measure of the new one.
+      if (followed.covered === record.station && record.message.backend === primary) cell().unanswered += 1;
+      followed.covered = null;
       return;
     case 'delivery':
       followed.touched.add(record.station);
@@ -175,6 +187,18 @@ function count(followed: Followed, record: JournalRecord): void {
     case 'learned':
       return;
   }
+}
+
+/** Counts a call that never left, unless what is held of it is to tell for which backend it was. */
+function noteCovered(
+  followed: Followed,
+  { station, action }: FrameRecord | DroppedRecord,
+  isCovered: boolean,
+  cell: () => ReturnType<typeof noCounts>,
+): void {
+  const isHeld = isCovered && isHeldLater(action ?? '');
+  followed.covered = isHeld ? station : null;
+  if (isCovered && !isHeld) cell().unanswered += 1;
 }
 
 /** Follows which call is out: it leaves as it came, or in another step or other words, and its backend answers it. */
@@ -215,11 +239,6 @@ function endOut({ out }: Followed, station: StationId, link: LinkName): boolean 
   const isOut = out.get(station)?.link === link;
   if (isOut || link === 'station') out.delete(station);
   return isOut;
-}
-
-/** A call that Busbar answered before it left. */
-function isUnsent({ answer, hasLeft }: HeldMessage): boolean {
-  return answer !== null && !hasLeft;
 }
 
 function isReply(kind: FrameRecord['kind']): boolean {

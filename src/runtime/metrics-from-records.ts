@@ -198,9 +198,10 @@ function observeFrame(
     case 'consumed':
       return;
     case 'answered':
+    case 'covered':
     case 'joined':
       if (kind === 'call')
-        countCall(tally, isFromStation, action, outcome === 'joined' ? 'joined' : 'answered_by_busbar');
+        countCall(tally, isFromStation, action, outcome === 'answered' ? 'answered_by_busbar' : outcome);
       return;
     case 'refused':
       tally.losses.refused += 1;

@@ -145,12 +145,12 @@ function checkQueues(journal: readonly JournalEntry[], { queued, covers }: Accou
       if (!isCover) book.answers -= 1;
     }
     if (record.type !== 'frame') continue;
-    if (isCall && record.link === 'station' && record.outcome !== 'answered') passedOn.add(callOf(record));
+    if (isCall && record.link === 'station' && !isAnsweredHere(record)) passedOn.add(callOf(record));
     if (record.outcome === 'rewritten' && !isCall) book.answers += 1;
     else if (record.outcome === 'queued' || record.outcome === 'rewritten') {
       book.calls += 1;
       count(book.texts, contentOf(record.text), 1);
-    } else if (record.outcome === 'answered') book.answers += 1;
+    } else if (isAnsweredHere(record)) book.answers += 1;
   }
   const found: Violation[] = [];
   for (const [station, { calls, answers, texts }] of books) {
@@ -175,6 +175,11 @@ function checkQueues(journal: readonly JournalEntry[], { queued, covers }: Accou
       );
   }
   return found;
+}
+
+/** Busbar wrote the answer in the same step. */
+function isAnsweredHere({ outcome }: FrameRecord): boolean {
+  return outcome === 'answered' || outcome === 'covered';
 }
 
 /** Names the call that this is, or answers. */

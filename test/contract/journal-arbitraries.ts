@@ -77,6 +77,7 @@ const anyFrame: fc.Arbitrary<FrameRecord> = fc
       'queued',
       'joined',
       'answered',
+      'covered',
       'rewritten',
       'consumed',
       'late',

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { isGuaranteed, primaryOnlyActions } from '../../protocol/actions.ts';
 import { ocppVersions, type OcppVersion } from '../../protocol/version.ts';
 import { coverTable } from './cover-table.ts';
-import { keptMsOf, laterOf } from './later.ts';
+import { isHeldLater, keptMsOf, laterOf } from './later.ts';
 
 test('everything that a station forgets once it is answered is held, for as long as it takes', () => {
   let guaranteed = 0;
@@ -69,3 +69,9 @@ test('parts of reports are worth five minutes, meter values outside of transacti
 function none(version: OcppVersion): string[] {
   return [...coverTable[version].keys()].filter((action) => laterOf(version, action) === 'none').toSorted();
 }
+
+test('an action is held in every version that has it, or in none', () => {
+  for (const version of ocppVersions)
+    for (const action of coverTable[version].keys())
+      expect(laterOf(version, action) === 'held', `${version} ${action}`).toBe(isHeldLater(action));
+});

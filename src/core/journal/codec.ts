@@ -165,6 +165,7 @@ const outcomeLetters: Readonly<Record<Outcome, string>> = {
   queued: 'q',
   joined: 'j',
   answered: 'a',
+  covered: 'v',
   rewritten: 'w',
   consumed: 'c',
   late: 'l',

@@ -26,7 +26,7 @@ export type LinkName = 'station' | `backend:${string}`;
  *
  * `relayed`: sent on in the same step. `queued`: it waits for a slot; a `sent` or `dropped` record follows. `joined`: it repeats a
  * guaranteed call that is still open or waiting, and gets that one's answer. `answered`: Busbar answered it itself (a
- * malformed call, a command over the bound) and a `sent` record follows. `rewritten`: sent on in the same step with an identifier in it changed, so that the
+ * malformed call, a command over the bound) and a `sent` record follows. `covered`: the same in the place of a backend that is down, or that has to get others first. `rewritten`: sent on in the same step with an identifier in it changed, so that the
  * `sent` record that follows holds another text. `consumed`: the answer to a copy or to a call of Busbar's own, which goes no further. The rest left the books by a counted reason: `late`, `repeated`
  * and `foreign` are replies that match nothing open; `ignored` is what a version tells us to ignore; `refused` is a frame whose
  * link is being closed, or a SEND that nobody there may have.
@@ -36,6 +36,7 @@ export type Outcome =
   | 'queued'
   | 'joined'
   | 'answered'
+  | 'covered'
   | 'rewritten'
   | 'consumed'
   | 'late'

@@ -112,7 +112,7 @@ export function coverCall(
 ): void {
   const { text, frame } = received;
   const { action } = frame;
-  recordReceived(state, turn, received, 'answered', action);
+  recordReceived(state, turn, received, 'covered', action);
   const said = { action, payload: payloadOf(text, frame), transaction, text, key, hasLeft: false };
   cover(state, turn, link, backend, said, [callerOf(link.epoch, text, frame)]);
 }
