@@ -216,10 +216,17 @@ function complete(turn: Turn, said: string): void {
   for (const [at, wave] of head.waves.entries()) {
     if (wave.phase !== 'planned' && wave.phase !== 'attaching') continue;
     enterWave(turn, wave, 'planned', 'the migration was completed without it');
-    for (const progress of byWave[at] ?? [])
-      if (progress.phase !== 'planned') enterStation(turn, progress, 'planned');
+    for (const progress of byWave[at] ?? []) leaveOut(turn, progress);
   }
   enterMigration(turn, 'running', said);
+}
+
+/** It stays where it is: with its old backend, or where somebody else has moved it, and then nothing is sent to it because of that. */
+function leaveOut(turn: Turn, progress: StationProgress): void {
+  if (progress.phase !== 'moved' && progress.phase !== 'verified')
+    return enterStation(turn, progress, 'planned', progress.phase === 'planned' ? progress.reason : null);
+  progress.effects = [];
+  touch(turn, progress);
 }
 
 function startWave(turn: Turn, wave: WaveProgress): void {

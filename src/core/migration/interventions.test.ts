@@ -188,6 +188,63 @@ describe('what people and absence do in the midst of a migration', () => {
     expect(viewOf(driven, 'CP-1').primary).toBe('old');
   });
 
+  test('a migration is completed though somebody else moved a station of a wave that is left out', () => {
+    const driven = driveMigration(
+      { waves: [waveOf('a', []), waveOf('b', [])], approve: true, also: also('K') },
+      [['CP-1'], ['CP-2']],
+    );
+    driven.answerEffect = () => ({ kind: 'answered', value: '60' });
+    driven.decide({ do: 'start' });
+    driven.run(8);
+    Object.assign(viewOf(driven, 'CP-2'), { primary: 'new', before: 'old' });
+    driven.run(2);
+    expect(driven.state.head.waves.map(({ phase }) => phase)).toEqual(['passed', 'attaching']);
+    driven.takeOrders();
+    driven.decide({ do: 'complete' });
+    driven.run(5);
+    expect(driven.state.head.phase).toBe('done');
+    expect(driven.takeOrders()).toEqual([]);
+    expect(driven.progress('CP-2')).toMatchObject({ phase: 'moved', reason: 'somebody else moved it' });
+    driven.decide({ do: 'rollback' });
+    driven.run(5);
+    expect(viewOf(driven, 'CP-2').primary).toBe('old');
+  });
+
+  test('a migration is completed though a station could not be brought back, and what it was sent is put back once it is', () => {
+    const driven = driveMigration({ soakMs: 3_600_000, also: also('K') }, [['CP-1']]);
+    let value = '300';
+    driven.answerEffect = (step) => {
+      if (step.do === 'write') value = step.value;
+      return { kind: 'answered', value: step.do === 'read' ? value : null };
+    };
+    driven.decide({ do: 'start' });
+    driven.run(6);
+    expect(value).toBe('60');
+    // What it is to be sent begins anew, and is not through when it is given up.
+    Object.assign(driven.progress('CP-1').effects[0] ?? {}, { phase: 'reading' });
+    driven.decide({ do: 'rollback_wave', wave: 0 });
+    const gone = { kind: 'refused', reason: 'unknown_backend', detail: 'Add it.', primary: 'new' } as const;
+    for (let second = 0; second < 25 * 3_600; second += 1) {
+      driven.run(1, false);
+      if (driven.open.size > 0) driven.settle('CP-1', gone);
+    }
+    expect(driven.progress('CP-1').isStuck).toBe(true);
+    const again = structuredClone(driven.state);
+    driven.takeOrders();
+    driven.decide({ do: 'complete' });
+    driven.run(5);
+    expect(driven.state.head.phase).toBe('done');
+    // Of one whose primary it is, the new backend keeps being told.
+    expect(driven.takeOrders()).toEqual(['detach CP-1']);
+    Object.assign(driven.state, again);
+    Object.assign(viewOf(driven, 'CP-1'), { primary: 'old', before: null });
+    driven.decide({ do: 'complete' });
+    driven.run(10);
+    expect(driven.progress('CP-1')).toMatchObject({ phase: 'rolled-back', effects: [{ phase: 'undone' }] });
+    expect(value).toBe('300');
+    expect(driven.state.head.phase).toBe('done');
+  });
+
   test('what a station was sent is put back also when its wave passes meanwhile', () => {
     const driven = driveMigration(
       {

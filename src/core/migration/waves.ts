@@ -40,7 +40,7 @@ export function tick(turn: Turn, sinceMs: number, heard: Heard): void {
   // The gates may have paused it just now.
   if ((head.phase as string) === 'paused') return;
   for (const [at, { phase }] of head.waves.entries())
-    if (head.completedBy === null || phase === 'passed') advanceWave(turn, at);
+    if (head.completedBy === null || phase === 'passed' || phase === 'rolled-back') advanceWave(turn, at);
   conclude(turn);
 }
 
@@ -180,9 +180,12 @@ function advanceWave(turn: Turn, at: number): void {
       // What is put back at a station that somebody else put back holds no wave up, and is done all the same.
       for (const progress of stations) advanceSent(turn, progress);
       return;
+    case 'rolled-back':
+      // The same at one that was given up, and that somebody has put back by now.
+      for (const progress of stations) if (progress.phase === 'rolled-back') advanceSent(turn, progress);
+      return;
     case 'planned':
     case 'rolling-back':
-    case 'rolled-back':
       return;
   }
 }
@@ -249,7 +252,8 @@ function conclude(turn: Turn): void {
   let left = 0;
   let sent = 0;
   for (const progress of byWave.flat()) {
-    if (!areEffectsOver(progress)) sent += 1;
+    // One that was given up on its way back is sent nothing any more.
+    if (!progress.isStuck && !areEffectsOver(progress)) sent += 1;
     if (isMoved(progress) || progress.attached === 'no') continue;
     left += 1;
     detachStation(turn, progress);
