@@ -4,7 +4,7 @@ import { planWith } from '../testkit/driven-migration.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { createOrderDesk, type OrderDesk } from './migration-orders.ts';
 
-const order: Order = { do: 'cut_over', station: 'CP-1' as StationId };
+const order: Order = { do: 'cut_over', station: 'CP-1' as StationId, isAgain: false };
 
 function deskThatDecides(): OrderDesk {
   const made = { kind: 'done', isChanged: true, before: null, after: null } as const;

@@ -20,8 +20,8 @@ const breaks: readonly Break[] = [
     name: 'a cutover is ordered before it is on disk that it may happen',
     rule: 'saved',
     file: 'core/migration/forward.ts',
-    from: "if (!order(turn, progress, { do: 'cut_over', station })) return;\n  progress.isCutOrdered = true;",
-    to: "if (!order(turn, progress, { do: 'cut_over', station })) return;",
+    from: "if (!order(turn, progress, { do: 'cut_over', station, isAgain: progress.isCutOrdered })) return;\n  progress.isCutOrdered = true;",
+    to: "if (!order(turn, progress, { do: 'cut_over', station, isAgain: progress.isCutOrdered })) return;",
   },
   {
     name: 'a rollback asks every station to go back, wherever it is',

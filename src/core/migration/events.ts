@@ -79,8 +79,8 @@ export interface StationView {
 export type Order =
   /** The new backend is to be told of it; or not any more. */
   | { readonly do: 'attach' | 'detach'; readonly station: StationId }
-  /** The new backend is to be its primary. */
-  | { readonly do: 'cut_over'; readonly station: StationId }
+  /** The new backend is to be its primary. `isAgain`: it may be by an order before. */
+  | { readonly do: 'cut_over'; readonly station: StationId; readonly isAgain: boolean }
   /** Its last cutover is to be undone; or, where that cannot be any more, it is to be cut over to the old backend. */
   | { readonly do: 'roll_back' | 'return'; readonly station: StationId }
   /** It is to be sent something that the plan lists. */

@@ -102,7 +102,7 @@ export function moveStation(turn: Turn, wave: WaveProgress, progress: StationPro
       explain(turn, progress, 'the pace of its wave has yet to allow it');
     return unblock(turn, progress);
   }
-  if (!order(turn, progress, { do: 'cut_over', station })) return;
+  if (!order(turn, progress, { do: 'cut_over', station, isAgain: progress.isCutOrdered })) return;
   progress.isCutOrdered = true;
   // A cutover tells the new backend of it too.
   if (progress.attached === 'no') progress.attached = 'ordered';

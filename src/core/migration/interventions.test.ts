@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { driveMigration, waveOf, type DrivenMigration } from '../../testkit/driven-migration.ts';
 import type { StationId } from '../../protocol/station-id.ts';
+import type { OrderOutcome } from './events.ts';
 import { noSideEffects, type Gate } from './plan.ts';
 import { beginReport, finishReport, readEvidence } from './report.ts';
 
@@ -302,6 +303,44 @@ describe('what people and absence do in the midst of a migration', () => {
     driven.decide({ do: 'start_wave', wave: 0 });
     driven.run(3);
     expect(driven.progress('CP-2').phase).toBe('waiting');
+  });
+
+  test.each<[string, OrderOutcome]>([
+    ['was refused', { kind: 'refused', reason: 'reservation', detail: 'One is open.', primary: 'old' }],
+    ['was let go by a pause', { kind: 'let_go' }],
+  ])('a station that was moved by hand after its cutover %s is said to be', (_, outcome) => {
+    const driven = driveMigration({ soakMs: 600_000, giveUpAfterMs: 600_000 }, [['CP-1', 'CP-2']]);
+    driven.decide({ do: 'start' });
+    driven.run(1);
+    driven.run(1, false);
+    expect(driven.open.get('CP-1' as StationId)?.do).toBe('cut_over');
+    driven.decide({ do: 'pause' });
+    for (const id of ['CP-1', 'CP-2']) driven.settle(id, outcome);
+    Object.assign(viewOf(driven, 'CP-1'), { primary: 'new', before: 'old' });
+    driven.run(3);
+    expect(driven.progress('CP-1')).toMatchObject({
+      phase: 'moved',
+      reason: 'somebody else moved it',
+      isBootAccepted: null,
+    });
+    driven.decide({ do: 'rollback' });
+    driven.run(5);
+    expect(viewOf(driven, 'CP-1').primary).toBe('old');
+    expect(driven.progress('CP-2')).toMatchObject({ phase: 'rolled-back', reason: 'it had not moved' });
+  });
+
+  test('a station of whose cutover nobody knows goes back though another was let go since', () => {
+    const driven = driveMigration({ soakMs: 600_000, giveUpAfterMs: 600_000 }, [['CP-1']]);
+    driven.decide({ do: 'start' });
+    driven.run(1);
+    driven.run(1, false);
+    driven.settle('CP-1', { kind: 'refused', reason: 'unknown_outcome', detail: 'Lost.', primary: null });
+    for (let second = 0; second < 5 && driven.open.size === 0; second += 1) driven.run(1, false);
+    driven.decide({ do: 'rollback' });
+    driven.settle('CP-1', { kind: 'let_go' });
+    Object.assign(viewOf(driven, 'CP-1'), { primary: 'new', before: 'old' });
+    driven.run(5);
+    expect(viewOf(driven, 'CP-1').primary).toBe('old');
   });
 
   test('a station that somebody put back and moved again goes back with the rest', () => {

@@ -37,7 +37,10 @@ export function settleOrder(turn: Turn, wanted: Order, outcome: OrderOutcome): v
 /** What it took before it was begun is given back. It may be ordered again at once. */
 function onLetGo(turn: Turn, progress: StationProgress, wanted: Order): void {
   progress.retryAtMs = 0;
-  if (wanted.do === 'cut_over') refundPace(turn, progress);
+  if (wanted.do === 'cut_over') {
+    refundPace(turn, progress);
+    progress.isCutOrdered = wanted.isAgain;
+  }
   if (wanted.do === 'effect') onEffectLetGo(progress, wanted);
 }
 
@@ -112,7 +115,10 @@ function onCutSettled(turn: Turn, progress: StationProgress, outcome: OrderOutco
   }
   if (outcome.kind !== 'refused') return;
   // One of which nobody knows may have moved.
-  if (outcome.reason !== 'unknown_outcome') refundPace(turn, progress);
+  if (outcome.reason !== 'unknown_outcome') {
+    refundPace(turn, progress);
+    progress.isCutOrdered = false;
+  }
   progress.refusals += 1;
   block(turn, progress, outcome.reason === 'transaction_open' ? 'transaction' : 'other', outcome.detail);
   if (progress.phase === 'synced') enterStation(turn, progress, 'waiting', outcome.detail);

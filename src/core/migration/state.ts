@@ -161,7 +161,7 @@ export interface StationProgress {
   since: number;
   /** When it last moved to the new backend; null: it never did. */
   movedAt: number | null;
-  /** A cutover was ordered: it may have happened, whatever is known of it. */
+  /** A cutover was ordered and not refused: it may have happened, whatever is known of it. */
   isCutOrdered: boolean;
   /** Whether the new backend is told of it because of this migration; `ordered`: perhaps. */
   attached: 'no' | 'ordered' | 'yes';
