@@ -221,7 +221,7 @@ const verbs: readonly Verb[] = [
     path: 'approve',
     operationId: 'approveMigration',
     summary: 'Let the next wave of a plan with `approve` start',
-    description: 'Once all else is as it must be.',
+    description: 'Once all else is as it must be. Asked twice, it may let the wave after that start too.',
     needsReason: false,
     decisionOf: () => ({ do: 'approve' }),
   },
@@ -258,6 +258,14 @@ const verbs: readonly Verb[] = [
     description: 'Its name is free again.',
     needsReason: true,
     decisionOf: () => ({ do: 'abandon' }),
+  },
+  {
+    path: 'waves/:wave/approve',
+    operationId: 'approveWave',
+    summary: 'Let a wave of a plan with `approve` start',
+    description: 'Once all else is as it must be. Asked twice, it lets no other wave start.',
+    needsReason: false,
+    decisionOf: (wave) => ({ do: 'approve_wave', wave }),
   },
   {
     path: 'waves/:wave/start',
@@ -337,7 +345,9 @@ async function replan(
   by: { readonly who: string; readonly reason: string | null },
 ): Promise<Result<MigrationOutcome, MigrationFault>> {
   const again = await migrations.replan(found.id, by);
-  return again.ok ? ok({ kind: 'done', isChanged: true }) : again;
+  // One that was started keeps what it has.
+  const isChanged = found.phase === 'draft' || found.phase === 'ready';
+  return again.ok ? ok({ kind: 'done', isChanged }) : again;
 }
 
 const refusals: Readonly<Record<MigrationRefusal, ProblemName>> = {

@@ -74,7 +74,7 @@ export function printProblems(problems: readonly PlanProblemShown[], io: CliIo):
 
 const waveColumns: readonly Column<Wave>[] = [
   { title: 'wave', widthMax: 20, valueOf: ({ number, name }) => `${number} ${name}` },
-  { title: 'state', valueOf: ({ state }) => state },
+  { title: 'state', valueOf: stateOf },
   { title: 'stations', valueOf: ({ stations }) => stations },
   { title: 'moved', valueOf: movedIn },
   { title: 'verified', valueOf: ({ tally }) => tally.verified },
@@ -83,6 +83,11 @@ const waveColumns: readonly Column<Wave>[] = [
   { title: 'back', valueOf: ({ tally }) => tally['rolled-back'] },
   { title: 'soaked', valueOf: ({ soakedMs, soakMs }) => `${seconds(soakedMs)} of ${seconds(soakMs)}` },
 ];
+
+/** One that a person approved ahead starts by itself. */
+function stateOf({ state, approved }: Wave): string {
+  return approved && (state === 'planned' || state === 'attaching') ? `${state}, approved` : state;
+}
 
 const reasonColumns: readonly Column<Wave>[] = [
   { title: 'wave', widthMax: 20, valueOf: ({ name }) => name },

@@ -109,7 +109,11 @@ async function create(
   const { name, id, problems, state } = created.value;
   print(created.value, output, io);
   io.stderr.write(`${name} is ${state} as ${id}\n`);
-  sayIfBlocked(problems, `mend them, then run "busbar migration replan ${id}"`, io);
+  sayIfBlocked(
+    problems,
+    `mend them, then run "busbar migration replan ${id}"; for another plan, abandon it first`,
+    io,
+  );
   return null;
 }
 
@@ -269,9 +273,9 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'approve',
-    description: 'let the next wave of a plan with approve: true start',
+    description: 'let the next wave of a plan with approve: true start, or this one and no other',
     risk: null,
-    ofWave: null,
+    ofWave: 'approve this wave, by name or number',
     needsReason: () => false,
   },
   {

@@ -182,6 +182,7 @@ describe('a decision', () => {
     ['rollback', { reason: 'x' }, { do: 'rollback' }],
     ['complete', { reason: 'x' }, { do: 'complete' }],
     ['abandon', { reason: 'x' }, { do: 'abandon' }],
+    ['waves/pilot/approve', {}, { do: 'approve_wave', wave: 1 }],
     ['waves/2/start', { reason: 'x' }, { do: 'start_wave', wave: 1 }],
     ['waves/canary/rollback', { reason: 'x' }, { do: 'rollback_wave', wave: 0 }],
   ] as const)('%s is handed on, audited and answered', async (path, body, decision) => {
@@ -196,6 +197,16 @@ describe('a decision', () => {
       outcome: 'done',
       before: { state: 'running' },
     });
+  });
+
+  test.each([
+    ['draft', true],
+    ['running', false],
+    ['done', false],
+  ] as const)('to look at the fleet anew changes nothing once it was started: %s', async (phase, changed) => {
+    all.splice(0, all.length, snapshotOf('m-2', { phase }));
+    const reply = await call('/m-2/replan', {});
+    expect([reply.status, reply.body.changed]).toEqual([200, changed]);
   });
 
   test.each(['rollback', 'complete', 'abandon', 'waves/1/start', 'waves/1/rollback'])(

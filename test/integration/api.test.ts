@@ -221,6 +221,7 @@ describe('who may call', () => {
     ['POST', '/api/v1/migrations/m-1/rollback', 'operator'],
     ['POST', '/api/v1/migrations/m-1/complete', 'operator'],
     ['POST', '/api/v1/migrations/m-1/abandon', 'operator'],
+    ['POST', '/api/v1/migrations/m-1/waves/pilot/approve', 'operator'],
     ['POST', '/api/v1/migrations/m-1/waves/pilot/start', 'operator'],
     ['POST', '/api/v1/migrations/m-1/waves/pilot/rollback', 'operator'],
     ['POST', '/api/v1/config/reload', 'admin'],

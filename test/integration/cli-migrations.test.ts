@@ -173,7 +173,7 @@ describe('migration create', () => {
     const made = await busbar(['create', file]);
     expect([made.code, made.err]).toEqual([
       3,
-      'n is draft as m-new\n1 problem blocks the plan: mend them, then run "busbar migration replan m-new"\n',
+      'n is draft as m-new\n1 problem blocks the plan: mend them, then run "busbar migration replan m-new"; for another plan, abandon it first\n',
     ]);
   });
 
@@ -222,6 +222,7 @@ describe('a decision', () => {
     [['pause', 'leave-old'], { do: 'pause' }, null],
     [['resume', 'm-1', '--reason', 'x'], { do: 'resume' }, 'x'],
     [['approve', 'm-1'], { do: 'approve' }, null],
+    [['approve', 'm-1', '--wave', 'pilot'], { do: 'approve_wave', wave: 1 }, null],
     [['rollback', 'm-1', '--yes', '--reason', 'x'], { do: 'rollback' }, 'x'],
     [['rollback', 'm-1', '--wave', '1', '--yes', '--reason', 'x'], { do: 'rollback_wave', wave: 0 }, 'x'],
     [['complete', 'm-1', '--yes', '--reason', 'x'], { do: 'complete' }, 'x'],

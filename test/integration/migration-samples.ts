@@ -221,6 +221,7 @@ export function migrationsOf(all: MigrationSnapshot[], given: Partial<Migrations
       all.unshift(snapshot);
       return Promise.resolve(ok(snapshot));
     },
+    replan: (id) => Promise.resolve(ok(find(id) ?? snapshotOf(id))),
     decide: () => Promise.resolve(ok({ kind: 'done', isChanged: true })),
     list: () => all,
     find,

@@ -55,6 +55,7 @@ function permit(turn: Turn, decision: MigrationDecision, wave: WaveProgress | nu
       if (isGoingBack)
         return phase === 'rolled-back' && hasStuck(turn.state.stations.values()) ? changed : unchanged;
       if (phase === 'done' || isUnderWay(phase)) return changed;
+      if (isOver(phase)) return over();
       return refused('not_now', 'It never started, so that there is nothing to undo. It can be abandoned.');
     case 'abandon':
       if (phase === 'abandoned') return unchanged;
@@ -68,12 +69,16 @@ function permit(turn: Turn, decision: MigrationDecision, wave: WaveProgress | nu
     case 'start':
       if (phase === 'ready') return changed;
       if (phase === 'draft')
-        return refused('has_problems', 'Its plan has problems. Mend them, and look at the plan again.');
+        return refused(
+          'has_problems',
+          'Its plan has problems. Mend them and replan it, or abandon it and make one of another plan.',
+        );
       if (phase === 'paused') return refused('not_now', 'It was started, and is paused. It can be resumed.');
       return isOver(phase) ? over() : unchanged;
     case 'pause':
     case 'resume':
     case 'approve':
+    case 'approve_wave':
     case 'start_wave':
     case 'rollback_wave':
       if (isOver(phase)) return over();
@@ -109,7 +114,7 @@ function permitComplete({ state }: Turn): MigrationOutcome {
 
 function permitLive(
   turn: Turn,
-  wanted: 'pause' | 'resume' | 'approve' | 'start_wave' | 'rollback_wave',
+  wanted: 'pause' | 'resume' | 'approve' | 'approve_wave' | 'start_wave' | 'rollback_wave',
   wave: WaveProgress | null,
 ): MigrationOutcome {
   const { head } = turn.state;
@@ -118,17 +123,24 @@ function permitLive(
       return head.phase === 'paused' ? unchanged : changed;
     case 'resume':
       return head.phase === 'paused' ? permitResume(turn) : unchanged;
-    case 'approve': {
-      if (!head.plan.approve) return refused('not_now', 'Its plan asks for nobody’s approval.');
-      const next = waitingWave(turn);
-      if (next === null) return refused('not_now', 'No wave waits for anything.');
-      return next.isApproved ? unchanged : changed;
-    }
+    case 'approve':
+      return permitApprove(turn, waitingWave(turn));
+    case 'approve_wave':
+      return permitApprove(turn, wave);
     case 'start_wave':
       return permitStart(turn, wave as WaveProgress);
     case 'rollback_wave':
       return permitBack(turn, wave as WaveProgress);
   }
+}
+
+function permitApprove({ state: { head } }: Turn, wave: WaveProgress | null): MigrationOutcome {
+  if (!head.plan.approve) return refused('not_now', 'Its plan asks for nobody’s approval.');
+  if (wave === null) return refused('not_now', 'No wave waits for anything.');
+  if (wave.phase === 'rolling-back' || wave.phase === 'rolled-back')
+    return refused('not_now', `Wave ${wave.name} was rolled back. It can be started again.`);
+  const isToStart = wave.phase === 'planned' || wave.phase === 'attaching';
+  return wave.isApproved || !isToStart || wave === head.waves[0] ? unchanged : changed;
 }
 
 function permitResume({ state }: Turn): MigrationOutcome {
@@ -194,6 +206,9 @@ function carryOut(turn: Turn, decision: MigrationDecision, wave: WaveProgress | 
     case 'approve':
       (waitingWave(turn) as WaveProgress).isApproved = true;
       return;
+    case 'approve_wave':
+      (wave as WaveProgress).isApproved = true;
+      return;
     case 'complete':
       return complete(turn, said);
     case 'rollback':
@@ -216,6 +231,7 @@ function complete(turn: Turn, said: string): void {
   for (const [at, wave] of head.waves.entries()) {
     if (wave.phase !== 'planned' && wave.phase !== 'attaching') continue;
     enterWave(turn, wave, 'planned', 'the migration was completed without it');
+    wave.isApproved = false;
     for (const progress of byWave[at] ?? []) leaveOut(turn, progress);
   }
   enterMigration(turn, 'running', said);

@@ -263,6 +263,8 @@ export type MigrationDecision =
   | { readonly do: 'start' | 'pause' | 'resume' | 'abandon' }
   /** The next wave may start, once all else is as it must be. */
   | { readonly do: 'approve' }
+  /** The same of this one, whichever is next: said twice, it lets no other start. */
+  | { readonly do: 'approve_wave'; readonly wave: number }
   /** Every station goes back, for good. */
   | { readonly do: 'rollback' }
   /** It ends as it stands: waves that have passed stay, those that were rolled back or never started are left with the old backend. */

@@ -119,6 +119,23 @@ describe('waves', () => {
     expect(driven.state.head.phase).toBe('done');
   });
 
+  test('start each by an approval of its own, however often one is approved by name', () => {
+    const waves = ['a', 'b', 'c'].map((name) => waveOf(name, []));
+    const driven = driveMigration({ waves, approve: true, soakMs: 10_000 }, [['CP-1'], ['CP-2'], ['CP-3']]);
+    driven.decide({ do: 'start' });
+    driven.run(20);
+    expect(driven.decide({ do: 'approve_wave', wave: 0 })).toEqual({ kind: 'done', isChanged: false });
+    expect(driven.decide({ do: 'approve_wave', wave: 1 })).toEqual({ kind: 'done', isChanged: true });
+    expect(driven.evidence.at(-1)).toMatchObject({ what: 'decision', after: 'approve_wave', wave: 'b' });
+    driven.run(3);
+    expect(driven.decide({ do: 'approve_wave', wave: 1 })).toEqual({ kind: 'done', isChanged: false });
+    driven.run(60);
+    expect(driven.state.head.waves.map(({ phase }) => phase)).toEqual(['passed', 'passed', 'attaching']);
+    driven.decide({ do: 'rollback_wave', wave: 1 });
+    driven.run(5);
+    expect(driven.decide({ do: 'approve_wave', wave: 1 })).toMatchObject({ reason: 'not_now' });
+  });
+
   test('start at a word of a person, whatever else they wait for', () => {
     const driven = driveMigration({ waves: twoWaves, soakMs: 3_600_000 }, [['CP-1'], ['CP-2']]);
     driven.decide({ do: 'start' });
@@ -254,6 +271,9 @@ describe('decisions', () => {
     expect(driven.decide({ do: 'pause' })).toMatchObject({ reason: 'not_now' });
     driven.run(5);
     expect(driven.decide({ do: 'start' })).toMatchObject({ reason: 'is_over' });
+    const never = driveMigration({}, [['CP-1']]);
+    never.decide({ do: 'abandon' });
+    expect(never.decide({ do: 'rollback' })).toMatchObject({ reason: 'is_over' });
   });
 
   test('a rollback undoes what is done, also long after', () => {
