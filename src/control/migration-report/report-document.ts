@@ -110,6 +110,9 @@ function headFacts(report: MigrationReport): readonly (readonly [string, string]
     ['Made', timeText(report.createdAt)],
     ['Started', timeText(report.startedAt)],
     ['Ended', timeText(report.endedAt)],
+    ...report.uncounted.map(
+      (span) => ['Nothing counted', `${timeText(span.from)} to ${timeText(span.to)}: it was over`] as const,
+    ),
     ['Open transactions', openTransactionsText[plan.openTransactions]],
     ['Watched after each wave', durationText(plan.soakMs)],
     [`${plan.from} kept ready for`, durationText(plan.keepOldWarmMs)],

@@ -154,6 +154,8 @@ describe('a report', () => {
       evidenceOf(2, { what: 'migration', after: 'running' }),
     ]);
     expect([draft.endedAt, draft.startedAt]).toEqual([null, 20]);
+    const report = finishReport(draft, { head: headOf(2), stations: [], sessionsOf: () => null, madeAt: 0 });
+    expect(report.uncounted).toEqual([{ from: 10, to: 20 }]);
   });
 
   test('says when a wave passed only where it has, and when a side effect failed', () => {

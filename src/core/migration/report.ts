@@ -30,6 +30,8 @@ export interface MigrationReport {
   readonly startedAt: number | null;
   /** When it came to its end; null: it has not. */
   readonly endedAt: number | null;
+  /** When it was over before a rollback made it go on: nothing of its stations was counted then. */
+  readonly uncounted: readonly TimeSpan[];
   readonly stations: number;
   readonly tally: Readonly<Record<StationPhase, number>>;
   readonly waves: readonly WaveReport[];
@@ -47,6 +49,12 @@ export interface MigrationReport {
     /** Numbers that should be there and are not: the storage was damaged. */
     readonly missing: number;
   };
+}
+
+/** Wall clock, milliseconds since 1970. */
+export interface TimeSpan {
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface WaveReport {
@@ -153,6 +161,7 @@ export interface ReportDraft {
   readonly failedAt: Map<string, number>;
   startedAt: number | null;
   endedAt: number | null;
+  readonly uncounted: TimeSpan[];
   newest: number;
   missing: number;
 }
@@ -168,6 +177,7 @@ export function beginReport(): ReportDraft {
     failedAt: new Map(),
     startedAt: null,
     endedAt: null,
+    uncounted: [],
     newest: 0,
     missing: 0,
   };
@@ -190,6 +200,7 @@ function readEntry(draft: ReportDraft, entry: Evidence): void {
       return;
     case 'migration':
       if (after === 'running') draft.startedAt ??= at;
+      if (draft.endedAt !== null) draft.uncounted.push({ from: draft.endedAt, to: at });
       draft.endedAt = isOver(after) ? at : null;
       return;
     case 'wave':
@@ -251,6 +262,7 @@ export function finishReport(draft: ReportDraft, sources: ReportSources): Migrat
     createdAt: head.createdAt,
     startedAt: draft.startedAt,
     endedAt: draft.endedAt,
+    uncounted: draft.uncounted,
     stations: stations.length,
     tally,
     waves: waves.map((wave, at) => waveReport(draft, sources, wave, at)),
