@@ -26,6 +26,9 @@ export const probeMs = 5_000;
 export const displacementsMax = 6;
 const displacementsPerSecond = displacementsMax / 600;
 
+/** A station that was moved stays with its backend, also where that is taken out of the configuration. */
+const notConfigured = 'The backend is not configured.';
+
 type Arrived = Extract<StationEvent, { type: 'station_arrived' }>;
 type Status = Extract<Effect, { type: 'refuse' }>['status'];
 
@@ -49,9 +52,10 @@ export function onStationArrived(state: StationState, turn: Turn, event: Arrived
   const assignment = assignmentOf(state, turn);
   if (assignment === null) return refuse(404, 'No route takes this station.', null);
   const primary = factsOf(turn, assignment.primary);
-  const version = negotiateVersion(event.offered, primary?.versions ?? []);
+  if (primary === null) return refuse(503, notConfigured, 10);
+  const version = negotiateVersion(event.offered, primary.versions);
   if (version === null)
-    return refuse(400, `Offer one of the subprotocols ${primary?.versions.join(', ') ?? ''}.`, null);
+    return refuse(400, `Offer one of the subprotocols ${primary.versions.join(', ')}.`, null);
 
   if (state.arrival !== null)
     refusePending(state, turn, 409, 'A newer connection of this station came.', null);
@@ -116,7 +120,7 @@ function reachPrimary(state: StationState, turn: Turn, arrival: PendingArrival):
   const { primary } = arrival.assignment;
   const facts = factsOf(turn, primary);
   const backend = backendLinkOf(state, primary);
-  if (facts === null) return refusePending(state, turn, 503, 'The backend is not configured.', 10);
+  if (facts === null) return refusePending(state, turn, 503, notConfigured, 10);
   const fits =
     arrival.isSameCredential && backend.version === arrival.version && backend.revision === facts.revision;
   if (fits && backend.phase === 'open') {

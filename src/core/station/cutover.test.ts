@@ -562,3 +562,22 @@ test('while a copy is still out to the new primary it is not cut over: else Busb
   expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
   expect(sent(bench.fromStation(start.replace('"connectorId":1', '"connectorId":2')), 'station')).toEqual([]);
 });
+
+test('a station whose backend is in the configuration no more is to come again, and does once it is moved back', () => {
+  const bench = moved();
+  const { backends } = bench.context.routing;
+  const left = new Map([...backends].filter(([name]) => name !== 'new'));
+  bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+  bench.context.routing = { ...bench.context.routing, backends: left };
+  bench.pass(10_000);
+  expect(bench.arrive(2)).toContainEqual({
+    type: 'refuse',
+    epoch: 2,
+    status: 503,
+    reason: 'The backend is not configured.',
+    retryAfterS: 10,
+  });
+  expect(decide(bench, { do: 'roll_back' })).toEqual({ kind: 'done', isChanged: true });
+  bench.arrive(3);
+  expect(bench.state.arrival?.assignment.primary).toBe('old');
+});
