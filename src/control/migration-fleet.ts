@@ -42,8 +42,8 @@ export async function readFleet(
   };
 }
 
-/** `to`: the backend that it is to move to. null: the registry does not know it. */
-export function viewOf(snapshot: StationSnapshot | null, to: string): StationView {
+/** `to`: the backend that it is to move to; `isConfigured`: there is one of that name. null: the registry does not know the station. */
+export function viewOf(snapshot: StationSnapshot | null, to: string, isConfigured: boolean): StationView {
   // One that was forgotten is none that may be passed over in silence.
   if (snapshot === null) return gone;
   const link = snapshot.backends.find(({ backend }) => backend === to);
@@ -53,7 +53,7 @@ export function viewOf(snapshot: StationSnapshot | null, to: string): StationVie
     isConnected: snapshot.connected,
     isAttached: snapshot.placement?.ready.some(({ backend }) => backend === to) === true,
     isSynced: link?.state === 'synced',
-    sync: link === undefined ? null : wordsOf(link),
+    sync: !isConfigured ? 'it is not in the configuration' : link === undefined ? null : wordsOf(link),
     hasTransaction: hasTransaction(snapshot),
   };
 }

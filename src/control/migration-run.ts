@@ -39,6 +39,8 @@ export interface RunPorts {
   readonly store: MigrationStore;
   readonly registry: Pick<Registry, 'station'>;
   readonly clock: Clock;
+  /** Whether there is a backend of that name now. */
+  readonly isConfigured: (backend: string) => boolean;
   readonly desk: OrderDesk;
   readonly meter: WaveMeter;
 }
@@ -170,6 +172,7 @@ export class MigrationRun {
     const stations = new Map<StationId, StationView>();
     const turns = takeTurns(sliceMs);
     const { to } = this.state.head.plan;
+    const isConfigured = this.#ports.isConfigured(to);
     const some = [
       ...windowOf(soon, this.#soonAt, soonMax),
       // What is still to be delivered is not saved: after a restart all are looked at once.
@@ -180,7 +183,7 @@ export class MigrationRun {
     this.#sometimesAt += sometimesMax;
     for (const id of some) {
       const snapshot = this.#ports.registry.station(id);
-      stations.set(id, viewOf(snapshot, to));
+      stations.set(id, viewOf(snapshot, to, isConfigured));
       const messages = undeliveredTo(snapshot, to);
       if (messages > 0) this.#undelivered.set(id, messages);
       else this.#undelivered.delete(id);

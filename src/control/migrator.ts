@@ -90,8 +90,9 @@ class House implements Migrator {
   }
 
   get runPorts(): ConstructorParameters<typeof MigrationRun>[0] {
-    const { store, registry, clock } = this.#ports;
-    return { store, registry, clock, desk: this.#desk, meter: this.#meter };
+    const { store, registry, clock, settings } = this.#ports;
+    const isConfigured = (backend: string): boolean => settings().backends.has(backend);
+    return { store, registry, clock, isConfigured, desk: this.#desk, meter: this.#meter };
   }
 
   add(run: MigrationRun): void {

@@ -16,7 +16,7 @@ describe('waves', () => {
     expect(driven.progress('CP-2').phase).toBe('synced');
     expect(driven.state.head.waves[1]).toMatchObject({
       phase: 'attaching',
-      reason: 'wave canary is not through: it soaks for 0 minutes',
+      reason: 'wave canary is not through: it soaks for 10 s',
     });
     driven.run(12);
     expect(driven.progress('CP-2').phase).toBe('moved');

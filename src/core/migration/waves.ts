@@ -233,12 +233,14 @@ function pass(turn: Turn, at: number): void {
   const soakMs = head.plan.waves[at]?.soakMs ?? head.plan.soakMs;
   const hold = holdOf(turn.state, wave);
   if (wave.soakedMs >= soakMs && hold === null) enterWave(turn, wave, 'passed');
-  else explainWave(turn, wave, hold ?? `it soaks for ${minutes(soakMs)}`);
+  else explainWave(turn, wave, hold ?? `it soaks for ${lengthOf(soakMs)}`);
 }
 
-function minutes(ms: number): string {
-  const whole = Math.round(ms / 60_000);
-  return whole >= 120 ? `${Math.round(whole / 6) / 10} hours` : `${whole} minutes`;
+function lengthOf(ms: number): string {
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 6) / 10} h`;
 }
 
 /** All through, and watched; or to be watched still. */
