@@ -222,12 +222,13 @@ function stationRow(station: StationReport): string[] {
 function sessionBlocks(
   sessions: SessionsReport,
   stations: readonly StationReport[],
-  { plan: { from, to } }: MigrationReport,
+  { plan: { from, to }, endedAt }: MigrationReport,
 ): Block[] {
   if (sessions.since === null) return [{ type: 'text', text: 'No station has moved yet.' }];
   const open = stations.flatMap((station) => station.sessions ?? []);
   const openAt = (side: 'from' | 'to'): number => open.reduce((sum, counts) => sum + counts[side], 0);
   const { begunAtOld, begunAtNew, endedAtOld, endedAtNew, crossed, handedOver } = sessions;
+  const until = endedAt === null ? '' : `, until the migration was over, ${timeText(endedAt)}`;
   const rows = [
     ['Begun', begunAtOld, begunAtNew],
     ['Ended', endedAtOld, endedAtNew],
@@ -236,7 +237,7 @@ function sessionBlocks(
     ['Open when the report was made', openAt('from'), openAt('to')],
   ];
   return [
-    { type: 'text', text: `Since the first move, ${timeText(sessions.since)}.` },
+    { type: 'text', text: `Since the first move, ${timeText(sessions.since)}${until}.` },
     { type: 'table', columns: ['', from, to], rows: rows.map((row) => row.map(String)) },
   ];
 }
