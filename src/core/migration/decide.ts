@@ -16,7 +16,7 @@ import type {
   WaveProgress,
 } from './state.ts';
 import { addEvidence, enterMigration, enterStation, enterWave, touch, type Turn } from './turn.ts';
-import { beginWave } from './waves.ts';
+import { beginWave, isMoved } from './waves.ts';
 
 const changed: MigrationOutcome = { kind: 'done', isChanged: true };
 const unchanged: MigrationOutcome = { kind: 'done', isChanged: false };
@@ -178,10 +178,11 @@ function permitStart({ state }: Turn, wave: WaveProgress): MigrationOutcome {
 function permitBack({ state }: Turn, wave: WaveProgress): MigrationOutcome {
   const { phase, name } = wave;
   if (phase === 'rolling-back') return unchanged;
+  const stations = state.byWave[state.head.waves.indexOf(wave)] ?? [];
   // What could not be brought back may be by now.
-  if (phase === 'rolled-back')
-    return hasStuck(state.byWave[state.head.waves.indexOf(wave)] ?? []) ? changed : unchanged;
-  if (phase === 'planned' || phase === 'attaching')
+  if (phase === 'rolled-back') return hasStuck(stations) ? changed : unchanged;
+  // Somebody else may have moved one ahead of its turn.
+  if ((phase === 'planned' || phase === 'attaching') && !stations.some(isMoved))
     return refused('not_now', `No station of wave ${name} has moved.`);
   return changed;
 }
@@ -239,7 +240,7 @@ function complete(turn: Turn, said: string): void {
 
 /** It stays where it is: with its old backend, or where somebody else has moved it, and then nothing is sent to it because of that. */
 function leaveOut(turn: Turn, progress: StationProgress): void {
-  if (progress.phase !== 'moved' && progress.phase !== 'verified')
+  if (!isMoved(progress))
     return enterStation(turn, progress, 'planned', progress.phase === 'planned' ? progress.reason : null);
   progress.effects = [];
   touch(turn, progress);

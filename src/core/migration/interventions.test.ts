@@ -189,6 +189,23 @@ describe('what people and absence do in the midst of a migration', () => {
     expect(viewOf(driven, 'CP-1').primary).toBe('old');
   });
 
+  test('a wave of which somebody else moved a station ahead of its turn can be rolled back', () => {
+    const driven = driveMigration({ waves: [waveOf('a', []), waveOf('b', [])], approve: true }, [
+      ['CP-1'],
+      ['CP-2', 'CP-3'],
+    ]);
+    driven.decide({ do: 'start' });
+    driven.run(8);
+    expect(driven.decide({ do: 'rollback_wave', wave: 1 })).toMatchObject({ reason: 'not_now' });
+    Object.assign(viewOf(driven, 'CP-2'), { primary: 'new', before: 'old' });
+    driven.run(2);
+    expect(driven.decide({ do: 'rollback_wave', wave: 1 })).toEqual({ kind: 'done', isChanged: true });
+    driven.run(5);
+    expect(driven.state.head.waves.map(({ phase }) => phase)).toEqual(['passed', 'rolled-back']);
+    expect(viewOf(driven, 'CP-2').primary).toBe('old');
+    expect(viewOf(driven, 'CP-1').primary).toBe('new');
+  });
+
   test('a migration is completed though somebody else moved a station of a wave that is left out', () => {
     const driven = driveMigration(
       { waves: [waveOf('a', []), waveOf('b', [])], approve: true, also: also('K') },

@@ -196,7 +196,8 @@ export function beginWave(turn: Turn, wave: WaveProgress): void {
   enterWave(turn, wave, 'moving');
 }
 
-function isMoved({ phase }: StationProgress): boolean {
+/** It is at the new backend, whoever moved it. */
+export function isMoved({ phase }: StationProgress): boolean {
   return phase === 'moved' || phase === 'verified';
 }
 
