@@ -77,6 +77,23 @@ test('is delivered after a restart, and how the station is is still told once it
   expect(after.heard).toMatchObject([{ action: 'StatusNotification', payload: { status: 'Charging' } }]);
 });
 
+test('is told how the station is that comes back over it, where another was the primary meanwhile', () => {
+  const before = new Outage();
+  before.begin();
+  before.say('StatusNotification', { connectorId: 1, errorCode: 'NoError', status: 'Charging' });
+  before.goDown();
+  before.start(1);
+  Object.assign(before.state.durable, { heardBy: 'new', unaware: [] });
+  const after = restarted(before);
+  after.context.wallMs = before.context.wallMs + 61_000;
+  after.answer = (call) => (call.action === 'StartTransaction' ? silence : after.usual(call));
+  after.do({ type: 'tick' });
+  expect(actions(after)).toEqual(['StartTransaction']);
+  after.arrive(1);
+  after.pass(60_000);
+  expect(after.heard.filter(({ action }) => action === 'StatusNotification')).toHaveLength(1);
+});
+
 test('no command reaches it, and the backend is told so', () => {
   const outage = gone();
   outage.isUp = true;

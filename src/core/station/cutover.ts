@@ -237,7 +237,9 @@ function exchange(state: StationState, turn: Turn, from: string, placement: Plac
   const old = findBackendLink(state, from);
   const to = findBackendLink(state, placement.primary);
   if (old !== null) speakToOldPrimary(state, turn, old);
-  if (state.link !== null) hearAs(state, turn, placement.primary);
+  const hasListened =
+    to?.phase === 'open' && to.priming.phase === 'synced' && hearsAll(state, placement.primary);
+  if (state.link !== null) hearAs(state, turn, placement.primary, hasListened);
   put(state, turn, placement);
   for (const link of [old, to]) if (link !== null) pumpCalls(state, turn, link);
 }

@@ -198,6 +198,22 @@ describe('a primary that another was before', () => {
     expect(bench.state.durable.unaware).not.toContain('old');
   });
 
+  test('is told also what happened since it listened for a while', () => {
+    const bench = new Bench({ actions: new Map([['Authorize', 'new']]) });
+    bench.connect();
+    bench.fromStation('[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]');
+    answerAs(bench, 'old', '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}');
+    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+    answerAs(bench, 'new', '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}');
+    answerAs(bench, 'new', '{"currentTime":"2023-11-14T22:13:20Z"}');
+    bench.context.routing = routing([plainAssignment(0, 'old')], ['ocpp1.6']);
+    bench.do({ type: 'routing_changed' });
+    bench.fromStation(`[2,"2","StatusNotification",${occupied}]`);
+    expect(sentTo(comeBackTo(bench, 'new', 2), 'new')).toEqual([
+      expect.stringContaining('"status":"Charging"'),
+    ]);
+  });
+
   test('is told by the next process too, and once', () => {
     let { durable } = movedAway().state;
     for (const expected of [[expect.stringContaining('"status":"Charging"')], []]) {

@@ -7,7 +7,6 @@
 import type { OcppVersion } from '../../protocol/version.ts';
 import { faultIn, missedMax, type MissedStatus } from '../priming/station-image.ts';
 import { findBackendLink } from './find-backend.ts';
-import { hearsAll } from './roles.ts';
 import type { BackendLink, StationState } from './state.ts';
 import { notice, recordDurably, type Turn } from './turn.ts';
 
@@ -50,15 +49,17 @@ export function noteMissed(state: StationState, turn: Turn, backend: string): vo
   if (!state.durable.unaware.includes(backend)) changeUnaware(state, turn, backend, true);
 }
 
-/** The station speaks to this primary from here on, and to the one before until now. One that has not listened, since another was the primary before, knows the station as it was when it last heard it, if at all. */
-export function hearAs(state: StationState, turn: Turn, primary: string): void {
+/**
+ * The station speaks to this primary from here on. One that has not listened, since another was the primary before, knows the station as it was when it last heard it, if at all.
+ * `hasListened`: over the link that it has now, to the station that is here; what it was told over one before says nothing.
+ */
+export function hearAs(state: StationState, turn: Turn, primary: string, hasListened: boolean): void {
   const { heardBy } = state.durable;
   if (heardBy === primary) return;
   const change = { what: 'heard_by', backend: primary } as const;
   recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
   const link = findBackendLink(state, primary);
-  const hasListened = link?.phase === 'open' && link.priming.phase === 'synced' && hearsAll(state, primary);
-  if (hasListened) {
+  if (hasListened && link !== null) {
     link.hasMissed = false;
     noteTold(state, turn, link);
   } else if (heardBy !== null) noteMissed(state, turn, primary);

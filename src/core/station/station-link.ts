@@ -35,7 +35,6 @@ export function admit(state: StationState, turn: Turn, arrival: PendingArrival):
   const lane = state.grace?.lane ?? null;
   state.grace = null;
   state.arrival = null;
-  hearAs(state, turn, assignment.primary);
   state.assignment = assignment;
   const link: StationLink = {
     side: 'station',
@@ -64,6 +63,7 @@ export function admit(state: StationState, turn: Turn, arrival: PendingArrival):
     code: null,
     reason: null,
   });
+  hearAs(state, turn, assignment.primary, false);
   pumpCommands(state, turn, link);
   attachListeners(state, turn);
 }
