@@ -108,6 +108,17 @@ const handlers2: Readonly<Record<string, Handler>> = {
     payload: status('Accepted'),
     followUp: { type: 'report', action: 'NotifyReport', payloads: reportParts(requestId) },
   }),
+  GetReport: (_life, { requestId, componentVariable }) => {
+    const reportData = list(componentVariable).map((asked) => ({
+      component: record(asked)['component'],
+      variable: { name: 'Asked' },
+      variableAttribute: [{ value: '1' }],
+    }));
+    return reported('NotifyReport', partsOf(requestId, { reportData }));
+  },
+  GetMonitoringReport: (_life, { requestId }) => reported('NotifyMonitoringReport', partsOf(requestId, {})),
+  CustomerInformation: (_life, { requestId, customerIdentifier }) =>
+    reported('NotifyCustomerInformation', partsOf(requestId, { data: String(customerIdentifier) })),
   GetLog: (_life, { requestId }) => ({
     payload: { status: 'Accepted', filename: 'log.txt' },
     followUp: {
@@ -153,6 +164,21 @@ function reportParts(requestId: unknown): Payload[] {
     { ...part, seqNo: 0, tbc: true },
     { ...part, seqNo: 1 },
   ];
+}
+
+function reported(action: string, payloads: readonly Payload[]): Reply {
+  return { payload: status('Accepted'), followUp: { type: 'report', action, payloads } };
+}
+
+/** So many that much can happen between the first and the last. */
+function partsOf(requestId: unknown, contents: Payload): Payload[] {
+  return Array.from({ length: 6 }, (_, seqNo) => ({
+    requestId,
+    generatedAt: '2026-01-01T00:00:00Z',
+    seqNo,
+    ...(seqNo < 5 ? { tbc: true } : {}),
+    ...contents,
+  }));
 }
 
 function configuration16(life: StationLife): { key: string; readonly: boolean; value: string }[] {

@@ -160,13 +160,28 @@ export function countFailure(
   effects.push({ type: 'discarded', action, serial, text });
 }
 
+const reports: ReadonlySet<string> = new Set([
+  'NotifyReport',
+  'NotifyMonitoringReport',
+  'NotifyCustomerInformation',
+  'LogStatusNotification',
+  'DiagnosticsStatusNotification',
+]);
+
 /** The link is gone: what was not kept is lost. */
 export function loseLink(life: StationLife): void {
+  if (life.options.goesOnReporting)
+    life.leftOver.push(...life.outbox.filter(({ action }) => reports.has(action)));
   for (const call of life.outbox) forgetReport(life, call.action, call.connector);
   if (life.slot.phase === 'waiting') forgetReport(life, life.slot.action, life.slot.connector);
   life.outbox.length = 0;
   life.answers.length = 0;
   life.slot = { phase: 'free' };
+}
+
+/** Goes on with the reports that the last link did not carry. */
+export function sayLeftOver(life: StationLife): void {
+  life.outbox.push(...life.leftOver.splice(0));
 }
 
 /** A status that was not delivered has to be reported again. */

@@ -46,6 +46,8 @@ export interface LifeOptions {
   /** `odd`: settings as in life-spelling.ts. */
   readonly spelling: 'plain' | 'odd';
   readonly bootsOnReconnect: boolean;
+  /** What is left of a report when the link goes is told on the next one; else it is lost. */
+  readonly goesOnReporting: boolean;
   /** 2.1: status by NotifyEvent instead of StatusNotification. */
   readonly statusByEvent: boolean;
   /** 2.1: opens an event stream and sends on it (SEND). */
@@ -73,6 +75,7 @@ const lifeDefaults = {
   retryIds: 'new',
   spelling: 'plain',
   streams: true,
+  goesOnReporting: false,
   queueMax: 1_000,
 } as const satisfies Partial<LifeOptions>;
 
@@ -268,6 +271,8 @@ export interface StationLife {
   streamAtMs: number;
   slot: Slot;
   readonly outbox: PlainCall[];
+  /** What is left of reports whose link went. */
+  readonly leftOver: PlainCall[];
   readonly queue: Guaranteed[];
   readonly answers: Answer[];
   readonly connectors: Connector[];
@@ -322,6 +327,7 @@ export function createLife(spec: LifeSpec, nowMs: number): StationLife {
     streamAtMs: Infinity,
     slot: { phase: 'free' },
     outbox: [],
+    leftOver: [],
     queue: [],
     answers: [],
     connectors: [],

@@ -29,6 +29,7 @@ import {
   nextReading,
   pump,
   say,
+  sayLeftOver,
   takeAnswered,
   type Waiting,
 } from './life-outbox.ts';
@@ -239,8 +240,10 @@ function advance(life: StationLife, clock: LifeClock, effects: LifeEffect[]): vo
   sendAnswers(life, clock, effects);
   advanceConnectors(life, clock);
   if (life.link.phase !== 'open') return;
-  if (life.registration === 'accepted') advanceAccepted(life, clock, effects);
-  else if (life.bootAtMs <= nowMs) {
+  if (life.registration === 'accepted') {
+    sayLeftOver(life);
+    advanceAccepted(life, clock, effects);
+  } else if (life.bootAtMs <= nowMs) {
     life.bootAtMs = Infinity;
     say(life, 'BootNotification', bootPayload(life.version, life.options, life.bootReason), 0);
   }
@@ -354,6 +357,7 @@ function reboot(life: StationLife, reason: EndReason, clock: LifeClock, effects:
   life.streamAtMs = Infinity;
   if (life.options.ids === 'counter') life.messageCount = 0;
   loseLink(life);
+  life.leftOver.length = 0;
   life.connectors.forEach((state, index) => {
     if (state.phase === 'authorizing')
       life.connectors[index] = { phase: 'idle', plugInAtMs: life.offUntilMs };

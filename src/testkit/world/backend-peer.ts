@@ -12,6 +12,7 @@ import {
   type BackendStation,
   type Misbehaviour,
 } from '../backend-life.ts';
+import type { Command } from '../backend-answers.ts';
 import type { LinkHandler } from '../../ports/link.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { Random } from '../random.ts';
@@ -85,6 +86,15 @@ export class BackendPeer {
     // A boot that is refused in peace would be told again long after it.
     this.options.bootsRefused = 0;
     for (const kind of misbehaviours) delete this.#misbehave[kind];
+  }
+
+  /** Asks this station something, whatever else is outstanding; not without a link to it. `commandOf`: from a number that it has not used for a request yet. */
+  ask(station: string, commandOf: (version: OcppVersion, requestId: number) => Command): void {
+    const client = this.#clients.get(station);
+    if (client?.end?.isOpen !== true) return;
+    const { version, stats } = client.life;
+    const requestId = stats.commands + 1;
+    this.#feed(client, { type: 'command', id: `ask-${requestId}`, ...commandOf(version, requestId) });
   }
 
   /** Says a text to one of its stations, whatever its life thinks of it. */

@@ -8,6 +8,7 @@ import type { PlacedObserver } from '../../core/routing/placement.ts';
 import { defaultReceived, messageClasses } from '../../protocol/message-class.ts';
 import type { DeliveryDecision, DeliverySnapshot } from '../../ports/deliveries.ts';
 import type { Random } from '../random.ts';
+import { startAsking } from './asking.ts';
 import { startDeciding } from './deciding.ts';
 import { cutLink } from './link-pair.ts';
 import type { BackendPeer } from './backend-peer.ts';
@@ -70,6 +71,7 @@ export function startChaos(world: World): Chaos {
   const observing = startObserving(world);
   const deciding = startDeciding(world);
   const reflashing = startReflashing(world);
+  const asking = startAsking(world);
   return {
     stop() {
       isOver = true;
@@ -77,6 +79,7 @@ export function startChaos(world: World): Chaos {
       observing.stop();
       deciding.stop();
       reflashing.stop();
+      asking.stop();
       world.trace.note('chaos', 'over', '');
       world.disk.isFailing = false;
       for (const backend of world.backends.values()) {

@@ -70,6 +70,8 @@ export interface Plan {
   readonly reflashEveryMs: number;
   /** How often an operator decides about a held message; Infinity: never. */
   readonly decideEveryMs: number;
+  /** How often several backends ask a station for reports at once; Infinity: never. */
+  readonly askEveryMs: number;
   /** Backends are let go of by such moves, at once or later; else each that was told of a station once is kept told. */
   readonly letsGo: boolean;
 }
@@ -85,6 +87,9 @@ export interface Listener {
 /** What a listener with rights may send to a station: what reports to the one that asked, and what only it reads. */
 export const grantedCommands: ReadonlySet<string> = new Set([
   'GetBaseReport',
+  'GetReport',
+  'GetMonitoringReport',
+  'CustomerInformation',
   'GetLog',
   'GetDiagnostics',
   'DataTransfer',
@@ -146,6 +151,7 @@ export function planOf(seed: number): Plan {
     moveEveryMs: backends.length > 1 ? createRandom(seed, 'moves').pick(moves) : Infinity,
     decideEveryMs: createRandom(seed, 'deciding').pick(decisions),
     reflashEveryMs: createRandom(seed, 'reflashing').pick(reflashes),
+    askEveryMs: createRandom(seed, 'asking').pick(askings),
     letsGo: true,
     ...listenersOf(seed),
   };
@@ -154,6 +160,9 @@ export function planOf(seed: number): Plan {
 const moves = [Infinity, minuteMs / 2, 3 * minuteMs, 10 * minuteMs] as const;
 /** Most stations never do: what a version means is best looked at over a life in it. */
 const reflashes = [Infinity, Infinity, 15 * minuteMs, 5 * minuteMs] as const;
+
+/** A report is told within seconds. */
+const askings = [Infinity, Infinity, 2 * minuteMs, 10 * minuteMs] as const;
 
 /** What is held is so for minutes: whoever decides more seldom than that hardly ever finds anything. */
 const decisions = [Infinity, minuteMs / 6, minuteMs / 2, 2 * minuteMs] as const;
@@ -186,6 +195,7 @@ function stationOf(id: string, seed: number, random: Random): LifeSpec {
     ] as const),
     spelling: createRandom(seed, `spelling ${id}`).chance(0.4) ? 'odd' : 'plain',
     retryIds: random.pick(['new', 'same'] as const),
+    goesOnReporting: createRandom(seed, `reporting ${id}`).chance(0.5),
     // Longer than the gateway waits for a backend, so that silence is the gateway's to end.
     callTimeoutMs: 45_000,
   };

@@ -24,6 +24,7 @@ import type { Ledger } from '../ledger.ts';
 import { stationSecret } from '../life-spelling.ts';
 import { readMessage } from '../read-once.ts';
 import { checkOwners, checkRepeats, checkSequences } from '../transaction-checkers.ts';
+import { checkAskers, checkParts } from '../report-checkers.ts';
 import { commitWithinMs, grantedCommands, type Plan } from './plan.ts';
 
 export interface Case {
@@ -36,10 +37,12 @@ export interface Case {
   readonly bounds: readonly Bound[];
   /** What the gateway holds at the end and says it cannot deliver: contents. */
   readonly parked: ReadonlySet<string>;
+  /** What the gateway has dropped on record: contents. */
+  readonly letGo: ReadonlySet<string>;
 }
 
 /** Everything that did not hold; empty when all did. */
-export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked }: Case): Violation[] {
+export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked, letGo }: Case): Violation[] {
   const latencyMs = plan.latencyMs[1];
   const ears = new Set(plan.listeners.map(({ options }) => options.name));
   // A copy proves nothing of delivery, and what listeners say must reach no station.
@@ -66,6 +69,8 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked 
     ...checkOrder(listening, { perTransaction: true }),
     ...checkForeignIds(evidence),
     ...checkVersions(evidence),
+    ...checkAskers(evidence),
+    ...checkParts(answering, { parked: new Set([...parked, ...letGo]), covers: plan.covers }),
     ...checkSecrets(evidence, stationSecret),
     ...checkSequences(evidence),
     ...checkOwners(answering, { kills }),

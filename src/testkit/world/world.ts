@@ -438,6 +438,17 @@ export class World {
     });
   }
 
+  /** Contents of what the gateway has dropped on record, for whatever reason: reports are worth nothing after minutes. */
+  #letGo(): string[] {
+    const held = new Map<string, string>();
+    return this.disk.records.flatMap((record) => {
+      if (record.type === 'held')
+        held.set(`${record.station} ${record.message.number}`, contentOf(record.message.text));
+      if (record.type !== 'delivery' || record.outcome !== 'dropped') return [];
+      return held.get(`${record.station} ${record.number}`) ?? [];
+    });
+  }
+
   /** Something is held for at least so long that could be delivered, and is not given up. */
   #isDelivering(heldMs: number): boolean {
     for (const messages of this.disk.held.values()) {
@@ -477,6 +488,7 @@ export class World {
           ...[...this.#heldMessages()].map(({ text }) => contentOf(text)),
           ...this.#dropped(),
         ]),
+        letGo: new Set(this.#letGo()),
       }),
     );
   }
