@@ -16,6 +16,7 @@ import type { Disk } from './disk.ts';
 import type { Network } from './network.ts';
 import { nowAndThen } from './now-and-then.ts';
 import { grantedCommands, type Fault, type Operated, type Plan } from './plan.ts';
+import { createAlterations, type Alter } from './altering.ts';
 import { startReflashing } from './reflashing.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { StationPeer } from './station-peer.ts';
@@ -35,6 +36,7 @@ interface World {
   random(stream: string): Random;
   startProcess(): void;
   kill(keepsPower: boolean): void;
+  reconfigure(change: (operated: Operated) => Operated): void;
   reload(change: (operated: Operated) => Operated): void;
   drain(spreadMs: number, deadlineMs: number): void;
   decide(station: string, decision: AssignmentDecision): void;
@@ -51,6 +53,7 @@ export interface Chaos {
 
 export function startChaos(world: World): Chaos {
   const random = world.random('chaos');
+  const alter = createAlterations(world);
   const { faults, faultEveryMs } = world.plan;
   let isOver = false;
   const next = (): void => {
@@ -61,7 +64,7 @@ export function startChaos(world: World): Chaos {
         const fault = random.pick(faults);
         world.trace.note('chaos', fault, '');
         world.stats.faults += 1;
-        commit(world, random, fault);
+        commit(world, random, fault, alter);
       }
       next();
     });
@@ -161,7 +164,7 @@ function decisionOf(random: Random, backend: string, letsGo: boolean): Assignmen
 /** Close code for a twin of a station that gives up. */
 const normalClosure = 1000;
 
-function commit(world: World, random: Random, fault: Fault): void {
+function commit(world: World, random: Random, fault: Fault, alter: Alter): void {
   const { scheduler, disk } = world;
   switch (fault) {
     case 'cut_station':
@@ -184,18 +187,18 @@ function commit(world: World, random: Random, fault: Fault): void {
         disk.isFailing = false;
       });
     case 'kill_gateway':
-      return restart(world, random, true);
+      return restart(world, random, true, alter);
     case 'lose_power':
-      return restart(world, random, false);
+      return restart(world, random, false, alter);
     case 'reload':
       return world.reload((operated) =>
         random.chance(0.5)
-          ? { ...operated, primary: operated.primary + 1 }
-          : { ...operated, revision: operated.revision + (random.chance(0.5) ? 1 : 0) },
+          ? { ...alter(operated), primary: operated.primary + 1 }
+          : { ...alter(operated), revision: operated.revision + (random.chance(0.5) ? 1 : 0) },
       );
     case 'drain':
       world.drain(random.within([0, 5_000]), 20_000);
-      return void scheduler.after(25_000, () => restart(world, random, true));
+      return void scheduler.after(25_000, () => restart(world, random, true, alter));
     case 'burst':
       return random.pick(world.stations).burst(random.pick([3, 70, 70, 500]));
     case 'babble':
@@ -224,8 +227,9 @@ function receive(world: World, random: Random, reception: 'refuse' | 'deaf' | 'a
   });
 }
 
-function restart(world: World, random: Random, keepsPower: boolean): void {
+function restart(world: World, random: Random, keepsPower: boolean, alter: Alter): void {
   world.kill(keepsPower);
+  world.reconfigure(alter);
   world.scheduler.after(random.within([100, 30_000]), () => {
     if (!world.isRunning) world.startProcess();
   });

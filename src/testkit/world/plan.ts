@@ -70,6 +70,8 @@ export interface Plan {
   readonly reflashEveryMs: number;
   /** How often an operator decides about a held message; Infinity: never. */
   readonly decideEveryMs: number;
+  /** A process may start with another configuration than the one before had. */
+  readonly reconfigures: boolean;
   /** How often several backends ask a station for reports at once; Infinity: never. */
   readonly askEveryMs: number;
   /** Backends are let go of by such moves, at once or later; else each that was told of a station once is kept told. */
@@ -151,6 +153,7 @@ export function planOf(seed: number): Plan {
     moveEveryMs: backends.length > 1 ? createRandom(seed, 'moves').pick(moves) : Infinity,
     decideEveryMs: createRandom(seed, 'deciding').pick(decisions),
     reflashEveryMs: createRandom(seed, 'reflashing').pick(reflashes),
+    reconfigures: createRandom(seed, 'reconfiguring').chance(0.3),
     askEveryMs: createRandom(seed, 'asking').pick(askings),
     letsGo: true,
     ...listenersOf(seed),
@@ -246,12 +249,33 @@ export function commandWithinMs(plan: Plan): number {
 /** What a station may take to store a list or to collect every key. */
 const slowestMs = 60_000;
 
+/** Busbar may answer for a primary that is down, if only by some of the configurations that there are. */
+export function mayCover({ covers, reconfigures }: Plan): boolean {
+  return covers || reconfigures;
+}
+
 /** What the operator may have changed since the world began. */
 export interface Operated {
   /** Which backend is the primary of everyone, as a place in the plan's list. */
   readonly primary: number;
   /** Counts changes of backend settings that need a new dial. */
   readonly revision: number;
+  readonly covers: boolean;
+  /** Actions of stations that Busbar answers itself. */
+  readonly ownAnswers: readonly string[];
+  /** Those who listen in. */
+  readonly listeners: readonly string[];
+}
+
+/** How the plan has it. */
+export function asPlanned({ covers, listeners }: Plan): Operated {
+  return {
+    primary: 0,
+    revision: 1,
+    covers,
+    ownAnswers: [],
+    listeners: listeners.map(({ options }) => options.name),
+  };
 }
 
 /** Every backend there is, those that answer first. */
@@ -295,7 +319,7 @@ export function settingsOf(plan: Plan, operated: Operated): Settings {
     storage: { kind: 'sqlite', file: ':memory:' },
     retention: { framesMs: Infinity, bytesMax: Infinity },
     backends: new Map(everyone(plan).map(({ name }) => [name, backendSettings(plan, name)])),
-    routing: routingOf(plan, primary, other, split, operated.revision),
+    routing: routingOf(plan, operated, primary, other, split),
     station: plan.station,
     links: limits,
   };
@@ -321,32 +345,35 @@ function backendSettings(plan: Plan, name: string): BackendSettings {
 
 function routingOf(
   plan: Plan,
+  { covers, ownAnswers, listeners, revision }: Operated,
   primary: string,
   other: string,
   split: readonly string[],
-  revision: number,
 ): RoutingTable {
   const actions = new Map(split.map((action) => [action, other]));
-  const observers = plan.listeners.map(({ options, getsAll, mayAsk }) => ({
-    backend: options.name,
-    receives: new Set(getsAll ? messageClasses : defaultReceived),
-    commands: mayAsk ? grantedCommands : new Set<string>(),
-  }));
-  const whenDown = { covers: plan.covers, untilMs: Infinity, untilMessages: Infinity };
-  const authorizeWhenDown = 'all' as const;
+  const observers = plan.listeners
+    .filter(({ options }) => listeners.includes(options.name))
+    .map(({ options, getsAll, mayAsk }) => ({
+      backend: options.name,
+      receives: new Set(getsAll ? messageClasses : defaultReceived),
+      commands: mayAsk ? grantedCommands : new Set<string>(),
+    }));
+  const common = {
+    observers,
+    whenDown: { covers, untilMs: Infinity, untilMessages: Infinity },
+    authorizeWhenDown: 'all' as const,
+    localAnswers: new Set(ownAnswers.filter((action) => !actions.has(action))),
+    clock: ownAnswers.includes('Heartbeat') ? ('own' as const) : ('relay' as const),
+  };
   const fallback: Assignment = {
     ...plainAssignment(1, primary),
+    ...common,
     actions,
-    observers,
-    whenDown,
-    authorizeWhenDown,
   };
   const byVendor: Assignment = {
     ...plainAssignment(0, other),
+    ...common,
     group: 'simulators',
-    observers,
-    whenDown,
-    authorizeWhenDown,
   };
   const group = {
     name: 'simulators',

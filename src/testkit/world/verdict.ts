@@ -25,7 +25,7 @@ import { stationSecret } from '../life-spelling.ts';
 import { readMessage } from '../read-once.ts';
 import { checkOwners, checkRepeats, checkSequences } from '../transaction-checkers.ts';
 import { checkAskers, checkParts } from '../report-checkers.ts';
-import { commitWithinMs, grantedCommands, type Plan } from './plan.ts';
+import { commitWithinMs, grantedCommands, mayCover, type Plan } from './plan.ts';
 
 export interface Case {
   readonly evidence: Evidence;
@@ -64,13 +64,13 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked,
       callTimeoutMs: plan.callTimeoutMs - 2 * latencyMs - commitWithinMs(plan),
     }),
     ...checkLinks(evidence),
-    ...checkOrder(answering, { perTransaction: plan.covers }),
+    ...checkOrder(answering, { perTransaction: mayCover(plan) }),
     // A copy that was not answered holds up its own transaction.
     ...checkOrder(listening, { perTransaction: true }),
     ...checkForeignIds(evidence),
     ...checkVersions(evidence),
     ...checkAskers(evidence),
-    ...checkParts(answering, { parked: new Set([...parked, ...letGo]), covers: plan.covers }),
+    ...checkParts(answering, { parked: new Set([...parked, ...letGo]), covers: mayCover(plan) }),
     ...checkSecrets(evidence, stationSecret),
     ...checkSequences(evidence),
     ...checkOwners(answering, { kills }),
@@ -79,7 +79,7 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked,
       callTimeoutMs: plan.callTimeoutMs - 2 * latencyMs,
     }),
     // What Busbar answered is sent until the backend has taken it, as the same bytes; that it is not sent after that is for the rule of repeats to say.
-    ...checkDuplicates(answering, { kills: plan.covers ? Infinity : kills }),
+    ...checkDuplicates(answering, { kills: mayCover(plan) ? Infinity : kills }),
     ...[...ears].flatMap((ear) =>
       checkDuplicates(
         only(evidence, (backend) => backend === ear),

@@ -29,9 +29,11 @@ import { Monitor } from './monitor.ts';
 import { Network } from './network.ts';
 import {
   answerWithinMs,
+  asPlanned,
   commandWithinMs,
   commitWithinMs,
   everyone,
+  mayCover,
   planOf,
   settingsOf,
   type Operated,
@@ -131,7 +133,7 @@ export class World {
   /** Contents of what operators said to drop, by station and number. */
   readonly #givenUp = new Map<string, string>();
   #isEndless = false;
-  #operated: Operated = { primary: 0, revision: 1 };
+  #operated: Operated;
   #journal: SimulatedJournal | null = null;
   #process: Process | null = null;
 
@@ -139,6 +141,7 @@ export class World {
     this.#options = options;
     const plan = options.alter?.(planOf(options.seed)) ?? planOf(options.seed);
     this.plan = plan;
+    this.#operated = asPlanned(plan);
     const now = (): number => this.scheduler.nowMs;
     this.trace = createTrace(now, options.traceMax);
     this.#monitor = new Monitor({
@@ -146,7 +149,7 @@ export class World {
       callTimeoutMs: Math.min(plan.callTimeoutMs, plan.station.callTimeoutMs),
       commitWithinMs: commitWithinMs(plan),
       answerWithinMs: answerWithinMs(plan),
-      covers: plan.covers,
+      covers: mayCover(plan),
       commandWithinMs: commandWithinMs(plan),
     });
     this.disk.onCommitted = (record) => this.#monitor.committed(record);
@@ -259,10 +262,15 @@ export class World {
     return this.#process !== null;
   }
 
+  /** Other settings from the next start, or reload, on. */
+  reconfigure(change: (operated: Operated) => Operated): void {
+    this.#operated = change(this.#operated);
+    this.trace.note('operator', 'settings', JSON.stringify(this.#operated));
+  }
+
   /** Applies other settings to the running process. */
   reload(change: (operated: Operated) => Operated): void {
-    this.#operated = change(this.#operated);
-    this.trace.note('gateway', 'reload', JSON.stringify(this.#operated));
+    this.reconfigure(change);
     this.#process?.gateway.reload(settingsOf(this.plan, this.#operated));
   }
 
