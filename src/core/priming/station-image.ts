@@ -26,7 +26,7 @@ export interface BootImage {
 }
 
 export interface StatusImage {
-  /** `1.6: connector` or `2.x: EVSE/connector`, and for NotifyEvent also the variable it is about. */
+  /** `1.6: connector` or `2.x: EVSE/connector`, and for an event that is of another component than the connector also that one's name. */
   readonly key: string;
   readonly action: 'StatusNotification' | 'NotifyEvent';
   /** As the station sent it, with a timestamp where it gave none. */
@@ -64,7 +64,7 @@ export function tellsStatus(action: string): boolean {
   return action === 'StatusNotification' || action === 'NotifyEvent';
 }
 
-/** What a call that may tell how connectors are tells of: one name a connector and action, '' for anything else. `payload` is its JSON. */
+/** What a call that may tell how connectors are tells of: one name a connector, '' for anything else. `payload` is its JSON. */
 export function connectorsIn(action: string, payload: string): readonly string[] {
   const body = objectOf(payload);
   if (action === 'StatusNotification') return [`${keyOf(body?.['evseId'])}/${keyOf(body?.['connectorId'])}`];
@@ -180,12 +180,14 @@ function learnEvents(image: StationImage, payload: string): boolean {
   return isChanged;
 }
 
+/** An event of a connector has the name that a StatusNotification has: a station that is triggered says the one, and the other by itself, and the last word is one of both. */
 function eventKeyOf(event: unknown): string | null {
   if (!isObject(event) || !isObject(event['variable']) || !isObject(event['component'])) return null;
   const { component, variable } = event;
   if (variable['name'] !== 'AvailabilityState') return null;
   const evse = isObject(component['evse']) ? component['evse'] : {};
-  return `${keyOf(component['name'])}:${keyOf(evse['id'])}/${keyOf(evse['connectorId'])}`;
+  const place = `${keyOf(evse['id'])}/${keyOf(evse['connectorId'])}`;
+  return component['name'] === 'Connector' ? place : `${keyOf(component['name'])}:${place}`;
 }
 
 function keep(image: StationImage, status: StatusImage): boolean {
