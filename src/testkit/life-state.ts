@@ -94,6 +94,8 @@ export type LifeEvent =
   | { readonly type: 'power_cut' }
   /** It gets other firmware as soon as it has nothing to say any more, and boots with it. */
   | { readonly type: 'reflashed'; readonly version: OcppVersion }
+  /** It says its boot once more, over the link that it has. */
+  | { readonly type: 'boots_again' }
   /** No new transactions; open ones end now. See `isSettled`. */
   | { readonly type: 'wind_down' };
 

@@ -67,6 +67,9 @@ export function stepLife(life: StationLife, event: LifeEvent, clock: LifeClock):
     case 'reflashed':
       life.nextVersion = event.version;
       break;
+    case 'boots_again':
+      follow(life, { type: 'boot', connector: 0 }, clock, effects);
+      break;
     case 'wind_down':
       windDown(life, clock);
       break;

@@ -17,6 +17,7 @@ import type { Network } from './network.ts';
 import { nowAndThen } from './now-and-then.ts';
 import { grantedCommands, type Fault, type Operated, type Plan } from './plan.ts';
 import { createAlterations, type Alter } from './altering.ts';
+import { startQuirks } from './quirks.ts';
 import { startReflashing } from './reflashing.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { StationPeer } from './station-peer.ts';
@@ -75,6 +76,7 @@ export function startChaos(world: World): Chaos {
   const deciding = startDeciding(world);
   const reflashing = startReflashing(world);
   const asking = startAsking(world);
+  const quirks = startQuirks(world);
   return {
     stop() {
       isOver = true;
@@ -83,6 +85,7 @@ export function startChaos(world: World): Chaos {
       deciding.stop();
       reflashing.stop();
       asking.stop();
+      quirks.stop();
       world.trace.note('chaos', 'over', '');
       world.disk.isFailing = false;
       for (const backend of world.backends.values()) {

@@ -72,6 +72,8 @@ export interface Plan {
   readonly decideEveryMs: number;
   /** A process may start with another configuration than the one before had. */
   readonly reconfigures: boolean;
+  /** How often a station does what firmware in the field does and should not; Infinity: never. */
+  readonly quirkEveryMs: number;
   /** How often several backends ask a station for reports at once; Infinity: never. */
   readonly askEveryMs: number;
   /** Backends are let go of by such moves, at once or later; else each that was told of a station once is kept told. */
@@ -154,6 +156,7 @@ export function planOf(seed: number): Plan {
     decideEveryMs: createRandom(seed, 'deciding').pick(decisions),
     reflashEveryMs: createRandom(seed, 'reflashing').pick(reflashes),
     reconfigures: createRandom(seed, 'reconfiguring').chance(0.3),
+    quirkEveryMs: createRandom(seed, 'quirks').pick(askings),
     askEveryMs: createRandom(seed, 'asking').pick(askings),
     letsGo: true,
     ...listenersOf(seed),

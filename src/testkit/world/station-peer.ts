@@ -6,9 +6,9 @@
 import type { LinkHandler } from '../../ports/link.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { Random } from '../random.ts';
-import type { LifeEffect, LifeEvent, StationLife } from '../life-state.ts';
+import type { LifeEffect, LifeEvent, Payload, StationLife } from '../life-state.ts';
 import { createLedger, noteText, stepWithLedger, type Ledger } from '../ledger.ts';
-import { callText, readMessage } from '../wire.ts';
+import { bodyText, callText, readMessage } from '../wire.ts';
 import { cutLink, type LinkEnd } from './link-pair.ts';
 import type { Scheduled, Scheduler } from './scheduler.ts';
 
@@ -16,6 +16,11 @@ import type { Scheduled, Scheduler } from './scheduler.ts';
 export interface Knock {
   onOpened(end: LinkEnd, version: OcppVersion): void;
   onRefused(): void;
+}
+
+export interface Blurted {
+  readonly action: string;
+  readonly payload: Payload;
 }
 
 export interface StationWorld {
@@ -42,6 +47,8 @@ export class StationPeer {
   /** Counts attempts to connect: only the last one's outcome matters. */
   #knocks = 0;
   #hasPong = false;
+  /** How far its clock is from the world's. */
+  #clockMs = 0;
 
   constructor(life: StationLife, world: StationWorld) {
     this.id = life.options.id;
@@ -60,7 +67,7 @@ export class StationPeer {
     const { scheduler, epochMs } = this.#world;
     const effects = stepWithLedger(this.life, this.ledger, event, {
       nowMs: scheduler.nowMs,
-      wallMs: epochMs + scheduler.nowMs,
+      wallMs: epochMs + scheduler.nowMs + this.#clockMs,
     });
     for (const effect of effects) {
       this.#world.lived(this.id, effect);
@@ -89,6 +96,20 @@ export class StationPeer {
         const body = JSON.stringify({ vendorId: 'burst', data: `${this.#bursts}` });
         this.#say(callText(id, 'DataTransfer', body, 'compact'));
       }
+    }
+  }
+
+  /** Its clock jumps. */
+  shiftClock(ms: number): void {
+    this.#clockMs += ms;
+  }
+
+  /** Says these calls at once, whatever is outstanding, and whatever its life knows of them. `id`: of all of them; null: each has its own. */
+  blurt(calls: readonly Blurted[], id: string | null = null): void {
+    for (const { action, payload } of calls) {
+      this.#bursts += 1;
+      const own = id ?? `${this.#bursts}`;
+      this.#say(callText(`${burstPrefix}${own}`, action, bodyText(payload, 'compact'), 'compact'));
     }
   }
 
