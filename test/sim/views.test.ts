@@ -46,6 +46,8 @@ function calm(plan: Plan, { answerDelayMs }: Pace): Plan {
     routesByVendor: false,
     faults: [],
     reflashEveryMs: Infinity,
+    reconfigures: false,
+    quirkEveryMs: Infinity,
     moveEveryMs: 30_000,
     letsGo: false,
   };

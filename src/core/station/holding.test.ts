@@ -1,8 +1,11 @@
 /** How much is held, and that what stands behind a backlog is never answered without being in it. */
 import { describe, expect, test } from 'vitest';
-import { Outage, refusal, type Heard } from '../../testkit/outage-bench.ts';
+import { minuteOf, Outage, refusal, type Heard } from '../../testkit/outage-bench.ts';
+import { routing, sent } from '../../testkit/station-bench.ts';
 import { isKept, KeptChanges } from '../journal/kept-changes.ts';
+import { disconnects, plainAssignment } from '../routing/table.ts';
 import type { Effect } from './events.ts';
+import { createStation, durableStation } from './state.ts';
 
 /** A station that is told what happens at the bound of its backlog. */
 class Bounded extends Outage {
@@ -160,4 +163,27 @@ test('a parked message that its station repeats stays parked, for the next proce
   for (const record of outage.records) if (isKept(record)) kept.add(record);
   expect(kept.list().map((change) => change.do)).toEqual(['hold', 'mark']);
   expect(kept.list()[1]).toMatchObject({ delivery: JSON.stringify(outage.held[0]?.delivery) });
+});
+
+test('a report that is held for a backend which no link was dialled to yet says its own number', () => {
+  const before = new Outage('ocpp2.0.1');
+  before.begin();
+  before.fromBackend('[2,"q","GetBaseReport",{"requestId":5,"reportBase":"FullInventory"}]');
+  const [, minted] = /"requestId":(\d+)/.exec(sent(before.last.effects, 'station')[0] ?? '') ?? [];
+  expect(Number(minted)).toBeGreaterThan(5);
+  const after = new Outage('ocpp2.0.1');
+  const [route] = after.context.routing.routes;
+  after.context.routing = routing(
+    [{ ...plainAssignment(0, 'new'), whenDown: route?.assignment.whenDown ?? disconnects }],
+    ['ocpp2.0.1'],
+  );
+  const saved = durableStation(JSON.parse(JSON.stringify(before.state.durable)) as object);
+  Object.assign(after.state, createStation(after.state.id, saved, 'q'));
+  after.arrive(1, true, ['ocpp2.0.1']);
+  const report = { requestId: Number(minted), generatedAt: minuteOf(1), seqNo: 0, reportData: [] };
+  expect(after.say('NotifyReport', report)).toEqual({});
+  after.pass(1_000);
+  expect(after.heard.filter(({ action }) => action === 'NotifyReport').map(({ payload }) => payload)).toEqual(
+    [{ ...report, requestId: 5 }],
+  );
 });

@@ -75,7 +75,7 @@ export function readAnswer(
   { text, frame }: Received,
   call: Pick<OpenCall, 'action' | 'transaction'>,
 ): string {
-  const version = backend.version ?? 'ocpp1.6';
+  const version = spokenWith(state, backend);
   const sent = { version, action: call.action, transaction: call.transaction };
   if (frame.kind !== 'result') {
     noteFailed(state, turn, backend, call);
@@ -101,21 +101,28 @@ export function noteFailed(
   { action, transaction }: Pick<OpenCall, 'action' | 'transaction'>,
 ): void {
   if (transaction === null) return;
-  const call = { version: backend.version ?? 'ocpp1.6', action, transaction };
+  const call = { version: spokenWith(state, backend), action, transaction };
   for (const change of callFailed(state.durable.ids, backend.backend, call)) note(state, turn, change);
 }
 
 /** The station's call in this backend's words; null: it may not see it. */
 export function wordsFor(
   state: StationState,
-  { backend, version }: BackendLink,
+  link: BackendLink,
   { action, transaction, text, bodyStart, bodyEnd }: CallText,
 ): string | null {
-  if (!mayCarryIds(version ?? 'ocpp1.6', action)) return text;
+  const version = spokenWith(state, link);
+  if (!mayCarryIds(version, action)) return text;
+  const { backend } = link;
   const receiver = { backend, isPrimary: roleOf(state, backend) === 'primary' };
-  const call = { version: version ?? 'ocpp1.6', action, transaction };
+  const call = { version, action, transaction };
   const words = toBackend(state.durable.ids, receiver, call, text, { bodyStart, bodyEnd });
   return typeof words === 'string' ? words : null;
+}
+
+/** Over an open link its own version; what waits for one is in that of the station. */
+function spokenWith({ durable }: StationState, { phase, version }: BackendLink): OcppVersion {
+  return (phase === 'open' ? version : durable.version) ?? 'ocpp1.6';
 }
 
 type CallText = Pick<WaitingCall, 'action' | 'transaction' | 'text' | 'bodyStart' | 'bodyEnd'>;
