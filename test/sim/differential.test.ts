@@ -7,7 +7,7 @@ import { createGateway } from '../../src/runtime/gateway.ts';
 import { misbehaviours, type BackendOptions } from '../../src/testkit/backend-life.ts';
 import { textsOf, type Ledger } from '../../src/testkit/ledger.ts';
 import { ocppVersions, type OcppVersion } from '../../src/protocol/version.ts';
-import type { Plan } from '../../src/testkit/world/plan.ts';
+import { uneventful, type Plan } from '../../src/testkit/world/plan.ts';
 import { runWorld } from '../../src/testkit/world/world.ts';
 import { breakGateway } from './sabotage.ts';
 import { hourMs } from './seeds.ts';
@@ -22,6 +22,7 @@ function calm(version: OcppVersion, listening: number): (plan: Plan) => Plan {
     if (primary === undefined) throw new Error('every plan has a backend');
     return {
       ...plan,
+      ...uneventful,
       backends: [primary],
       stations: plan.stations.map((station) => ({
         ...station,
@@ -43,7 +44,6 @@ function calm(version: OcppVersion, listening: number): (plan: Plan) => Plan {
       split: [],
       routesByVendor: false,
       covers: false,
-      faults: [],
       // Whoever listens in comes and goes while the station lives.
       observeEveryMs: listening === 3 ? hourMs / 60 : Infinity,
     };

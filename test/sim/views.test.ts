@@ -10,7 +10,7 @@ import { createGateway } from '../../src/runtime/gateway.ts';
 import type { BackendOptions } from '../../src/testkit/backend-life.ts';
 import { describeViolations, type Violation } from '../../src/testkit/checkers.ts';
 import { checkViews } from '../../src/testkit/view-checkers.ts';
-import type { Plan } from '../../src/testkit/world/plan.ts';
+import { uneventful, type Plan } from '../../src/testkit/world/plan.ts';
 import { runWorld, type WorldStats } from '../../src/testkit/world/world.ts';
 import { breakGateway, type Break } from './sabotage.ts';
 import { hourMs } from './seeds.ts';
@@ -39,15 +39,12 @@ function calm(plan: Plan, { answerDelayMs }: Pace): Plan {
   });
   return {
     ...plan,
+    ...uneventful,
     backends: [well('old'), well('new')],
     listeners: [{ options: well('ear'), getsAll: true, mayAsk: false }],
     station: { ...plan.station, callsPerSecond: Infinity },
     split: [],
     routesByVendor: false,
-    faults: [],
-    reflashEveryMs: Infinity,
-    reconfigures: false,
-    quirkEveryMs: Infinity,
     moveEveryMs: 30_000,
     letsGo: false,
   };

@@ -21,10 +21,10 @@ class Bounded extends Outage {
 
   /** The route no longer has Busbar answer for its primary. */
   route(covers: boolean): void {
-    const { routing } = this.context;
+    const { context } = this;
     const whenDown = { covers, untilMs: Infinity, untilMessages: Infinity };
-    const routes = routing.routes.map((one) => ({ ...one, assignment: { ...one.assignment, whenDown } }));
-    this.context.routing = { ...routing, routes };
+    const routes = context.routing.routes.map((one) => ({ ...one, assignment: { ...one.assignment, whenDown } }));
+    context.routing = { ...context.routing, routes };
     this.do({ type: 'routing_changed' });
   }
 

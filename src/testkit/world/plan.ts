@@ -80,6 +80,15 @@ export interface Plan {
   readonly letsGo: boolean;
 }
 
+/** Nobody breaks anything, and nobody changes or asks what the stations and backends do not by themselves. */
+export const uneventful = {
+  faults: [],
+  reflashEveryMs: Infinity,
+  reconfigures: false,
+  quirkEveryMs: Infinity,
+  askEveryMs: Infinity,
+} as const satisfies Partial<Plan>;
+
 /** A backend that gets copies: of what a backend gets by default, or of everything, where it bills nobody. */
 export interface Listener {
   readonly options: BackendOptions;
