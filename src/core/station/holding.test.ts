@@ -23,7 +23,10 @@ class Bounded extends Outage {
   route(covers: boolean): void {
     const { context } = this;
     const whenDown = { covers, untilMs: Infinity, untilMessages: Infinity };
-    const routes = context.routing.routes.map((one) => ({ ...one, assignment: { ...one.assignment, whenDown } }));
+    const routes = context.routing.routes.map((one) => ({
+      ...one,
+      assignment: { ...one.assignment, whenDown },
+    }));
     context.routing = { ...context.routing, routes };
     this.do({ type: 'routing_changed' });
   }
