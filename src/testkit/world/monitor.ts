@@ -34,6 +34,8 @@ interface EndFacts {
   isOver: boolean;
   /** The gateway's own call that is not answered yet. */
   outgoing: { readonly id: string; readonly sentAtMs: number } | null;
+  /** Answers that came while no call of their id was out, by id. */
+  readonly early: Set<string>;
   /** The peer's calls that came in, by id: their texts, and the contents of guaranteed ones for D1. */
   readonly incoming: Map<string, Incoming>;
 }
@@ -89,7 +91,7 @@ export class Monitor {
     const before = this.#newest.get(purpose);
     if (before !== undefined) this.#factsOf(before).isOver = true;
     this.#newest.set(purpose, end);
-    this.#ends.set(end, { version, isOver: false, outgoing: null, incoming: new Map() });
+    this.#ends.set(end, { version, isOver: false, outgoing: null, early: new Set(), incoming: new Map() });
   }
 
   drainStarted(): void {
@@ -173,8 +175,9 @@ export class Monitor {
     const message = readMessage(text);
     if (message === null) return;
     if (message.type === 2) this.#callCame(facts, message.id, message.action, text);
-    else if ((message.type === 3 || message.type === 4) && facts.outgoing?.id === message.id)
-      facts.outgoing = null;
+    else if (message.type !== 3 && message.type !== 4) return;
+    else if (facts.outgoing?.id === message.id) facts.outgoing = null;
+    else facts.early.add(message.id);
   }
 
   happened(end: LinkEnd): void {
@@ -272,6 +275,8 @@ export class Monitor {
   }
 
   #checkSlot(end: LinkEnd, facts: EndFacts, id: string, text: string): void {
+    // Sent a second time while the answer to the first came in: that was taken before this could leave.
+    if (facts.early.delete(id)) return;
     const { callTimeoutMs, commitWithinMs, now } = this.#options;
     const nowMs = now();
     const { outgoing } = facts;
@@ -374,7 +379,15 @@ export class Monitor {
   }
 
   #factsOf(end: LinkEnd): EndFacts {
-    return this.#ends.get(end) ?? { version: 'ocpp1.6', isOver: true, outgoing: null, incoming: new Map() };
+    return (
+      this.#ends.get(end) ?? {
+        version: 'ocpp1.6',
+        isOver: true,
+        outgoing: null,
+        early: new Set(),
+        incoming: new Map(),
+      }
+    );
   }
 
   #report(rule: string, station: string, message: string, texts: readonly string[]): void {

@@ -29,23 +29,20 @@ const jumps = [-24 * hourMs, -hourMs, -1_000, 60_000, hourMs, 365 * 24 * hourMs]
 export function startQuirks(world: World): { stop(): void } {
   const { scheduler, plan, trace } = world;
   const random = world.random('quirks');
-  let count = 0;
   return nowAndThen(scheduler, random, plan.quirkEveryMs, () => {
     const station = random.pick(world.stations);
     const quirk = random.pick(quirks);
-    count += 1;
+    const mark = Math.round(scheduler.nowMs);
     trace.note('chaos', quirk, station.id);
     switch (quirk) {
       case 'clock':
         return station.shiftClock(random.pick(jumps));
       case 'orphans':
         // Not past what it has yet to say, or the station itself would turn the order around.
-        if (station.life.queue.length === 0) station.blurt(orphansOf(station, random, count));
+        if (station.life.queue.length === 0) station.blurt(orphansOf(station, random, mark));
         return;
       case 'same_id':
-        station.blurt([echoOf(count)], `same-${count}`);
-        // The answer to the first is there by then, or its link is gone.
-        return void scheduler.after(2 * 60_000, () => station.blurt([echoOf(-count)], `same-${count}`));
+        return sayTwice(station, mark, scheduler);
       case 'storm':
         return station.blurt(stormOf(station, random, world));
       case 'boot':
@@ -54,14 +51,21 @@ export function startQuirks(world: World): { stop(): void } {
   });
 }
 
+function sayTwice(station: StationPeer, mark: number, scheduler: Scheduler): void {
+  const id = `same-${mark}`;
+  station.blurt([echoOf(mark)], id);
+  // The answer to the first is there by then, or its link is gone.
+  scheduler.after(2 * 60_000, () => station.blurt([echoOf(-mark)], id));
+}
+
 /** The rest of a transaction that began before anybody listened. */
-function orphansOf({ life }: StationPeer, random: Random, count: number): Blurted[] {
-  const timestamp = new Date(Date.UTC(2025, 11, 31) + count).toISOString();
+function orphansOf({ life }: StationPeer, random: Random, mark: number): Blurted[] {
+  const timestamp = new Date(Date.UTC(2025, 11, 31) + mark).toISOString();
   if (life.version === 'ocpp1.6') {
-    const transactionId = 1_500_000_000 + count;
-    const sampledValue = [{ value: String(count) }];
+    const transactionId = 1_500_000_000 + mark;
+    const sampledValue = [{ value: String(mark) }];
     const meter = { connectorId: 1, transactionId, meterValue: [{ timestamp, sampledValue }] };
-    const stop = { transactionId, timestamp, meterStop: count };
+    const stop = { transactionId, timestamp, meterStop: mark };
     const all = [
       { action: 'MeterValues', payload: meter },
       { action: 'StopTransaction', payload: stop },
@@ -75,14 +79,14 @@ function orphansOf({ life }: StationPeer, random: Random, count: number): Blurte
       timestamp,
       triggerReason: eventType === 'Ended' ? 'EVDeparted' : 'MeterValuePeriodic',
       seqNo,
-      transactionInfo: { transactionId: `orphan-${count}` },
+      transactionInfo: { transactionId: `orphan-${mark}` },
     },
   });
   return random.chance(0.5) ? [eventOf('Updated', 7), eventOf('Ended', 8)] : [eventOf('Ended', 8)];
 }
 
-function echoOf(count: number): Blurted {
-  return { action: 'DataTransfer', payload: { vendorId: 'burst', data: `again ${count}` } };
+function echoOf(mark: number): Blurted {
+  return { action: 'DataTransfer', payload: { vendorId: 'burst', data: `again ${mark}` } };
 }
 
 /** Of one connector, and what holds comes last. */
