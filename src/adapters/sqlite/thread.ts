@@ -27,7 +27,8 @@ export async function closing(ending: Promise<unknown>, withinMs = closeMs): Pro
 export function startThread<To, From>(entry: URL, data: unknown): Thread<To, From> {
   const isBuilt = import.meta.url.endsWith('.js');
   const file = isBuilt ? new URL(entry.href.replace(/\.ts$/, '.js')) : entry;
-  const worker = new Worker(file, { workerData: data });
+  const worker = startWorker(file, data);
+  if (typeof worker === 'string') return endedThread(worker);
   const thread = Promise.withResolvers<void>();
   let detail = 'the thread ended';
   worker.once('error', (error) => {
@@ -39,5 +40,23 @@ export function startThread<To, From>(entry: URL, data: unknown): Thread<To, Fro
     onMessage: (received) => worker.on('message', received),
     onEnd: (ended) => worker.once('exit', () => ended(detail)),
     ended: thread.promise,
+  };
+}
+
+/** The worker, or why there is none: a system that has no more threads to give says so at once. */
+function startWorker(file: URL, data: unknown): Worker | string {
+  try {
+    return new Worker(file, { workerData: data });
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function endedThread<To, From>(detail: string): Thread<To, From> {
+  return {
+    send: () => undefined,
+    onMessage: () => undefined,
+    onEnd: (ended) => queueMicrotask(() => ended(detail)),
+    ended: Promise.resolve(),
   };
 }
