@@ -68,7 +68,7 @@ const lines: readonly CoverLine[] = [
   // The newest boot is told first when the backend is back; it needs no other.
   line(all,      'boot',        'latest', null,         'BootNotification'),
   line(all,      'time',        'none',   null,         'Heartbeat'),
-  // Faults are kept besides (station/missed.ts).
+  // Faults and alerts are kept besides (station/missed.ts).
   line(all,      'empty',       'latest', null,         'StatusNotification'),
   line(v2,       'empty',       'latest', null,         'NotifyEvent'),
   // An authorisation that is hours old means nothing, and some backends would log it as an attempt.

@@ -8,7 +8,7 @@
 import { parseIsoTime } from '../../std/iso-time.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
 import { findValue, tokenAt, valueEnd } from '../../protocol/splice.ts';
-import type { MissedStatus, StationImage, StatusImage } from './station-image.ts';
+import { actionOfTold, type MissedStatus, type StationImage, type StatusImage } from './station-image.ts';
 
 /** `idle`: this backend needs no help, the station itself speaks to it. Without a link every phase reads as `connecting`. */
 export type PrimingPhase = 'idle' | 'registering' | 'pending' | 'priming' | 'synced' | 'rejected' | 'failed';
@@ -164,7 +164,7 @@ export function nextOwnCall(priming: Priming, view: PrimingView): OwnCall | null
       const missed = nextMissed(priming, view);
       if (missed !== undefined) {
         priming.toldMissed = missed.number;
-        return { what: 'status', action: 'StatusNotification', payload: missed.payload };
+        return { what: 'status', action: actionOfTold(missed.payload), payload: missed.payload };
       }
       const status = nextStatus(priming, view);
       if (status !== undefined) {

@@ -147,16 +147,56 @@ function dated(body: Record<string, unknown>, payload: string, wallMs: number): 
   return `${payload.slice(0, close)}${comma}"timestamp":"${isoTime(wallMs)}"}`;
 }
 
-/** The status as it is told later, where it is a fault: one that has passed by then is to be known all the same. Null for every other. */
-export function faultIn(version: OcppVersion, payload: string, wallMs: number): string | null {
+/**
+ * What the station says, as it is told later, where it is a fault: one that has passed by then is to be known all the same. Null where it is none.
+ *
+ * Of events those that alert, whether a limit was passed or is kept again, and connectors that become faulted.
+ */
+export function faultIn(
+  version: OcppVersion,
+  action: string,
+  payload: string,
+  wallMs: number,
+): string | null {
   const body = objectOf(payload);
-  if (body === null || payload.length > statusCharactersMax) return null;
+  if (body === null) return null;
+  const fault =
+    action === 'NotifyEvent'
+      ? faultyEvents(body)
+      : isFault(version, body)
+        ? dated(body, payload, wallMs)
+        : null;
+  return fault === null || fault.length > statusCharactersMax ? null : ownText(fault);
+}
+
+function isFault(version: OcppVersion, body: Record<string, unknown>): boolean {
   const { status, errorCode, connectorStatus } = body;
-  const isFault =
-    version === 'ocpp1.6'
-      ? status === 'Faulted' || (typeof errorCode === 'string' && errorCode !== 'NoError')
-      : connectorStatus === 'Faulted';
-  return isFault ? ownText(dated(body, payload, wallMs)) : null;
+  return version === 'ocpp1.6'
+    ? status === 'Faulted' || (typeof errorCode === 'string' && errorCode !== 'NoError')
+    : connectorStatus === 'Faulted';
+}
+
+function faultyEvents(body: Record<string, unknown>): string | null {
+  const { eventData } = body;
+  const faulty = Array.isArray(eventData) ? eventData.filter(isFaultyEvent) : [];
+  return faulty.length === 0 ? null : toldEvents(body, faulty);
+}
+
+function isFaultyEvent(event: unknown): boolean {
+  if (!isObject(event)) return false;
+  return (
+    event['trigger'] === 'Alerting' || (eventKeyOf(event) !== null && event['actualValue'] === 'Faulted')
+  );
+}
+
+/** Events as a message of their own. */
+function toldEvents(body: Record<string, unknown>, eventData: readonly unknown[]): string {
+  return JSON.stringify({ generatedAt: body['generatedAt'], seqNo: 0, tbc: false, eventData });
+}
+
+/** What the payload of a status or a fault is told as. */
+export function actionOfTold(payload: string): 'StatusNotification' | 'NotifyEvent' {
+  return Array.isArray(objectOf(payload)?.['eventData']) ? 'NotifyEvent' : 'StatusNotification';
 }
 
 /** 2.1 tells the state of connectors by events of the variable AvailabilityState (B01.FR.05, E02.FR.05). */
@@ -168,12 +208,7 @@ function learnEvents(image: StationImage, payload: string): boolean {
   for (const event of events as unknown[]) {
     const key = eventKeyOf(event);
     if (key === null) continue;
-    const told = JSON.stringify({
-      generatedAt: body['generatedAt'],
-      seqNo: 0,
-      tbc: false,
-      eventData: [event],
-    });
+    const told = toldEvents(body, [event]);
     if (told.length <= statusCharactersMax)
       isChanged = keep(image, { key, action: 'NotifyEvent', payload: told }) || isChanged;
   }

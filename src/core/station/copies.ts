@@ -224,11 +224,10 @@ function tellLater(
   if (statuses.length === 0) return;
   noteMissed(state, turn, backend);
   for (const { action, text, bodyStart, bodyEnd } of statuses) {
-    if (action !== 'StatusNotification') continue;
     const said = text.slice(bodyStart, bodyEnd);
     // One that still holds has the time of its arrival in the image, and is told once.
     const current = state.durable.image.statuses.find(({ payload }) => payload.startsWith(said.slice(0, -1)));
-    keepMissed(state, turn, backend, version ?? 'ocpp1.6', current?.payload ?? said);
+    keepMissed(state, turn, backend, version ?? 'ocpp1.6', action, current?.payload ?? said);
   }
 }
 

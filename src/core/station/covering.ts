@@ -10,6 +10,7 @@ import { membersOf, readPayload, textOf } from '../commands/payload.ts';
 import { openGroup } from '../cover/learned-tokens.ts';
 import type { LearnedToken } from '../hold/held-message.ts';
 import { extFor, transactionByKey } from '../ids/transactions.ts';
+import { tellsStatus } from '../priming/station-image.ts';
 import type { Assignment } from '../routing/table.ts';
 import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, payloadOf } from '../../protocol/frame.ts';
@@ -186,7 +187,7 @@ function cover(
   const isHeld = laterOf(version, action) === 'held';
   const isKept =
     isHeld ||
-    (action === 'StatusNotification' && keepMissed(state, turn, backend.backend, version, said.payload));
+    (tellsStatus(action) && keepMissed(state, turn, backend.backend, version, action, said.payload));
   for (const { idToken } of callers) {
     const text =
       answer.kind === 'result'

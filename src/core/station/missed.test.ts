@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { minuteOf, Outage, refusal, silence } from '../../testkit/outage-bench.ts';
 import { answerAs, Bench, routing, sentTo } from '../../testkit/station-bench.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
 import { missedMax } from '../priming/station-image.ts';
 import { plainAssignment } from '../routing/table.ts';
 import type { Effect } from './events.ts';
@@ -28,7 +29,7 @@ const told = ({ heard }: Outage): number[] =>
     .filter(({ action }) => action === 'StatusNotification')
     .map(({ payload }) => (Date.parse(String(payload['timestamp'])) - 1_700_000_000_000) / 60_000);
 
-function down(version: 'ocpp1.6' | 'ocpp2.0.1' = 'ocpp1.6'): Outage {
+function down(version: OcppVersion = 'ocpp1.6'): Outage {
   const outage = new Outage(version);
   outage.begin();
   outage.goDown();
@@ -64,6 +65,59 @@ test('in 2.x too', () => {
   say(outage, status2(1, 'Faulted'), status2(2, 'Available'), status2(3, 'Unavailable'));
   outage.comeBack();
   expect(told(outage)).toEqual([1, 3]);
+});
+
+const event = (trigger: string, name: string, actualValue: string, component = 'Connector'): object => ({
+  eventId: 1,
+  timestamp: minuteOf(1),
+  trigger,
+  actualValue,
+  eventNotificationType: 'HardWiredMonitor',
+  component: { name: component, evse: { id: 1, connectorId: 1 } },
+  variable: { name },
+});
+
+const events = (...eventData: readonly object[]): object => ({
+  generatedAt: minuteOf(1),
+  seqNo: 7,
+  tbc: false,
+  eventData,
+});
+
+/** The values in each message of events that the backend heard. */
+const heardEvents = ({ heard }: Outage): unknown[] =>
+  heard
+    .filter(({ action }) => action === 'NotifyEvent')
+    .map(({ payload }) =>
+      (payload['eventData'] as { readonly actualValue: string }[]).map(({ actualValue }) => actualValue),
+    );
+
+describe('of events', () => {
+  test.each(['ocpp2.0.1', 'ocpp2.1'] as const)(
+    'alerts and faulted connectors are told too, in %s',
+    (version) => {
+      const outage = down(version);
+      for (const said of [
+        events(event('Alerting', 'Temperature', '95'), event('Periodic', 'Power', '7')),
+        events(event('Delta', 'AvailabilityState', 'Faulted')),
+        events(event('Delta', 'AvailabilityState', 'Available')),
+        events(event('Alerting', 'Tampered', 'true', 'ChargingStation')),
+        events(event('Periodic', 'Power', '8')),
+      ])
+        expect(outage.say('NotifyEvent', said)).toEqual({});
+      outage.comeBack();
+      expect(heardEvents(outage)).toEqual([['95'], ['Faulted'], ['true'], ['Available']]);
+      expect(outage.state.durable.missed).toEqual([]);
+    },
+  );
+
+  test('an alert is on disk before the station has its answer', () => {
+    const outage = down('ocpp2.1');
+    outage.say('NotifyEvent', events(event('Alerting', 'Temperature', '95')));
+    expect(outage.last.effects.find(({ type }) => type === 'send')).toMatchObject({ when: 'afterCommit' });
+    outage.say('NotifyEvent', events(event('Periodic', 'Power', '8')));
+    expect(outage.last.effects.find(({ type }) => type === 'send')).toMatchObject({ when: 'now' });
+  });
 });
 
 test('one that still holds is told once, as the current status', () => {

@@ -17,16 +17,17 @@ export function missedBy({ durable: { missed } }: StationState, name: string): r
   return missed.length === 0 ? none : missed.filter(({ backend }) => backend === name);
 }
 
-/** Keeps a status that was answered in the backend's place, where it is a fault. True when it is kept. */
+/** Keeps a status or events that were answered in the backend's place, where they are a fault. True when they are kept. */
 export function keepMissed(
   state: StationState,
   turn: Turn,
   backend: string,
   version: OcppVersion,
+  action: string,
   payload: string,
 ): boolean {
   const { wallMs } = turn.context;
-  const fault = faultIn(version, payload, wallMs);
+  const fault = faultIn(version, action, payload, wallMs);
   if (fault === null) return false;
   if (missedBy(state, backend).some((known) => known.payload === fault)) return true;
   const { missed } = state.durable;
