@@ -29,6 +29,11 @@ export function stringOf(token: string): string | null {
   return token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1);
 }
 
+/** True for two tags that name one driver: 1.6's have no case (CiString20Type). */
+export function isSameTag(one: string | null, other: string | null): boolean {
+  return one !== null && other !== null && one.toLowerCase() === other.toLowerCase();
+}
+
 /** A copy that can be kept without the frame it was cut from; null when it is too long for that. */
 export function kept(text: string): string | null {
   return text.length > idCharactersMax ? null : ownText(text);

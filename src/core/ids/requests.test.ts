@@ -170,6 +170,9 @@ describe('a remote start', () => {
     expect(bench.call('StartTransaction', start('X', 1)).arrival).toMatchObject({ owner: 'b', issuer: 'b' });
     expect(bench.call('StartTransaction', start('X', 2)).arrival.owner).toBe('a');
     expect(bench.ledger.requests.map(({ idTag }) => idTag)).toEqual([null]);
+    // Tags have no case.
+    bench.command('b', 'RemoteStartTransaction', '{"idTag":"x"}');
+    expect(bench.call('StartTransaction', start('X', 4)).arrival).toMatchObject({ owner: 'b', issuer: 'b' });
     bench.command('b', 'RemoteStartTransaction', '{"idTag":"X"}');
     bench.wallMs += 400_000;
     expect(bench.call('StartTransaction', start('X', 3)).arrival.owner).toBe('a');

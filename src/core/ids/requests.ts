@@ -3,7 +3,7 @@
  *
  * Pure. The station always gets a made-up number, since backends count from 1 each, and stations may refuse one they have seen (DuplicateRequestId).
  */
-import { integerOf } from './id-token.ts';
+import { integerOf, isSameTag } from './id-token.ts';
 import { integerMax, type IdLedger, type RequestRow } from './ledger.ts';
 
 /** How long after a 1.6 RemoteStartTransaction a start of that driver counts as its consequence: a connection timeout of five minutes, and half a minute. */
@@ -40,8 +40,7 @@ export function remoteStartFor(
       (row) =>
         row.kind === 'remote_start' &&
         row.state === 'open' &&
-        row.idTag !== null &&
-        row.idTag === idTag &&
+        isSameTag(row.idTag, idTag) &&
         (row.connectorId === null || row.connectorId === connectorId) &&
         nowMs - row.atMs < remoteStartMs,
     ) ?? null

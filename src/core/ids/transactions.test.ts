@@ -218,12 +218,12 @@ describe('-1 from a station that never learned the number (1.6 errata 3.18)', ()
     expect(bench.sent('a', meter)).toBe('{"connectorId":2,"transactionId":8}');
   });
 
-  test('in StopTransaction means that of the driver', () => {
+  test.each(['B', 'b'])('in StopTransaction means that of the driver, whose tag has no case: %s', (tag) => {
     const bench = new IdsBench('ocpp1.6');
     started(bench, '7', { connectorId: 1, idTag: 'A' });
     started(bench, '8', { connectorId: 2, idTag: 'B' });
-    const stop = bench.call('StopTransaction', '{"transactionId":-1,"idTag":"B","meterStop":5}');
-    expect(bench.sent('a', stop)).toBe('{"transactionId":8,"idTag":"B","meterStop":5}');
+    const stop = bench.call('StopTransaction', `{"transactionId":-1,"idTag":"${tag}","meterStop":5}`);
+    expect(bench.sent('a', stop)).toBe(`{"transactionId":8,"idTag":"${tag}","meterStop":5}`);
   });
 
   test('means the one whose number the station has not used yet, when drivers are the same', () => {

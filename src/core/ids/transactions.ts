@@ -6,7 +6,7 @@
  * 3.18); which transaction that is follows from connector, driver, meter and time.
  */
 import { findValue, tokenAt, valueEnd } from '../../protocol/splice.ts';
-import { integerOf, stringOf } from './id-token.ts';
+import { integerOf, isSameTag, stringOf } from './id-token.ts';
 import { isMintedNumber } from './minted.ts';
 import {
   dayMs,
@@ -92,7 +92,7 @@ export function rowOfStop(
   const unconfirmed = open.filter((row) => !row.isConfirmed);
   const candidates = unconfirmed.length > 0 ? unconfirmed : open;
   const idTag = textAt(text, bodyStart, 'idTag');
-  const ofDriver = idTag === null ? [] : candidates.filter((row) => row.idTag === idTag);
+  const ofDriver = candidates.filter((row) => isSameTag(row.idTag, idTag));
   const stillOpen = ofDriver.length > 0 ? ofDriver : candidates;
   const byDriver = onlyOne(ofDriver);
   if (byDriver !== null) return byDriver;
