@@ -19,7 +19,7 @@ import { resultToBackend } from '../ids/result-to-backend.ts';
 import { virtualOf } from './command-facts.ts';
 import { bodyOf, finishCommand } from './command-outcome.ts';
 import { note } from './identifiers.ts';
-import { forgetTokens } from './learning.ts';
+import { forgetTokens, learnStarted } from './learning.ts';
 import { notePlaced } from './placed-objects.ts';
 import { roleOf } from './roles.ts';
 import { deliverReply } from './slot.ts';
@@ -44,6 +44,13 @@ export function onCommandReply(
   }
   if (call.action === 'ClearCache' && call.purpose === 'relay' && isAccepted(received))
     forgetTokens(state, turn, call.from);
+  if (
+    remoteStarts.has(call.action) &&
+    call.purpose === 'relay' &&
+    state.link !== null &&
+    isAccepted(received)
+  )
+    learnStarted(state, turn, call.from, state.link.version, readPayload(bodyOf(call)));
   if (call.action === 'SendLocalList' && call.purpose === 'operator' && isAccepted(received))
     note(state, turn, { type: 'list_installed', backend: fromOperator, version: '0' });
   finishCommand(state, turn, call, frame.kind === 'result' ? 'result' : 'error', received);
@@ -54,6 +61,8 @@ export function onCommandReply(
   const answer = backend === null ? received.text : answerFor(state, turn, received, call, backend);
   deliverReply(state, turn, received, call, backend?.phase === 'open' ? backend : null, answer);
 }
+
+const remoteStarts: ReadonlySet<string> = new Set(['RemoteStartTransaction', 'RequestStartTransaction']);
 
 function isAccepted({ text, frame }: Received): boolean {
   return (

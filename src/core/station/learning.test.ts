@@ -1,6 +1,6 @@
 /** What is learnt of tokens while the backend is there, and when that no longer counts. */
 import { describe, expect, test } from 'vitest';
-import { Outage, result, silence, startOf } from '../../testkit/outage-bench.ts';
+import { eventOf, Outage, result, silence, startOf } from '../../testkit/outage-bench.ts';
 import { routing } from '../../testkit/station-bench.ts';
 import { plainAssignment } from '../routing/table.ts';
 
@@ -77,6 +77,42 @@ describe('ClearCache of the backend', () => {
     outage.fromStation(`[3,"${outage.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
     outage.goDown();
     expect(show(outage, 'A')).toBe('Accepted');
+  });
+});
+
+describe('a remote start of the backend', () => {
+  const remoteStart = { idTag: 'X', connectorId: 1 };
+
+  test.each([
+    [5, 'Accepted', 'Accepted'],
+    [6, 'Accepted', 'Expired'],
+    [0, 'Rejected', 'Invalid'],
+  ])('%i minutes ago, which the station %s, makes the driver %s', (minutes, answer, status) => {
+    const outage = station();
+    command(outage, 'RemoteStartTransaction', remoteStart, { status: answer });
+    outage.goDown();
+    outage.pass(minutes * 60_000);
+    const started = outage.say('StartTransaction', { ...startOf(1, minutes), idTag: 'x' });
+    expect(started).toMatchObject({ idTagInfo: { status } });
+  });
+
+  test('of 2.x too', () => {
+    const outage = station('ocpp2.0.1');
+    const idToken = { idToken: 'X', type: 'Central' };
+    command(outage, 'RequestStartTransaction', { remoteStartId: 1, idToken }, { status: 'Accepted' });
+    outage.goDown();
+    expect(outage.say('TransactionEvent', { ...eventOf('t', 0, 'Started'), idToken })).toMatchObject({
+      idTokenInfo: { status: 'Accepted' },
+    });
+  });
+
+  test('takes nothing from what it said of the token before', () => {
+    const outage = station();
+    show(outage, 'X');
+    command(outage, 'RemoteStartTransaction', remoteStart, { status: 'Accepted' });
+    outage.goDown();
+    outage.pass(dayMs);
+    expect(show(outage, 'X')).toBe('Accepted');
   });
 });
 

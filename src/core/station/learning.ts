@@ -6,7 +6,9 @@
  */
 import type { Payload } from '../commands/payload.ts';
 import { clearedKey, learnTokens, refusedIn, sealGroup, tokenKey } from '../cover/learned-tokens.ts';
+import { presentedToken } from '../cover/presented-token.ts';
 import type { LearnedToken } from '../hold/held-message.ts';
+import { remoteStartMs } from '../ids/requests.ts';
 import { payloadOf } from '../../protocol/frame.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { BackendLink, OpenCall, StationState } from './state.ts';
@@ -51,6 +53,27 @@ export function knownOf(
   if (known === null) return null;
   const cleared = learned(clearedKey(backend, digest));
   return cleared !== null && known.learnedAt <= cleared.learnedAt ? null : known;
+}
+
+/**
+ * The backend had the station start with this token, and the station does: it answers for the driver until the start is due. What it said of the token at greater length stays.
+ */
+export function learnStarted(
+  state: StationState,
+  turn: Turn,
+  backend: string,
+  version: OcppVersion,
+  command: Payload,
+): void {
+  if (state.assignment?.whenDown.covers !== true) return;
+  const token = presentedToken(version, command)?.text ?? null;
+  if (token === null) return;
+  const { wallMs, digest } = turn.context;
+  const expiresAt = wallMs + remoteStartMs;
+  const known = knownOf(turn, backend, token);
+  if (known?.status === 'Accepted' && (known.expiresAt ?? Infinity) >= expiresAt) return;
+  const learned = { status: 'Accepted', group: null, expiresAt, learnedAt: wallMs };
+  keep(state, turn, backend, tokenKey(backend, token, digest), learned);
 }
 
 /** The backend had a station forget its tokens, and the station did: so does Busbar, of this backend. */
