@@ -5,7 +5,7 @@
  */
 import { concernsConnection } from '../core/commands/arbiter.ts';
 import { payloadReader } from '../core/commands/payload.ts';
-import { redact } from '../core/commands/redact.ts';
+import { writesSecret } from '../core/commands/redact.ts';
 import { ocppVersions } from '../protocol/version.ts';
 
 /** What a command may do to the station, or null: nothing that has to be asked about. */
@@ -16,8 +16,9 @@ export function riskOf(station: string, action: string, payload: object): string
   // Which version the station speaks is not known here: what any of them takes for such a command counts.
   if (ocppVersions.some((version) => concernsConnection(version, action, read)))
     return `${action} can change how ${station} connects, and lose it for good`;
-  const writesSecret = redact(action, text) !== text;
-  return writesSecret ? `${action} gives ${station} a secret, and a wrong one can lock somebody out` : null;
+  return writesSecret(action, text)
+    ? `${action} gives ${station} a secret, and a wrong one can lock somebody out`
+    : null;
 }
 
 /** They stop charging, or can leave a station that has to be visited. */

@@ -75,4 +75,4 @@ export const heartbeatKey = 'heartbeatinterval';
 
 /** Names whose values are secrets, folded: never kept, served or logged. */
 export const secretNames =
-  /authorizationkey|authkey|password|passphrase|passwd|secret|privatekey|presharedkey|psk$|simpin|apikey|credential|accesstoken/;
+  /authorizationkey|authkey|password|passphrase|passwd|secret|privatekey|presharedkey|vpnkey|psk$|simpin|apikey|credential|accesstoken/;

@@ -2,14 +2,14 @@
  * A payload as it may be kept and shown: with its secrets struck out.
  *
  * Pure. Passwords travel in ChangeConfiguration, SetVariables and SetNetworkProfile, and some stations give them away in GetConfiguration. A secret is known by the
- * name beside it: a member's own, a key's, or a variable's.
+ * name beside it: a member's own, a key's, or a variable's. Those for file servers stand in the addresses that uploads and downloads are given.
  */
 import { secretNames } from './connection-keys.ts';
 import { foldName, membersOf, readPayload, textOf } from './payload.ts';
 
 const struckOut = '***';
 
-/** The actions whose calls or results may carry a secret, folded; others are not looked at. */
+/** The actions whose calls or results may carry a secret of the station's, folded. */
 const secretActions: ReadonlySet<string> = new Set([
   'changeconfiguration',
   'setvariables',
@@ -19,9 +19,25 @@ const secretActions: ReadonlySet<string> = new Set([
   'notifyreport',
 ]);
 
-/** False when nothing of that action carries a secret. */
+/** Those whose calls name a file server, folded: 1.6 takes the password for it in the address only. */
+const fileActions: ReadonlySet<string> = new Set([
+  'getdiagnostics',
+  'getlog',
+  'updatefirmware',
+  'signedupdatefirmware',
+  'publishfirmware',
+  'publishfirmwarestatusnotification',
+]);
+
+/** False when nothing of that action carries a secret: others are not looked at. */
 export function mayCarrySecrets(action: string): boolean {
-  return secretActions.has(foldName(action));
+  const name = foldName(action);
+  return secretActions.has(name) || fileActions.has(name);
+}
+
+/** Whether the command gives the station a secret to keep. */
+export function writesSecret(action: string, payload: string): boolean {
+  return secretActions.has(foldName(action)) && redact(action, payload) !== payload;
 }
 
 /**
@@ -35,12 +51,16 @@ export function redact(action: string, payload: string): string {
   return struck === members ? payload : JSON.stringify(struck);
 }
 
-/** The same value when nothing in it is a secret. */
-function strike(value: unknown): unknown {
+/** The password in an address: `ftp://user:password@host`. */
+const addressPassword = /([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*):[^\s/]*@/gi;
+
+/** The same value when nothing in it is a secret. `holder`: the name it stands under; a `key` is a secret in a `vpn`. */
+function strike(value: unknown, holder = ''): unknown {
   if (Array.isArray(value)) {
-    const items = value.map(strike);
+    const items = value.map((item) => strike(item, holder));
     return items.some((item, index) => item !== value[index]) ? items : value;
   }
+  if (typeof value === 'string') return value.replaceAll(addressPassword, `$1:${struckOut}@`);
   if (typeof value !== 'object' || value === null) return value;
   const members = membersOf(value);
   const isOfSecret = namesOf(members).some(isSecret);
@@ -49,7 +69,7 @@ function strike(value: unknown): unknown {
     const isValue =
       isOfSecret && (name === 'value' || name === 'attributeValue' || name === 'variableAttribute');
     const isScalar = typeof member === 'string' || typeof member === 'number';
-    const struck = isValue || (isScalar && isSecret(name)) ? struckOut : strike(member);
+    const struck = isValue || (isScalar && isSecret(holder + name)) ? struckOut : strike(member, name);
     isChanged ||= struck !== member;
     return [name, struck];
   });
