@@ -47,6 +47,16 @@ test('a refusal is learned as it was said', () => {
   expect(refused?.learned).toEqual({ status: 'NoCredit', group: null, expiresAt: null, learnedAt: now });
 });
 
+test.each([
+  ['Accepted', 'Accepted', 'Accepted'],
+  ['Accepted', 'CertificateRevoked', 'Invalid'],
+  ['Blocked', 'ContractCancelled', 'Blocked'],
+])('a contract whose token is %s and whose certificate is %s is %s', (status, certificateStatus, learned) => {
+  const call = { idToken: { idToken: 'DE8AA1', type: 'eMAID' } };
+  const said = learn('ocpp2.1', 'Authorize', call, { idTokenInfo: { status }, certificateStatus });
+  expect(said?.learned.status).toBe(learned);
+});
+
 test('nothing is learned where nothing is said, or not clearly', () => {
   const info = { idTagInfo: { status: 'Accepted' } };
   expect(learn('ocpp1.6', 'StopTransaction', { idTag: 'a' }, {})).toBeNull();

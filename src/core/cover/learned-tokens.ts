@@ -71,7 +71,7 @@ export function learnTokens(
   const token = presentedToken(version, readPayload(callPayload))?.text ?? null;
   if (token === null) return null;
   const learned: LearnedToken = {
-    status: isForAnyEvse(info) ? status : 'Unknown',
+    status: isForAnyEvse(info) ? statusWith(result.members, status) : 'Unknown',
     group: groupOf(version, info[names.group]),
     expiresAt: endOf(info, names.expiry, wallMs),
     learnedAt: wallMs,
@@ -92,6 +92,12 @@ export function refusedIn(version: OcppVersion, payload: Payload, wallMs: number
     lessons.push({ token, learned: { status, group: null, expiresAt: null, learnedAt: wallMs } });
   }
   return lessons;
+}
+
+/** A token that came with a contract's certificate is accepted with that only (C07). */
+function statusWith(result: Members, status: string): string {
+  const ofCertificate = Object.hasOwn(result, 'certificateStatus') ? result['certificateStatus'] : 'Accepted';
+  return status === 'Accepted' && ofCertificate !== 'Accepted' ? 'Invalid' : status;
 }
 
 /** An acceptance for some EVSEs (2.x `evseId`) is no acceptance for the next one, and what is kept does not say for which. */
