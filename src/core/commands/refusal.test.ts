@@ -146,9 +146,11 @@ test('a transaction that is not the asker’s is unknown to it', () => {
   expect(no('ocpp2.1', 'ChangeTransactionTariff', 'unknown_transaction')).toMatchObject({
     payload: expect.stringContaining('TxNotFound') as string,
   });
-  expect(no('ocpp2.0.1', 'GetTransactionStatus', 'unknown_transaction')).toEqual(
+  expect(no('ocpp2.0.1', 'GetTransactionStatus', 'unknown_transaction', '{"transactionId":"t"}')).toEqual(
     result({ ongoingIndicator: false, messagesInQueue: false }),
   );
+  // Of all transactions that would not be true.
+  expect(no('ocpp2.0.1', 'GetTransactionStatus', 'unknown_transaction')).toMatchObject({ kind: 'error' });
 });
 
 function result(payload: object): Answer {

@@ -123,7 +123,8 @@ export function refuse(
     case 'elements':
       return elementsAnswer(negative.of, reason, payload().members) ?? errorAnswer(words);
     case 'transaction_status':
-      return reason === 'unknown_transaction'
+      // Asked of all transactions, there may be messages yet to come.
+      return reason === 'unknown_transaction' && textOf(payload().members, 'transactionId') !== null
         ? { kind: 'result', payload: '{"ongoingIndicator":false,"messagesInQueue":false}' }
         : errorAnswer(words);
     case 'error':

@@ -81,6 +81,11 @@ export class HeldLane {
     return transaction !== null && this.#ofTransaction.has(transaction);
   }
 
+  /** True when there are messages of any transaction. */
+  get holdsTransactions(): boolean {
+    return this.#ofTransaction.size > 0;
+  }
+
   #count({ message: { transaction } }: HeldEntry, change: 1 | -1): void {
     if (transaction === null) return;
     const count = (this.#ofTransaction.get(transaction) ?? 0) + change;

@@ -31,6 +31,8 @@ export function whoseTransaction(
   const open = ledger.transactions.filter(({ state }) => state === 'open');
   if (action === 'Reset') return whose(open, backend);
   const place = version === 'ocpp1.6' ? numberAt(text, bodyStart, 'connectorId') : evseIn(text, bodyStart);
+  // It points nowhere, and not at a transaction of which nobody knows yet where it is.
+  if (place === null) return 'none';
   return whose(
     open.filter(({ connectorId }) => connectorId === place),
     backend,

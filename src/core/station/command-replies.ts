@@ -15,9 +15,12 @@ import { learn } from '../commands/inventory.ts';
 import { readPayload, textOf, type Payload } from '../commands/payload.ts';
 import { overlay } from '../commands/served-settings.ts';
 import { confirmedOf, mergeOwn, type VirtualValue } from '../commands/settings.ts';
+import { withMessagesInQueue } from '../hold/messages-in-queue.ts';
+import { transactionByExt } from '../ids/transactions.ts';
 import { resultToBackend } from '../ids/result-to-backend.ts';
 import { virtualOf } from './command-facts.ts';
 import { bodyOf, finishCommand } from './command-outcome.ts';
+import { heldLaneOf } from './holding.ts';
 import { note } from './identifiers.ts';
 import { forgetTokens, learnStarted } from './learning.ts';
 import { notePlaced } from './placed-objects.ts';
@@ -75,9 +78,10 @@ function answerFor(
   state: StationState,
   turn: Turn,
   { text, frame }: Received,
-  { command, action }: OpenCall,
+  call: OpenCall,
   backend: BackendLink,
 ): string {
+  const { command, action } = call;
   if (frame.kind !== 'result' || command === null) return text;
   const version = backend.version ?? 'ocpp1.6';
   const party = { backend: backend.backend, isPrimary: roleOf(state, backend.backend) === 'primary' };
@@ -97,8 +101,19 @@ function answerFor(
   if (command.onceAccepted.length > 0)
     remember(state, turn, backend.backend, confirmedOf(command.onceAccepted, action, result));
   const overlaid = overlay(version, action, result, virtualOf(state, backend.backend));
-  const seen = command.own.length === 0 ? overlaid : mergeOwn(command.own, overlaid);
+  const merged = command.own.length === 0 ? overlaid : mergeOwn(command.own, overlaid);
+  const seen = owesWhatIsAsked(state, call, backend) ? withMessagesInQueue(merged) : merged;
   return seen === result ? own.text : own.text.slice(0, frame.bodyStart) + seen + own.text.slice(bodyEnd);
+}
+
+/** The backend asks what is yet to come of a transaction, or of any, and Busbar holds some of it (H28). */
+function owesWhatIsAsked(state: StationState, call: OpenCall, { backend }: BackendLink): boolean {
+  if (call.action !== 'GetTransactionStatus') return false;
+  const lane = heldLaneOf(state, backend);
+  if (lane === null) return false;
+  const name = textOf(readPayload(bodyOf(call)).members, 'transactionId');
+  if (name === null) return lane.holdsTransactions;
+  return lane.holds(transactionByExt(state.durable.ids, 'v2', name)?.key ?? null);
 }
 
 /** Keeps values that a backend wrote and only it sees. */

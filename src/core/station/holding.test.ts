@@ -1,7 +1,7 @@
 /** How much is held, and that what stands behind a backlog is never answered without being in it. */
 import { describe, expect, test } from 'vitest';
-import { minuteOf, Outage, refusal, type Heard } from '../../testkit/outage-bench.ts';
-import { routing, sent } from '../../testkit/station-bench.ts';
+import { eventOf, minuteOf, Outage, refusal, type Heard } from '../../testkit/outage-bench.ts';
+import { routing, sent, sentTo } from '../../testkit/station-bench.ts';
 import { isKept, KeptChanges } from '../journal/kept-changes.ts';
 import { disconnects, plainAssignment } from '../routing/table.ts';
 import type { Effect } from './events.ts';
@@ -189,4 +189,44 @@ test('a report that is held for a backend which no link was dialled to yet says 
   expect(after.heard.filter(({ action }) => action === 'NotifyReport').map(({ payload }) => payload)).toEqual(
     [{ ...report, requestId: 5 }],
   );
+});
+
+/** A transaction that ended while the backend was down, and of which it has heard nothing since. */
+function drained(): Outage {
+  const outage = new Outage('ocpp2.0.1');
+  outage.begin();
+  outage.say('TransactionEvent', eventOf('t', 0, 'Started'));
+  outage.say('TransactionEvent', eventOf('other', 0, 'Started'));
+  outage.goDown();
+  outage.say('TransactionEvent', eventOf('t', 1, 'Ended'));
+  outage.context.deliveryWaitMs = () => 1_000;
+  outage.comeBack();
+  return outage;
+}
+
+function ask(outage: Outage, question: object, answer: string): unknown {
+  outage.fromBackend(JSON.stringify([2, 'q', 'GetTransactionStatus', question]));
+  const effects = outage.fromStation(`[3,"${outage.state.link?.slot?.sentId}",${answer}]`);
+  return sentTo(effects, 'old').find((text) => text.startsWith('[3,"q"'));
+}
+
+describe('GetTransactionStatus of a backend that is back (H28)', () => {
+  const empty = '{ "ongoingIndicator":false,"messagesInQueue" : false}';
+
+  test.each([
+    ['one of which something is held', { transactionId: 't' }, 'true'],
+    ['one of which nothing is', { transactionId: 'other' }, 'false'],
+    ['any', {}, 'true'],
+  ])('about %s', (_what, question, isQueued) => {
+    const outage = drained();
+    const answer = `[3,"q",{ "ongoingIndicator":false,"messagesInQueue" : ${isQueued}}]`;
+    expect(ask(outage, question, empty)).toBe(answer);
+    outage.context.deliveryWaitMs = () => 0;
+    outage.pass(60_000);
+    expect(ask(outage, question, empty)).toBe(`[3,"q",${empty}]`);
+  });
+
+  test('where the station leaves it out', () => {
+    expect(ask(drained(), {}, '{}')).toBe('[3,"q",{"messagesInQueue":true}]');
+  });
 });
