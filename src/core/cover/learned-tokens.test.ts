@@ -47,6 +47,12 @@ test('a refusal is learned as it was said', () => {
   expect(refused?.learned).toEqual({ status: 'NoCredit', group: null, expiresAt: null, learnedAt: now });
 });
 
+test('that a token is in use already says nothing of the token', () => {
+  const status = 'ConcurrentTx';
+  expect(learn('ocpp1.6', 'StartTransaction', { idTag: 'a' }, { idTagInfo: { status } })).toBeNull();
+  expect(learn('ocpp2.1', 'TransactionEvent', rfid, { idTokenInfo: { status } })).toBeNull();
+});
+
 test.each([
   ['Accepted', 'Accepted', 'Accepted'],
   ['Accepted', 'CertificateRevoked', 'Invalid'],

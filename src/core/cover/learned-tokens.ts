@@ -68,6 +68,8 @@ export function learnTokens(
   const info = membersOf(result.members[names.info]);
   const status = textOf(info, 'status');
   if (result.isAmbiguous || status === null || status.length > statusCharactersMax) return null;
+  // It says that the token charges already, and nothing else of it: often of a start that came twice (H2).
+  if (status === 'ConcurrentTx') return null;
   const token = presentedToken(version, readPayload(callPayload))?.text ?? null;
   if (token === null) return null;
   const learned: LearnedToken = {
