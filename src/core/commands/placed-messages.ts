@@ -4,6 +4,7 @@
  * Pure. OCPP 2.x O01, O02, O05 and O06. A message with a known id takes the place of that one (O06). A newer one of priority AlwaysFront is shown instead of the older (MessagePriorityEnumType); whether the station
  * drops that one then is not said, so that it stays known, and the station is asked when it is to be cleared. One of a transaction is removed with it (O02), and is not kept.
  */
+import { parseIsoTime } from '../../std/iso-time.ts';
 import { integerOf, membersOf, textOf, type Members } from './payload.ts';
 import type { Cleared, PlacedMessage, PlacedRules, PlacingCommand } from './placed-object.ts';
 
@@ -35,7 +36,6 @@ function read({ from, payload }: PlacingCommand): PlacedMessage | null {
   const id = integerOf(message, 'id');
   const priority = textOf(message, 'priority');
   if (payload.isAmbiguous || id === null || priority === null) return null;
-  const endsAt = Date.parse(textOf(message, 'endDateTime') ?? '');
   return {
     kind: 'displayMessage',
     id: String(id),
@@ -43,7 +43,7 @@ function read({ from, payload }: PlacingCommand): PlacedMessage | null {
     backend: from,
     connector: integerOf(membersOf(membersOf(message['display'])['evse']), 'id') ?? 0,
     priority,
-    endsAt: Number.isNaN(endsAt) ? null : endsAt,
+    endsAt: parseIsoTime(textOf(message, 'endDateTime') ?? ''),
     payload: null,
     asideAt: null,
   };

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { KnownObjects, type GivenCommand } from '../../testkit/known-objects.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { asideMs, foundOf, placedCharactersMax, placedMax } from './placed-objects.ts';
@@ -44,6 +44,16 @@ const three = (): Known => new Known().set(1).set(2).set(3, {}, {}, 2);
 const aside = (): Known => new Known().set(1).set(2).clear({ id: 1 }, { from: operator });
 
 describe('what a station was given', () => {
+  test.each(['2026-01-01T00:00:00', '2026-01-01T00:00:00Z', '2026-01-01T01:00:00+01:00'])(
+    'ends when it says, wherever Busbar runs: %s',
+    (validTo) => {
+      vi.stubEnv('TZ', 'Asia/Tokyo');
+      const known = new Known().set(1, { validTo });
+      vi.unstubAllEnvs();
+      expect(known.objects?.rows[0]?.endsAt).toBe(Date.UTC(2026, 0, 1));
+    },
+  );
+
   test('is kept in its own words once it has accepted it', () => {
     const known = new Known().set(1).set(2, {}, { status: 'Rejected' });
     expect(known.objects).toEqual({

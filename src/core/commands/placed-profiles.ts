@@ -4,6 +4,7 @@
  * Pure. OCPP 1.6 §5.3, §5.16 and §3.13; 2.x K01, K10. Limits of the station's connection are never taken away, so that no more than their names are kept; profiles of a transaction end with it, and are not kept
  * at all.
  */
+import { parseIsoTime } from '../../std/iso-time.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { integerOf, membersOf, textOf, type Members } from './payload.ts';
 import {
@@ -62,7 +63,6 @@ function read({ version, from, payload }: PlacingCommand): PlacedProfile | null 
   const stackLevel = integerOf(profile, 'stackLevel');
   if (payload.isAmbiguous || id === null || connector === null || purpose === null || stackLevel === null)
     return null;
-  const endsAt = Date.parse(textOf(profile, 'validTo') ?? '');
   return {
     kind: 'profile',
     id: String(id),
@@ -71,7 +71,7 @@ function read({ version, from, payload }: PlacingCommand): PlacedProfile | null 
     connector,
     purpose,
     stackLevel,
-    endsAt: Number.isNaN(endsAt) ? null : endsAt,
+    endsAt: parseIsoTime(textOf(profile, 'validTo') ?? ''),
     payload: null,
     asideAt: null,
   };

@@ -4,6 +4,7 @@
  * Pure. OCPP 2.1 I07 SetDefaultTariff, I10 ClearTariffs. EVSE 0 stands for all of them (I07.FR.10), so that a tariff set there takes the place of those of single EVSEs; one of a single EVSE leaves it to the others.
  * One that is valid later stands beside the present one until then. Tariffs of drivers and of transactions come and go with them, and are not placed.
  */
+import { parseIsoTime } from '../../std/iso-time.ts';
 import { integerOf, listOf, membersOf, textOf, type Members } from './payload.ts';
 import type { Cleared, PlacedRules, PlacedTariff, PlacingCommand } from './placed-object.ts';
 
@@ -33,7 +34,6 @@ function read({ from, payload }: PlacingCommand): PlacedTariff | null {
   const id = textOf(tariff, 'tariffId');
   const connector = integerOf(members, 'evseId');
   if (isAmbiguous || id === null || connector === null) return null;
-  const validFrom = Date.parse(textOf(tariff, 'validFrom') ?? '');
   return {
     kind: 'tariff',
     id,
@@ -41,7 +41,7 @@ function read({ from, payload }: PlacingCommand): PlacedTariff | null {
     backend: from,
     connector,
     currency: textOf(tariff, 'currency') ?? '',
-    validFrom: Number.isNaN(validFrom) ? null : validFrom,
+    validFrom: parseIsoTime(textOf(tariff, 'validFrom') ?? ''),
     endsAt: null,
     payload: null,
     asideAt: null,
