@@ -52,7 +52,7 @@ export function redact(action: string, payload: string): string {
 }
 
 /** The password in an address: `ftp://user:password@host`. */
-const addressPassword = /([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*):[^\s/]*@/gi;
+const addressPassword = /(:\/\/[^\s/:@]*):[^\s/]*@/g;
 
 /** The same value when nothing in it is a secret. `holder`: the name it stands under; a `key` is a secret in a `vpn`. */
 function strike(value: unknown, holder = ''): unknown {
