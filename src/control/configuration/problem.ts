@@ -28,6 +28,8 @@ export function formatProblem(problem: ConfigurationProblem): string {
 export interface Report {
   /** `what` is wrong and why, without a full stop; `remedy` is what to do. */
   add(path: KeyPath, what: string, remedy: string): void;
+  /** Why the value of this key could not be read: nothing is added of what stands there instead, since nobody meant that. */
+  addUnread(path: KeyPath, what: string, remedy: string): void;
   /** Whether something was said about this very key, so that its absence needs no second word. */
   has(path: KeyPath): boolean;
 }
@@ -40,9 +42,17 @@ export class ProblemList {
   /** The report of one file. `lineOf` is asked once for each problem. */
   of(file: string, lineOf: (path: KeyPath) => number | null): Report {
     if (!this.#files.includes(file)) this.#files.push(file);
+    const unread = new Set<string>();
+    const push = (path: KeyPath, what: string, remedy: string): void => {
+      this.#problems.push({ file, line: lineOf(path), key: keyText(path), text: `${what}; ${remedy}` });
+    };
     return {
       add: (path, what, remedy) => {
-        this.#problems.push({ file, line: lineOf(path), key: keyText(path), text: `${what}; ${remedy}` });
+        if (!unread.has(keyText(path))) push(path, what, remedy);
+      },
+      addUnread: (path, what, remedy) => {
+        unread.add(keyText(path));
+        push(path, what, remedy);
       },
       has: (path) => {
         const key = keyText(path);

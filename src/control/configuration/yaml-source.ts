@@ -142,12 +142,12 @@ function expand(text: string, path: KeyPath, reader: Reader): string {
     if (found.startsWith('$$')) return found.slice(1);
     if (!found.endsWith('}') || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
       const what = `${JSON.stringify(found.slice(0, 100))} does not name an environment variable`;
-      reader.report.add(path, what, 'write ${NAME}, or $${…} for the text itself');
+      reader.report.addUnread(path, what, 'write ${NAME}, or $${…} for the text itself');
       return '';
     }
     const value = Object.hasOwn(reader.env, name) ? reader.env[name] : undefined;
     if (value === undefined)
-      reader.report.add(
+      reader.report.addUnread(
         path,
         `the environment variable ${name} is not set`,
         'set it, or write the value here',
