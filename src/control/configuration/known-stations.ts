@@ -3,6 +3,7 @@
  *
  * Passwords are read here, all of them, so that no connection waits for a disk.
  */
+import { basicBytesMax, canBePresented } from '../../core/admission/basic-credentials.ts';
 import {
   checkStationId,
   stationIdCharactersMax,
@@ -10,9 +11,11 @@ import {
   type StationIdFault,
 } from '../../protocol/station-id.ts';
 import type { KnownStation } from '../../ports/settings.ts';
+import type { Secret } from '../../std/secret.ts';
 import { nearestName } from './nearest.ts';
 import type { KeyPath } from './problem.ts';
 import type { KnownStationsEntry } from './schema.ts';
+import type { SecretReference } from './schema-parts.ts';
 import { readSecret, type Place } from './secret-files.ts';
 
 /** Entries, and where they stand: which file, under which key. */
@@ -24,6 +27,12 @@ export interface KnownSource {
 
 type Entry = KnownStationsEntry[string];
 
+interface ListedStation {
+  readonly id: StationId;
+  readonly entry: Entry;
+  readonly path: KeyPath;
+}
+
 const readsAtOnce = 64;
 
 /** Every known station of every source. A station that stands twice, or has a wrong identity, is reported and left out. */
@@ -34,7 +43,7 @@ export async function readKnownStations(
   const known = new Map<StationId, KnownStation>();
   const aliases = new Map<string, StationId>();
   for (const { entries, path, place } of sources) {
-    const stations: { id: StationId; entry: Entry; path: KeyPath }[] = [];
+    const stations: ListedStation[] = [];
     for (const [name, entry] of Object.entries(entries)) {
       const entryPath = [...path, name];
       const id = checkStationId(name);
@@ -45,7 +54,7 @@ export async function readKnownStations(
     }
     for (let at = 0; at < stations.length; at += readsAtOnce) {
       const some = stations.slice(at, at + readsAtOnce);
-      const made = await Promise.all(some.map((station) => makeStation(station.entry, station.path, place)));
+      const made = await Promise.all(some.map((station) => makeStation(station, place)));
       some.forEach((station, index) => known.set(station.id, made[index] as KnownStation));
     }
     for (const { id, entry, path: entryPath } of stations)
@@ -54,16 +63,35 @@ export async function readKnownStations(
   return known;
 }
 
-async function makeStation(entry: Entry, path: KeyPath, place: Place): Promise<KnownStation> {
+async function makeStation({ id, entry, path }: ListedStation, place: Place): Promise<KnownStation> {
   const commonName = entry.certificate?.commonName;
   return {
     password:
-      entry.password === undefined ? null : await readSecret(entry.password, [...path, 'password'], place),
+      entry.password === undefined
+        ? null
+        : await readPassword(entry.password, id, [...path, 'password'], place),
     certificate: commonName === undefined ? null : { commonName },
     tags: entry.tags,
     site: entry.site ?? null,
     identities: new Map(Object.entries(entry.identities)),
   };
+}
+
+/** One that is too long is a problem: the station would be told for ever that its password is wrong. */
+async function readPassword(
+  reference: SecretReference,
+  id: StationId,
+  path: KeyPath,
+  place: Place,
+): Promise<Secret | null> {
+  const password = await readSecret(reference, path, place);
+  if (password !== null && !canBePresented(password.reveal(), id))
+    place.report.add(
+      path,
+      `is longer than a station can present (${basicBytesMax} bytes with its identity and a colon)`,
+      'name the right file, or give the station a shorter one',
+    );
+  return password;
 }
 
 /** Each must name a backend, be fit for a URL and a user name, and be this station's alone there. */

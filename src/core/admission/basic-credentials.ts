@@ -31,6 +31,12 @@ export function splitCredentials(decoded: Uint8Array): BasicCredentials | null {
   return { user: decoded.subarray(0, colonAt), password: decoded.subarray(colonAt + 1) };
 }
 
+/** Whether the station can present it, in the shorter of its two forms. */
+export function canBePresented(password: Uint8Array, station: string): boolean {
+  const { length } = hexDecoded(password) ?? password;
+  return station.length + 1 + length <= basicBytesMax;
+}
+
 /** Whether the user name is that identity, octet for octet. Identities are ASCII. */
 export function isUser(user: Uint8Array, station: string): boolean {
   if (user.length !== station.length) return false;
