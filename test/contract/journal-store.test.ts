@@ -135,6 +135,29 @@ describe.each(storesUnderTest)('a journal store $name', (underTest) => {
     expect(store.lastPosition).toBe(3);
   });
 
+  test('deletes by age also what a clock that was ahead has dated in the future, and what is behind it', async () => {
+    const [old, ahead] = [Date.now() - 60_000, Date.now() + 3_600_000];
+    const dates = [old, ahead, ahead, old, ahead, old, ...Array.from({ length: 250 }, () => ahead), old];
+    await fill(dates.map((at) => [sentRecord({ at })]));
+    store.retain({ framesMs: 1_000, bytesMax: Infinity });
+    await store.commit(batchOf(dates.length + 1, []));
+    await expect
+      .poll(async () => (await store.reader.frames({ limit: 1 }))[0]?.position, { timeout: 5_000 })
+      .toBe(dates.length);
+  });
+
+  test('keeps what is dated in the future while nothing newer is old', async () => {
+    const [old, ahead] = [Date.now() - 60_000, Date.now() + 3_600_000];
+    const dates = [old, ahead, ahead, Date.now(), Date.now()];
+    await fill(dates.map((at) => [sentRecord({ at })]));
+    store.retain({ framesMs: 30_000, bytesMax: Infinity });
+    await store.commit(batchOf(dates.length + 1, []));
+    await expect
+      .poll(async () => (await store.reader.frames({ limit: 1 }))[0]?.position, { timeout: 5_000 })
+      .toBe(2);
+    expect(await store.reader.frames({ limit: 9 })).toHaveLength(4);
+  });
+
   test('deletes the oldest batches beyond its size', async () => {
     const text = Array.from({ length: 64 * 1024 }, (_, at) =>
       String.fromCodePoint(0x4e00 + ((at * 7919) % 20_000)),

@@ -148,15 +148,22 @@ function keep(disk: MemoryDisk, change: KeptChange): void {
   else disk.held.delete(station);
 }
 
-/** The newest batch stays, since the next position is counted from it. */
+/** The newest batch stays, since the next position is counted from it. One that is dated in the future is as old as the next one that is not. */
 function sweep(disk: MemoryDisk, { framesMs, bytesMax }: Retention, nowMs: number): void {
   let spent = 0;
-  for (const batch of disk.batches.slice(0, -1)) {
-    if (batch.atTo >= nowMs - framesMs && disk.size <= bytesMax) break;
+  for (const [at, batch] of disk.batches.slice(0, -1).entries()) {
+    const isOld = timeOf(disk.batches, at, nowMs) < nowMs - framesMs;
+    if (!isOld && disk.size <= bytesMax) break;
     disk.size -= batch.text.length;
     spent += 1;
   }
   disk.batches.splice(0, spent);
+}
+
+function timeOf(batches: MemoryDisk['batches'], at: number, nowMs: number): number {
+  let dated = at;
+  while (dated < batches.length && (batches[dated] as KeptBatch).atTo > nowMs) dated += 1;
+  return batches[dated]?.atTo ?? Infinity;
 }
 
 function readerOf(disk: MemoryDisk): JournalReader {

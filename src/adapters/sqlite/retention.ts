@@ -2,7 +2,7 @@
  * Deletes the oldest batches, by age and by size, and the tokens heard of longest ago, a few milliseconds at a time.
  *
  * Deleting needs no promise, so its transactions are not synced on their own: a power cut gives back what the next sweep deletes again.
- * The newest batch stays whatever its age, since the next position is counted from it.
+ * The newest batch stays whatever its age, since the next position is counted from it. A batch that is dated in the future, by a clock that was ahead, is as old as the next one that is not.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { Retention } from '../../ports/journal-store.ts';
@@ -26,6 +26,9 @@ export function createSweeper(database: DatabaseSync): Sweeper {
   const oldest = database.prepare('SELECT first, last, at_to FROM batch ORDER BY first LIMIT 1');
   const newest = database.prepare('SELECT first FROM batch ORDER BY first DESC LIMIT 1');
   const remove = database.prepare('DELETE FROM batch WHERE first = ?');
+  const following = database.prepare(
+    'SELECT first, at_to FROM batch WHERE first > ? ORDER BY first LIMIT 200',
+  );
   const removeStations = database.prepare(
     'DELETE FROM page_station WHERE (page, station) IN (SELECT page, station FROM page_station WHERE page < ? LIMIT 500)',
   );
@@ -34,14 +37,34 @@ export function createSweeper(database: DatabaseSync): Sweeper {
   const freePages = database.prepare('PRAGMA freelist_count');
   const pageBytes = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
 
+  /** The next batch that is not dated in the future, as far as was looked. */
+  let dated = { first: 0, atMs: Infinity };
+  let lookedTo = 0;
+
+  /** When the oldest batch was written; null: the slice was over before that was found. */
+  function timeOf(first: number, atTo: number, nowMs: number, endMs: number): number | null {
+    if (atTo <= nowMs) return atTo;
+    lookedTo = Math.max(lookedTo, first);
+    while (dated.first < first) {
+      const rows = following.all(lookedTo);
+      if (rows.length === 0) return Infinity;
+      const found = rows.find((row) => Number(row['at_to']) <= nowMs);
+      lookedTo = Number((found ?? rows.at(-1))?.['first']);
+      if (found !== undefined) dated = { first: lookedTo, atMs: Number(found['at_to']) };
+      else if (performance.now() >= endMs) return null;
+    }
+    return dated.atMs;
+  }
+
   /** Deletes batches until the slice is over; true when it ended before the work did. */
   function removeBatches(retention: Retention, nowMs: number, keptUpto: number, endMs: number): boolean {
     const newestFirst = newest.get()?.['first'];
     while (performance.now() < endMs) {
       const row = oldest.get();
       if (row === undefined || row['first'] === newestFirst || Number(row['last']) > keptUpto) return false;
-      const isOld = Number(row['at_to']) < nowMs - retention.framesMs;
-      if (!isOld && usedBytes() <= retention.bytesMax) return false;
+      const atMs = timeOf(Number(row['first']), Number(row['at_to']), nowMs, endMs);
+      const isOld = atMs !== null && atMs < nowMs - retention.framesMs;
+      if (!isOld && usedBytes() <= retention.bytesMax) return atMs === null;
       remove.run(Number(row['first']));
     }
     return true;
