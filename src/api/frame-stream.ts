@@ -37,6 +37,12 @@ export async function newestPosition(reader: JournalReader): Promise<number> {
   return newest[0]?.position ?? 0;
 }
 
+/** Whether nothing was journalled there yet. The newest frame does not tell: it may have been deleted, and what came after it is no frame. */
+export async function isAhead(reader: JournalReader, position: number): Promise<boolean> {
+  const { records } = await reader.records(position - 1, 1);
+  return records.length === 0;
+}
+
 /** The stream's text. It ends when the signal is aborted, or with a comment when the journal cannot be read: the client resumes later. */
 export async function* followFrames(options: FollowOptions): AsyncGenerator<string, void, undefined> {
   try {

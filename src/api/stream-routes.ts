@@ -9,7 +9,7 @@ import type { StationId } from '../protocol/station-id.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { errorAnswers, textAnswer } from './answers.ts';
 import { readPosition } from './frame-routes.ts';
-import { followFrames, newestPosition } from './frame-stream.ts';
+import { followFrames, isAhead, newestPosition } from './frame-stream.ts';
 import { problem, type Problem } from './problem.ts';
 import { streamQuery } from './schemas.ts';
 import { sendProblem } from './server.ts';
@@ -54,8 +54,8 @@ export function addStreamRoutes(
       if (!asked.ok) return sendProblem(reply, asked.fault);
       const newest = await newestPosition(reader);
       const { station, after = newest } = asked.value;
-      if (after > newest)
-        return sendProblem(reply, badStreamId('is not of this journal: it lies ahead of its newest frame'));
+      if (after > newest && (await isAhead(reader, after)))
+        return sendProblem(reply, badStreamId('is not of this journal: it lies ahead of its newest record'));
       if (open.size >= streamsMax)
         return sendProblem(reply, problem('too-many-streams', `${streamsMax} streams are open already.`));
       const controller = openUntilClosed(open, reply);

@@ -3,12 +3,14 @@ import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { createMemoryDisk, openMemoryJournal } from '../../src/adapters/memory/journal-store.ts';
 import { createClient, type Client, type ClientFault } from '../../src/api/client.ts';
 import { readEvents } from '../../src/api/event-stream.ts';
 import { followFrames } from '../../src/api/frame-stream.ts';
 import { streamsMax } from '../../src/api/stream-routes.ts';
 import type { JournalReader } from '../../src/ports/journal.ts';
-import { openFile, temporaryFolder } from '../contract/journal-stores.ts';
+import type { StationId } from '../../src/protocol/station-id.ts';
+import { keepAll, openFile, temporaryFolder } from '../contract/journal-stores.ts';
 import { createTestJournal, heartbeat, startWorld, tokens, tokenSettings, type World } from './api-world.ts';
 
 const open: World[] = [];
@@ -144,6 +146,27 @@ describe('the stream of frames', () => {
     await events.next();
     expect((await events.next()).value?.id).toBe('19');
     response.destroy();
+  });
+
+  test('resumes after a frame that was deleted since, also when none is left', async () => {
+    const store = openMemoryJournal(createMemoryDisk(), keepAll, Date.now);
+    const world = await started({ journal: createTestJournal(store) });
+    await commitMany(world, 10);
+    store.retain({ framesMs: 1_000, bytesMax: Infinity });
+    const opened = {
+      link: 'station',
+      change: 'opened',
+      version: 'ocpp1.6',
+      code: null,
+      reason: null,
+    } as const;
+    await world.journal.commit({ type: 'link', at: Date.now(), station: 'CP-1' as StationId, ...opened });
+    expect(await world.journal.reader.frames({ limit: 1 })).toEqual([]);
+    const response = await openRaw(world, '/api/v1/frames/stream?after=20');
+    const events = readEvents(response);
+    expect((await events.next()).value).toEqual({ id: '20', data: null });
+    response.destroy();
+    expect((await fetch(`${world.api.url}/api/v1/frames/stream?after=22`)).status).toBe(422);
   });
 
   test('sends a comment into silence', async () => {
