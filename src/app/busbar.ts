@@ -268,6 +268,7 @@ class House implements Busbar {
       deliveries: gateway.deliveries,
       migrations,
       journal: journal.stats,
+      listener: this.#listener,
       versions,
     });
     return {

@@ -95,6 +95,8 @@ export interface Door {
 export interface Listener {
   /** The port actually bound. */
   readonly port: number;
+  /** When the first of the certificates that stations are shown runs out, milliseconds since 1970; null without TLS. */
+  readonly certificatesEndMs: number | null;
   /**
    * New handshakes use these from now on; open links stay. Host and port are not looked at: another address is another listener.
    * A fault (a key that does not fit its certificate) leaves everything as it was.

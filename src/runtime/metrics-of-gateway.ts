@@ -6,6 +6,7 @@
 import { migrationPhases } from '../core/migration/phase.ts';
 import type { BackendHeld, Deliveries } from '../ports/deliveries.ts';
 import type { JournalStats } from '../ports/journal.ts';
+import type { Listener } from '../ports/listener.ts';
 import type { CountFamily, MetricFamily, Sample } from '../ports/metrics.ts';
 import type { Migrations } from '../ports/migrations.ts';
 import type { Registry } from '../ports/registry.ts';
@@ -18,6 +19,7 @@ export interface GatewayMetricsSources {
   readonly deliveries: Pick<Deliveries, 'heldByBackend'>;
   readonly migrations: Pick<Migrations, 'list'>;
   readonly journal: JournalStats;
+  readonly listener: Pick<Listener, 'certificatesEndMs'>;
   /** Of Busbar and of Node.js. */
   readonly versions: { readonly busbar: string; readonly node: string };
 }
@@ -32,6 +34,7 @@ export function gatewayMetrics({
   deliveries,
   migrations,
   journal,
+  listener,
   versions,
 }: GatewayMetricsSources): readonly MetricFamily[] {
   const commits = createHistogram(commitBoundsS);
@@ -78,6 +81,16 @@ export function gatewayMetrics({
       'Records that wait for a commit.',
       () => journal.pendingRecords,
     ),
+    {
+      type: 'gauge',
+      name: 'busbar_certificate_expiry_timestamp_seconds',
+      help: 'When the first of the certificates that stations are shown runs out, in seconds since 1970; none without TLS.',
+      labelNames: [],
+      samples: () => {
+        const endMs = listener.certificatesEndMs;
+        return endMs === null ? [] : [{ labels: {}, value: endMs / 1_000 }];
+      },
+    },
     {
       type: 'gauge',
       name: 'busbar_build_info',

@@ -69,7 +69,16 @@ async function textOf(traffic: TrafficMetrics, commits: readonly number[] = []):
       ]),
   };
   const migrations = { list: () => [snapshotOf('m-1'), snapshotOf('m-2', { phase: 'paused' })] };
-  const families = gatewayMetrics({ traffic, registry, deliveries, migrations, journal, versions });
+  const listener = { certificatesEndMs: 1_900_000_000_000 };
+  const families = gatewayMetrics({
+    traffic,
+    registry,
+    deliveries,
+    migrations,
+    journal,
+    listener,
+    versions,
+  });
   return createMetricsPage({ families, withProcess: false }).text();
 }
 
@@ -226,6 +235,7 @@ describe('the page', () => {
     expect(page.get('busbar_journal_pending_bytes')).toBe(512);
     expect(page.get('busbar_journal_commit_seconds_count')).toBe(2);
     expect(page.get('busbar_journal_commit_seconds_sum')).toBeCloseTo(0.202);
+    expect(page.get('busbar_certificate_expiry_timestamp_seconds')).toBe(1_900_000_000);
     expect(page.get('busbar_build_info{version="0.1.0",node="v26.10.0"}')).toBe(1);
   });
 

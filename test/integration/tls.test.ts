@@ -280,9 +280,13 @@ test('a certificate of ours that is not valid, or will not be soon, is told of a
   const started = await startListener(settings, log);
   open.push(started);
   expect(said.splice(0)).toEqual(['certificate_expires']);
+  const leftMs = (started.listener.certificatesEndMs ?? 0) - Date.now();
+  expect(Math.round(leftMs / dayMs)).toBe(13);
   started.listener.update({ ...settings, tls: serverTls([pki.expired]) });
   started.listener.update({ ...settings, tls: serverTls([pki.notYet]) });
   expect(said.splice(0)).toEqual(['certificate_not_valid', 'certificate_not_valid']);
+  started.listener.update({ ...settings, tls: null });
+  expect(started.listener.certificatesEndMs).toBeNull();
 
   const own = new OwnCertificates(log);
   const nowMs = Date.now();

@@ -201,6 +201,7 @@ function allFamilies(): readonly MetricFamily[] {
     deliveries: { heldByBackend: () => new Map() },
     migrations: { list: () => [] },
     journal,
+    listener: { certificatesEndMs: null },
     versions: { busbar: '', node: '' },
   });
 }

@@ -98,6 +98,10 @@ class Doorway implements Listener {
     return (this.#net.address() as AddressInfo | null)?.port ?? 0;
   }
 
+  get certificatesEndMs(): number | null {
+    return this.#certificates.endMs;
+  }
+
   bind(host: string, port: number): Promise<Result<null, ListenerFault>> {
     return new Promise((resolve) => {
       const onError = (error: NodeJS.ErrnoException): void =>

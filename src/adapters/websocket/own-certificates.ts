@@ -28,6 +28,12 @@ export class OwnCertificates {
     this.look(wallMs);
   }
 
+  /** When the first of them runs out, milliseconds since 1970; null where there are none. */
+  get endMs(): number | null {
+    const ends = this.#certificates.map(({ validTo }) => Date.parse(validTo));
+    return ends.length === 0 ? null : Math.min(...ends);
+  }
+
   /** Says what is amiss, once a day. */
   look(wallMs: number): void {
     if (wallMs - this.#saidMs < againMs) return;
