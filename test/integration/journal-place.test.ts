@@ -1,14 +1,34 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createSqliteAudit } from '../../src/adapters/sqlite/audit-log.ts';
 import { openSqliteJournal } from '../../src/adapters/sqlite/journal-store.ts';
+import { createSqliteMigrationStore } from '../../src/adapters/sqlite/migration-store.ts';
 import { faultOfPlace } from '../../src/adapters/sqlite/place.ts';
 import { createWriter, type Writer } from '../../src/adapters/sqlite/writer.ts';
 import { keepAll, openFile, quietLog, temporaryFolder } from '../contract/journal-stores.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 import { batchOf, frameRecord } from '../contract/journal-samples.ts';
+import { headOf, saveOf } from '../contract/migration-saves.ts';
+
+const intent = {
+  at: 1,
+  who: 'ops',
+  action: 'station.command',
+  target: 'CP-1',
+  request: {},
+  reason: null,
+};
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 
@@ -57,6 +77,36 @@ describe('a journal that is taken away while it is written', () => {
     expect(commit(writer, 2)).toMatchObject({ fault: 'disk_failing' });
     writer.close();
   });
+});
+
+describe('the audit and the migrations beside a journal that is taken away', () => {
+  test.each(['journal.db', 'journal.db-wal', 'journal.db-lock'])(
+    'are refused until it is back: %s',
+    async (name) => {
+      const file = join(folder.path, 'journal.db');
+      const journal = await openFile(file);
+      const [audit, late] = [1, 2].map(() => createSqliteAudit({ file, entriesMax: 10 }));
+      const migrations = createSqliteMigrationStore({ file, log: quietLog });
+      expect(await audit?.list(null, 1)).toEqual({ ok: true, value: [] });
+      expect(await migrations.load()).toEqual({ ok: true, value: [] });
+      renameSync(join(folder.path, name), join(folder.path, 'away'));
+      const refused = {
+        fault: 'unavailable',
+        detail: expect.stringMatching(/journal\.db or its -wal or -lock was removed/) as string,
+      };
+      expect(await audit?.begin(intent)).toEqual({ ok: false, fault: refused });
+      // One that has no connection yet.
+      expect(await late?.begin(intent)).toEqual({ ok: false, fault: refused });
+      expect(await migrations.save(saveOf(headOf('m-1')))).toEqual(refused);
+      expect(existsSync(join(folder.path, name))).toBe(false);
+      renameSync(join(folder.path, 'away'), join(folder.path, name));
+      expect(await audit?.begin(intent)).toEqual({ ok: true, value: 1 });
+      expect(await late?.begin(intent)).toEqual({ ok: true, value: 2 });
+      expect(await migrations.load()).toEqual({ ok: true, value: [] });
+      await Promise.all([audit?.close(), late?.close(), migrations.close()]);
+      await journal.close();
+    },
+  );
 });
 
 describe('a journal whose lock is removed while it is written', () => {

@@ -4,7 +4,7 @@
 import type { AuditLog } from '../../ports/audit.ts';
 import { ok } from '../../std/result.ts';
 import type { AuditAnswer, AuditRequest, AuditThreadData } from './audit-messages.ts';
-import { createBesideAsker } from './beside-asker.ts';
+import { besidePlaceOf, createBesideAsker } from './beside-asker.ts';
 
 export interface SqliteAuditOptions {
   /** Of a journal that was opened before. */
@@ -12,8 +12,8 @@ export interface SqliteAuditOptions {
   readonly entriesMax: number;
 }
 
-export function createSqliteAudit(options: SqliteAuditOptions): AuditLog {
-  const data: AuditThreadData = options;
+export function createSqliteAudit({ file, entriesMax }: SqliteAuditOptions): AuditLog {
+  const data: AuditThreadData = { ...besidePlaceOf(file), entriesMax };
   const entry = new URL('./audit-thread.ts', import.meta.url);
   const thread = createBesideAsker<AuditRequest, AuditAnswer>(entry, data, 'the audit');
   return {

@@ -2,9 +2,9 @@
  * What the audit's thread and the main one say to each other.
  */
 import type { AuditEntry, AuditIntent, AuditOutcome } from '../../ports/audit.ts';
+import type { BesidePlace } from './beside-asker.ts';
 
-export interface AuditThreadData {
-  readonly file: string;
+export interface AuditThreadData extends BesidePlace {
   readonly entriesMax: number;
 }
 

@@ -7,8 +7,8 @@ import type { AuditEntry, AuditOutcome } from '../../ports/audit.ts';
 import type { AuditAnswer, AuditRequest, AuditThreadData } from './audit-messages.ts';
 import { serveBeside } from './beside-server.ts';
 
-const { file, entriesMax } = workerData as AuditThreadData;
-serveBeside(file, perform);
+const { entriesMax, ...place } = workerData as AuditThreadData;
+serveBeside(place, perform);
 
 function perform(open: DatabaseSync, request: AuditRequest): AuditAnswer {
   switch (request.type) {

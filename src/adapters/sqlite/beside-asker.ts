@@ -4,12 +4,26 @@
  * The thread is started by the first request, and anew after its death; one that nobody asks ends, since most gateways change seldom. Nothing rejects, and everything settles within seconds.
  */
 import { fail, ok, type Result } from '../../std/result.ts';
+import { ownFilesOf, type OwnFiles } from './own-files.ts';
+import { beyondLinks } from './place.ts';
 import { closing, startThread, type Thread } from './thread.ts';
 
 export interface BesideFault {
   readonly fault: 'disk_full' | 'unavailable';
   /** In the store's words. */
   readonly detail: string;
+}
+
+/** The journal that it lies in, opened before. */
+export interface BesidePlace {
+  readonly file: string;
+  readonly own: OwnFiles;
+}
+
+/** That of this moment, past links, as the journal's own. */
+export function besidePlaceOf(given: string): BesidePlace {
+  const file = beyondLinks(given);
+  return { file, own: ownFilesOf(file) };
 }
 
 export type ToBeside<Request> =

@@ -3,10 +3,9 @@
  */
 import type { Evidence } from '../../core/migration/state.ts';
 import type { MigrationSave, StoredMigration } from '../../ports/migrations.ts';
+import type { BesidePlace } from './beside-asker.ts';
 
-export interface MigrationThreadData {
-  readonly file: string;
-}
+export type MigrationThreadData = BesidePlace;
 
 export type MigrationRequest =
   | { readonly type: 'load' }

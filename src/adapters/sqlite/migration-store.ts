@@ -4,7 +4,7 @@
 import type { MigrationStore } from '../../ports/migrations.ts';
 import type { Log } from '../../ports/log.ts';
 import { ok } from '../../std/result.ts';
-import { createBesideAsker } from './beside-asker.ts';
+import { besidePlaceOf, createBesideAsker } from './beside-asker.ts';
 import type {
   MigrationAnswer,
   MigrationRequest,
@@ -20,7 +20,7 @@ export interface SqliteMigrationsOptions {
 }
 
 export function createSqliteMigrationStore({ file, log }: SqliteMigrationsOptions): MigrationStore {
-  const data: MigrationThreadData = { file };
+  const data: MigrationThreadData = besidePlaceOf(file);
   const entry = new URL('./migration-thread.ts', import.meta.url);
   const thread = createBesideAsker<MigrationRequest, MigrationAnswer>(entry, data, 'the store of migrations');
   const tell = (rows: readonly UnreadableMigrationRow[]): void => {

@@ -18,8 +18,7 @@ import type {
   UnreadableMigrationRow,
 } from './migration-messages.ts';
 
-const { file } = workerData as MigrationThreadData;
-serveBeside(file, perform);
+serveBeside(workerData as MigrationThreadData, perform);
 
 function perform(open: DatabaseSync, request: MigrationRequest): MigrationAnswer {
   switch (request.type) {

@@ -12,7 +12,6 @@ import {
   checkpoint,
   firstPositionOf,
   fullCode,
-  lockFileOf,
   messageOf,
   openForWriting,
   pageOf,
@@ -24,7 +23,7 @@ import {
 import { KeptBehind } from './kept-behind.ts';
 import { prepareKeeping, stationChecksum } from './kept-rows.ts';
 import { prepareKeptUpto, prepareSettingUpto } from './kept-upto.ts';
-import { fileAt } from './place.ts';
+import { areInPlace, ownFilesOf, takenAway, walAt, type OwnFiles } from './own-files.ts';
 import { createSweeper } from './retention.ts';
 import { checksumOf, packBody, type BatchHead } from './stored-batch.ts';
 
@@ -68,26 +67,20 @@ export function createWriter(
   let journal: OpenJournal | null = null;
   /** Outlives a connection: what was committed is on disk, whatever becomes of the file's next pages. */
   let behind: KeptBehind | null = null;
-  /** The files that were there at first: another one in their place does not have what was committed, or is locked by another process. */
-  const lasting = [file, lockFileOf(file)];
-  let own: readonly (string | null)[] | null = null;
-  const missing = (): OpenFault => ({
-    fault: 'cannot_open',
-    detail: `${file} or its -wal or -lock was removed or replaced while Busbar writes it: move the same file back, or restart Busbar, which begins with what is there then; until it ends, /proc/${process.pid}/fd has what was in them`,
-  });
+  /** Those that were there at first. */
+  let own: OwnFiles | null = null;
 
-  /** Without its lock another Busbar may have begun, and counts on from the same record. */
   function isInPlace(): boolean {
-    return own === null || lasting.every((path, at) => fileAt(path) === own?.[at]);
+    return own === null || areInPlace(file, own);
   }
 
   function opened(): Result<OpenJournal, OpenFault> {
     // Opening would make a new and empty one.
-    if (!isInPlace()) return fail(missing());
-    if (journal !== null) return journal.isInPlace() ? ok(journal) : fail(missing());
+    if (!isInPlace()) return fail(takenAway(file));
+    if (journal !== null) return journal.isInPlace() ? ok(journal) : fail(takenAway(file));
     const database = openForWriting(file);
     if (!database.ok) return database;
-    own ??= lasting.map(fileAt);
+    own ??= ownFilesOf(file);
     behind ??= readBehind(database.value, pace.dueChanges);
     journal = openJournalOf(file, database.value, behind, pace.sliceMs);
     return ok(journal);
@@ -202,8 +195,7 @@ function openJournalOf(
   behind: KeptBehind,
   sliceMs: number,
 ): OpenJournal {
-  const walFile = `${file}-wal`;
-  const ownWal = fileAt(walFile);
+  const ownWal = walAt(file);
   const statements = prepareStatements(database);
   const keep = prepareKeeping(database);
   const setUpto = prepareSettingUpto(database);
@@ -259,7 +251,7 @@ function openJournalOf(
 
   return {
     lastPosition,
-    isInPlace: () => fileAt(walFile) === ownWal,
+    isInPlace: () => walAt(file) === ownWal,
     sweep(retention, nowMs) {
       const isMore = sweeper.sweep(retention, nowMs, behind.isEmpty ? Infinity : upto);
       // What deleting and giving back writes is not counted as it is written.
