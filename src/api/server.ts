@@ -164,6 +164,7 @@ function problemOf(error: FastifyError, request: FastifyRequest, log: Log): Prob
   if (isStorageFault(error))
     return problem('storage-unavailable', 'The journal cannot be read now; try again later.');
   const status = error.statusCode ?? 500;
+  if (error.code === 'FST_ERR_CTP_INVALID_JSON_BODY') return problem('bad-request', unreadableBody);
   if (status === 415) return problem('not-json', 'Send the body with "Content-Type: application/json".');
   if (status === 413) return problem('too-large', `A body may have ${request.routeOptions.bodyLimit} bytes.`);
   if (status >= 400 && status < 500) return problem('bad-request', error.message);
@@ -174,6 +175,10 @@ function problemOf(error: FastifyError, request: FastifyRequest, log: Log): Prob
   });
   return problem('internal', 'Busbar failed to answer; its log says why (event api_failed).');
 }
+
+/** The library says of both that it is not JSON. */
+const unreadableBody =
+  'The body is not valid JSON, or has a key that is not taken: "__proto__", or "prototype" under "constructor".';
 
 function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? '';

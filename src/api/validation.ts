@@ -51,7 +51,9 @@ export function explain(errors: readonly Partial<ErrorObject>[], part: string): 
   const root = part === 'querystring' ? 'query' : part === 'params' ? 'path' : part;
   const said = new Map<string, ProblemItem>();
   for (const error of errors) {
-    const item = { where: root + placeOf(error), reason: reasonOf(error) };
+    const isRepeated = root === 'query' && Array.isArray(error.data);
+    const reason = isRepeated ? 'is given more than once' : reasonOf(error);
+    const item = { where: root + placeOf(error), reason };
     said.set(JSON.stringify(item), item);
   }
   return [...said.values()];

@@ -3,6 +3,7 @@
  *
  * Shell: reads credential files. Paths may hold `{station}`, which stands for the identity, so that each station has its own file.
  */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fail, ok, type Result } from '../std/result.ts';
 import { misbehaviours, type BackendOptions, type Misbehaviour } from './backend-life.ts';
@@ -48,12 +49,26 @@ export async function readCredentials(
     const file = path.replaceAll(placeholder, station);
     try {
       const bytes = await readFile(file);
+      const lack = lackOf(name, bytes);
+      if (lack !== null) return fail(`${option}: ${file} holds no ${lack}`);
       read[name] = name === 'password' ? withoutNewline(bytes) : bytes.toString('utf8');
     } catch (error) {
       return fail(`${option}: cannot read ${file}: ${(error as Error).message}`);
     }
   }
   return ok(read as Credentials);
+}
+
+/** What should be in the file of that name and is not, or null. OpenSSL takes authorities that are none without a word, and then trusts nobody. */
+function lackOf(name: string, bytes: Buffer): string | null {
+  if (name === 'password') return null;
+  const read = name === 'key' ? createPrivateKey : (pem: Buffer) => new X509Certificate(pem);
+  try {
+    read(bytes);
+    return null;
+  } catch {
+    return name === 'key' ? 'private key that can be read' : 'certificate that can be read';
+  }
 }
 
 /** True where every station has files of its own, so that they are read for each. */

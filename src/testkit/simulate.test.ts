@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CliIo } from '../cli/io.ts';
 import type { SimulateStationsOptions } from '../cli/simulate-verbs.ts';
+import { createAuthority } from './certificates.ts';
 import { simulateBackend } from './simulate-backend.ts';
 import { parseListen, parseMisbehave, readConnection } from './simulate-options.ts';
 import { simulateStations, type StationsSummary } from './simulate-stations.ts';
@@ -130,6 +131,26 @@ test('wrong options give exit code 2 and say what to write', async () => {
   expect(await simulateStations(run('ws://127.0.0.1:1', { versions: ['ocpp3'] }), io)).toBe(2);
   const half = await readConnection('ws://h', { cert: 'c.pem' }, 'CP-1');
   expect(half).toEqual({ ok: false, fault: '--cert and --key belong together: give both or none' });
+});
+
+test('files that are mixed up are told of by their options', async () => {
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const issued = await (
+    await createAuthority('CA')
+  ).issue({
+    use: 'server',
+    keyType: 'ecdsa',
+    commonName: 'localhost',
+  });
+  await writeFile(cert, issued.cert);
+  await writeFile(key, issued.key);
+  expect(await readConnection('wss://h', { ca: cert, cert, key }, 'CP-1')).toMatchObject({ ok: true });
+  for (const files of [{ ca: key }, { cert: key, key: cert }, { cert, key: cert }]) {
+    const read = await readConnection('wss://h', files, 'CP-1');
+    expect(read.ok ? null : read.fault.replace(folder, '')).toMatch(
+      /^--(ca|cert): \/key\.pem holds no certificate that can be read$|^--key: \/cert\.pem holds no private key that can be read$/,
+    );
+  }
 });
 
 test('a simulated backend serves stations until it is told to stop', async () => {

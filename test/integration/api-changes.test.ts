@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CommandOutcome, StationCommand } from '../../src/ports/station-commander.ts';
 import { fail } from '../../src/std/result.ts';
+import { call as callWith, post } from './api-call.ts';
 import { startWorld, tokens, tokenSettings, type World } from './api-world.ts';
 
 interface Reply {
@@ -114,6 +115,21 @@ describe('a command', () => {
       ]);
     expect(sent).toEqual([]);
   });
+
+  test.each(['{"action":', '{"action":"X","payload":{"__proto__":{}}}'])(
+    'whose body is not read says why that may be: %s',
+    async (text) => {
+      const reply = await callWith(
+        world,
+        '/api/v1/stations/CP-1/commands',
+        post(text, { authorization: `Bearer ${tokens.admin}` }),
+      );
+      expect([reply.status, reply.body.detail]).toEqual([
+        400,
+        'The body is not valid JSON, or has a key that is not taken: "__proto__", or "prototype" under "constructor".',
+      ]);
+    },
+  );
 
   test('may be longer than other bodies, up to a bound', async () => {
     const list = { action: 'SendLocalList', payload: { list: 'x'.repeat(100_000) } };

@@ -51,6 +51,14 @@ describe('stations', () => {
     expect([status, body.type, body.detail]).toEqual([404, `urn:busbar:problem:${type}`, detail]);
   });
 
+  test('by a parameter that is given more than once are a mistake that is named', async () => {
+    const { status, body } = await call(world, '/api/v1/stations?limit=1&limit=2&q=a&q=b');
+    expect([status, body.detail]).toEqual([
+      422,
+      'query.q is given more than once; query.limit is given more than once',
+    ]);
+  });
+
   test('are paged: every one once, and the cursor ends', async () => {
     const seen: string[] = [];
     let cursor: string | null = '';
