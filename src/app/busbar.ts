@@ -40,6 +40,7 @@ import { createTrafficMetrics, type TrafficMetrics } from '../runtime/metrics-fr
 import { gatewayMetrics } from '../runtime/metrics-of-gateway.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { createObserver } from './observer.ts';
+import { warnOfRemoved } from './removed-backends.ts';
 import { busbarVersion } from './version.ts';
 
 /** Where something is wrong, and what; one line each for the operator. */
@@ -316,12 +317,17 @@ class House implements Busbar {
       return fail({ kind: 'invalid', problems: [problemAt('stations.tls', updated.fault.message)] });
     const { gatekeeper, dialer, store, gateway } = this.#plane;
     const before = summaryOf(this.#settings);
+    const removed = new Set(
+      [...this.#settings.backends.keys()].filter((name) => !next.value.backends.has(name)),
+    );
     this.#settings = next.value;
     gatekeeper.update(listener);
     dialer.update(links);
     store.retain(retention);
     this.#api?.update(admin);
     gateway.reload(next.value);
+    const { registry, deliveries } = gateway;
+    warnOfRemoved(removed, { registry, deliveries, migrations: this.#migrator, log: this.#options.log });
     return ok({ changed: true, before, after: summaryOf(next.value) });
   }
 

@@ -1,9 +1,11 @@
 /** One station of `ocpp-rpc` moved from one backend of `ocpp-rpc` to another and back, by the real command line, while it charges. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { StationId } from '../../src/protocol/station-id.ts';
 import { until } from '../../src/testkit/until.ts';
 import { connectRpcStation } from '../conformance/rpc-peers.ts';
-import { startFixture } from './busbar-fixture.ts';
+import { silentLog, startFixture } from './busbar-fixture.ts';
 import { runCli } from './cli-process.ts';
 import { payloadsOf, startHeardBackend, stationId } from './rpc-world.ts';
 
@@ -22,7 +24,7 @@ const start = (connectorId: number) => ({
 
 const boot = { chargePointVendor: 'ACME', chargePointModel: 'One', firmwareVersion: '1.0' };
 
-async function startMoving() {
+async function startMoving(log = silentLog) {
   const [old, fresh] = await Promise.all([startHeardBackend('ocpp1.6'), startHeardBackend('ocpp1.6')]);
   cleanups.push(
     () => old.close(),
@@ -30,7 +32,7 @@ async function startMoving() {
   );
   old.nextNumber = () => 7;
   fresh.nextNumber = () => 8;
-  const fixture = await startFixture(configurationOf({ old: old.url, new: fresh.url }, 'old'));
+  const fixture = await startFixture(configurationOf({ old: old.url, new: fresh.url }, 'old'), {}, log);
   cleanups.push(() => fixture.close());
   const station = await connectRpcStation(
     `ws://127.0.0.1:${fixture.busbar.stationPort}/ocpp`,
@@ -134,4 +136,28 @@ test('the old backend is taken out of the configuration without a station notici
   const back = await busbar('station', 'rollback', stationId, '--yes', '--reason', 'too late');
   expect(back.code).toBe(1);
   expect(old.links).toHaveLength(1);
+}, 60_000);
+
+test('a backend that stations were moved to is not taken out of the configuration without a word', async () => {
+  const said: unknown[] = [];
+  const warn = (event: string, fields?: object): void => void said.push({ event, ...fields });
+  const { old, fresh, fixture, busbar } = await startMoving({ ...silentLog, warn });
+  expect((await busbar(...moveArguments, 'pilot', '--wait', '30s')).code).toBe(0);
+  const plan = join(fixture.folder, 'back.yaml');
+  await writeFile(plan, 'name: back\nfrom: new\nto: old\nwaves: [{ name: all, stations: ["*"] }]\n');
+  expect((await busbar('migration', 'create', plan, '--reason', 'back')).code).toBe(0);
+  said.length = 0;
+  await fixture.write(configurationOf({ old: old.url }, 'old'));
+  expect(await fixture.busbar.reload()).toMatchObject({ ok: true });
+  expect(said).toContainEqual({
+    event: 'backend_removed_in_use',
+    backend: 'new',
+    stations: 1,
+    messages: 0,
+    migrations: 'back',
+  });
+  said.length = 0;
+  await fixture.write(configurationOf({ old: old.url, new: fresh.url }, 'old'));
+  expect(await fixture.busbar.reload()).toMatchObject({ ok: true });
+  expect(said).toEqual([]);
 }, 60_000);
