@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createMetricsPage } from '../../src/adapters/prometheus/metrics.ts';
 import type { FrameRecord, JournalRecord } from '../../src/core/journal/record.ts';
 import type { JournalStats } from '../../src/ports/journal.ts';
@@ -237,6 +237,17 @@ describe('the page', () => {
     expect(page.get('busbar_journal_commit_seconds_sum')).toBeCloseTo(0.202);
     expect(page.get('busbar_certificate_expiry_timestamp_seconds')).toBe(1_900_000_000);
     expect(page.get('busbar_build_info{version="0.1.0",node="v26.10.0"}')).toBe(1);
+  });
+
+  test('has no series where a family has none', async () => {
+    const samples = vi.fn(() => [{ labels: {}, value: 7 }]);
+    const family = { type: 'gauge', name: 'busbar_some', help: 'Some.', labelNames: [], samples } as const;
+    const page = createMetricsPage({ families: [family], withProcess: false });
+    expect(await page.text()).toMatch(/^busbar_some 7$/m);
+    samples.mockReturnValue([]);
+    expect(await page.text()).not.toMatch(/^busbar_some /m);
+    samples.mockReturnValue([{ labels: {}, value: 8 }]);
+    expect(await page.text()).toMatch(/^busbar_some 8$/m);
   });
 
   test('asked twice, it counts nothing twice', async () => {

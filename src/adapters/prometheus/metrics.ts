@@ -50,6 +50,8 @@ function addCounts(registry: Registry, { type, name, help, labelNames, samples }
       ...common,
       collect: () => {
         gauge.reset();
+        // One without labels is reset to 0, which would be said where there is nothing to say.
+        if (labelNames.length === 0) gauge.remove();
         for (const { labels, value } of samples()) gauge.set(labels, value);
       },
     });
