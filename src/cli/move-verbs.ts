@@ -105,6 +105,7 @@ function addMove(station: Command, io: CliIo): void {
           // With observers named it may be that only they are others now.
           done: observers === undefined ? 'moved' : 'placed',
           already: observers === undefined ? 'was there already' : 'was so already',
+          to: options.to,
           decide: (client, id) => client.moveStation(id, body, options.wait),
         });
       }),
@@ -130,6 +131,7 @@ function addRollback(station: Command, io: CliIo): void {
           question: 'Roll back?',
           done: 'rolled back',
           already: 'was there already',
+          to: null,
           decide: (client, id) => client.rollBackStation(id, reason),
         });
       }),
@@ -142,6 +144,8 @@ interface Deciding {
   readonly question: string;
   readonly done: string;
   readonly already: string;
+  /** Who is the primary once it is done; null: only the answer tells. */
+  readonly to: string | null;
   readonly decide: (client: Client, id: string) => Promise<Result<StationMoved, ClientFault>>;
 }
 
@@ -197,8 +201,8 @@ function rowOf(station: string, decided: Result<StationMoved, ClientFault>, what
   return {
     station,
     outcome: changed ? what.done : what.already,
-    primary: placement?.primary ?? null,
-    detail: null,
+    primary: placement?.primary ?? what.to,
+    detail: placement === null ? 'its route alone decides' : null,
   };
 }
 

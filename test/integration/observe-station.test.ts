@@ -104,7 +104,8 @@ test('a backend listens in to a charging station by decision, also after kill -9
   expect(shownEar).toMatchObject({ linksOpen: 0, linksDialling: 0 });
   const heard = ear.calls.length;
   await back.call('StatusNotification', status(3));
-  expect((await observe()).code).toBe(0);
+  const routed = await observe();
+  expect([routed.code, routed.out]).toEqual([0, expect.stringMatching(/CP-1.*old.*its route alone decides/)]);
   expect((await shown()).placement).toBeNull();
   expect([ear.calls.length, bills.calls, old.links.length]).toEqual([heard, [], 2]);
   const audit = (await (await fetch(`${adminUrl}/api/v1/audit`)).json()) as {
