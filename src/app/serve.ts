@@ -35,8 +35,15 @@ export async function serve(options: ServeOptions, io: CliIo): Promise<ExitCode>
     return 2;
   }
   const log = createLog({ level: 'info', destination: io.stderr });
+  // Stations connect before all of it has started: a hangup that nobody listens for would end that.
+  let isHungUp = false;
+  const onEarlyHangup = (): void => {
+    isHungUp = true;
+  };
+  process.on('SIGHUP', onEarlyHangup);
   const started = await startBusbar({ settings: settings.value, log, readAgain: read });
   if (!started.ok) {
+    process.off('SIGHUP', onEarlyHangup);
     io.stderr.write(`${started.fault.where}: ${started.fault.reason}\n`);
     return 1;
   }
@@ -44,6 +51,8 @@ export async function serve(options: ServeOptions, io: CliIo): Promise<ExitCode>
   const { stationPort, adminUrl } = busbar;
   // Whoever is told that it has started may signal at once: a hangup that nobody listens for would end it.
   const stopped = runUntilStopped(busbar, log, io.signal);
+  process.off('SIGHUP', onEarlyHangup);
+  if (isHungUp) void reload(busbar, log);
   log.info('started', { version: busbarVersion, node: process.version, stationPort, adminUrl });
   const isClean = await stopped;
   log.info('stopped', { isClean });

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -54,6 +55,37 @@ test('a hangup while it drains does not end it', { timeout: 60_000 }, async () =
     child.kill('SIGKILL');
     server.close();
     for (const client of server.clients) client.terminate();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('a hangup while it starts does not end it, and is caught up with', { timeout: 60_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'busbar-hangup-'));
+  const config = join(folder, 'busbar.yaml');
+  await writeFile(
+    config,
+    [
+      'stations: { listen: "127.0.0.1:0" }',
+      'admin: { listen: "127.0.0.1:0" }',
+      'storage: "sqlite:busbar.db"',
+      'backends: { old: { url: "ws://127.0.0.1:9/{station}" } }',
+      'routes: [{ stations: "*", primary: old }]',
+    ].join('\n'),
+  );
+  const child = spawn(process.execPath, [...busbarArguments(), 'serve', '--config', config], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  try {
+    await until('it opens its journal', () => existsSync(join(folder, 'busbar.db')), 30_000);
+    expect(log).toBe('');
+    child.kill('SIGHUP');
+    await until('it has started and reloaded', () => log.includes('"event":"config_reloaded"'), 30_000);
+    expect(log).toContain('"event":"started"');
+  } finally {
+    child.kill('SIGKILL');
     await rm(folder, { recursive: true, force: true });
   }
 });
