@@ -16,7 +16,7 @@ import type {
   WaveProgress,
 } from './state.ts';
 import { addEvidence, enterMigration, enterStation, enterWave, touch, type Turn } from './turn.ts';
-import { beginWave, isMoved } from './waves.ts';
+import { beginWave, explainWaiting, isMoved } from './waves.ts';
 
 const changed: MigrationOutcome = { kind: 'done', isChanged: true };
 const unchanged: MigrationOutcome = { kind: 'done', isChanged: false };
@@ -206,10 +206,10 @@ function carryOut(turn: Turn, decision: MigrationDecision, wave: WaveProgress | 
       return enterMigration(turn, 'abandoned', said);
     case 'approve':
       (waitingWave(turn) as WaveProgress).isApproved = true;
-      return;
+      return explainWaiting(turn);
     case 'approve_wave':
       (wave as WaveProgress).isApproved = true;
-      return;
+      return explainWaiting(turn);
     case 'complete':
       return complete(turn, said);
     case 'rollback':

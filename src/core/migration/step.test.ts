@@ -113,6 +113,7 @@ describe('waves', () => {
     driven.run(10);
     expect(driven.state.head.waves[1]?.reason).toBe('a person has yet to approve it');
     expect(driven.decide({ do: 'approve' })).toEqual({ kind: 'done', isChanged: true });
+    expect(driven.state.head.waves[1]?.reason).not.toBe('a person has yet to approve it');
     expect(driven.evidence.at(-1)).toMatchObject({ what: 'decision', after: 'approve', wave: 'rest' });
     expect(driven.decide({ do: 'approve' })).toEqual({ kind: 'done', isChanged: false });
     driven.run(5);

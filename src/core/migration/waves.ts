@@ -213,6 +213,14 @@ function mayAttach({ state: { head }, view }: Turn, at: number): boolean {
   return head.waves.slice(0, at).every(({ phase }) => phase !== 'planned' && phase !== 'attaching');
 }
 
+/** Says anew what waves wait for that said it before: somebody decided, and is shown at once what came of it. */
+export function explainWaiting(turn: Turn): void {
+  for (const [at, wave] of turn.state.head.waves.entries()) {
+    const isWaiting = wave.phase === 'planned' || wave.phase === 'attaching';
+    if (isWaiting && wave.reason !== null) explainWave(turn, wave, startHoldOf(turn, at));
+  }
+}
+
 /** What the wave waits for before its first station moves; null: nothing. */
 function startHoldOf({ state: { head }, view }: Turn, at: number): string | null {
   const before = head.waves.slice(0, at).find(({ phase }) => phase !== 'passed');
