@@ -355,6 +355,24 @@ describe('the meter of waves', () => {
     expect(meter.take('m').counted[0]?.after.drops ?? 0).toBe(0);
   });
 
+  test.each(['station_gone', 'station_reconnects'])(
+    'a link that Busbar closes since its station’s has ended is no other that was lost: %s',
+    (reason) => {
+      const { meter, publish } = measured();
+      const closed = {
+        type: 'link',
+        at: 0,
+        station: 'CP-1' as StationId,
+        change: 'closed',
+        version: null,
+        code: 1001,
+      } as const;
+      publish({ ...closed, link: 'station', reason: 'no_pong' });
+      publish({ ...closed, link: 'backend:new', reason });
+      expect(meter.take('m').counted[0]?.after.drops).toBe(1);
+    },
+  );
+
   test.each<[string, number, Partial<Assignment>, readonly Step[]]>([
     ['took and never answered', 1, {}, [says('[2,"1","Heartbeat",{}]'), passes(30_000)]],
     ['took and never answered, and the station keeps', 1, {}, [says(start), passes(30_000)]],

@@ -170,7 +170,10 @@ function count(followed: Followed, record: JournalRecord): void {
         !isTheSame
       )
         cell().unanswered += 1;
-      if (record.change === 'closed' && (record.link === 'station' || isPrimary)) cell().drops += 1;
+      // Closed since its station's has ended, and that is counted.
+      const isFollowing = record.reason === 'station_gone' || record.reason === 'station_reconnects';
+      const isLost = record.link === 'station' || (isPrimary && !isFollowing);
+      if (record.change === 'closed' && isLost) cell().drops += 1;
       return;
     }
     case 'changed':

@@ -50,7 +50,7 @@ const gate = section(
   'What must hold of the stations of a wave, measured each second from its first move. Shares are in percent, answer times durations, everything else numbers.',
   {
     measure: choice(
-      '`boots.accepted`: share of the stations whose last boot the new backend accepted. `calls.errorRate`: share of their calls that it answered with an error, or not at all. `authorisations.accepted`: share of the drivers it was asked about whom it let in. `transactions.undelivered`: messages that it has yet to get. `answers.p95`: 95 % of its answers took at most so long. `links.drops`: links that ended, for each station and hour.',
+      '`boots.accepted`: share of the stations whose last boot the new backend accepted. `calls.errorRate`: share of their calls that it answered with an error, or not at all. `authorisations.accepted`: share of the drivers it was asked about whom it let in. `transactions.undelivered`: messages that it has yet to get. `answers.p95`: 95 % of its answers took at most so long. `links.drops`: links that ended, for each station and hour; the first hour of each counts whole. The end of a backend’s link that follows its station’s is not another.',
       measures,
     ),
     atLeast: Type.Optional(limitOf('It may not be below this.')),

@@ -80,7 +80,7 @@ export function p95Of({ answers }: Counts): number | null {
 
 const hourMs = 3_600_000;
 
-/** For each station and hour. The first hour counts whole: one link that ends in the first minute is no sixty an hour. */
-export function dropsPerHourOf({ drops, watchedMs }: Counts): number | null {
-  return watchedMs === 0 ? null : drops / Math.max(1, watchedMs / hourMs);
+/** For each of so many stations and hour. The first hour of each counts whole: one link that ends in the first minute is no sixty an hour, and two of forty no two. */
+export function dropsPerHourOf({ drops, watchedMs }: Counts, stations: number): number | null {
+  return watchedMs === 0 ? null : drops / Math.max(1, stations, watchedMs / hourMs);
 }

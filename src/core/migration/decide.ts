@@ -5,6 +5,7 @@
  */
 import { hasStuck, sendBack } from './back.ts';
 import { noCounts } from './counts.ts';
+import { isMoved } from './forward.ts';
 import { freshGate, redOf } from './gates.ts';
 import { isOver, isUnderWay } from './phase.ts';
 import type {
@@ -16,7 +17,7 @@ import type {
   WaveProgress,
 } from './state.ts';
 import { addEvidence, enterMigration, enterStation, enterWave, touch, type Turn } from './turn.ts';
-import { beginWave, explainWaiting, isMoved } from './waves.ts';
+import { beginWave, explainWaiting } from './waves.ts';
 
 const changed: MigrationOutcome = { kind: 'done', isChanged: true };
 const unchanged: MigrationOutcome = { kind: 'done', isChanged: false };

@@ -14,9 +14,14 @@ import { enterStation, explain, order, touch, type Turn } from './turn.ts';
 /** The pace is caught up with for this long at most, milliseconds: a wave does not leap after a pause. */
 const paceLagMs = 1_000;
 
+/** It is at the new backend, whoever moved it. */
+export function isMoved({ phase }: StationProgress): boolean {
+  return phase === 'moved' || phase === 'verified';
+}
+
 /** It has its place, with the old backend or with the new one. */
-export function isSettled({ phase }: StationProgress): boolean {
-  return phase === 'moved' || phase === 'verified' || phase === 'failed' || phase === 'rolled-back';
+export function isSettled(progress: StationProgress): boolean {
+  return isMoved(progress) || progress.phase === 'failed' || progress.phase === 'rolled-back';
 }
 
 /** What its placement says of it, whether or not anything may be ordered now. */
@@ -24,10 +29,10 @@ export function observeStation(turn: Turn, progress: StationProgress): void {
   const { plan } = turn.state.head;
   const seen = turn.view.stations.get(progress.station);
   if (seen === undefined || turn.view.busy.has(progress.station)) return;
-  const isMoved = progress.phase === 'moved' || progress.phase === 'verified';
-  if (seen.primary === plan.to && !isMoved)
+  if (seen.primary === plan.to && !isMoved(progress))
     onMoved(turn, progress, progress.isCutOrdered ? null : 'somebody else moved it');
-  else if (isMoved && seen.primary === plan.from) onBack(turn, progress, 'somebody else put it back');
+  else if (isMoved(progress) && seen.primary === plan.from)
+    onBack(turn, progress, 'somebody else put it back');
   else if (progress.phase === 'attaching' && seen.isSynced) enterStation(turn, progress, 'synced');
 }
 

@@ -119,14 +119,14 @@ describe('a gate', () => {
     expect(gateIn(driven)).toMatchObject({ state: 'red', value: 120_000 });
   });
 
-  test('counts the first hour of links whole, so that one that ends at once is no sixty an hour', () => {
+  test('counts the first hour of each station’s links whole, so that one that ends at once is no sixty an hour', () => {
     const driven = moved(gateOf('links.drops', { atMost: 1 }));
-    driven.count(0, { drops: 1 });
+    driven.count(0, { drops: 2 });
     driven.run(1);
     expect(gateIn(driven)).toMatchObject({ state: 'green', value: 1 });
     driven.count(0, { drops: 1 });
     driven.run(1);
-    expect(gateIn(driven)).toMatchObject({ state: 'red', value: 2 });
+    expect(gateIn(driven)).toMatchObject({ state: 'red', value: 1.5 });
   });
 
   test('a person lets a wave go on though it is red', () => {

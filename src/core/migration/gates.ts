@@ -6,6 +6,7 @@
  */
 import { assert } from '../../std/assert.ts';
 import { dropsPerHourOf, p95Of, shareOf } from './counts.ts';
+import { isMoved } from './forward.ts';
 import type { Gate, Measure } from './plan.ts';
 import type { Counts, GateProgress, StationProgress, WaveProgress } from './state.ts';
 import { addEvidence, type Turn } from './turn.ts';
@@ -137,7 +138,10 @@ function measure(
     case 'answers.p95':
       return [p95Of(after), p95Of(before)];
     case 'links.drops':
-      return [dropsPerHourOf(after), dropsPerHourOf(before)];
+      return [
+        dropsPerHourOf(after, stations.filter(isMoved).length),
+        dropsPerHourOf(before, stations.length),
+      ];
   }
 }
 
@@ -149,10 +153,10 @@ function errorRate({ errors, unanswered, answered }: Counts): number | null {
 function bootsAccepted(stations: readonly StationProgress[]): number | null {
   let known = 0;
   let accepted = 0;
-  for (const { phase, isBootAccepted } of stations) {
-    if ((phase !== 'moved' && phase !== 'verified') || isBootAccepted === null) continue;
+  for (const progress of stations) {
+    if (!isMoved(progress) || progress.isBootAccepted === null) continue;
     known += 1;
-    if (isBootAccepted) accepted += 1;
+    if (progress.isBootAccepted) accepted += 1;
   }
   return shareOf(accepted, known);
 }

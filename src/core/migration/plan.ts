@@ -72,7 +72,7 @@ export type WaveSelection =
  *
  * `boots.accepted`: share of them whose last boot the new backend accepted. `calls.errorRate`: share of their calls that it answered with an error, or not at all.
  * `authorisations.accepted`: share of the drivers it was asked about whom it let in. `transactions.undelivered`: messages of theirs that it has yet to get. `answers.p95`: 95 % of its
- * answers took at most so long, milliseconds. `links.drops`: links of theirs that ended, for each station and hour; the first hour counts whole.
+ * answers took at most so long, milliseconds. `links.drops`: links of theirs that ended, for each station and hour; the first hour of each counts whole.
  */
 export const measures = [
   'boots.accepted',

@@ -9,7 +9,7 @@ import { bringBack, detachStation, isBack, sendBack } from './back.ts';
 import { addCounts, addSessions } from './counts.ts';
 import { advanceEffects, areEffectsOver, hasEffectFailed } from './effects.ts';
 import type { Heard } from './events.ts';
-import { attachStation, isSettled, moveStation, observeGone, observeStation } from './forward.ts';
+import { attachStation, isMoved, isSettled, moveStation, observeGone, observeStation } from './forward.ts';
 import { holdOf, measureGates, redOf } from './gates.ts';
 import { unblock } from './patience.ts';
 import { isUnderWay } from './phase.ts';
@@ -194,11 +194,6 @@ function advanceWave(turn: Turn, at: number): void {
 export function beginWave(turn: Turn, wave: WaveProgress): void {
   wave.paceAtMs = turn.state.head.ranMs;
   enterWave(turn, wave, 'moving');
-}
-
-/** It is at the new backend, whoever moved it. */
-export function isMoved({ phase }: StationProgress): boolean {
-  return phase === 'moved' || phase === 'verified';
 }
 
 /** What it is to be sent; or to have put back, where somebody else put it back. */
