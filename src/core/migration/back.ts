@@ -57,11 +57,9 @@ export function bringBack(turn: Turn, progress: StationProgress): void {
   }
   if (seen === undefined) return;
   if (seen.primary === head.plan.to || seen.primary === null) return askBack(turn, progress, seen);
-  onBack(
-    turn,
-    progress,
-    seen.primary === head.plan.from ? null : `its primary is ${seen.primary}: somebody else moved it`,
-  );
+  if (seen.primary === head.plan.from) return onBack(turn, progress, null);
+  // It did not go back, and what the old backend wants of it is nothing to be sent under a third.
+  stick(turn, progress, `its primary is ${seen.primary}: somebody else moved it`);
 }
 
 /** An undone cutover needs nobody's help. One that cannot be undone, since too long ago, is a cutover to the old backend like any other; that one may be given up. */

@@ -376,6 +376,44 @@ describe('what people and absence do in the midst of a migration', () => {
     expect(station.primary).toBe('old');
   });
 
+  test('a station that is with a third backend by now is not said to be back nor sent what the old one had, and goes back once it can', () => {
+    const driven = driveMigration({ also: also('HeartbeatInterval') }, [['CP-1', 'CP-2']]);
+    let value = '300';
+    driven.answerEffect = (step) => {
+      if (step.do === 'write') value = step.value;
+      return { kind: 'answered', value };
+    };
+    driven.decide({ do: 'start' });
+    driven.run(60);
+    expect(driven.state.head.phase).toBe('done');
+    const station = viewOf(driven, 'CP-1');
+    // As by another migration since.
+    Object.assign(station, { primary: 'third', before: 'new' });
+    viewOf(driven, 'CP-2').primary = 'third';
+    driven.takeOrders();
+    driven.decide({ do: 'rollback' });
+    driven.run(30);
+    expect(driven.takeOrders()).toEqual([]);
+    expect(value).toBe('60');
+    expect(driven.state.head.phase).toBe('rolled-back');
+    expect(reportOf(driven)).toMatchObject({
+      exceptions: [
+        {
+          station: 'CP-1',
+          reason: 'it could not be brought back: its primary is third: somebody else moved it',
+        },
+        { station: 'CP-2' },
+      ],
+      waves: [{ stations: [{ wentBackAt: null }, { wentBackAt: null }] }],
+    });
+    // That one was rolled back too.
+    Object.assign(station, { primary: 'new', before: null });
+    driven.decide({ do: 'rollback' });
+    driven.run(30);
+    expect(driven.progress('CP-1')).toMatchObject({ phase: 'rolled-back', effects: [{ phase: 'undone' }] });
+    expect(driven.progress('CP-2').isStuck).toBe(true);
+  });
+
   test('a station that was taken off the new backend by hand is excused with that reason', () => {
     const driven = driveMigration({ waves: [waveOf('a', [], { perMinute: 1 })], giveUpAfterMs: 10_000 }, [
       ['CP-1', 'CP-2'],
