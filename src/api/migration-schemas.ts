@@ -124,7 +124,10 @@ const wave = Type.Object(
       description: 'A person started it or a later one whatever its gates say: they hold nobody up any more.',
     }),
     firstMoveAt: nullable(time('When its first station moved.')),
-    soakedMs: Type.Number({ minimum: 0, description: 'How long it was watched since the last move.' }),
+    soakedMs: Type.Number({
+      minimum: 0,
+      description: 'How long it was watched since the last move, while some station of it was connected.',
+    }),
     soakMs: Type.Number({ minimum: 0, description: 'How long it is to be watched.' }),
     undelivered: Type.Integer({ minimum: 0, description: 'Messages that the new backend has yet to get.' }),
     sessions,

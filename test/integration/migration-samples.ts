@@ -84,6 +84,7 @@ function waveOf(name: string, given: Partial<WaveSnapshot> = {}): WaveSnapshot {
     isWaived: false,
     paceAtMs: 0,
     soakedMs: 0,
+    awayInARow: 0,
     firstMoveAt: null,
     gates: [{ state: 'no-data', value: null, before: null, reason: null, brokenMs: null }],
     before: counts(),

@@ -33,7 +33,7 @@ export function createMigration(id: string, plan: MigrationPlan, wallMs: number)
   return stateOf(head, []);
 }
 
-/** From what was saved, also by a Busbar that counted no sessions, knew fewer side effects, and could not end one as it stood. */
+/** From what was saved, also by a Busbar that counted no sessions, knew fewer side effects, could not end one as it stood, and soaked though nobody was there. */
 export function restoreMigration(saved: MigrationHead, stations: readonly StationProgress[]): MigrationState {
   const { plan, waves } = saved;
   const also = { ...noSideEffects, ...plan.also };
@@ -59,7 +59,7 @@ function resumedName(what: EffectName | SavedProfileName): EffectName {
 }
 
 function withSessions(wave: WaveProgress): WaveProgress {
-  return { ...wave, sessions: { ...noSessions(), ...wave.sessions } };
+  return { ...wave, awayInARow: 0, sessions: { ...noSessions(), ...wave.sessions } };
 }
 
 function stateOf(head: MigrationHead, stations: readonly StationProgress[]): MigrationState {
@@ -109,6 +109,7 @@ function freshWave({ plan }: MigrationHead, name: string, stations: number, wall
     isWaived: false,
     paceAtMs: 0,
     soakedMs: 0,
+    awayInARow: 0,
     firstMoveAt: null,
     gates: plan.gates.map(freshGate),
     before: noCounts(),

@@ -53,6 +53,7 @@ function waveOf(name: string): MigrationHead['waves'][number] {
     isWaived: false,
     paceAtMs: 0,
     soakedMs: 0,
+    awayInARow: 0,
     firstMoveAt: null,
     gates: [],
     before: counts,

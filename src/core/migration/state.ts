@@ -84,8 +84,10 @@ export interface WaveProgress {
   isWaived: boolean;
   /** `ranMs` from which on the next station may be cut over. */
   paceAtMs: number;
-  /** Time watched since every station is moved or excused, milliseconds. */
+  /** Time watched since every station is moved or excused, and some that moved was there, milliseconds. */
   soakedMs: number;
+  /** How many that have moved were looked at, and found away, since one was found connected. */
+  awayInARow: number;
   /** When its first station moved; null: none has. */
   firstMoveAt: number | null;
   /** One for each gate of the plan, in its order. */

@@ -36,6 +36,26 @@ describe('waves', () => {
     expect([driven.progress('CP-1').phase, driven.progress('CP-2').phase]).toEqual(['verified', 'synced']);
   });
 
+  test('do not soak while no station that moved is connected', () => {
+    const driven = driveMigration({ soakMs: 60_000 }, [['CP-1', 'CP-2', 'CP-3']]);
+    const at = (id: string) => driven.stations.get(driven.progress(id).station);
+    driven.decide({ do: 'start' });
+    driven.run(4);
+    const wave = driven.state.head.waves[0];
+    expect(wave).toMatchObject({ phase: 'soaking' });
+    for (const id of ['CP-1', 'CP-2', 'CP-3']) Object.assign(at(id) ?? {}, { isConnected: false });
+    driven.run(3_600);
+    expect(wave).toMatchObject({
+      phase: 'soaking',
+      reason: 'none of its stations that moved is connected, which is no time soaked',
+    });
+    Object.assign(at('CP-1') ?? {}, { isConnected: true });
+    driven.run(30);
+    expect(wave).toMatchObject({ phase: 'soaking', reason: 'it soaks for 60 s' });
+    driven.run(60);
+    expect(driven.state.head.phase).toBe('done');
+  });
+
   test('keep their pace', () => {
     const stations = Array.from({ length: 10 }, (_, at) => `CP-${at}`);
     const driven = driveMigration({ waves: [waveOf('all', [], { perMinute: 20 })] }, [stations]);

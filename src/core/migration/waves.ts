@@ -99,14 +99,27 @@ function watch(
     if (phase === 'rolled-back') observeGone(turn, progress);
     else if (phase !== 'rolling-back') observeStation(turn, progress);
     if (isFollowed && progress.phase === 'moved') verify(turn, progress);
-    if (isMoved(progress)) moved += 1;
+    if (!isMoved(progress)) continue;
+    moved += 1;
+    lookFor(turn, wave, progress);
   }
   // Counts come in whatever the wave does: so does the time in which they were counted.
   wave.before.watchedMs += elapsedMs * (stations.length - moved);
   wave.after.watchedMs += elapsedMs * moved;
   if (!isFollowed) return;
-  if (phase === 'soaking') wave.soakedMs += elapsedMs;
+  if (phase === 'soaking' && !isDeserted(wave, stations)) wave.soakedMs += elapsedMs;
   if (wave.firstMoveAt !== null) measureGates(turn, at, elapsedMs);
+}
+
+function lookFor({ view }: Turn, wave: WaveProgress, { station }: StationProgress): void {
+  const seen = view.stations.get(station);
+  if (seen !== undefined) wave.awayInARow = seen.isConnected ? 0 : wave.awayInARow + 1;
+}
+
+/** Each that has moved was looked at, and none was there: its gates are green since nobody is there to break them. */
+function isDeserted({ awayInARow }: WaveProgress, stations: readonly StationProgress[]): boolean {
+  const moved = stations.filter(isMoved).length;
+  return moved > 0 && awayInARow >= moved;
 }
 
 /** Moved, answered since, and sent what it was to be sent. */
@@ -237,7 +250,10 @@ function pass(turn: Turn, at: number): void {
   const soakMs = head.plan.waves[at]?.soakMs ?? head.plan.soakMs;
   const hold = holdOf(turn.state, wave);
   if (wave.soakedMs >= soakMs && hold === null) enterWave(turn, wave, 'passed');
-  else explainWave(turn, wave, hold ?? `it soaks for ${lengthOf(soakMs)}`);
+  else if (hold !== null) explainWave(turn, wave, hold);
+  else if (isDeserted(wave, turn.state.byWave[at] ?? []))
+    explainWave(turn, wave, 'none of its stations that moved is connected, which is no time soaked');
+  else explainWave(turn, wave, `it soaks for ${lengthOf(soakMs)}`);
 }
 
 function lengthOf(ms: number): string {
