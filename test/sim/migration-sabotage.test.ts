@@ -34,7 +34,7 @@ const breaks: readonly Break[] = [
     name: 'waves go on in a pause',
     rule: 'paused',
     file: 'core/migration/waves.ts',
-    from: "if ((head.phase as string) === 'paused') return;",
+    from: "if ((head.phase as string) === 'paused') return explainPause(turn);",
     to: '',
   },
   {

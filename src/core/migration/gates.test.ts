@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { driveMigration, type DrivenMigration } from '../../testkit/driven-migration.ts';
+import { driveMigration, waveOf, type DrivenMigration } from '../../testkit/driven-migration.ts';
 import { countAnswer, noCounts } from './counts.ts';
 import type { Gate } from './plan.ts';
 
@@ -117,6 +117,34 @@ describe('a gate', () => {
     driven.count(0, { answers: answersOf(90_000) });
     driven.run(1);
     expect(gateIn(driven)).toMatchObject({ state: 'red', value: 120_000 });
+  });
+
+  test('says in a pause what its wave waits for by now', () => {
+    const driven = driveMigration(
+      {
+        waves: [waveOf('a', []), waveOf('b', [])],
+        gates: [gateOf('calls.errorRate', { atMost: 0.1, whenNoData: 'pass' })],
+        soakMs: 60_000,
+      },
+      [['CP-1'], ['CP-2']],
+    );
+    driven.decide({ do: 'start' });
+    driven.run(4);
+    driven.count(0, { answered: 1, errors: 1 });
+    driven.run(1);
+    const why = 'calls.errorRate is not green: 100 % is more than 10 %';
+    expect(driven.state.head).toMatchObject({
+      phase: 'paused',
+      waves: [{ reason: why }, { reason: `wave a is not through: ${why}` }],
+    });
+    driven.count(0, { answered: 99 });
+    driven.run(1);
+    expect(driven.state.head.waves[0]?.reason).toBe('it soaks for 60 s');
+    driven.run(60);
+    expect(driven.state.head).toMatchObject({
+      phase: 'paused',
+      waves: [{ reason: 'the migration is paused' }, {}],
+    });
   });
 
   test('counts the first hour of each station’s links whole, so that one that ends at once is no sixty an hour', () => {

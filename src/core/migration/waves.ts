@@ -38,7 +38,7 @@ export function tick(turn: Turn, sinceMs: number, heard: Heard): void {
     if (wave.phase === 'rolling-back') bringWaveBack(turn, wave, byWave[at] ?? []);
   heedGates(turn);
   // The gates may have paused it just now.
-  if ((head.phase as string) === 'paused') return;
+  if ((head.phase as string) === 'paused') return explainPause(turn);
   for (const [at, { phase }] of head.waves.entries())
     if (head.completedBy === null || phase === 'passed' || phase === 'rolled-back') advanceWave(turn, at);
   conclude(turn);
@@ -244,16 +244,34 @@ function startHoldOf({ state: { head }, view }: Turn, at: number): string | null
 }
 
 function pass(turn: Turn, at: number): void {
-  const { head } = turn.state;
-  const wave = head.waves[at] as WaveProgress;
-  if (wave.isWaived) return enterWave(turn, wave, 'passed', 'a person let it pass');
-  const soakMs = head.plan.waves[at]?.soakMs ?? head.plan.soakMs;
-  const hold = holdOf(turn.state, wave);
-  if (wave.soakedMs >= soakMs && hold === null) enterWave(turn, wave, 'passed');
-  else if (hold !== null) explainWave(turn, wave, hold);
-  else if (isDeserted(wave, turn.state.byWave[at] ?? []))
-    explainWave(turn, wave, 'none of its stations that moved is connected, which is no time soaked');
-  else explainWave(turn, wave, `it soaks for ${lengthOf(soakMs)}`);
+  const wave = turn.state.head.waves[at] as WaveProgress;
+  const hold = soakHoldOf(turn, at);
+  if (hold !== null) explainWave(turn, wave, hold);
+  else enterWave(turn, wave, 'passed', wave.isWaived ? 'a person let it pass' : null);
+}
+
+/** What the wave waits for before it passes; null: nothing. */
+function soakHoldOf({ state }: Turn, at: number): string | null {
+  const { plan, waves } = state.head;
+  const wave = waves[at] as WaveProgress;
+  if (wave.isWaived) return null;
+  const hold = holdOf(state, wave);
+  if (hold !== null) return hold;
+  const soakMs = plan.waves[at]?.soakMs ?? plan.soakMs;
+  if (wave.soakedMs >= soakMs) return null;
+  if (isDeserted(wave, state.byWave[at] ?? []))
+    return 'none of its stations that moved is connected, which is no time soaked';
+  return `it soaks for ${lengthOf(soakMs)}`;
+}
+
+/** Nothing goes on, and what each wave waits for may be another all the same. */
+function explainPause(turn: Turn): void {
+  for (const [at, wave] of turn.state.head.waves.entries()) {
+    const isToStart = wave.phase === 'planned' || wave.phase === 'attaching';
+    if (!isToStart && wave.phase !== 'soaking') continue;
+    const hold = isToStart ? startHoldOf(turn, at) : soakHoldOf(turn, at);
+    explainWave(turn, wave, hold ?? 'the migration is paused');
+  }
 }
 
 function lengthOf(ms: number): string {
