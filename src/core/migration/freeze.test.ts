@@ -65,6 +65,22 @@ describe('which station is in which wave', () => {
     expect(problems).toEqual([]);
   });
 
+  test('a station that a wave names and an earlier one takes is worth knowing', () => {
+    const { waves, problems } = freeze(
+      { waves: [waveOf('pilot', ['CP-*']), waveOf('last', ['CP-2', 'XX-3'])] },
+      fleetOf(stationOf('CP-1'), stationOf('CP-2'), stationOf('XX-3')),
+    );
+    expect(waves).toEqual([['CP-1', 'CP-2'], ['XX-3']]);
+    expect(problems).toMatchObject([
+      {
+        where: 'waves[1]',
+        stations: ['CP-2'],
+        isBlocking: false,
+        why: expect.stringContaining('earlier') as string,
+      },
+    ]);
+  });
+
   test('a limit never splits a site: one that does not fit whole waits for a later wave', () => {
     const fleet = fleetOf(
       stationOf('CP-1', { site: 'a' }),

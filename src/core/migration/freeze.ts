@@ -30,7 +30,10 @@ export function planMigration(
   const draft: Draft = { plan, fleet, claims, problems, taken: new Set(), notes: new Map() };
   const waves = plan.waves.map((wave, at) => {
     const { literals, includes } = readSelection(wave);
-    for (const id of literals) if (!byId.has(id)) note(draft, at, 'unknown', id);
+    for (const id of literals) {
+      if (!byId.has(id)) note(draft, at, 'unknown', id);
+      else if (draft.taken.has(id)) note(draft, at, 'taken', id);
+    }
     const found = sorted.filter((station) => includes(station) && !draft.taken.has(station.station));
     const movable = found.filter((station) => isMovable(draft, at, station, literals.has(station.station)));
     const taken = withinLimit(draft, at, wave.limit, movable);
@@ -64,7 +67,7 @@ interface Note {
 }
 
 /** What can be wrong with a station. `named_…`: the plan names it, so that it blocks. */
-type NoteKind = 'unknown' | `${'named_' | ''}${'foreign' | 'version' | 'claimed'}` | 'no_room';
+type NoteKind = 'unknown' | 'taken' | `${'named_' | ''}${'foreign' | 'version' | 'claimed'}` | 'no_room';
 
 function note({ notes }: Draft, wave: number, kind: NoteKind, station: StationId): void {
   const key = `${wave} ${kind}`;
@@ -165,6 +168,11 @@ function wordsOf(
       return {
         why: 'no such station was ever seen, and none is configured',
         advice: 'mend the identity, or take it out of the wave',
+      };
+    case 'taken':
+      return {
+        why: 'the wave names them, and an earlier one takes them: they move with that one',
+        advice: 'put this wave before that one, if they are to move with this one',
       };
     case 'named_foreign':
       return {
