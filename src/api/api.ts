@@ -111,7 +111,7 @@ export async function buildApi(
     addFrameRoutes(server, registry, reader);
     addBackendRoutes(server, registry);
     addCommandRoutes(server, registry, commander, changer);
-    addAssignmentRoutes(server, { registry, assignments, changer });
+    addAssignmentRoutes(server, { registry, assignments, migrations, changer });
     addReadinessRoutes(server, { registry, assignments, migrations, changer });
     addMigrationRoutes(server, migrations, changer);
     addMigrationProofRoutes(server, migrations, registry);

@@ -7,6 +7,7 @@ import { parseDuration } from '../control/configuration/units.ts';
 import type { ObserverFault } from '../core/routing/observer-rules.ts';
 import type { AssignmentDecision, AssignmentMade, Assignments } from '../ports/assignments.ts';
 import type { AuditOutcome } from '../ports/audit.ts';
+import type { Migrations } from '../ports/migrations.ts';
 import type { Registry, StationBackendSnapshot } from '../ports/registry.ts';
 import { defaultReceived } from '../protocol/message-class.ts';
 import type { StationId } from '../protocol/station-id.ts';
@@ -34,6 +35,7 @@ const lookMs = 100;
 export interface AssignmentPorts {
   readonly registry: Registry;
   readonly assignments: Assignments;
+  readonly migrations: Pick<Migrations, 'claimOf'>;
   readonly changer: Changer;
 }
 
@@ -143,7 +145,7 @@ function readDuration(
 }
 
 async function decide(
-  { registry, assignments, changer }: AssignmentPorts,
+  { registry, assignments, migrations, changer }: AssignmentPorts,
   request: FastifyRequest,
   reply: FastifyReply,
   { action, asked, reason, decision, waitMs }: Asked,
@@ -164,7 +166,8 @@ async function decide(
       outcome: outcome.outcome,
       detail: outcome.detail,
     });
-    return { outcome, send: answerOf(made, stateOf(registry, station, decision)) };
+    const migration = migrations.claimOf(station)?.migration ?? null;
+    return { outcome, send: answerOf(made, stateOf(registry, station, decision), migration) };
   });
 }
 
@@ -208,9 +211,14 @@ function stateOf(
   return snapshot?.backends.find(({ backend }) => backend === wanted) ?? null;
 }
 
-function answerOf(made: AssignmentMade, backend: StationBackendSnapshot | null): ChangeMade['send'] {
+/** `migration`: the one that has the station and is not over. */
+function answerOf(
+  made: AssignmentMade,
+  backend: StationBackendSnapshot | null,
+  migration: string | null,
+): ChangeMade['send'] {
   if (made.kind === 'done')
-    return (to) => to.send({ changed: made.isChanged, placement: presentPlacement(made.after) });
+    return (to) => to.send({ changed: made.isChanged, placement: presentPlacement(made.after), migration });
   const { name, remedy } = refusals[made.reason];
   const faults = 'faults' in made ? made.faults?.map(itemOf) : undefined;
   const errors = isNotSynced(made) && backend !== null ? statesOf(backend) : faults;

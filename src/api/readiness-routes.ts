@@ -6,7 +6,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { AssignmentMade } from '../ports/assignments.ts';
-import type { Migrations } from '../ports/migrations.ts';
 import type { StationBackendSnapshot, StationSnapshot } from '../ports/registry.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { errorAnswers, jsonAnswer } from './answers.ts';
@@ -26,11 +25,7 @@ import { readStationId, unknownStation } from './station-routes.ts';
 const waitDefaultMs = 30_000;
 const lookMs = 100;
 
-interface ReadinessPorts extends AssignmentPorts {
-  readonly migrations: Pick<Migrations, 'claimOf'>;
-}
-
-export function addReadinessRoutes(app: FastifyInstance, ports: ReadinessPorts): void {
+export function addReadinessRoutes(app: FastifyInstance, ports: AssignmentPorts): void {
   app.post('/api/v1/stations/:id/readiness', {
     config: { role: 'operator', changes: true },
     schema: {
@@ -65,7 +60,7 @@ export function addReadinessRoutes(app: FastifyInstance, ports: ReadinessPorts):
   });
 }
 
-interface Asked extends Omit<ReadinessPorts, 'changer'> {
+interface Asked extends Omit<AssignmentPorts, 'changer'> {
   readonly station: StationId;
   readonly backend: string;
   readonly waitMs: number;

@@ -396,6 +396,12 @@ export const stationMoved = Type.Object(
   {
     changed: Type.Boolean({ description: 'false: it was so already.' }),
     placement,
+    migration: nullable(
+      Type.String({
+        description:
+          'The migration that is not over and has the station. It sees what was decided and counts the station so. null: none has.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );

@@ -197,12 +197,16 @@ const notDone = 'not done';
 
 function rowOf(station: string, decided: Result<StationMoved, ClientFault>, what: Deciding): Row {
   if (!decided.ok) return { station, outcome: notDone, primary: null, detail: decided.fault.message };
-  const { changed, placement } = decided.value;
+  const { changed, placement, migration } = decided.value;
+  const details = [
+    ...(placement === null ? ['its route alone decides'] : []),
+    ...(migration === null ? [] : [`it is in migration ${migration}, which is not over`]),
+  ];
   return {
     station,
     outcome: changed ? what.done : what.already,
     primary: placement?.primary ?? what.to,
-    detail: placement === null ? 'its route alone decides' : null,
+    detail: details.length === 0 ? null : details.join('; '),
   };
 }
 

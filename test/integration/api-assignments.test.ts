@@ -4,6 +4,7 @@ import { addStationVerbs } from '../../src/cli/station-verbs.ts';
 import type { AssignmentDecision, AssignmentMade, PlacementSnapshot } from '../../src/ports/assignments.ts';
 import type { StationBackendSnapshot } from '../../src/ports/registry.ts';
 import {
+  noMigrations,
   registry,
   startWorld,
   stationBackend,
@@ -13,6 +14,7 @@ import {
   type World,
 } from './api-world.ts';
 import { runVerbs, typed, type VerbsGiven, type VerbsRun } from './cli-verbs-run.ts';
+import { progress } from './migration-samples.ts';
 
 interface Reply {
   readonly status: number;
@@ -60,7 +62,16 @@ beforeAll(async () => {
         : null,
   };
   world = await startWorld({ tokens: tokenSettings, registry: seen });
-  open = await startWorld({ registry: seen });
+  open = await startWorld({
+    registry: seen,
+    migrations: {
+      ...noMigrations,
+      claimOf: (station) =>
+        station === 'CP-7' && progress[0] !== undefined
+          ? { migration: 'leave-old', progress: progress[0] }
+          : null,
+    },
+  });
 });
 afterAll(() => Promise.all([world.api.close(), open.api.close()]));
 beforeEach(() => {
@@ -107,7 +118,7 @@ describe('a move', () => {
       force: true,
     };
     const reply = await call('PUT', assignment, asked);
-    expect(reply).toEqual({ status: 200, body: { changed: true, placement } });
+    expect(reply).toEqual({ status: 200, body: { changed: true, placement, migration: null } });
     expect(decided).toEqual([
       [
         'CP-1',
@@ -270,7 +281,7 @@ describe('observers', () => {
       { backend: 'vendor' },
     ];
     const reply = await call('PUT', assignment, { ...move, observers });
-    expect(reply).toEqual({ status: 200, body: { changed: true, placement: listening } });
+    expect(reply).toEqual({ status: 200, body: { changed: true, placement: listening, migration: null } });
     expect(decided[0]?.[1]).toMatchObject({
       do: 'cut_over',
       primary: 'new',
@@ -345,6 +356,19 @@ describe('busbar station move', () => {
     expect(out).toMatch(/CP-1\s.*moved.*new/);
     expect(out).toMatch(/CP-7\s.*moved.*new/);
     expect(decided.map(([station]) => station)).toEqual(['CP-1', 'CP-7']);
+  });
+
+  test('says of a station that a migration has it', async () => {
+    for (const verb of [
+      ['move', ...to],
+      ['rollback', '--reason', 'pilot'],
+    ]) {
+      const { out } = await busbar([...verb, 'CP-1', 'CP-7', '--yes', '-o', 'json']);
+      expect(JSON.parse(out)).toMatchObject([
+        { station: 'CP-1', detail: null },
+        { station: 'CP-7', detail: 'it is in migration leave-old, which is not over' },
+      ]);
+    }
   });
 
   test('hands on every option', async () => {
