@@ -84,18 +84,30 @@ export function reportDocument(report: MigrationReport): Block[] {
   ];
 }
 
-function verdictOf({ phase, reason, stations, tally, plan }: MigrationReport): string {
-  const there = tally.moved + tally.verified;
-  const counts = `${there} of ${stations} stations are at ${plan.to}, ${tally.verified} of them verified; ${tally.failed} were excused, ${tally['rolled-back']} went back.`;
-  const state =
-    phase === 'done'
-      ? 'It is done.'
-      : phase === 'rolled-back'
-        ? 'It was undone.'
-        : phase === 'abandoned'
-          ? 'It was given up before it began.'
-          : `It is not over: it is ${phase}.`;
-  return `${state} ${counts}${reason === null ? '' : ` ${sentence(reason)}`}`;
+function verdictOf({ phase, reason, waves, plan }: MigrationReport): string {
+  const tally = { there: 0, verified: 0, excused: 0, stuck: 0, back: 0, unmoved: 0 };
+  const stations = waves.flatMap((wave) => wave.stations);
+  for (const station of stations) {
+    if (station.phase === 'moved' || station.phase === 'verified') tally.there += 1;
+    if (station.phase === 'verified') tally.verified += 1;
+    if (station.isStuck) tally.stuck += 1;
+    else if (station.phase === 'failed') tally.excused += 1;
+    else if (station.phase === 'rolled-back') tally[station.movedAt === null ? 'unmoved' : 'back'] += 1;
+  }
+  const { there, verified, excused, stuck, back, unmoved } = tally;
+  const counts = [
+    `${there} of ${stations.length} stations are at ${plan.to}, ${verified} of them verified; ${excused} were excused, ${back} went back`,
+    ...(unmoved > 0 ? [`${unmoved} had not moved when their wave was taken back`] : []),
+    ...(stuck > 0 ? [`${stuck} COULD NOT BE BROUGHT BACK`] : []),
+  ].join(', ');
+  return `${stateText(phase, stuck)} ${counts}.${reason === null ? '' : ` ${sentence(reason)}`}`;
+}
+
+function stateText(phase: MigrationReport['phase'], stuck: number): string {
+  if (phase === 'done') return 'It is done.';
+  if (phase === 'rolled-back') return stuck > 0 ? 'It was undone, but not for all.' : 'It was undone.';
+  if (phase === 'abandoned') return 'It was given up before it began.';
+  return `It is not over: it is ${phase}.`;
 }
 
 function headFacts(report: MigrationReport): readonly (readonly [string, string])[] {
