@@ -5,6 +5,7 @@
  * lost with a process; one that is with a third backend is somebody else's by now.
  */
 import { onBack } from './back.ts';
+import { enterEffect, isEffectOver } from './effect-phase.ts';
 import { effectsOf } from './effects.ts';
 import type { StationView } from './events.ts';
 import { block, isOverdue, unblock } from './patience.ts';
@@ -33,6 +34,8 @@ export function observeStation(turn: Turn, progress: StationProgress): void {
     onMoved(turn, progress, progress.isCutOrdered ? null : 'somebody else moved it');
   else if (isMoved(progress) && seen.primary === plan.from)
     onBack(turn, progress, 'somebody else put it back');
+  else if (isMoved(progress) && seen.primary !== null && seen.primary !== plan.to)
+    onTaken(turn, progress, `its primary is ${seen.primary}: somebody else moved it`);
   else if (progress.phase === 'attaching' && seen.isSynced) enterStation(turn, progress, 'synced');
 }
 
@@ -68,6 +71,15 @@ export function onMoved(turn: Turn, progress: StationProgress, reason: string | 
   wave.firstMoveAt ??= turn.view.wallMs;
   // What the journal told of it may be lost with a process, and a route tells nothing.
   wave.sessions.since ??= turn.view.wallMs;
+}
+
+/** It moved, and is a third backend’s by now: what that one has of it is no business of this migration, and neither is who is kept ready beside. */
+function onTaken(turn: Turn, progress: StationProgress, reason: string): void {
+  enterStation(turn, progress, 'failed', reason);
+  unblock(turn, progress);
+  progress.attached = 'no';
+  for (const effect of progress.effects)
+    if (!isEffectOver(effect)) enterEffect(turn, progress, effect, 'skipped', reason);
 }
 
 /** Ahead of its turn: the new backend is told of it. */

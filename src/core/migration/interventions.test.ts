@@ -414,6 +414,25 @@ describe('what people and absence do in the midst of a migration', () => {
     expect(driven.progress('CP-2').isStuck).toBe(true);
   });
 
+  test('a station that moved and is with a third backend since is excused, and sent nothing more', () => {
+    const driven = driveMigration({ also: also('A', 'B'), soakMs: 60_000 }, [['CP-1', 'CP-2']]);
+    driven.answerEffect = () => away;
+    driven.decide({ do: 'start' });
+    driven.run(6);
+    Object.assign(viewOf(driven, 'CP-1'), { primary: 'third', before: 'new' });
+    driven.run(1);
+    driven.answerEffect = () => ({ kind: 'answered', value: '60' });
+    driven.takeOrders();
+    driven.run(90);
+    expect(driven.takeOrders().filter((order) => order.endsWith('CP-1'))).toEqual([]);
+    expect(driven.progress('CP-1')).toMatchObject({
+      phase: 'failed',
+      reason: 'its primary is third: somebody else moved it',
+      effects: [{ phase: 'skipped' }, { phase: 'skipped' }],
+    });
+    expect(driven.state.head.phase).toBe('done');
+  });
+
   test('a station that was taken off the new backend by hand is excused with that reason', () => {
     const driven = driveMigration({ waves: [waveOf('a', [], { perMinute: 1 })], giveUpAfterMs: 10_000 }, [
       ['CP-1', 'CP-2'],
