@@ -69,8 +69,8 @@ const breaks: readonly Break[] = [
     name: 'a wave does not soak',
     rule: 'soak',
     file: 'core/migration/waves.ts',
-    from: 'wave.soakedMs >= soakMs && hold === null',
-    to: 'hold === null',
+    from: 'if (wave.soakedMs >= soakMs) return null;',
+    to: 'return null;',
   },
   {
     name: 'settings are not put back',
