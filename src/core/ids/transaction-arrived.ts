@@ -248,7 +248,8 @@ function ownerFor(
   text: string,
   span: BodySpan,
 ): string {
-  if (asked !== null && owners.includes(asked.backend)) return asked.backend;
+  // Also where the station's clock says that it began before: it has been asked since.
+  if (asked !== null && (asked.backend === primary || owners.includes(asked.backend))) return asked.backend;
   if (before == null || before.startsUntil === 0) return primary;
   // Told late: it began under the primary before (H29). What is older than any queue is a wrong clock.
   const startedAt = parseIsoTime(textAt(text, span.bodyStart, 'timestamp') ?? '');

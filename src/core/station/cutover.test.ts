@@ -387,6 +387,14 @@ test('a start that was told late belongs to the primary of its time', () => {
   expect(owner()).toBe('new');
 });
 
+test('a start that the primary asked for is its own, though the station’s clock lags', () => {
+  const bench = moved();
+  bench.fromBackend('[2,"r","RemoteStartTransaction",{"idTag":"CARD","connectorId":1}]', 'new');
+  bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+  bench.fromStation(start.replace('22:13:20', '21:13:20'));
+  expect(bench.state.durable.ids.transactions.at(-1)?.owner).toBe('new');
+});
+
 const movedWithStartAsked = (): Bench => {
   const bench = ready();
   bench.context.digest = (text) => hash('sha256', text).slice(0, 32);
