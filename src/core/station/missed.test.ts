@@ -1,11 +1,11 @@
 /** What a backend that was down hears of the faults of the meantime. */
 import { describe, expect, test } from 'vitest';
 import { minuteOf, Outage, refusal, silence } from '../../testkit/outage-bench.ts';
-import { answerAs, Bench, routing, sentTo } from '../../testkit/station-bench.ts';
+import { answerAs, Bench, routing, sent, sentTo } from '../../testkit/station-bench.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { missedMax } from '../priming/station-image.ts';
 import { plainAssignment } from '../routing/table.ts';
-import type { Effect } from './events.ts';
+import type { AssignmentDecision, Effect } from './events.ts';
 import { createStation, durableStation } from './state.ts';
 
 function status(minute: number, code: string, now: string, connectorId = 1): object {
@@ -231,6 +231,7 @@ function comeBackTo(bench: Bench, primary: string, epoch: number): readonly Effe
 
 describe('a primary that another was before', () => {
   const occupied = '{"connectorId":1,"errorCode":"NoError","status":"Charging"}';
+  const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
 
   /** Knows the station as it was: since then its route took it to `new`, to which it told more. */
   function movedAway(): Bench {
@@ -298,5 +299,42 @@ describe('a primary that another was before', () => {
     next.arrive();
     next.fromBackend(`[3,"${(JSON.parse(held) as string[])[1]}",{}]`);
     expect(sentTo(next.last.effects, 'old')).toEqual([expect.stringContaining('"status":"Charging"')]);
+  });
+
+  test('is told too where it is the primary again by a decision of while the station was away', () => {
+    const bench = new Bench({ whenDown: { covers: true, untilMs: Infinity, untilMessages: Infinity } });
+    const decide = (decision: AssignmentDecision): void => {
+      bench.do({ type: 'assignment_decided', requestId: 1, decision });
+      expect(bench.last.effects).toContainEqual(
+        expect.objectContaining({ outcome: { kind: 'done', isChanged: true } }),
+      );
+    };
+    bench.connect();
+    bench.fromStation('[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]');
+    answerAs(bench, 'old', accepted);
+    bench.fromStation(
+      `[2,"2","StartTransaction",{"connectorId":1,"idTag":"T","meterStart":0,"timestamp":"${minuteOf(0)}"}]`,
+    );
+    answerAs(bench, 'old', '{"transactionId":77,"idTagInfo":{"status":"Accepted"}}');
+    decide({ do: 'attach', backend: 'new' });
+    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+    for (const payload of [accepted, '{"currentTime":"2023-11-14T22:13:20Z"}'])
+      answerAs(bench, 'new', payload);
+    const keepWarmMs = 3_600_000;
+    decide({ do: 'cut_over', primary: 'new', openTransactions: 'pin', keepWarmMs, isForced: false });
+    // It keeps silent, so that it is told of nothing else before its link goes with the station's.
+    bench.fromStation('[2,"3","MeterValues",{"connectorId":1,"transactionId":77,"meterValue":[]}]');
+    expect(sent(bench.pass(bench.context.settings.answerWithinMs), 'station')).toEqual(['[3,"3",{}]']);
+    bench.fromStation(`[2,"4","StatusNotification",${occupied}]`);
+    bench.do({ type: 'station_lost', epoch: 1, code: 1006, reason: 'gone' });
+    decide({ do: 'roll_back' });
+    bench.context.wallMs += 120_000;
+    bench.pass(120_000);
+    bench.do({ type: 'backend_opened', backend: 'old', epoch: bench.backendEpoch('old') });
+    const [held = '[]'] = sentTo(bench.last.effects, 'old');
+    expect(held).toContain('MeterValues');
+    bench.arrive(2);
+    bench.fromBackend(`[3,"${(JSON.parse(held) as string[])[1]}",{}]`);
+    expect(sentTo(bench.last.effects, 'old')).toEqual([expect.stringContaining('"status":"Charging"')]);
   });
 });
