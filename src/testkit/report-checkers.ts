@@ -28,29 +28,29 @@ export function checkAskers({ backends }: Evidence): Violation[] {
   return found;
 }
 
-export interface PartRules {
-  /** Contents of what is held at the end, or was given up as it may be. */
-  readonly parked: ReadonlySet<string>;
-  /** What belongs to no transaction passes what is held: then parts may come in another order. */
-  readonly covers: boolean;
-}
-
-/** What is asked for by backends that answer the station: who only listens in is given up on after a while, and told again what it left unanswered. */
-export function checkParts({ stations, backends }: Evidence, { parked, covers }: PartRules): Violation[] {
+/**
+ * What is asked for by backends that answer the station: who only listens in is given up on after a while, and told again what it left unanswered.
+ * `parked`: contents of what is held at the end, or was given up as it may be.
+ */
+export function checkParts({ stations, backends }: Evidence, parked: ReadonlySet<string>): Violation[] {
   const found: Violation[] = [];
   for (const [station, source] of stations) {
     const heard = new Set<string>();
     for (const [backend, ledgers] of backends) {
       const ledger = ledgers.get(station);
       const last = new Map<string, number>();
+      const known = new Set<string>();
       for (const { message, text } of ledger === undefined ? [] : exchangesOf(ledger, 'received').exchanges) {
         const { action, payload } = message;
-        if (!reports.has(action)) continue;
-        heard.add(contentOf(text));
+        const content = contentOf(text);
+        // One that it left unanswered, or refused in passing, is told again after later ones.
+        if (!reports.has(action) || known.has(content)) continue;
+        known.add(content);
+        heard.add(content);
         const request = `${action} ${String(payload['requestId'])}`;
         const part = Number(payload['seqNo']);
         const before = last.get(request) ?? 0;
-        if (part < before && !covers)
+        if (part < before)
           found.push(
             violation('reports', station, `${backend} got part ${part} after part ${before}`, [text]),
           );

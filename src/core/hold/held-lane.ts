@@ -100,14 +100,14 @@ export class HeldLane {
     return null;
   }
 
-  /** Those that may leave, and are behind none of their transaction that may not. */
+  /** Those that may leave, and are behind none of their transaction that may not. What is of none keeps its place among its like while that is to leave by itself. */
   *#due(wallMs: number): Generator<HeldEntry, void, undefined> {
     const behind = new Set<string>();
     for (const entry of this) {
-      const { transaction } = entry.message;
-      if (transaction !== null && behind.has(transaction)) continue;
+      const place = placeOf(entry.message);
+      if (behind.has(place)) continue;
       if (isDue(entry.delivery, wallMs)) yield entry;
-      else if (transaction !== null) behind.add(transaction);
+      else if (isHoldingUp(entry)) behind.add(place);
     }
   }
 
@@ -130,6 +130,13 @@ export class HeldLane {
     if (this.#sequenced === 0) return false;
     if (this.#blocked === 0) return true;
     for (const { message } of this.#due(wallMs)) if (isBacklog(message)) return true;
+    return false;
+  }
+
+  /** True when messages of this action are yet to leave by themselves. */
+  awaits(action: string): boolean {
+    for (const { message, delivery } of this)
+      if (message.action === action && delivery.state === 'waiting') return true;
     return false;
   }
 
@@ -175,11 +182,11 @@ export class HeldLane {
   *doubtful(): Generator<HeldEntry, void, undefined> {
     const behind = new Set<string>();
     for (const entry of this) {
-      const { transaction } = entry.message;
-      if (transaction !== null && behind.has(transaction)) continue;
+      const place = placeOf(entry.message);
+      if (behind.has(place)) continue;
       if (entry.delivery.state === 'waiting') yield entry;
       if (!isBlocked(entry.delivery)) return;
-      if (transaction !== null) behind.add(transaction);
+      if (isHoldingUp(entry)) behind.add(place);
     }
   }
 
@@ -244,6 +251,16 @@ const ofTransactions: ReadonlySet<string> = new Set([
   'StopTransaction',
   'TransactionEvent',
 ]);
+
+/** What it is told in one order with: its transaction, or what is said of the like. */
+function placeOf({ transaction, action }: HeldMessage): string {
+  return transaction ?? action;
+}
+
+/** One of no transaction that is parked holds up nothing: an operator may never look at it. */
+function isHoldingUp({ message, delivery }: HeldEntry): boolean {
+  return message.transaction !== null || delivery.state === 'waiting';
+}
 
 function isBlocked({ state, retryAt }: Delivery): boolean {
   return state === 'parked' || retryAt > 0;

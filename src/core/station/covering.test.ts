@@ -1,6 +1,6 @@
 /** Whom Busbar lets charge while the backend is away. */
-import { expect, test } from 'vitest';
-import { Outage, refusal, silence, startOf } from '../../testkit/outage-bench.ts';
+import { describe, expect, test } from 'vitest';
+import { minuteOf, Outage, refusal, silence, startOf } from '../../testkit/outage-bench.ts';
 import { Bench, sent } from '../../testkit/station-bench.ts';
 
 test('a token that charges already gets no second transaction, and may be shown to end the first', () => {
@@ -41,6 +41,63 @@ test('what a backend refuses with an error is held instead of being thrown away 
   outage.pass(11_000);
   expect(outage.held).toEqual([]);
   expect(outage.delivered.map(({ action }) => action)).toEqual(['StartTransaction', 'StartTransaction']);
+});
+
+describe('what is said while the like of before is still held', () => {
+  test('as a part of a report is told after that, though the backend is back', () => {
+    const outage = new Outage('ocpp2.0.1');
+    outage.begin();
+    const part = (seqNo: number, tbc: boolean): unknown =>
+      outage.say('NotifyReport', { requestId: 1, generatedAt: minuteOf(0), seqNo, tbc });
+    const parts = (): unknown[] =>
+      outage.heard.flatMap(({ action, payload }) => (action === 'NotifyReport' ? [payload['seqNo']] : []));
+    outage.goDown();
+    part(0, true);
+    part(1, true);
+    outage.context.deliveryWaitMs = () => (parts().length === 0 ? 0 : 5_000);
+    outage.comeBack();
+    expect(parts()).toEqual([0]);
+    expect(part(2, false)).toEqual({});
+    expect(parts()).toEqual([0]);
+    outage.context.deliveryWaitMs = () => 0;
+    outage.pass(5_000);
+    expect(parts()).toEqual([0, 1, 2]);
+    // Nothing of the like is held any more: it is the backend's own to answer.
+    outage.answer = () => silence;
+    expect(part(3, false)).toBeNull();
+  });
+
+  test('waits while that is to be told again, and no longer', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.goDown();
+    for (const word of ['Downloading', 'Installing', 'Installed'])
+      outage.say('FirmwareStatusNotification', { status: word });
+    outage.answer = (call) => (call.payload['status'] === 'Downloading' ? refusal : outage.usual(call));
+    outage.comeBack();
+    outage.pass(400_000);
+    expect(outage.heard.map(({ payload }) => payload['status'])).toEqual([
+      ...Array.from({ length: 4 }, () => 'Downloading'),
+      'Installing',
+      'Installed',
+    ]);
+  });
+
+  test('of an update is the last that the backend hears of it, and nothing else waits for that', () => {
+    const outage = new Outage();
+    outage.begin();
+    const told = (): unknown[] => outage.heard.map(({ payload }) => payload['status'] ?? payload['idTag']);
+    outage.goDown();
+    for (const word of ['Downloading', 'Installing'])
+      outage.say('FirmwareStatusNotification', { status: word });
+    outage.context.deliveryWaitMs = () => (told().length === 0 ? 0 : 5_000);
+    outage.comeBack();
+    outage.say('FirmwareStatusNotification', { status: 'Installed' });
+    outage.say('Authorize', { idTag: 'T' });
+    outage.context.deliveryWaitMs = () => 0;
+    outage.pass(5_000);
+    expect(told()).toEqual(['Downloading', 'T', 'Installing', 'Installed']);
+  });
 });
 
 const covers = { covers: true, untilMs: Infinity, untilMessages: Infinity } as const;

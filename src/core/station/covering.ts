@@ -94,6 +94,17 @@ export function hasBacklog(
   return heldLaneOf(state, backend)?.isAhead(transaction, turn.context.wallMs) === true;
 }
 
+/** True for a part of a report, or how far an update is, that must not go past what was said of the like before and is still held: a backend would take the last part for the whole. */
+export function followsHeld(
+  state: StationState,
+  version: OcppVersion,
+  backend: string,
+  action: string,
+): boolean {
+  const lane = heldLaneOf(state, backend);
+  return lane !== null && laterOf(version, action) === 'held' && lane.awaits(action);
+}
+
 /** Until when a call that is sent now waits for the backend's own answer. */
 export function answerByMs(state: StationState, turn: Turn, backend: BackendLink): number {
   return coversFor(state, turn, backend)

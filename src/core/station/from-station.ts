@@ -27,7 +27,7 @@ import {
   takeReply,
   type Placement,
 } from './slot.ts';
-import { answerByMs, coverCall, coverOpen, coversFor, hasBacklog, isDown } from './covering.ts';
+import { answerByMs, coverCall, coverOpen, coversFor, followsHeld, hasBacklog, isDown } from './covering.ts';
 import { hasRoom } from './room.ts';
 import { readCall, wordsFor } from './identifiers.ts';
 import { mayTake } from './backend-lane.ts';
@@ -137,10 +137,11 @@ function toAuthority(
   const caller = callerOf(link.epoch, text, frame);
   if (facts !== null) {
     const isBehind = isKept && hasBacklog(state, turn, backend.backend, action, transaction);
+    const isNext = !isKept && followsHeld(state, link.version, backend.backend, action);
     const isGone = isDown(turn, backend);
     const isPrimarys = state.assignment?.primary === backend.backend;
     // What stands behind a backlog is held though the route says otherwise by now: it must not go past what was said before it.
-    const mustHold = isBehind && !(isGone && isPrimarys) && hasRoom(state, turn, backend);
+    const mustHold = (isBehind || isNext) && !(isGone && isPrimarys) && hasRoom(state, turn, backend);
     if (mustHold || ((isBehind || isGone) && coversFor(state, turn, backend))) {
       coverCall(state, turn, link, received, backend, guaranteed, transaction);
       return attachListeners(state, turn);
