@@ -13,6 +13,7 @@ export function aDay(plan: Plan): Plan {
     covers: true,
     outageMs: [10 * minuteMs, 4 * 60 * minuteMs],
     faultEveryMs: 8 * plan.faultEveryMs,
+    startEveryMs: 8 * plan.startEveryMs,
     quirkEveryMs: 8 * plan.quirkEveryMs,
     askEveryMs: 8 * plan.askEveryMs,
     // Pings and heartbeats would be most of what happens.

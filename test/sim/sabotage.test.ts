@@ -285,6 +285,14 @@ const breaks: readonly Break[] = [
     seed: 16,
   },
   {
+    name: 'a station whose clock lags takes what its primary had it start to the one before',
+    rule: 'starts',
+    file: 'core/ids/transaction-arrived.ts',
+    from: '(asked.backend === primary || owners',
+    to: '(owners',
+    seed: 160,
+  },
+  {
     name: 'open transactions change hands at every cutover',
     rule: 'M1',
     file: 'core/station/cutover.ts',
@@ -345,6 +353,7 @@ describe('every checker sees what it is there for', () => {
       'S8',
       'secrets',
       'versions',
+      'starts',
       'order',
       'duplicates',
       'liveness',

@@ -19,6 +19,7 @@ import { grantedCommands, type Fault, type Operated, type Plan } from './plan.ts
 import { createAlterations, type Alter } from './altering.ts';
 import { startQuirks } from './quirks.ts';
 import { startReflashing } from './reflashing.ts';
+import { startStarting } from './starting.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { StationPeer } from './station-peer.ts';
 import type { Trace } from './trace.ts';
@@ -77,6 +78,7 @@ export function startChaos(world: World): Chaos {
   const reflashing = startReflashing(world);
   const asking = startAsking(world);
   const quirks = startQuirks(world);
+  const starting = startStarting(world);
   return {
     stop() {
       isOver = true;
@@ -86,6 +88,7 @@ export function startChaos(world: World): Chaos {
       reflashing.stop();
       asking.stop();
       quirks.stop();
+      starting.stop();
       world.trace.note('chaos', 'over', '');
       world.disk.isFailing = false;
       for (const backend of world.backends.values()) {

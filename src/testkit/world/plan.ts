@@ -72,6 +72,8 @@ export interface Plan {
   readonly decideEveryMs: number;
   /** A process may start with another configuration than the one before had. */
   readonly reconfigures: boolean;
+  /** How often backends have stations start, one after the other and for the same card; Infinity: never. */
+  readonly startEveryMs: number;
   /** How often a station does what firmware in the field does and should not; Infinity: never. */
   readonly quirkEveryMs: number;
   /** How often several backends ask a station for reports at once; Infinity: never. */
@@ -85,6 +87,7 @@ export const uneventful = {
   faults: [],
   reflashEveryMs: Infinity,
   reconfigures: false,
+  startEveryMs: Infinity,
   quirkEveryMs: Infinity,
   askEveryMs: Infinity,
 } as const satisfies Partial<Plan>;
@@ -165,6 +168,7 @@ export function planOf(seed: number): Plan {
     decideEveryMs: createRandom(seed, 'deciding').pick(decisions),
     reflashEveryMs: createRandom(seed, 'reflashing').pick(reflashes),
     reconfigures: createRandom(seed, 'reconfiguring').chance(0.3),
+    startEveryMs: createRandom(seed, 'starting').pick(askings),
     quirkEveryMs: createRandom(seed, 'quirks').pick(askings),
     askEveryMs: createRandom(seed, 'asking').pick(askings),
     letsGo: true,

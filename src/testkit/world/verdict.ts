@@ -21,6 +21,7 @@ import {
 } from '../checkers.ts';
 import { checkForeignIds } from '../id-checkers.ts';
 import type { Ledger } from '../ledger.ts';
+import { checkStarters } from '../start-checkers.ts';
 import { stationSecret } from '../life-spelling.ts';
 import { readMessage } from '../read-once.ts';
 import { checkOwners, checkRepeats, checkSequences } from '../transaction-checkers.ts';
@@ -70,6 +71,7 @@ export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked,
     ...checkForeignIds(evidence),
     ...checkVersions(evidence),
     ...checkAskers(evidence),
+    ...checkStarters(answering),
     ...checkParts(answering, new Set([...parked, ...letGo])),
     ...checkSecrets(evidence, stationSecret),
     ...checkSequences(evidence),
