@@ -6,6 +6,7 @@
 import type { TSchema } from 'typebox';
 import * as migrations from './migration-schemas.ts';
 import { problemMediaType } from './problem.ts';
+import * as deliveries from './delivery-schemas.ts';
 import * as schemas from './schemas.ts';
 
 /** The schemas that answers may name. */
@@ -17,9 +18,9 @@ export const namedSchemas = {
   Backend: schemas.backend,
   BackendPage: schemas.backendPage,
   CommandResult: schemas.commandResult,
-  Delivery: schemas.delivery,
-  DeliveryDecided: schemas.deliveryDecided,
-  DeliveryPage: schemas.deliveryPage,
+  Delivery: deliveries.delivery,
+  DeliveryDecided: deliveries.deliveryDecided,
+  DeliveryPage: deliveries.deliveryPage,
   Evidence: migrations.evidence,
   EvidencePage: migrations.evidencePage,
   Frame: schemas.frame,

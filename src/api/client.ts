@@ -19,15 +19,12 @@ import type {
   ReportQuery,
 } from './migration-schemas.ts';
 import type { Problem } from './problem.ts';
+import type { Delivery, DeliveryDecided, DeliveryPage, DeliveryQuery } from './delivery-schemas.ts';
 import type {
   Backend,
   BackendPage,
   CommandBody,
   CommandResult,
-  Delivery,
-  DeliveryDecided,
-  DeliveryPage,
-  DeliveryQuery,
   Frame,
   FrameListQuery,
   FramePage,

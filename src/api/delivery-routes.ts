@@ -22,15 +22,12 @@ import { makeChange, type ChangeMade, type Changer } from './change.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { readPosition } from './frame-routes.ts';
 import { problem, type Problem, type ProblemName } from './problem.ts';
+import { deliveryParams, deliveryQuery, type Delivery, type DeliveryQuery } from './delivery-schemas.ts';
 import {
-  deliveryParams,
-  deliveryQuery,
   listLimitDefault,
   noQuery,
   reasonBody,
   optionalReasonBody,
-  type Delivery,
-  type DeliveryQuery,
   type OptionalReasonBody,
 } from './schemas.ts';
 import { sendProblem } from './server.ts';

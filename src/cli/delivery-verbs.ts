@@ -5,7 +5,7 @@
  */
 import { Option, type Command } from 'commander';
 import type { Client, ClientFault } from '../api/client.ts';
-import type { Delivery, DeliveryQuery } from '../api/schemas.ts';
+import type { Delivery, DeliveryQuery } from '../api/delivery-schemas.ts';
 import { pageItems } from './every-page.ts';
 import { withClient } from './gateway-client.ts';
 import { addExamples } from './help-example.ts';
