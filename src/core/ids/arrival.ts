@@ -23,8 +23,6 @@ export interface Attendance {
   readonly owners: readonly string[];
   /** Backends besides its owner that get a transaction which begins now. */
   readonly listeners: readonly string[];
-  /** Whether this backend has to do with the station at all; left out: each has. */
-  readonly isThere?: (backend: string) => boolean;
 }
 
 /** The primary before the last cutover. */

@@ -35,7 +35,7 @@ export function callArrived(
       case 'MeterValues':
         return meterValuesArrived(ledger, call, attendance, text, span, context);
       default:
-        if (issuedBy.has(call.action)) return ofIssuer(ledger, call.action, attendance);
+        if (issuedBy.has(call.action)) return ofIssuer(ledger, call.action);
     }
   } else if (call.action === 'TransactionEvent') {
     return eventArrived(ledger, call, attendance, text, span, context);
@@ -105,11 +105,9 @@ export const issuedBy: ReadonlyMap<string, string> = new Map([
   ['FirmwareStatusNotification', 'UpdateFirmware'],
 ]);
 
-/** Whose they are: who asked last, as long as that is there. */
-function ofIssuer(ledger: IdLedger, notification: string, { isThere }: Attendance): Arrival {
+/** Whose they are: who asked last. */
+function ofIssuer(ledger: IdLedger, notification: string): Arrival {
   const action = issuedBy.get(notification) ?? '';
   const issuer = Object.hasOwn(ledger.issuers, action) ? ledger.issuers[action] : undefined;
-  if (issuer === undefined) return nobodys;
-  if (isThere === undefined || isThere(issuer)) return { ...nobodys, owner: issuer };
-  return { ...nobodys, changes: [{ type: 'issued', action, backend: null }] };
+  return issuer === undefined ? nobodys : { ...nobodys, owner: issuer };
 }

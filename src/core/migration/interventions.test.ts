@@ -31,6 +31,16 @@ const drops: Gate = {
   whenNoData: 'pass',
 };
 
+/** Its old backend is not configured any more, and stays so for a day. */
+function giveUpOnTheWayBack(driven: DrivenMigration): void {
+  const gone = { kind: 'refused', reason: 'unknown_backend', detail: 'Add it.', primary: 'new' } as const;
+  for (let second = 0; second < 25 * 3_600; second += 1) {
+    driven.run(1, false);
+    if (driven.open.size > 0) driven.settle('CP-1', gone);
+  }
+  expect(driven.progress('CP-1').isStuck).toBe(true);
+}
+
 describe('what people and absence do in the midst of a migration', () => {
   test('links that ended while a wave had passed are counted against the time that it had passed too', () => {
     const driven = driveMigration(
@@ -241,12 +251,7 @@ describe('what people and absence do in the midst of a migration', () => {
     // What it is to be sent begins anew, and is not through when it is given up.
     Object.assign(driven.progress('CP-1').effects[0] ?? {}, { phase: 'reading' });
     driven.decide({ do: 'rollback_wave', wave: 0 });
-    const gone = { kind: 'refused', reason: 'unknown_backend', detail: 'Add it.', primary: 'new' } as const;
-    for (let second = 0; second < 25 * 3_600; second += 1) {
-      driven.run(1, false);
-      if (driven.open.size > 0) driven.settle('CP-1', gone);
-    }
-    expect(driven.progress('CP-1').isStuck).toBe(true);
+    giveUpOnTheWayBack(driven);
     const again = structuredClone(driven.state);
     driven.takeOrders();
     driven.decide({ do: 'complete' });
@@ -487,12 +492,7 @@ describe('what people and absence do in the midst of a migration', () => {
     driven.decide({ do: 'start' });
     driven.run(4);
     driven.decide({ do: 'rollback_wave', wave: 0 });
-    const gone = { kind: 'refused', reason: 'unknown_backend', detail: 'Add it.', primary: 'new' } as const;
-    for (let second = 0; second < 25 * 3_600; second += 1) {
-      driven.run(1, false);
-      if (driven.open.size > 0) driven.settle('CP-1', gone);
-    }
-    expect(driven.progress('CP-1').isStuck).toBe(true);
+    giveUpOnTheWayBack(driven);
     Object.assign(viewOf(driven, 'CP-1'), { primary: 'old', before: null });
     driven.run(3);
     expect(driven.progress('CP-1')).toMatchObject({ phase: 'rolled-back', isStuck: false });

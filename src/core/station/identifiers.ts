@@ -37,7 +37,6 @@ export function readCall(
     before: predecessorOf(state, turn),
     owners: isStart(frame.action) ? formerPrimaries(state) : noOwners,
     listeners: isStart(frame.action) ? transactionListeners(state, turn) : noOwners,
-    isThere: (backend: string) => speaks(turn, backend, version) && roleOf(state, backend) !== null,
   };
   const call = { version, action: frame.action, key };
   const { owner, transaction, changes } = callArrived(
@@ -49,11 +48,13 @@ export function readCall(
     turn.context,
   );
   for (const change of changes) note(state, turn, change);
-  return { owner: owner !== null && speaks(turn, owner, version) ? owner : null, transaction };
-}
-
-function speaks(turn: Turn, backend: string, version: OcppVersion): boolean {
-  return factsOf(turn, backend)?.versions.includes(version) === true;
+  const isThere = owner !== null && factsOf(turn, owner)?.versions.includes(version) === true;
+  const asked = owner !== null && version === 'ocpp1.6' ? issuedBy.get(frame.action) : undefined;
+  if (owner === null || asked === undefined) return { owner: isThere ? owner : null, transaction };
+  if (isThere && roleOf(state, owner) !== null) return { owner, transaction };
+  // Whoever asked for it has nothing to do with the station any more.
+  note(state, turn, { type: 'issued', action: asked, backend: null });
+  return nobodys;
 }
 
 /** Whose the station was before it was cut over. A station tells what it has queued right after it comes: later its starts are live, whatever its clock says. */
