@@ -7,6 +7,7 @@
 import type { OcppVersion } from '../../protocol/version.ts';
 import { hasRoomForRequest } from './apply-change.ts';
 import type { IdContext } from './arrival.ts';
+import { issuedBy } from './call-arrived.ts';
 import type { IdChange } from './change.ts';
 import type { IdField } from './field.ts';
 import { fieldsOf } from './field-table.ts';
@@ -127,7 +128,7 @@ export function commandSent(
   };
 }
 
-const reportedWithoutNumber: ReadonlySet<string> = new Set(['GetDiagnostics', 'UpdateFirmware']);
+const reportedWithoutNumber: ReadonlySet<string> = new Set(issuedBy.values());
 const emptyNote: CommandNote = { minted: null, objects: [], listVersion: null };
 
 /** A remote start of 1.6 carries no number, and its consequence comes all the same. */
