@@ -29,6 +29,7 @@ import {
   type HostileWorld,
   type WorldOptions,
 } from './hostile-world.ts';
+import { waitedMs } from './core-waits.ts';
 import type { AttackName } from '../../src/testkit/attacks.ts';
 import type { Tally } from '../../src/testkit/attacks-raw.ts';
 
@@ -55,6 +56,8 @@ interface Measured {
   readonly rssBeforeMb: number;
   readonly rssPeakMb: number;
   readonly livezMaxMs: number;
+  /** Of that, so long a core was not to be had: by which every time may be longer. */
+  readonly waitedMs: number;
   /** Good stations without their link. */
   readonly lost: number;
   readonly tally: Tally;
@@ -163,6 +166,7 @@ async function measure(
   attack: AttackName,
 ): Promise<Measured> {
   const rssBeforeMb = probe.rssMb;
+  const waitedBeforeMs = await waitedMs(world.busbar.pid);
   fleet.latencies = [];
   probe.reset();
   const [tally, entryMs] = await Promise.all([world.attack(attack, seconds), fleet.newcomerMs()]);
@@ -176,6 +180,7 @@ async function measure(
     rssBeforeMb,
     rssPeakMb: probe.rssPeakMb,
     livezMaxMs: Math.max(0, ...probe.livezMs),
+    waitedMs: (await waitedMs(world.busbar.pid)) - waitedBeforeMs,
     lost: fleet.stations.length - fleet.openCount,
     tally,
   };
@@ -186,11 +191,12 @@ async function measure(
 /** The bounds that were not kept. */
 function faultsOf(measured: Measured): string[] {
   const { p99Ms, answers, entryMs, rssBeforeMb, rssPeakMb, livezMaxMs, lost, tally } = measured;
+  const machineMs = measured.waitedMs;
   const kept: Record<string, boolean> = {
-    p99: p99Ms < p99MaxMs && answers > 50,
-    entry: entryMs < entryMaxMs,
+    p99: p99Ms < p99MaxMs + machineMs && answers > 50,
+    entry: entryMs < entryMaxMs + machineMs,
     memory: rssPeakMb - rssBeforeMb < attackMaxMb,
-    livez: livezMaxMs < p99MaxMs,
+    livez: livezMaxMs < p99MaxMs + machineMs,
     lost: lost === 0,
     attacked: tally.connects > 0,
   };
@@ -213,7 +219,7 @@ function violationsOf({ stations }: Fleet, { backends }: HostileWorld): Violatio
 function lineOf(measured: Measured): string {
   const { attack, p99Ms, maxMs, answers, entryMs, rssBeforeMb, rssPeakMb, livezMaxMs, lost, tally } =
     measured;
-  const times = `p99 ${Math.round(p99Ms)} ms, worst ${Math.round(maxMs)} ms of ${answers} answers, entry ${Math.round(entryMs)} ms, livez ${Math.round(livezMaxMs)} ms`;
+  const times = `p99 ${Math.round(p99Ms)} ms, worst ${Math.round(maxMs)} ms of ${answers} answers, entry ${Math.round(entryMs)} ms, livez ${Math.round(livezMaxMs)} ms, waits for a core ${Math.round(measured.waitedMs)} ms`;
   const memory = `${Math.round(rssBeforeMb)} MB ${rssPeakMb < rssBeforeMb ? '-' : '+'}${Math.abs(Math.round(rssPeakMb - rssBeforeMb))} MB`;
   return `${attack.padEnd(17)} ${times}, ${memory}, lost ${lost}; attacker: ${JSON.stringify(tally)}`;
 }

@@ -6,7 +6,7 @@
  * processes had their cores: a machine that is shared with others says nothing of it.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -29,6 +29,7 @@ import { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
 import { checkSequences } from '../../src/testkit/transaction-checkers.ts';
 import { until } from '../../src/testkit/until.ts';
 import { BusbarProcess, freePorts } from '../integration/busbar-process.ts';
+import { waitedMs } from '../integration/core-waits.ts';
 import { ScriptedStation } from './scripted-station.ts';
 
 const stationCount = Number(process.env['BUSBAR_OUTAGE_STATIONS'] ?? 150);
@@ -286,23 +287,6 @@ async function usageOf(pid: number): Promise<{ residentMb: number; cpuMs: number
     .slice(11, 13)
     .map(Number);
   return { residentMb: kib / 1_024, cpuMs: (user + system) * 10 };
-}
-
-/** For how long the main threads of Busbar and of this process have waited for a core, whichever waited longer, and a core for its host; 0 where nobody counts it. */
-async function waitedMs(busbarPid: number): Promise<number> {
-  return Math.max(...(await Promise.all([busbarPid, process.pid].map(waitOf)))) + (await stolenMs());
-}
-
-/** For how long a host has run something else than this machine, a core. */
-async function stolenMs(): Promise<number> {
-  const text = await readFile('/proc/stat', 'utf8').catch(() => '');
-  // The eighth figure of the first line, in hundredths of a second.
-  return (Number(/^cpu(?: +\d+){7} +(\d+)/.exec(text)?.[1] ?? 0) * 10) / availableParallelism();
-}
-
-async function waitOf(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/schedstat`, 'utf8').catch(() => '0 0');
-  return Number(text.split(' ')[1]) / 1e6;
 }
 
 function shareOf(waits: readonly number[], from: number, ms: number): number {
