@@ -56,7 +56,7 @@ interface Measured {
   readonly rssBeforeMb: number;
   readonly rssPeakMb: number;
   readonly livezMaxMs: number;
-  /** Of that, so long a core was not to be had: by which every time may be longer. */
+  /** For so long a core was not to be had: each of the times may be longer by that. */
   readonly waitedMs: number;
   /** Good stations without their link. */
   readonly lost: number;
