@@ -21,14 +21,21 @@ import {
   guaranteedCalls,
 } from '../../src/testkit/checkers.ts';
 import { checkDurable } from '../../src/testkit/journal-checkers.ts';
-import { isSettled } from '../../src/testkit/life-state.ts';
 import { createRandom, type Range } from '../../src/testkit/random.ts';
 import type { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
 import { checkRepeats, checkSequences } from '../../src/testkit/transaction-checkers.ts';
 import { until } from '../../src/testkit/until.ts';
 import { BusbarProcess, freePorts } from './busbar-process.ts';
 import { trapFor } from './kill-points.ts';
-import { evidenceOf, readJournal, seed, sharesBack, startBackends, startStations } from './kill-world.ts';
+import {
+  evidenceOf,
+  readJournal,
+  seed,
+  sharesBack,
+  startBackends,
+  startStations,
+  windDown,
+} from './kill-world.ts';
 
 const kills = Number(process.env['BUSBAR_KILLS'] ?? 24);
 const stationCount = 200;
@@ -95,12 +102,7 @@ test(
     weather.abort();
     await Promise.all(comings);
 
-    for (const station of stations) station.windDown();
-    await until(
-      'every station has nothing left to say',
-      () => stations.every(({ life }) => isSettled(life)),
-      90_000,
-    );
+    await windDown(stations);
     const evidence = evidenceOf(stations, backends);
     for (let tries = 0; tries < 60 && checkDelivered(evidence).length > 0; tries += 1) await sleep(1_000);
     // What would come twice has come by now.

@@ -17,13 +17,20 @@ import {
   type Violation,
 } from '../../src/testkit/checkers.ts';
 import { checkDurable } from '../../src/testkit/journal-checkers.ts';
-import { isSettled } from '../../src/testkit/life-state.ts';
 import { createRandom, type Random } from '../../src/testkit/random.ts';
 import type { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
 import { until } from '../../src/testkit/until.ts';
 import { BusbarProcess, freePorts } from './busbar-process.ts';
 import type { Trap } from './kill-points.ts';
-import { evidenceOf, readJournal, seed, sharesBack, startBackends, startStations } from './kill-world.ts';
+import {
+  evidenceOf,
+  readJournal,
+  seed,
+  sharesBack,
+  startBackends,
+  startStations,
+  windDown,
+} from './kill-world.ts';
 
 export interface KillRun {
   readonly kills: number;
@@ -70,12 +77,7 @@ export async function killAgainAndAgain(
     await busbar.start(kill === kills ? null : trapFor(kill + 1, random));
   }
 
-  for (const station of stations) station.windDown();
-  await until(
-    'every station has nothing left to say',
-    () => stations.every(({ life }) => isSettled(life)),
-    60_000,
-  );
+  await windDown(stations);
   const code = await busbar.stop('SIGTERM');
   if (code !== 0) throw new Error(`Busbar ended with ${code}\n${busbar.log.join('\n')}`);
   await Promise.all(stations.map((station) => station.stop()));

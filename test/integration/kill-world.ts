@@ -1,11 +1,13 @@
 /**
  * What the tests that kill Busbar share: simulated backends and stations under load, and the journal afterwards.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openSqliteJournal } from '../../src/adapters/sqlite/journal-store.ts';
 import { ocppVersions } from '../../src/protocol/version.ts';
 import type { Evidence } from '../../src/testkit/checkers.ts';
 import type { JournalEntry } from '../../src/testkit/journal-checkers.ts';
 import type { Ledger } from '../../src/testkit/ledger.ts';
+import { isSettled } from '../../src/testkit/life-state.ts';
 import { SimulatedBackend } from '../../src/testkit/simulated-backend.ts';
 import { SimulatedStation } from '../../src/testkit/simulated-station.ts';
 
@@ -57,6 +59,41 @@ export function startStations(
     };
     return new SimulatedStation(spec, { url }, { keepsLedger: true });
   });
+}
+
+/** So long nothing may move: longer than a station waits for an answer, and comes back. */
+const standstillMs = 60_000;
+
+/** Has the stations wind down and waits until they have nothing left to say. It may take as long as it takes while it goes on: after many kills each has many messages in its queue. */
+export async function windDown(stations: readonly SimulatedStation[]): Promise<void> {
+  for (const station of stations) station.windDown();
+  let least = Infinity;
+  let sinceMs = performance.now();
+  for (let left = unsaid(stations); left > 0; left = unsaid(stations)) {
+    if (left < least) {
+      least = left;
+      sinceMs = performance.now();
+    }
+    if (performance.now() - sinceMs > standstillMs)
+      throw new Error(`nothing moves any more, and there is something left to say: ${whoIsLeft(stations)}`);
+    await sleep(20);
+  }
+}
+
+/** Messages in queues, and one for each station that is not through. */
+function unsaid(stations: readonly SimulatedStation[]): number {
+  return stations.reduce((sum, { life }) => sum + (isSettled(life) ? 0 : 1 + life.queue.length), 0);
+}
+
+function whoIsLeft(stations: readonly SimulatedStation[]): string {
+  return stations
+    .filter(({ life }) => !isSettled(life))
+    .slice(0, 5)
+    .map(
+      ({ id, life: { queue, slot, link, connectors } }) =>
+        `${id}: ${queue.length} in the queue, slot ${slot.phase}, link ${link.phase}, connectors ${connectors.map(({ phase }) => phase).join(', ')}`,
+    )
+    .join('; ');
 }
 
 export function evidenceOf(
