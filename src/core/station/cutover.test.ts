@@ -395,9 +395,10 @@ test('a start that the primary asked for is its own, though the station’s cloc
   expect(bench.state.durable.ids.transactions.at(-1)?.owner).toBe('new');
 });
 
-const movedWithStartAsked = (): Bench => {
+const movedWithStartAsked = (...begun: string[]): Bench => {
   const bench = ready();
   bench.context.digest = (text) => hash('sha256', text).slice(0, 32);
+  for (const text of begun) bench.fromStation(text);
   bench.fromBackend('[2,"r","RemoteStartTransaction",{"idTag":"CARD","connectorId":1}]');
   bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
   expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
@@ -419,6 +420,14 @@ describe('a start that the primary before has asked for', () => {
     expect(bench.state.durable.ids.transactions.at(-1)?.owner).toBe('old');
   });
 
+  test('is its own as long as it has a transaction to finish', () => {
+    const bench = movedWithStartAsked(start.replace('"connectorId":1', '"connectorId":2'));
+    answerHeld(bench, 'old', started);
+    bench.context.wallMs += 61_000;
+    bench.pass(61_000);
+    bench.fromStation(start.replace('"t"', '"t2"').replace('2023', '2024'));
+    expect(bench.state.durable.ids.transactions.map(({ owner }) => owner)).toEqual(['old', 'old']);
+  });
   test('is the new primary’s where the one before cannot be reached', () => {
     const bench = movedWithStartAsked();
     const epoch = bench.backendEpoch('old');

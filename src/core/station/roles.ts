@@ -38,15 +38,21 @@ export function owns({ durable }: StationState, backend: string): boolean {
   return ownsOpen(durable.ids, backend);
 }
 
-/** Who may have asked for a start while it was the primary, and is there to have it. */
-export function formerPrimaries({ durable, assignment, backends }: StationState): readonly string[] {
-  const { placement } = durable;
-  if (placement === null || assignment === null || assignment.standbys.length === 0) return noNames;
-  const former = placement.ready.filter(({ until }) => until !== null).map(({ backend }) => backend);
-  return former.filter(
-    (name) =>
-      assignment.standbys.includes(name) &&
-      backends.some(({ backend, phase }) => backend === name && phase === 'open'),
+/** Who may have asked for a start while it was the primary, and is there to have it: kept ready, or with a transaction to finish. */
+export function formerPrimaries(state: StationState): readonly string[] {
+  let former = noNames;
+  // On the path of every transaction's message, where there is nobody of the kind.
+  for (const { backend, phase } of state.backends)
+    if (phase === 'open' && isFormerPrimary(state, backend)) former = [...former, backend];
+  return former;
+}
+
+function isFormerPrimary(state: StationState, backend: string): boolean {
+  const { placement } = state.durable;
+  if (placement === null || state.assignment === null || backend === state.assignment.primary) return false;
+  const isKeptReady = placement.ready.some((one) => one.until !== null && one.backend === backend);
+  return (
+    (isKeptReady && state.assignment.standbys.includes(backend)) || roleOf(state, backend) === 'draining'
   );
 }
 
