@@ -51,6 +51,8 @@ function compile(schema: TSchema): { readonly json: JsonSchema; readonly validat
     validateFormats: false,
     // The schema is the code's own. To check it would take as long as the rest of it, at every start.
     validateSchema: false,
+    // It is run once or twice: to make it faster takes longer than it takes.
+    code: { optimize: false },
   });
   ajv.addKeyword({ keyword: 'kind', validate: validateKind, errors: true });
   return { json, validate: ajv.compile(json) };
