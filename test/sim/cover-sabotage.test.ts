@@ -19,7 +19,7 @@ const breaks: readonly Break[] = [
     file: 'core/station/covering.ts',
     from: "isKept ? 'afterCommit' : 'now'",
     to: "'now'",
-    seed: 71,
+    seed: 103,
   },
   {
     name: 'what was held when the process ended is forgotten',
@@ -27,7 +27,7 @@ const breaks: readonly Break[] = [
     file: 'runtime/gateway.ts',
     from: 'held: new Map(ports.held),',
     to: 'held: new Map(),',
-    seed: 8,
+    seed: 4,
   },
   {
     name: 'what a station repeats while it is held is held again',
@@ -35,7 +35,7 @@ const breaks: readonly Break[] = [
     file: 'core/station/repeats.ts',
     from: 'holdAgain(state, turn, key)?.answer ??',
     to: '',
-    seed: 111,
+    seed: 287,
   },
   {
     name: 'what was held leaves under a new id each time',
@@ -43,6 +43,7 @@ const breaks: readonly Break[] = [
     file: 'core/station/delivering.ts',
     from: 'const idToken = `"${key}"`;',
     to: 'const idToken = `"${key}${Math.floor(turn.context.nowMs)}"`;',
+    seed: 4,
   },
   {
     name: 'the newest of what is held leaves first',
@@ -50,6 +51,7 @@ const breaks: readonly Break[] = [
     file: 'core/hold/held-lane.ts',
     from: 'if (this.#blocked === 0) return this.#entries[this.#from] ?? null;',
     to: 'if (this.#blocked === 0) return this.#entries.at(-1) ?? null;',
+    seed: 7,
   },
   {
     name: 'an operator may drop what the backend has and has not answered',
@@ -57,7 +59,7 @@ const breaks: readonly Break[] = [
     file: 'core/station/deciding.ts',
     from: 'if (link?.slot?.held === number)',
     to: 'if (link?.slot?.held === -number)',
-    seed: 3,
+    seed: 8,
   },
   {
     name: 'the rest of a transaction whose start an operator dropped is answered and gone',
@@ -65,7 +67,7 @@ const breaks: readonly Break[] = [
     file: 'core/station/from-station.ts',
     from: 'if (isKept && hasRoom(state, turn, backend))\n      return coverCall',
     to: 'if (messageId === null)\n      return coverCall',
-    seed: 14,
+    seed: 36,
   },
   {
     name: 'a station that speaks of a connector in two ways is remembered twice',
@@ -73,7 +75,7 @@ const breaks: readonly Break[] = [
     file: 'core/priming/station-image.ts',
     from: "component['name'] === 'Connector' ? place",
     to: "component['name'] === 'Nothing' ? place",
-    seed: 300,
+    seed: 39,
   },
   {
     name: 'parts of a report that were answered in the backend’s place are not held for it',
@@ -81,7 +83,7 @@ const breaks: readonly Break[] = [
     file: 'core/cover/cover-table.ts',
     from: "'held',   reportKeptMs, 'NotifyReport'",
     to: "'none',   reportKeptMs, 'NotifyReport'",
-    seed: 27,
+    seed: 35,
   },
   {
     name: 'parts of a report pass those that are held',
@@ -89,7 +91,7 @@ const breaks: readonly Break[] = [
     file: 'core/station/covering.ts',
     from: 'return lane !== null && laterOf',
     to: 'return lane?.length === -1 && laterOf',
-    seed: 10,
+    seed: 35,
   },
   {
     name: 'what backends have missed is forgotten with the process',

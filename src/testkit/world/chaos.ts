@@ -206,7 +206,7 @@ function commit(world: World, random: Random, fault: Fault, alter: Alter): void 
       world.drain(random.within([0, 5_000]), 20_000);
       return void scheduler.after(25_000, () => restart(world, random, true, alter));
     case 'burst':
-      return random.pick(world.stations).burst(random.pick([3, 70, 70, 500]));
+      return random.pick(world.stations).burst(random.pick([3, 70, 70, 300]));
     case 'babble':
       return babble(world, random);
     case 'impostor':
