@@ -53,7 +53,13 @@ export function randomPayload(schema: Schema, random: Random): unknown {
  * numbers cannot be (`multipleOf: 0.1`).
  */
 export function compileSchema(schema: Schema): ValidateFunction {
-  const ajv = new Ajv({ strict: false, allErrors: true, inlineRefs: false, multipleOfPrecision: 6, code: { optimize: false } });
+  const ajv = new Ajv({
+    strict: false,
+    allErrors: true,
+    inlineRefs: false,
+    multipleOfPrecision: 6,
+    code: { optimize: false },
+  });
   ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/);
   ajv.addFormat('uri', { type: 'string', validate: (text: string) => URL.canParse(text) });
   return ajv.compile(schema);

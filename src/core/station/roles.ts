@@ -8,7 +8,7 @@ import { defaultReceived, type MessageClass } from '../../protocol/message-class
 import type { Assignment, Observer } from '../routing/table.ts';
 import { ownsOpen } from '../ids/transactions.ts';
 import { factsOf } from './find-backend.ts';
-import type { StationState } from './state.ts';
+import type { BackendLink, StationState } from './state.ts';
 import type { Turn } from './turn.ts';
 
 export type Role = 'primary' | 'authority' | 'observer' | 'draining' | 'standby';
@@ -40,20 +40,16 @@ export function owns({ durable }: StationState, backend: string): boolean {
 
 /** Who may have asked for a start while it was the primary, and is there to have it: kept ready, or with a transaction to finish. */
 export function formerPrimaries(state: StationState): readonly string[] {
-  let former = noNames;
-  // On the path of every transaction's message, where there is nobody of the kind.
-  for (const { backend, phase } of state.backends)
-    if (phase === 'open' && isFormerPrimary(state, backend)) former = [...former, backend];
-  return former;
+  const former = state.backends.filter((link) => isFormerPrimary(state, link));
+  return former.map(({ backend }) => backend);
 }
 
-function isFormerPrimary(state: StationState, backend: string): boolean {
-  const { placement } = state.durable;
-  if (placement === null || state.assignment === null || backend === state.assignment.primary) return false;
-  const isKeptReady = placement.ready.some((one) => one.until !== null && one.backend === backend);
-  return (
-    (isKeptReady && state.assignment.standbys.includes(backend)) || roleOf(state, backend) === 'draining'
-  );
+function isFormerPrimary(state: StationState, { backend, phase }: BackendLink): boolean {
+  const { durable, assignment } = state;
+  if (phase !== 'open' || assignment === null || backend === assignment.primary) return false;
+  const isKeptReady = durable.placement?.ready.some((one) => one.until !== null && one.backend === backend);
+  if (isKeptReady === true && assignment.standbys.includes(backend)) return true;
+  return durable.placement !== null && roleOf(state, backend) === 'draining';
 }
 
 /** True for a backend that the station waits for: its primary, or the authority for an action. */
@@ -175,4 +171,3 @@ const listeners = new WeakMap<Assignment, readonly Observer[]>();
 const byDefault: ReadonlySet<MessageClass> = new Set(defaultReceived);
 const withoutHeartbeats: ReadonlySet<MessageClass> = new Set(['registration', 'state']);
 const nothing: ReadonlySet<never> = new Set();
-const noNames: readonly string[] = [];
