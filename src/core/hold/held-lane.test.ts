@@ -165,6 +165,13 @@ test('what was refused before a restart still waits after it', () => {
   expect(drain(lane, nowMs + 10)).toEqual([1, 2]);
 });
 
+test('what was refused while the clock was hours ahead leaves in its turn once that is right again', () => {
+  const lane = new HeldLane('b');
+  lane.push(entryOf(1, 'A', refusedUntil(nowMs + 7_200_000)));
+  lane.push(entryOf(2, 'A'));
+  expect(drain(lane, nowMs)).toEqual([1, 2]);
+});
+
 describe('what waits behind a parked message', () => {
   test('is the rest of its transaction, and nothing else', () => {
     const lane = laneWith(['a'], ['a', parked], ['b'], [null, parked], [null], ['a'], ['a', parked]);

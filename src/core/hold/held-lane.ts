@@ -30,6 +30,9 @@ export interface LaneDepth {
   readonly oldestAtRisk: number;
 }
 
+/** The longest that a message waits until it leaves again, milliseconds. */
+export const retryMaxMs = 300_000;
+
 export class HeldLane {
   readonly backend: string;
   /** It was told that the lane nears its bound, and it has not emptied enough since to tell it again. */
@@ -266,6 +269,7 @@ function isBlocked({ state, retryAt }: Delivery): boolean {
   return state === 'parked' || retryAt > 0;
 }
 
+/** A time further away than any retry was set by a clock that was ahead: nobody waits until that comes round again. */
 function isDue({ state, retryAt }: Delivery, wallMs: number): boolean {
-  return state === 'waiting' && retryAt <= wallMs;
+  return state === 'waiting' && (retryAt <= wallMs || retryAt - wallMs > retryMaxMs);
 }

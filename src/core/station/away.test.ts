@@ -59,6 +59,15 @@ test('is delivered after a restart too, though the station never connects again'
   expect(actions(after)).toEqual(['StartTransaction', 'StopTransaction']);
 });
 
+test('is delivered without it also where it went while Busbar’s clock was hours ahead', () => {
+  const before = gone();
+  const after = restarted(before);
+  after.context.wallMs = before.context.wallMs - 7_200_000;
+  after.do({ type: 'tick' });
+  after.pass(120_000);
+  expect(actions(after)).toEqual(['StartTransaction', 'StopTransaction']);
+});
+
 test('is delivered after a restart, and how the station is is still told once it is back', () => {
   const before = new Outage();
   before.begin();

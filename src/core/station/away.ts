@@ -22,7 +22,7 @@ const copiesMs = 30 * 86_400_000;
 /** Opens links for what is to be delivered. */
 export function deliverAway(state: StationState, turn: Turn): void {
   const { wallMs, isJournalWritable } = turn.context;
-  if (!isAway(state) || startsAt(state) > wallMs) return;
+  if (!isAway(state) || startsAt(state, wallMs) > wallMs) return;
   if (isJournalWritable && copiesEndAt(state) <= wallMs) dropCopies(state, turn, [...state.held]);
   for (const lane of state.held) reach(state, turn, lane);
 }
@@ -61,7 +61,10 @@ export function awayDueMs(state: StationState, turn: Turn): number {
   for (const lane of state.held) {
     if (lane.owed < lane.length) dueMs = Math.min(dueMs, nowMs + copiesEndAt(state) - wallMs);
     if (lane.owed === 0) continue;
-    const readyAt = Math.max(startsAt(state), lane.next(wallMs) === null ? lane.nextRetryAt() : wallMs);
+    const readyAt = Math.max(
+      startsAt(state, wallMs),
+      lane.next(wallMs) === null ? lane.nextRetryAt() : wallMs,
+    );
     const backend = state.backends.find((link) => link.backend === lane.backend);
     const redialMs = backend?.phase === 'waiting' ? backend.redialAtMs : 0;
     if (backend?.phase !== 'dialling' && backend?.phase !== 'open')
@@ -75,9 +78,10 @@ function isAway({ link, grace, arrival, drain, held }: StationState): boolean {
   return link === null && grace === null && arrival === null && drain === null && held.length > 0;
 }
 
-/** Wall clock. */
-function startsAt({ durable }: StationState): number {
-  return (durable.lastSeenAt ?? 0) + awayMs;
+/** Wall clock. One that went at a time still to come went while the clock was ahead, however long ago that is. */
+function startsAt({ durable }: StationState, wallMs: number): number {
+  const seenAt = durable.lastSeenAt ?? 0;
+  return seenAt > wallMs ? wallMs : seenAt + awayMs;
 }
 
 /** Wall clock. */

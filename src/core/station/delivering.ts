@@ -11,7 +11,7 @@ import { isPassing } from '../../protocol/error-code.ts';
 import { decode, idTokenOf } from '../../protocol/frame.ts';
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
 import { keptMsOf } from '../cover/later.ts';
-import type { HeldEntry, HeldLane } from '../hold/held-lane.ts';
+import { retryMaxMs, type HeldEntry, type HeldLane } from '../hold/held-lane.ts';
 import { coversFor, isAskedAgain } from './covering.ts';
 import { renew } from './backend-link.ts';
 import { factsOf } from './find-backend.ts';
@@ -25,10 +25,10 @@ import type { BackendLink, OpenCall, StationState } from './state.ts';
 import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 
 /** How long after a refusal a message is sent again; after the last one it is parked, and after two in a row that were for good. */
-const retriesMs = [10_000, 60_000, 300_000] as const;
+const retriesMs = [10_000, 60_000, retryMaxMs] as const;
 /** How long the answer to a message may still come after its time. One that was left unanswered before waits longer: each time costs the station a link. */
 const unansweredMs = 60_000;
-const unansweredAgainMs = 300_000;
+const unansweredAgainMs = retryMaxMs;
 /** How soon a link that cannot be renewed now is looked at again. */
 const busyMs = 1_000;
 /** Copies younger than this leave at once. */
