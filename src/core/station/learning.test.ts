@@ -68,6 +68,15 @@ describe('ClearCache of the backend', () => {
     expect([show(outage, 'A'), show(outage, 'B')]).toEqual(['Invalid', 'Accepted']);
   });
 
+  test('while Busbar’s clock was hours ahead has nothing forgotten that is said once it is right again', () => {
+    const outage = station();
+    command(outage, 'ClearCache', {}, { status: 'Accepted' });
+    outage.context.wallMs -= 7_200_000;
+    show(outage, 'A');
+    outage.goDown();
+    expect(show(outage, 'A')).toBe('Accepted');
+  });
+
   test('that the station has not accepted, or an operator’s, changes nothing', () => {
     const outage = station();
     show(outage, 'A');

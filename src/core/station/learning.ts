@@ -99,6 +99,10 @@ export function learnRefused(
       keep(state, turn, backend, tokenKey(backend, token, digest), learned);
 }
 
-function keep({ id }: StationState, turn: Turn, backend: string, token: string, learned: LearnedToken): void {
-  turn.records.push({ type: 'learned', at: turn.context.wallMs, station: id, backend, token, learned });
+/** What is said after the backend had its tokens forgotten is dated after that, also where the clock has gone back since. */
+function keep({ id }: StationState, turn: Turn, backend: string, token: string, said: LearnedToken): void {
+  const { wallMs, digest, learned: known } = turn.context;
+  const clearedAt = known(clearedKey(backend, digest))?.learnedAt ?? -Infinity;
+  const learned = { ...said, learnedAt: Math.max(said.learnedAt, clearedAt + 1) };
+  turn.records.push({ type: 'learned', at: wallMs, station: id, backend, token, learned });
 }
