@@ -57,3 +57,22 @@ test('a backend without a pace is sent everything at once', () => {
   );
   expect(pacer.waitMs('old', 0)).toBe(0);
 });
+
+test('a backend whose pace a reload has raised is not left at the one before', () => {
+  let most = 1 / 3_600;
+  const pacer = new DeliveryPacer(
+    () => most,
+    () => 0,
+  );
+  expect(pacer.waitMs('old', 0)).toBe(0);
+  expect(pacer.waitMs('old', 5_000)).toBeGreaterThan(0);
+  most = 50;
+  let waitedMs = 0;
+  for (let left = 0; left < 10;) {
+    const waitMs = pacer.waitMs('old', 5_000 + waitedMs);
+    waitedMs += waitMs;
+    if (waitMs === 0) left += 1;
+  }
+  // A fiftieth of the configured rate at the least.
+  expect(waitedMs).toBeLessThanOrEqual(10_000);
+});

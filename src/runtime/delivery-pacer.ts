@@ -67,7 +67,8 @@ export class DeliveryPacer {
   #lineOf(backend: string, most: number, nowMs: number): Line {
     const known = this.#lines.get(backend);
     if (known !== undefined && nowMs - known.atMs < forgottenMs) {
-      known.perSecond = Math.min(most, known.perSecond);
+      // The configured rate may be another since a reload.
+      known.perSecond = Math.max(most * leastShare, Math.min(most, known.perSecond));
       return known;
     }
     const made = { perSecond: most * startShare, tokens: 1, atMs: nowMs, turnedAway: 0 };

@@ -171,3 +171,15 @@ test('after close nothing starts and no timer is left', () => {
   vi.advanceTimersByTime(20_000);
   expect([started, told, vi.getTimerCount()]).toEqual([[], [], 0]);
 });
+
+test('a backend whose pace a reload has raised is dialled at the new one at once', () => {
+  const { dialer, started } = heldDialer();
+  const { told, outcome } = newOutcome();
+  const pacer = createDialPacer(dialer, clock);
+  pacer.dial(requestTo('old', 1 / 3_600), handler, outcome, 'slow');
+  vi.advanceTimersByTime(100);
+  pacer.dial(requestTo('old', 10), handler, outcome, 'fast');
+  vi.advanceTimersByTime(200);
+  expect(told).toEqual([]);
+  expect(started.map(({ owner }) => owner)).toEqual(['slow', 'fast']);
+});

@@ -68,6 +68,8 @@ class Pacer implements DialPacer {
     const nowMs = this.#clock.nowMs();
     const line = this.#lineOf(request.backend.name);
     const dial = new PacedDial(this, line, request, handler, outcome, owner, nowMs);
+    // Where it is further away than the pace has it, that of the last start was slower: a reload has raised it since.
+    line.nextStartMs = Math.min(line.nextStartMs, nowMs + dial.spacingMs);
     const waitMs = Math.max(0, line.nextStartMs - nowMs) + line.waitingCount * dial.spacingMs;
     if (waitMs <= waitMaxMs && line.waiting.push(dial)) {
       dial.takePlace();
