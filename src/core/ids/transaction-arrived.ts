@@ -10,7 +10,7 @@ import { transactionToDisplace } from './apply-change.ts';
 import { nobodys, type Arrival, type ArrivedCall, type Attendance, type IdContext } from './arrival.ts';
 import type { IdChange } from './change.ts';
 import { integerOf, kept, stringOf } from './id-token.ts';
-import type { IdLedger, RequestRow, TransactionRow } from './ledger.ts';
+import type { IdFamily, IdLedger, RequestRow, TransactionRow } from './ledger.ts';
 import { objectByExt } from './objects.ts';
 import { requestByMinted, remoteStartFor } from './requests.ts';
 import type { BodySpan } from './rewrite.ts';
@@ -42,6 +42,9 @@ export function startArrived(
   const isKept = known !== null || transactionToDisplace(ledger, connectorId) !== 'full';
   const owner = known?.owner ?? (isKept ? ownerFor(attendance, asked, text, span) : attendance.primary);
   if (asked !== null) changes.push({ type: 'request_closed', minted: asked.minted, atMs: wallMs });
+  const startedAt = keptText(text, span, 'timestamp');
+  if (known === null)
+    changes.push(...outlived(ledger, 'v16', connectorId, (row) => isNoLater(row, startedAt), wallMs));
   if (isKept) {
     changes.push({
       type: 'transaction_opened',
@@ -52,7 +55,7 @@ export function startArrived(
       connectorId,
       idTag,
       meterStart: numberAt(text, span.bodyStart, 'meterStart'),
-      startedAt: keptText(text, span, 'timestamp'),
+      startedAt,
       // A repeat goes to those who got the start the first time.
       to: known === null ? recipients(owner, attendance) : Object.keys(known.ids),
       ids: 'pending',
@@ -168,6 +171,9 @@ export function eventArrived(
   if (asked?.state === 'open') changes.push({ type: 'request_closed', minted: asked.minted, atMs: wallMs });
   const row = known?.key ?? key;
   const isKept = known !== null || transactionToDisplace(ledger, connectorId) !== 'full';
+  // What a station has queued it may tell behind what has begun since.
+  if (isStart && known === null && tokenAt(text, span.bodyStart, ['offline']) !== 'true')
+    changes.push(...outlived(ledger, 'v2', connectorId, () => true, wallMs));
   if (isKept && known === null) {
     changes.push({
       type: 'transaction_opened',
@@ -206,6 +212,32 @@ function isOutlived(
   if (state !== 'ended' || endedAtMs === null || key === startKey) return false;
   const startedAt = parseIsoTime(textAt(text, span.bodyStart, 'timestamp') ?? '');
   return startedAt !== null && startedAt > endedAtMs;
+}
+
+/**
+ * Ends what is open still at the connector at which another begins: it was refused, and many stations send no stop for that, or its end was lost. Nothing else would ever end it, and its
+ * station would count as charging for as long. What is said of it late finds it all the same.
+ */
+function outlived(
+  { transactions }: IdLedger,
+  family: IdFamily,
+  connectorId: number | null,
+  claims: (row: TransactionRow) => boolean,
+  atMs: number,
+): readonly IdChange[] {
+  if (connectorId === null) return [];
+  return transactions
+    .filter(
+      (row) =>
+        row.state === 'open' && row.family === family && row.connectorId === connectorId && claims(row),
+    )
+    .map(({ key, owner }) => ({ type: 'transaction_ended', key, owner, stopKey: null, atMs }));
+}
+
+/** It did not begin after that, by the station's clock: a start that was queued may come behind what has begun since. */
+function isNoLater(row: TransactionRow, startedAt: string | null): boolean {
+  const ms = parseIsoTime(startedAt ?? '');
+  return ms !== null && (parseIsoTime(row.startedAt ?? '') ?? -Infinity) <= ms;
 }
 
 function evseOf(text: string, span: BodySpan): number | null {

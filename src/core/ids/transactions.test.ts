@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { IdsBench, type BenchCall } from '../../testkit/ids-bench.ts';
 import { dayMs, endedTransactionsMax, mintedFrom, openTransactionsMax, usedNumberDays } from './ledger.ts';
+import { ownsOpen } from './transactions.ts';
 
 interface Start {
   readonly connectorId?: number;
@@ -324,6 +325,51 @@ describe('a backend’s command about a 1.6 transaction', () => {
     const bench = new IdsBench('ocpp1.6');
     bench.answer('b', start(bench), '{"transactionId":1}');
     expect(bench.command('b', 'RemoteStopTransaction', '{"transactionId":1}')).toBe('unknown_transaction');
+  });
+});
+
+/** What the station calls the transactions that are open. */
+function openIn({ ledger }: IdsBench): (string | null)[] {
+  return ledger.transactions.flatMap(({ state, ext }) => (state === 'open' ? [ext] : []));
+}
+
+describe('a transaction whose end never came', () => {
+  test('1.6: is over once the next one begins at its connector, and what is said of it late is its owner’s still', () => {
+    const bench = alone();
+    started(bench, '7');
+    started(bench, '8', { connectorId: 2 });
+    bench.attendance = { primary: 'b', owners: ['a'], listeners: [] };
+    for (const connectorId of [1, 2]) start(bench, { connectorId, timestamp: '2026-01-02T00:00:00Z' });
+    expect(openIn(bench)).toEqual([null, null]);
+    expect(ownsOpen(bench.ledger, 'a')).toBe(false);
+    const stop = bench.call('StopTransaction', '{"transactionId":7}');
+    expect(stop.arrival).toMatchObject({ owner: 'a', changes: [] });
+    expect(bench.sent('a', stop)).toBe('{"transactionId":7}');
+  });
+
+  test.each([
+    ['is told late and began before it', '2025-12-31T00:00:00Z'],
+    ['says no time that can be read', 'yesterday'],
+  ])('1.6: goes on while the start that comes %s', (_what, timestamp) => {
+    const bench = alone();
+    started(bench, '7');
+    started(bench, '9', { timestamp });
+    expect(openIn(bench)).toEqual(['7', '9']);
+  });
+
+  test.each([
+    [{ evse: { id: 1 } }, ['y']],
+    [{ evse: { id: 2 } }, ['x', 'y']],
+    [{}, ['x', 'y']],
+    [{ evse: { id: 1 }, offline: true }, ['x', 'y']],
+  ])('2.x: and the next one begins as %j: open are %j', (more, left) => {
+    const bench = new IdsBench('ocpp2.0.1');
+    for (const [transactionId, facts] of [['x', { evse: { id: 1 } }] as const, ['y', more] as const])
+      bench.call(
+        'TransactionEvent',
+        JSON.stringify({ eventType: 'Started', transactionInfo: { transactionId }, ...facts }),
+      );
+    expect(openIn(bench)).toEqual(left);
   });
 });
 
