@@ -37,11 +37,14 @@ function open(
   };
   disk.faultOf = faultOf;
   const log = { debug: note, info: note, warn: note, error: note };
-  const clock = { wallMs: () => Date.now(), nowMs: () => performance.now() };
+  const clock = { wallMs: () => Date.now(), nowMs: () => performance.now() + stoodStillMs };
   feed = createJournalFeed(log);
   const store = openMemoryJournal(disk, retention, clock.wallMs);
   journal = createJournal({ store, feed, clock, log, ...(pendingMax === undefined ? {} : { pendingMax }) });
 }
+
+/** Time that has passed while the process stood still, as where its machine is copied. */
+let stoodStillMs = 0;
 
 const note = (event: string): void => void events.push(event);
 
@@ -61,6 +64,7 @@ beforeEach(() => {
   disk = createMemoryDisk();
   events = [];
   commits = 0;
+  stoodStillMs = 0;
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -411,6 +415,15 @@ test('a disk that hangs is noticed also where nothing more is to be written', as
   await pass(60_000);
   expect(journal.isWritable).toBe(true);
   expect(events).toContain('told');
+});
+
+test('a process that stood still during a commit does not take the disk for one that hangs', async () => {
+  open({ commitMs: 300 });
+  journal.afterCommit(journal.append(sentRecord()), () => void events.push('told'), null, null);
+  await pass(200);
+  stoodStillMs = 60_000;
+  await pass(300);
+  expect(events).toEqual(['told']);
 });
 
 test('a record counts as on disk once it is there', async () => {

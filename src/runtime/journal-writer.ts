@@ -44,6 +44,8 @@ const patienceMs = 5;
 const retryMs = 1_000;
 /** A commit that takes longer is treated like one that failed, until it ends: the disk hangs. */
 const stallMs = 5_000;
+/** Of what has passed between two looks at a running commit, which are an idle commit's time apart, so much counts. */
+const lookMaxMs = 1_000;
 /** How long `close` waits for the last commit. */
 const closeMs = 5_000;
 
@@ -78,6 +80,9 @@ class JournalWriter implements Journal {
   readonly #pressureListeners: (() => void)[] = [];
   #committedPosition: number;
   #commitStartMs = 0;
+  /** When the running commit was looked at last, and for how long it was seen to run. */
+  #lookedAtMs = 0;
+  #runningMs = 0;
   readonly stats = new Stats();
 
   constructor(options: JournalOptions) {
@@ -254,6 +259,8 @@ class JournalWriter implements Journal {
     // A disk that hangs is noticed by it, also where nothing more is to be written.
     this.#armIdleTimer();
     this.#commitStartMs = this.#options.clock.nowMs();
+    this.#lookedAtMs = this.#commitStartMs;
+    this.#runningMs = 0;
     this.#pace.started(this.#commitStartMs, batch.awaited);
     void this.#options.store.commit(batch).then((fault) => {
       this.stats.committed((this.#options.clock.nowMs() - this.#commitStartMs) / 1_000);
@@ -303,10 +310,13 @@ class JournalWriter implements Journal {
     this.#retryTimer = setTimeout(() => this.#start(), retryMs);
   }
 
+  /** While the process itself stood still, with its machine or at a signal, so did the commit: its end is yet to be heard of. */
   #noticeStall(): void {
-    const runningMs = this.#options.clock.nowMs() - this.#commitStartMs;
-    if (runningMs < stallMs || !this.isWritable) return;
-    this.#options.log.error('journal_commit_stalled', { seconds: Math.round(runningMs / 1_000) });
+    const nowMs = this.#options.clock.nowMs();
+    this.#runningMs += Math.min(nowMs - this.#lookedAtMs, lookMaxMs);
+    this.#lookedAtMs = nowMs;
+    if (this.#runningMs < stallMs || !this.isWritable) return;
+    this.#options.log.error('journal_commit_stalled', { seconds: Math.round(this.#runningMs / 1_000) });
     this.#setTrouble('stalled');
   }
 
