@@ -164,6 +164,13 @@ describe('what is wrong is said with its line, its key, why and what to do:', ()
       ],
     ],
     [
+      'a day that no calendar has',
+      'name: n\nfrom: a\nto: b\nwaves: [{ name: w, group: g, at: 2026-11-31T02:00+01:00 }]\n',
+      [
+        'plan.yaml:4: waves[0].at: is on a day that its month has not, "2026-11-31T02:00+01:00"; the wave would start on another one',
+      ],
+    ],
+    [
       'a measure that is none',
       `${sound}gates: [{ measure: boots.acepted, atLeast: 100% }]\n`,
       [

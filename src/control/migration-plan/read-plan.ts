@@ -150,13 +150,27 @@ const timeWithOffset = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?
 
 function readTimeOf(text: string, path: KeyPath, report: Report): number {
   const ms = timeWithOffset.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(ms)) return ms;
+  if (!Number.isNaN(ms)) {
+    if (!isOfCalendar(text))
+      report.add(
+        path,
+        `is on a day that its month has not, ${JSON.stringify(text)}`,
+        'the wave would start on another one',
+      );
+    return ms;
+  }
   report.add(
     path,
     `must be a time with its offset from UTC, not ${JSON.stringify(text.slice(0, 60))}`,
     'write it as 2026-12-01T02:00+01:00',
   );
   return 0;
+}
+
+/** `Date.parse` takes the 31st of a month of thirty days for the first of the next. */
+function isOfCalendar(text: string): boolean {
+  const day = text.slice(0, '2026-12-01'.length);
+  return new Date(`${day}T00:00Z`).toISOString().startsWith(day);
 }
 
 /** null: as many as can be. */
