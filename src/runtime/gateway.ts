@@ -93,7 +93,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
       random: ports.random,
       digest: ports.digest,
       nextEpoch: () => (epoch += 1),
-      isHoldFull: () => plane.heldCharacters >= plane.settings.station.heldInAllMax,
+      heldInAll: () => plane.heldCharacters,
       isUnreachable: (backend) => plane.reach.isDown(backend, plane.context.nowMs),
       learned: (token) => plane.tokens.get(token) ?? null,
       deliveryWaitMs: (backend) => plane.deliveries.waitMs(backend, plane.context.nowMs),

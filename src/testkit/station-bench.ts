@@ -53,7 +53,7 @@ export class Bench {
       random: () => 0.5,
       digest: (text) => text.length.toString(16).padStart(32, '0'),
       nextEpoch: () => (this.#epoch += 1),
-      isHoldFull: () => false,
+      heldInAll: () => 0,
       defersCopies: false,
       isUnreachable: () => false,
       learned: () => null,

@@ -429,7 +429,7 @@ const limits = section(
     }),
     heldBytes: quantity(
       'size',
-      'The same over all stations, in memory and on disk: at it nobody more is covered, and stations keep their messages themselves.',
+      'The same over all stations, in memory and on disk: at it nobody more is covered, and stations keep their messages themselves. Copies for observers take half of it at the most.',
       { default: '256MiB', least: '1MiB', most: '16GiB' },
     ),
     fragments: count('Fragments of one message.', 64, 1, 100_000),

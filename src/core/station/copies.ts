@@ -16,7 +16,7 @@ import { tellsStatus } from '../priming/station-image.ts';
 import type { SkipReason } from '../journal/record.ts';
 import { findBackendLink } from './find-backend.ts';
 import { heldLaneOf, hold, release } from './holding.ts';
-import { hasRoom } from './room.ts';
+import { hasRoomForCopy } from './room.ts';
 import { mayObserve } from './listening.ts';
 import { wordsFor } from './identifiers.ts';
 import { keepMissed, noteMissed } from './missed.ts';
@@ -151,7 +151,7 @@ function holdCopy(
   if (row !== null && !Object.hasOwn(row.ids, name)) return;
   const lane = heldLaneOf(state, name);
   if (lane !== null && lane.findKey(key) !== null) return;
-  if (!hasRoom(state, turn, backend)) {
+  if (!hasRoomForCopy(state, turn, backend)) {
     backend.skipped += 1;
     // All of a transaction or nothing (H24).
     if (transaction !== null) leaveOut(state, turn, name, transaction);

@@ -311,8 +311,8 @@ export interface StationContext {
   readonly learned: (token: string) => LearnedToken | null;
   /** Milliseconds until a held message may leave for this backend; 0: it may now, and is counted as having left. */
   readonly deliveryWaitMs: (backend: string) => number;
-  /** True while all that may be held in this process, over all stations, is held. */
-  readonly isHoldFull: () => boolean;
+  /** Characters of all that is held in this process, over all stations. */
+  readonly heldInAll: () => number;
   /**
    * True: where a call has left for the backend that answers it, what others are to be told of it is left to a `copies_due` event. Whoever takes the steps sees that it comes once
    * the call has really left, and before anything else happens to the station. False: they are told in the step of the call.

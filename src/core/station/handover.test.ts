@@ -103,7 +103,7 @@ describe('1.6', () => {
   test('nothing, where as much is held as may be: all stays as it is', () => {
     const bench = ready('ocpp1.6');
     say(bench, started, start);
-    bench.context.isHoldFull = () => true;
+    bench.context.heldInAll = () => Infinity;
     bench.do({ type: 'assignment_decided', requestId: 2, decision: { ...handover, isForced: true } });
     expect(bench.last.effects).toMatchObject([{ outcome: { kind: 'refused', reason: 'not_synced' } }]);
     expect(bench.state.durable.ids.transactions.map(({ owner }) => owner)).toEqual(['old']);

@@ -140,7 +140,7 @@ describe('however much room there is in messages', () => {
       if (bound === 'one') outage.context.settings = { ...outage.context.settings, heldCharactersMax: 10 };
       outage.goDown();
       outage.start(1);
-      if (bound === 'all') outage.context.isHoldFull = () => true;
+      if (bound === 'all') outage.context.heldInAll = () => Infinity;
       expect(outage.held).toHaveLength(1);
       expect(outage.isConnected).toBe(true);
       expect(

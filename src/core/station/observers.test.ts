@@ -334,3 +334,22 @@ test('that has become the primary answers what is its own, though it has yet to 
   const told = sent(bench.fromBackend(`[3,"${idTo(bench, 'new')}",${started(6)}]`, 'new'), 'station');
   expect(told).toEqual([`[3,"s2",${started(6)}]`]);
 });
+
+test('a listener that is down fills half of what may be held in all, and Busbar still covers for the primary', () => {
+  const bench = synced(['transactions'], true);
+  const { routing } = bench.context;
+  const whenDown = { covers: true, untilMs: Infinity, untilMessages: Infinity };
+  const routes = routing.routes.map((route) => ({ ...route, assignment: { ...route.assignment, whenDown } }));
+  bench.context.routing = { ...routing, routes };
+  bench.do({ type: 'routing_changed' });
+  bench.context.digest = (text) => hash('sha256', text).slice(0, 32);
+  for (const backend of ['new', 'old']) {
+    const epoch = bench.backendEpoch(backend);
+    bench.do({ type: 'backend_lost', backend, epoch, code: 1006, reason: 'gone' });
+  }
+  bench.context.heldInAll = () => bench.context.settings.heldInAllMax / 2;
+  const start = '{"connectorId":1,"idTag":"T","meterStart":0,"timestamp":"2023-01-01T00:00:00Z"}';
+  bench.fromStation(`[2,"t","StartTransaction",${start}]`);
+  expect(sent(bench.last.effects, 'station')).toHaveLength(1);
+  expect(bench.state.held.map(({ backend }) => backend)).toEqual(['old']);
+});

@@ -8,9 +8,26 @@ import type { BackendLink, StationState } from './state.ts';
 import type { Turn } from './turn.ts';
 
 /** True when one more message may be held for this backend, whatever the route says. */
-export function hasRoom(state: StationState, { context }: Turn, { backend }: BackendLink): boolean {
+export function hasRoom(state: StationState, turn: Turn, backend: BackendLink): boolean {
+  return isWithin(state, turn, backend, 1);
+}
+
+/** The same for a copy. */
+export function hasRoomForCopy(state: StationState, turn: Turn, backend: BackendLink): boolean {
+  return isWithin(state, turn, backend, copiesShare);
+}
+
+/** Of what may be held in all, copies leave this much alone: a listener that is down for weeks, which nobody may notice, is not to keep primaries from being covered for. */
+const copiesShare = 0.5;
+
+function isWithin(
+  state: StationState,
+  { context }: Turn,
+  { backend }: BackendLink,
+  shareOfAll: number,
+): boolean {
   const lane = heldLaneOf(state, backend);
-  const { heldMax, heldCharactersMax } = context.settings;
+  const { heldMax, heldCharactersMax, heldInAllMax } = context.settings;
   if (lane !== null && (lane.length >= heldMax || lane.characters >= heldCharactersMax)) return false;
-  return !context.isHoldFull();
+  return context.heldInAll() < heldInAllMax * shareOfAll;
 }
