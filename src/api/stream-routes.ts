@@ -52,15 +52,15 @@ export function addStreamRoutes(
     handler: async (request, reply) => {
       const asked = readStreamRequest(request);
       if (!asked.ok) return sendProblem(reply, asked.fault);
+      if (open.size >= streamsMax)
+        return sendProblem(reply, problem('too-many-streams', `${streamsMax} streams are open already.`));
+      // Before anything is waited for: a client that goes meanwhile gives its place back, and a reload ends this stream like the others.
+      const { signal } = openUntilClosed(open, reply);
       const newest = await newestPosition(reader);
       const { station, after = newest } = asked.value;
       if (after > newest && (await isAhead(reader, after)))
         return sendProblem(reply, badStreamId('is not of this journal: it lies ahead of its newest record'));
-      if (open.size >= streamsMax)
-        return sendProblem(reply, problem('too-many-streams', `${streamsMax} streams are open already.`));
-      const controller = openUntilClosed(open, reply);
       request.socket.setTimeout(stalledMs, () => request.socket.destroy());
-      const { signal } = controller;
       const text = followFrames({ reader, feed, station, after, heartbeatMs, behindBytesMax, signal });
       return reply.type('text/event-stream').send(Readable.from(text));
     },

@@ -187,6 +187,34 @@ describe('the stream of frames', () => {
     await until(() => world.journal.listenerCount === 0);
   });
 
+  test('takes no place of others where its client went before it began', async () => {
+    const journal = createTestJournal();
+    const waiting: (() => void)[] = [];
+    let isHeldUp = true;
+    const reader: JournalReader = {
+      ...journal.reader,
+      frames: async (query) => {
+        if (isHeldUp) await new Promise<void>((resolve) => waiting.push(resolve));
+        return journal.reader.frames(query);
+      },
+    };
+    const world = await started({ journal: { ...journal, reader } });
+    const hasty = Array.from({ length: streamsMax }, () =>
+      get(`${world.api.url}/api/v1/frames/stream`, { agent: false }).on('error', () => undefined),
+    );
+    await until(() => waiting.length === streamsMax);
+    for (const request of hasty) request.destroy();
+    // The server has heard of it once it answers another that came later.
+    for (let count = 0; count < 3; count += 1) await fetch(`${world.api.url}/livez`);
+    isHeldUp = false;
+    for (const goOn of waiting) goOn();
+    for (let count = 0; count < 3; count += 1) await fetch(`${world.api.url}/livez`);
+    const response = await openRaw(world, '/api/v1/frames/stream');
+    expect(response.statusCode).toBe(200);
+    await until(() => journal.listenerCount === 1);
+    response.destroy();
+  });
+
   test('is refused beyond the number of streams allowed, and possible again when one is closed', async () => {
     const world = await started();
     const responses = await Promise.all(
