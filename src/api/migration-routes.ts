@@ -147,8 +147,9 @@ function readCreate(body: unknown): Result<{ plan: MigrationPlan; reason: string
     };
     return fail(problem('invalid-request', `${item.where} ${item.reason}`, [item]));
   }
-  if (isTooDeep(written)) {
-    const item = { where: 'body', reason: 'is nested too deep; a plan needs no more than a few levels' };
+  const excess = excessOf(written);
+  if (excess !== null) {
+    const item = { where: 'body', reason: excess };
     return fail(problem('invalid-plan', `${item.where} ${item.reason}`, [item]));
   }
   // The reader changes what it is handed, and the audit is to have it as it came.
@@ -164,17 +165,21 @@ function readCreate(body: unknown): Result<{ plan: MigrationPlan; reason: string
 }
 
 const levelsMax = 32;
+/** Every station by name, and room for the rest: each value may be a mistake that is told. */
+const valuesMax = 150_000;
 
-/** Level by level: what is nested deeply would overflow the stack of whoever walks it. */
-function isTooDeep(body: object): boolean {
+/** What no plan needs, or null. Level by level: what is nested deeply would overflow the stack of whoever walks it. */
+function excessOf(body: object): string | null {
   let level: object[] = [body];
+  let values = 0;
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth === levelsMax) return true;
-    level = level
-      .flatMap((value) => Object.values(value))
-      .filter((value) => typeof value === 'object' && value !== null);
+    if (depth === levelsMax) return 'is nested too deep; a plan needs no more than a few levels';
+    const next: unknown[] = level.flatMap((value) => Object.values(value) as unknown[]);
+    values += next.length;
+    if (values > valuesMax) return `holds more than ${valuesMax} values; a plan has 100,000 stations at most`;
+    level = next.filter((value) => typeof value === 'object' && value !== null);
   }
-  return false;
+  return null;
 }
 
 function isReason(reason: unknown): reason is string {

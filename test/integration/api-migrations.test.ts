@@ -120,6 +120,12 @@ describe('a migration', () => {
       'invalid-plan',
       'body is nested too deep; a plan needs no more than a few levels',
     ]);
+    const endless = await call('', { ...written, waves: Array.from({ length: 200_000 }, () => 1) });
+    expect([...problemOf(endless), endless.body.detail]).toEqual([
+      422,
+      'invalid-plan',
+      'body holds more than 150000 values; a plan has 100,000 stations at most',
+    ]);
     for (const body of [[], { ...written, reason: '' }, { ...written, reason: 'x'.repeat(501) }])
       expect((await call('', body)).status).toBe(422);
     expect(created).toEqual([]);

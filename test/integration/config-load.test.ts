@@ -528,6 +528,28 @@ test('a file that cannot be read is said so', async () => {
   expect(binary).toEqual({ ok: false, fault: ['busbar.yaml: is not UTF-8 text; save it as UTF-8'] });
 });
 
+test('a fleet whose stations all have the same mistake is told of it about as fast as a sound one is read', async () => {
+  const sound = await readingOf('tags');
+  const mistaken = await readingOf('tagz');
+  expect([sound.problems, mistaken.problems]).toEqual([0, 12_000]);
+  // A reload reads it while stations are connected: with the square of their number it takes minutes.
+  expect(mistaken.tookMs).toBeLessThan(5 * sound.tookMs);
+}, 120_000);
+
+/** Reads a fleet of which each station has this key. */
+async function readingOf(key: string): Promise<{ tookMs: number; problems: number }> {
+  const stations = Array.from({ length: 12_000 }, (_, at) => `CP-${at}: { ${key}: [pilot] }\n`).join('');
+  const files = {
+    'busbar.yaml': `stations: { knownFrom: stations.yaml }\n${backend}`,
+    'stations.yaml': stations,
+  };
+  return withFolder(files, async (folder) => {
+    const startedMs = performance.now();
+    const loaded = await folder.load();
+    return { tookMs: performance.now() - startedMs, problems: loaded.ok ? 0 : loaded.fault.length };
+  });
+}
+
 test('a fleet of 4,000 known stations with password files is read within seconds', async () => {
   const entries = Array.from(
     { length: 4_000 },

@@ -37,14 +37,18 @@ export interface Report {
 /** Collects problems, in the order of files and lines in the end. */
 export class ProblemList {
   readonly #problems: ConfigurationProblem[] = [];
-  readonly #files: string[] = [];
+  /** The keys of each file that something was said about; files in their order. */
+  readonly #keysSaid = new Map<string, Set<string>>();
 
   /** The report of one file. `lineOf` is asked once for each problem. */
   of(file: string, lineOf: (path: KeyPath) => number | null): Report {
-    if (!this.#files.includes(file)) this.#files.push(file);
+    const said = this.#keysSaid.get(file) ?? new Set<string>();
+    this.#keysSaid.set(file, said);
     const unread = new Set<string>();
     const push = (path: KeyPath, what: string, remedy: string): void => {
-      this.#problems.push({ file, line: lineOf(path), key: keyText(path), text: `${what}; ${remedy}` });
+      const key = keyText(path);
+      said.add(key);
+      this.#problems.push({ file, line: lineOf(path), key, text: `${what}; ${remedy}` });
     };
     return {
       add: (path, what, remedy) => {
@@ -54,10 +58,7 @@ export class ProblemList {
         unread.add(keyText(path));
         push(path, what, remedy);
       },
-      has: (path) => {
-        const key = keyText(path);
-        return this.#problems.some((problem) => problem.file === file && problem.key === key);
-      },
+      has: (path) => said.has(keyText(path)),
     };
   }
 
@@ -66,7 +67,8 @@ export class ProblemList {
   }
 
   sorted(): ConfigurationProblem[] {
-    const order = (problem: ConfigurationProblem): number => this.#files.indexOf(problem.file);
+    const files = [...this.#keysSaid.keys()];
+    const order = (problem: ConfigurationProblem): number => files.indexOf(problem.file);
     return this.#problems.toSorted(
       (left, right) => order(left) - order(right) || (left.line ?? 0) - (right.line ?? 0),
     );

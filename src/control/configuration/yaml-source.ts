@@ -60,7 +60,8 @@ export function readYaml(file: string, text: string, env: Environment, problems:
     const [what, remedy] = explain(fault.code, withBraces(fault.message));
     problems.of(file, () => line).add([], what, remedy);
   }
-  const report = problems.of(file, (path) => lineOf(document, counter, path));
+  const pairs: PairsByKey = new Map();
+  const report = problems.of(file, (path) => lineOf(document, counter, pairs, path));
   if (faults.length > 0) return { value: undefined, report };
   const at = (offset: number): Report => problems.of(file, () => counter.linePos(offset).line);
   const reader: Reader = { env, report, at, isSound: true };
@@ -173,15 +174,24 @@ function withBraces(text: string): string {
   return text.replaceAll('\uE000', '{').replaceAll('\uE001', '}');
 }
 
+type Pair = YAMLMap.Parsed['items'][number];
+/** The entries of the maps that were asked about: a fleet's worth of stations may each have its mistake. */
+type PairsByKey = Map<YAMLMap.Parsed, ReadonlyMap<string | null, Pair>>;
+
 /** The line of the key, or of the nearest thing above it that stands in the text. */
-function lineOf(document: Document.Parsed, counter: LineCounter, path: KeyPath): number | null {
+function lineOf(
+  document: Document.Parsed,
+  counter: LineCounter,
+  pairs: PairsByKey,
+  path: KeyPath,
+): number | null {
   let node: unknown = document.contents;
   let offset = 0;
   for (const part of path) {
     if (isMap(node)) {
-      const pair = node.items.find((item) => keyOf(item.key) === String(part));
+      const pair = pairsOf(node as YAMLMap.Parsed, pairs).get(String(part));
       if (pair === undefined) break;
-      offset = (pair.key as ParsedNode).range[0];
+      offset = pair.key.range[0];
       node = pair.value;
     } else if (isSeq(node) && typeof part === 'number') {
       const item = node.items[part] as ParsedNode | null | undefined;
@@ -191,6 +201,15 @@ function lineOf(document: Document.Parsed, counter: LineCounter, path: KeyPath):
     } else break;
   }
   return counter.linePos(offset).line;
+}
+
+/** Of two with the same key the first. */
+function pairsOf(map: YAMLMap.Parsed, pairs: PairsByKey): ReadonlyMap<string | null, Pair> {
+  const known = pairs.get(map);
+  if (known !== undefined) return known;
+  const made = new Map(map.items.toReversed().map((pair) => [keyOf(pair.key), pair]));
+  pairs.set(map, made);
+  return made;
 }
 
 function explain(code: string, message: string): readonly [string, string] {
