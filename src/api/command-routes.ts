@@ -72,14 +72,18 @@ export function addCommandRoutes(
   });
 }
 
-/** An answer that is no JSON object would make ours unreadable. */
+/** An answer that is no JSON object would make ours another than is promised, and says nothing of what was done. */
 function readable(outcome: CommandOutcome): CommandOutcome {
-  if (outcome.kind !== 'result') return outcome;
+  if (outcome.kind !== 'result' || isObject(outcome.payload)) return outcome;
+  return { kind: 'error', code: 'FormationViolation', description: 'its answer is no JSON object' };
+}
+
+function isObject(text: string): boolean {
   try {
-    JSON.parse(outcome.payload);
-    return outcome;
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
   } catch {
-    return { kind: 'error', code: 'FormationViolation', description: 'its answer is no JSON' };
+    return false;
   }
 }
 

@@ -19,7 +19,7 @@ import { identify, mayAct, type Caller, type GateFault, type RouteRole } from '.
 import { addIdempotency, idempotencyHeaders } from './idempotency.ts';
 import { isStorageFault } from './journal-page.ts';
 import { problem, problemMediaType, type Problem } from './problem.ts';
-import { compileCheck, explain } from './validation.ts';
+import { compileCheck, explain, isTooDeep, levelsMax } from './validation.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -90,6 +90,9 @@ export async function createServer<Routes>(
     void reply.headers(securityHeaders);
     return admit(settings(), log, request, reply);
   });
+  app.addHook('preValidation', async (request, reply) =>
+    isTooDeep(request.body) ? sendProblem(reply, tooDeep) : undefined,
+  );
   addIdempotency(app, { nowMs: () => performance.now() });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
@@ -175,6 +178,11 @@ function problemOf(error: FastifyError, request: FastifyRequest, log: Log): Prob
   });
   return problem('internal', 'Busbar failed to answer; its log says why (event api_failed).');
 }
+
+const tooDeepReason = `is nested deeper than ${levelsMax} levels`;
+const tooDeep = problem('invalid-request', `body ${tooDeepReason}`, [
+  { where: 'body', reason: tooDeepReason },
+]);
 
 /** The library says of both that it is not JSON. */
 const unreadableBody =

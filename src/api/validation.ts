@@ -5,6 +5,7 @@
  * field is a fault of the caller that must be heard.
  */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { nestingMax } from '../protocol/frame.ts';
 import type { ProblemItem } from './problem.ts';
 
 const common = {
@@ -36,6 +37,23 @@ export function compileCheck(schema: object, part: string | undefined): Check {
 export interface Check {
   (data: unknown): boolean;
   errors?: ErrorObject[] | null;
+}
+
+/** Levels that a body may have: those of a frame, whose outer array a command's body stands for (protocol/frame.ts). */
+export const levelsMax = nestingMax;
+
+/** Level by level: what is nested deeply would overflow the stack of whoever walks it. */
+export function isTooDeep(body: unknown): boolean {
+  let level: object[] = [body].filter(isBranch);
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth === levelsMax) return true;
+    level = level.flatMap((value) => Object.values(value) as unknown[]).filter(isBranch);
+  }
+  return false;
+}
+
+function isBranch(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/;

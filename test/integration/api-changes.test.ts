@@ -57,6 +57,9 @@ const problemOf = ({ status, body }: Reply): unknown[] => [status, String(body.t
 const newest = async () => (await call('/audit?limit=1')).body.items[0];
 const reset = { action: 'Reset', payload: { type: 'Soft' }, reason: 'it hangs' };
 
+/** As deep as that. */
+const nested = (levels: number): unknown => JSON.parse(`${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`);
+
 describe('a command', () => {
   test('is answered with what the station answered, to the byte', async () => {
     const reply = await call('/stations/CP-1/commands', reset);
@@ -73,6 +76,8 @@ describe('a command', () => {
   test.each([
     [{ kind: 'error', code: 'NotSupported', description: 'no' }, 502, 'station-error', 'failed'],
     [{ kind: 'result', payload: 'not json' }, 502, 'station-error', 'failed'],
+    [{ kind: 'result', payload: 'null' }, 502, 'station-error', 'failed'],
+    [{ kind: 'result', payload: '[]' }, 502, 'station-error', 'failed'],
     [{ kind: 'refused', reason: 'unknown_outcome', detail: 'Lost.' }, 504, 'no-answer', 'failed'],
     [{ kind: 'refused', reason: 'expired', detail: 'Late.' }, 504, 'command-expired', 'refused'],
     [{ kind: 'refused', reason: 'not_connected', detail: 'Away.' }, 409, 'not-connected', 'refused'],
@@ -108,11 +113,13 @@ describe('a command', () => {
       { action: 'Reset', payload: 'x' },
       { action: 'Reset', reason: ' ' },
       { action: 'Reset', force: true },
+      { action: 'ChangeConfiguration', payload: nested(20_000) },
+      { action: 'DataTransfer', payload: nested(32) },
     ])
-      expect(problemOf(await call('/stations/CP-1/commands', body)), JSON.stringify(body)).toEqual([
-        422,
-        'invalid-request',
-      ]);
+      expect(
+        problemOf(await call('/stations/CP-1/commands', body)),
+        JSON.stringify(body).slice(0, 100),
+      ).toEqual([422, 'invalid-request']);
     expect(sent).toEqual([]);
   });
 

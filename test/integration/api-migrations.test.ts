@@ -117,8 +117,8 @@ describe('a migration', () => {
     const nested = await call('', JSON.parse(deep));
     expect([...problemOf(nested), nested.body.detail]).toEqual([
       422,
-      'invalid-plan',
-      'body is nested too deep; a plan needs no more than a few levels',
+      'invalid-request',
+      'body is nested deeper than 32 levels',
     ]);
     const endless = await call('', { ...written, waves: Array.from({ length: 200_000 }, () => 1) });
     expect([...problemOf(endless), endless.body.detail]).toEqual([
