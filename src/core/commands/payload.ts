@@ -61,7 +61,7 @@ export function foldName(name: string): string {
  * A member's name as the most forgiving parser might compare it: without case by any rule (Go's lets U+212A pass for k and U+017F for s), and cut at a NUL, as
  * C's strings are.
  */
-function foldMember(name: string): string {
+export function foldMember(name: string): string {
   const [visible = ''] = name.split('\u0000');
   return visible.trim().toUpperCase().toLowerCase();
 }

@@ -8,6 +8,17 @@ function redacted(payload: object): string {
 test('a secret is struck out wherever commands, results and reports carry one', () => {
   for (const payload of [
     { key: ' authorization-KEY', value: 's3cret' },
+    { Key: 'AuthorizationKey', Value: 's3cret' },
+    {
+      SetVariableData: [
+        {
+          Component: { Name: 'SecurityCtrlr' },
+          Variable: { Name: 'BasicAuthPassword' },
+          AttributeValue: 's3cret',
+        },
+      ],
+    },
+    { ConnectionData: { Vpn: { Key: 's3cret' } } },
     { configurationKey: [{ key: 'AuthorizationKey', readonly: false, value: 's3cret' }] },
     {
       setVariableData: [

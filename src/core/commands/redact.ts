@@ -5,7 +5,7 @@
  * name beside it: a member's own, a key's, or a variable's. Those for file servers stand in the addresses that uploads and downloads are given.
  */
 import { secretNames } from './connection-keys.ts';
-import { foldName, membersOf, readPayload, textOf } from './payload.ts';
+import { foldMember, foldName, membersOf, readPayload, type Members } from './payload.ts';
 
 const struckOut = '***';
 
@@ -66,8 +66,7 @@ function strike(value: unknown, holder = ''): unknown {
   const isOfSecret = namesOf(members).some(isSecret);
   let isChanged = false;
   const entries = Object.entries(members).map(([name, member]): [string, unknown] => {
-    const isValue =
-      isOfSecret && (name === 'value' || name === 'attributeValue' || name === 'variableAttribute');
+    const isValue = isOfSecret && valueMembers.has(foldMember(name));
     const isScalar = typeof member === 'string' || typeof member === 'number';
     const struck = isValue || (isScalar && isSecret(holder + name)) ? struckOut : strike(member, name);
     isChanged ||= struck !== member;
@@ -76,13 +75,21 @@ function strike(value: unknown, holder = ''): unknown {
   return isChanged ? Object.fromEntries(entries) : value;
 }
 
+/** Where a setting's value stands, folded: a backend that writes its members in another case is refused, and its secret is one all the same. */
+const valueMembers: ReadonlySet<string> = new Set(['value', 'attributevalue', 'variableattribute']);
+
 /** The names beside a value: 1.6's key, 2.x's component, variable and their instances. */
-function namesOf(members: Readonly<Record<string, unknown>>): string[] {
-  const holders = [membersOf(members['component']), membersOf(members['variable'])];
+function namesOf(members: Members): string[] {
+  const holders = [membersOf(memberOf(members, 'component')), membersOf(memberOf(members, 'variable'))];
   return [
-    textOf(members, 'key') ?? '',
-    ...holders.flatMap((holder) => [textOf(holder, 'name') ?? '', textOf(holder, 'instance') ?? '']),
-  ];
+    memberOf(members, 'key'),
+    ...holders.flatMap((holder) => [memberOf(holder, 'name'), memberOf(holder, 'instance')]),
+  ].map((name) => (typeof name === 'string' ? name : ''));
+}
+
+/** `name` is folded. What has two such members is not shown at all. */
+function memberOf(members: Members, name: string): unknown {
+  return Object.entries(members).find(([written]) => foldMember(written) === name)?.[1];
 }
 
 function isSecret(name: string): boolean {
