@@ -19,6 +19,7 @@ import { identify, mayAct, type Caller, type GateFault, type RouteRole } from '.
 import { addIdempotency, idempotencyHeaders } from './idempotency.ts';
 import { isStorageFault } from './journal-page.ts';
 import { problem, problemMediaType, type Problem } from './problem.ts';
+import { boundStrangers } from './strangers.ts';
 import { compileCheck, explain, isTooDeep, levelsMax } from './validation.ts';
 
 declare module 'fastify' {
@@ -80,6 +81,7 @@ export async function createServer<Routes>(
     clientErrorHandler: answerUnreadable,
   });
   app.server.maxConnections = connectionsMax;
+  const strangers = boundStrangers(app.server);
   app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(({ schema, httpPart }) => compileCheck(schema as object, httpPart));
   // The handlers' own objects are sent as they are: a schema never drops or changes what an answer holds.
@@ -88,7 +90,9 @@ export async function createServer<Routes>(
   await describe(app);
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(securityHeaders);
-    return admit(settings(), log, request, reply);
+    const refused = await admit(settings(), log, request, reply);
+    if (request.caller !== null) strangers.admit(request.socket);
+    return refused;
   });
   app.addHook('preValidation', async (request, reply) =>
     isTooDeep(request.body) ? sendProblem(reply, tooDeep) : undefined,

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openApiDocument } from '../../src/api/openapi.ts';
@@ -302,6 +304,15 @@ describe('who may call', () => {
     expect(reply.body.type).toBe('urn:busbar:problem:not-authenticated');
     expect(guarded.log.some(({ event }) => event === 'api_refused')).toBe(true);
     expect(JSON.stringify(guarded.log)).not.toContain('wrong-token');
+  });
+
+  test('who holds connections without a token keeps neither probes nor operators out', async () => {
+    const { port } = guarded.api;
+    const idle = Array.from({ length: 600 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
+    await Promise.all(idle.map((socket) => once(socket, 'connect')));
+    expect(await statusOf('GET', '/livez', null)).toBe(200);
+    expect(await statusOf('GET', '/api/v1/stations', `Bearer ${tokens.viewer}`)).toBe(200);
+    for (const socket of idle) socket.destroy();
   });
 
   test('a token that a reload takes away counts no more, and its streams end', async () => {
