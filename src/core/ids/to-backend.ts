@@ -27,6 +27,8 @@ export interface SentCall {
 export interface Receiver {
   readonly backend: string;
   readonly isPrimary: boolean;
+  /** The route gives it this action of the station: what nobody knows anything of is its to be told. */
+  readonly isAuthority?: boolean;
 }
 
 /**
@@ -103,7 +105,7 @@ function judge(
       if (request?.backend === receiver.backend) return request.token === '' ? 'remove' : request;
       const integer = integerOf(token);
       const isOurs = request !== null || (integer !== null && isMintedRequest(ledger, integer));
-      if (!isOurs && receiver.isPrimary) return 'keep';
+      if (!isOurs && isAnswering(receiver)) return 'keep';
       return field.use === 'optional' ? 'remove' : notRequested;
     }
     case 'list_version':
@@ -156,22 +158,27 @@ function nameFor(
 
 function objectFor(
   ledger: IdLedger,
-  { backend, isPrimary }: Receiver,
+  receiver: Receiver,
   row: TransactionRow | null,
   field: IdField,
   kind: ObjectKind,
   token: string,
 ): Verdict<WithholdReason> {
+  const { backend } = receiver;
   const ext = objectIdOf(kind, token);
-  if (ext === null) return isPrimary ? 'keep' : 'remove';
+  if (ext === null) return isAnswering(receiver) ? 'keep' : 'remove';
   if (field.use !== 'view') {
     const owner = objectByExt(ledger, kind, ext)?.backend ?? null;
     const isFor =
       owner === null
-        ? (isPrimary || row?.owner === backend) && !isMadeUp(ledger, kind, ext)
+        ? (isAnswering(receiver) || row?.owner === backend) && !isMadeUp(ledger, kind, ext)
         : owner === backend;
     if (!isFor) return field.use === 'optional' ? 'remove' : notRequested;
   }
   const shown = shownAs(ledger, backend, kind, ext);
   return shown === ext ? 'keep' : { token: objectToken(kind, shown) };
+}
+
+function isAnswering({ isPrimary, isAuthority }: Receiver): boolean {
+  return isPrimary || isAuthority === true;
 }

@@ -1,6 +1,8 @@
 /** One 1.6 transaction at two backends that call it alike, otherwise, or not at all (S2). */
 import { describe, expect, test } from 'vitest';
 import { Bench } from '../../testkit/station-bench.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
+import type { Assignment } from '../routing/table.ts';
 import type { Effect } from './events.ts';
 
 const start = (connector: number): string =>
@@ -13,24 +15,26 @@ function hashOf(text: string): string {
   return hash.toString(16).padStart(8, '0').repeat(4);
 }
 
+const listeningIn: Partial<Assignment> = {
+  observers: [
+    {
+      backend: 'new',
+      receives: new Set(['transactions', 'meter', 'state']),
+      commands: new Set(['RemoteStopTransaction', 'GetLog']),
+    },
+  ],
+};
+
 class Pair extends Bench {
-  constructor() {
-    super({
-      observers: [
-        {
-          backend: 'new',
-          receives: new Set(['transactions', 'meter', 'state']),
-          commands: new Set(['RemoteStopTransaction', 'GetLog']),
-        },
-      ],
-    });
+  constructor(assignment = listeningIn, version: OcppVersion = 'ocpp1.6') {
+    super(assignment);
     const { routing } = this.context;
     const backends = new Map(
       [...routing.backends].map(([name, facts]) => [name, { ...facts, nonBilling: true }]),
     );
     this.context.routing = { ...routing, backends };
     this.context.digest = hashOf;
-    this.connect();
+    this.connect(1, true, version);
     this.do({ type: 'backend_opened', backend: 'new', epoch: this.backendEpoch('new') });
   }
 
@@ -223,4 +227,27 @@ test('the end of a transaction goes once to its owner, though the owner has beco
   pair.answer('old', '{}');
   expect(pair.to('old')).toEqual([]);
   expect(pair.to('')).toEqual(['[3,{}]']);
+});
+
+/** A 2.1 station that both backends know. */
+function known(assignment: Partial<Assignment>): Pair {
+  const pair = new Pair(assignment, 'ocpp2.1');
+  const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
+  pair.fromStation(
+    '[2,"b","BootNotification",{"reason":"PowerUp","chargingStation":{"model":"M","vendorName":"V"}}]',
+  );
+  pair.answer('old', accepted);
+  for (const payload of [accepted, '{"currentTime":"2023-11-14T22:13:20Z"}']) pair.answer('new', payload);
+  return pair;
+}
+
+test.each([
+  ['BatterySwap', '{"requestId":5,"eventType":"BatteryIn","idToken":{"idToken":"A","type":"Central"}}'],
+  ['PullDynamicScheduleUpdate', '{"chargingProfileId":5}'],
+  ['NotifyDERStartStop', '{"controlId":"D","started":true}'],
+])('%s of what nobody asked for or wrote goes to the authority for it', (action, payload) => {
+  const pair = known({ actions: new Map([[action, 'new']]) });
+  pair.fromStation(`[2,"x","${action}",${payload}]`);
+  expect(pair.to('new')).toEqual([`[2,"${action}",${payload}]`]);
+  expect(pair.to('')).toEqual([]);
 });

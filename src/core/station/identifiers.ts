@@ -115,7 +115,11 @@ export function wordsFor(
   const version = spokenWith(state, link);
   if (!mayCarryIds(version, action)) return text;
   const { backend } = link;
-  const receiver = { backend, isPrimary: roleOf(state, backend) === 'primary' };
+  const receiver = {
+    backend,
+    isPrimary: roleOf(state, backend) === 'primary',
+    isAuthority: state.assignment?.actions.get(action) === backend,
+  };
   const call = { version, action, transaction };
   const words = toBackend(state.durable.ids, receiver, call, text, { bodyStart, bodyEnd });
   return typeof words === 'string' ? words : null;
