@@ -251,3 +251,15 @@ test.each([
   expect(pair.to('new')).toEqual([`[2,"${action}",${payload}]`]);
   expect(pair.to('')).toEqual([]);
 });
+
+test('the tariff of a driver is the primary’s to name, whatever one that listens in answers first', () => {
+  const pair = known({
+    observers: [{ backend: 'new', receives: new Set(['authorisation']), commands: new Set() }],
+  });
+  pair.fromStation('[2,"x","Authorize",{"idToken":{"idToken":"A","type":"Central"}}]');
+  const answer = '{"idTokenInfo":{"status":"Accepted"},"tariff":{"tariffId":"T","currency":"EUR"}}';
+  pair.answer('new', answer);
+  expect(pair.state.durable.ids.objects).toEqual([]);
+  pair.answer('old', answer);
+  expect(pair.to('')).toEqual([`[3,${answer}]`]);
+});

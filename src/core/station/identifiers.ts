@@ -74,7 +74,7 @@ export function readAnswer(
   turn: Turn,
   backend: BackendLink,
   { text, frame }: Received,
-  call: Pick<OpenCall, 'action' | 'transaction'>,
+  call: Pick<OpenCall, 'action' | 'transaction'> & Partial<Pick<OpenCall, 'purpose'>>,
 ): string {
   const version = spokenWith(state, backend);
   const sent = { version, action: call.action, transaction: call.transaction };
@@ -82,6 +82,8 @@ export function readAnswer(
     noteFailed(state, turn, backend, call);
     return text;
   }
+  // 2.x: what it writes it has not written where the station has its answer from another, or has had one.
+  if (version !== 'ocpp1.6' && call.purpose !== 'relay') return text;
   const answer = resultToStation(state.durable.ids, backend.backend, sent, text, frame, turn.context);
   for (const change of answer.changes) note(state, turn, change);
   return answer.text;
