@@ -8,6 +8,7 @@
 import { assert } from '../../std/assert.ts';
 import { isoTime } from '../../std/iso-time.ts';
 import type { ErrorMeaning } from '../../protocol/error-code.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
 import { integerOf, listOf, membersOf, readPayload, textOf, type Members } from '../commands/payload.ts';
 import { coverTable, type CoverShape } from './cover-table.ts';
 import { refusedForMs, refusedInfo, verdictOn, type VerdictFacts } from './cover-verdict.ts';
@@ -40,6 +41,11 @@ export type CoverAnswer =
 export function coverAnswer(call: CoveredCall): CoverAnswer {
   const line = coverTable[call.version].get(call.action);
   return line === undefined ? notImplemented : answers[line.shape](call);
+}
+
+/** The payload for a call whose only backend is not to be told, or not waited for: with nothing, or a refusal where the station asks for something. */
+export function unaskedAnswer(version: OcppVersion, action: string): string {
+  return coverTable[version].get(action)?.shape === 'rejected' ? '{"status":"Rejected"}' : '{}';
 }
 
 const notImplemented: CoverAnswer = {

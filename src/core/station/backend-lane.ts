@@ -3,6 +3,7 @@
  *
  * Pure.
  */
+import { unaskedAnswer } from '../cover/cover-answer.ts';
 import { recordSkipped } from './copies.ts';
 import { coverWaiting } from './covering.ts';
 import { deliverHeld } from './delivering.ts';
@@ -60,8 +61,9 @@ function withhold(state: StationState, turn: Turn, waiting: WaitingCall): void {
   const { link } = state;
   if (link?.epoch !== waiting.caller.epoch) return;
   const when = waiting.isGuaranteed ? 'afterCommit' : 'now';
+  const answer = unaskedAnswer(link.version, waiting.action);
   for (const { idToken } of [waiting.caller, ...(waiting.joined ?? [])])
-    sendOwn(state, turn, link, `[3,${idToken},{}]`, idToken, 'result', waiting.action, when);
+    sendOwn(state, turn, link, `[3,${idToken},${answer}]`, idToken, 'result', waiting.action, when);
 }
 
 /** Calls may follow: a primary takes them unless it is being told the boot, the others only once they accepted it. */

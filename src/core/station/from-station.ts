@@ -5,6 +5,7 @@
  * sends more than one call at a time is queued, never refused (refusing has stopped charging: CitrineOS #178).
  */
 import { isGuaranteed } from '../../protocol/actions.ts';
+import { unaskedAnswer } from '../cover/cover-answer.ts';
 import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, idTokenOf, payloadOf, type Malformed } from '../../protocol/frame.ts';
 import { answerMalformed } from '../../protocol/malformed.ts';
@@ -190,7 +191,8 @@ function toAuthority(
       return coverCall(state, turn, link, received, backend, guaranteed, transaction);
     recordReceived(state, turn, received, 'answered', action);
     const when = isKept ? 'afterCommit' : 'now';
-    return sendOwn(state, turn, link, `[3,${caller.idToken},{}]`, caller.idToken, 'result', action, when);
+    const answer = `[3,${caller.idToken},${unaskedAnswer(link.version, action)}]`;
+    return sendOwn(state, turn, link, answer, caller.idToken, 'result', action, when);
   }
   if (!enqueue(state, turn, backend, received, placement)) return refuseFlood(state, turn, received);
   // The owner of a transaction that is long over has no link until something is to be said to it.

@@ -263,3 +263,46 @@ test('the tariff of a driver is the primary’s to name, whatever one that liste
   pair.answer('old', answer);
   expect(pair.to('')).toEqual([`[3,${answer}]`]);
 });
+
+describe('a station that asks for the next part of a dynamic schedule', () => {
+  const profile =
+    '{"id":5,"stackLevel":0,"chargingProfilePurpose":"TxDefaultProfile","chargingProfileKind":"Dynamic"}';
+  const listening: Partial<Assignment> = {
+    observers: [{ backend: 'new', receives: new Set(['state']), commands: new Set(['SetChargingProfile']) }],
+  };
+
+  /** The schedule is the observer's. */
+  function asking(): Pair {
+    const pair = known(listening);
+    pair.fromBackend(`[2,"c","SetChargingProfile",{"evseId":1,"chargingProfile":${profile}}]`, 'new');
+    pair.fromStation(`[3,"${pair.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+    return pair;
+  }
+
+  test('is refused where it is an observer’s, which keeps no station waiting', () => {
+    const pair = asking();
+    pair.fromStation('[2,"x","PullDynamicScheduleUpdate",{"chargingProfileId":5}]');
+    expect(pair.to('')).toEqual(['[3,{"status":"Rejected"}]']);
+    expect([pair.to('old'), pair.to('new')]).toEqual([[], []]);
+    expect(pair.state.held).toEqual([]);
+  });
+
+  test('is refused where it is of a backend that is there no more, and the primary never heard of it', () => {
+    const pair = asking();
+    const { routing } = pair.context;
+    const backends = new Map([...routing.backends].filter(([name]) => name !== 'new'));
+    const routes = routing.routes.map((route) => ({
+      ...route,
+      assignment: { ...route.assignment, observers: [] },
+    }));
+    pair.context.routing = { ...routing, backends, routes };
+    pair.do({ type: 'routing_changed' });
+    const pull = '[2,"x","PullDynamicScheduleUpdate",{"chargingProfileId":5}]';
+    pair.fromStation(pull);
+    expect([pair.to(''), pair.to('old')]).toEqual([['[3,{"status":"Rejected"}]'], []]);
+    pair.fromStation('[2,"h","Heartbeat",{}]');
+    pair.fromStation(pull);
+    pair.answer('old', '{"currentTime":"2023-11-14T22:13:20Z"}');
+    expect(pair.to('')).toContain('[3,{"status":"Rejected"}]');
+  });
+});

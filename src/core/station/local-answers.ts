@@ -6,6 +6,8 @@
  */
 import { findValue, valueEnd } from '../../protocol/splice.ts';
 import { isoTime } from '../../std/iso-time.ts';
+import { unaskedAnswer } from '../cover/cover-answer.ts';
+import { isHeldLater } from '../cover/later.ts';
 import { backendLinkOf } from './backend-link.ts';
 import { namesTransaction, offerCopy } from './copies.ts';
 import { coversFor, isDown } from './covering.ts';
@@ -49,7 +51,7 @@ export function answerLocally(
 
 /**
  * Answers, in the place of a backend that only listens in, what the station reports on that backend's own request: whoever listens in keeps no station waiting.
- * All of these calls are answered with nothing.
+ * All of these calls are answered with nothing, but for what only that backend could say: that is refused.
  */
 export function answerForListener(
   state: StationState,
@@ -62,7 +64,17 @@ export function answerForListener(
   const { action } = received.frame;
   const { idToken } = callerOf(link.epoch, received.text, received.frame);
   recordReceived(state, turn, received, 'answered', action);
-  sendOwn(state, turn, link, `[3,${idToken},{}]`, idToken, 'result', action);
+  sendOwn(
+    state,
+    turn,
+    link,
+    `[3,${idToken},${unaskedAnswer(link.version, action)}]`,
+    idToken,
+    'result',
+    action,
+  );
+  // It would believe that its answer counts.
+  if (!isHeldLater(action)) return true;
   const backend = backendLinkOf(state, owner);
   if (hasRoom(state, turn, backend)) holdFor(state, turn, link, received, owner, nextMessageId(state), null);
   else backend.skipped += 1;
