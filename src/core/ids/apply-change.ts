@@ -265,9 +265,13 @@ function writeObject(ledger: IdLedger, change: Change<'object_written'>): void {
       (row.state === 'ended' && change.atMs - row.atMs >= endedObjectMs),
   );
   if (objects.length >= objectsMax) {
-    const ended = objects.findIndex(({ state }) => state === 'ended');
-    const unchanged = objects.findIndex(({ id, ext }) => id === ext);
-    objects.splice(Math.max(ended === -1 ? unchanged : ended, 0), 1);
+    const worthless: readonly ((row: ObjectRow) => boolean)[] = [
+      ({ state }) => state === 'ended',
+      ({ isPassing }) => isPassing === true,
+      ({ id, ext }) => id === ext,
+    ];
+    const at = worthless.map((isWorthless) => objects.findIndex(isWorthless)).find((index) => index !== -1);
+    objects.splice(at ?? 0, 1);
   }
   objects.push({ ...written, state: 'live' });
   if (isKnown || change.ext === change.id) return;

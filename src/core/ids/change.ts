@@ -79,6 +79,8 @@ export type IdChange =
       readonly backend: string;
       readonly id: string;
       readonly ext: string;
+      /** It goes with a transaction or a driver. */
+      readonly isPassing?: true;
       readonly atMs: number;
     }
   | {

@@ -20,7 +20,7 @@ export const requestsMax = 64;
 export const closedRequestMs = 86_400_000;
 /** When a request that nothing more was heard of may go to make room. */
 export const staleRequestMs = 3_600_000;
-/** Reservations, profiles, messages, tariffs and controls; beyond it the oldest that ended goes, then the oldest whose number was never changed. */
+/** Reservations, profiles, messages, tariffs and controls; beyond it the oldest that ended goes, then the oldest that passes with its transaction, then the oldest whose number was never changed. */
 export const objectsMax = 128;
 /** How long an object that ended keeps its number from others. */
 export const endedObjectMs = 86_400_000;
@@ -95,6 +95,8 @@ export interface ObjectRow {
   readonly id: string;
   /** What the station knows it by. */
   readonly ext: string;
+  /** It goes with a transaction or a driver, and nobody says when: a backend that counts them on leaves no end of these behind. */
+  readonly isPassing?: true;
   state: 'live' | 'ended';
   atMs: number;
 }

@@ -19,6 +19,10 @@ function write(
 
 const profile = (id: number | string): string => `{"evseId":1,"chargingProfile":{"id":${id},"stackLevel":0}}`;
 
+function profileOf(purpose: string, id: number): string {
+  return `{"evseId":1,"chargingProfile":{"id":${id},"chargingProfilePurpose":"${purpose}"}}`;
+}
+
 const tariff = (id: string): string => `{"evseId":1,"tariff":{"tariffId":"${id}","currency":"EUR"}}`;
 
 function control(id: string): string {
@@ -126,6 +130,28 @@ describe('a number that a backend gives to something it writes', () => {
     expect(bench.ledger.objects).toHaveLength(objectsMax);
     expect(bench.ledger.objects[0]?.id).toBe('2');
   });
+
+  test('is never refused for profiles of transactions, of which no end is heard: the oldest of them makes room', () => {
+    const bench = new IdsBench('ocpp2.0.1');
+    write(bench, 'a', 'ReserveNow', '{"id":7}');
+    for (const name of ['a', 'b'])
+      for (let id = 1; id <= objectsMax; id += 1)
+        write(bench, name, 'SetChargingProfile', profileOf('TxProfile', id));
+    const next = profileOf('TxProfile', objectsMax + 1);
+    expect(write(bench, 'b', 'SetChargingProfile', next)).toBe(next);
+    expect(bench.ledger.objects).toHaveLength(objectsMax);
+    expect(bench.ledger.objects[0]).toMatchObject({ kind: 'reservation', id: '7' });
+  });
+
+  test('of a transaction’s profile stays known once a profile for all transactions has it', () => {
+    const bench = new IdsBench('ocpp2.0.1');
+    write(bench, 'a', 'SetChargingProfile', profileOf('TxProfile', 1));
+    write(bench, 'a', 'SetChargingProfile', profileOf('TxDefaultProfile', 1));
+    for (let id = 2; id <= objectsMax + 1; id += 1)
+      write(bench, 'a', 'SetChargingProfile', profileOf('TxProfile', id));
+    expect(bench.ledger.objects.map(({ id }) => id)).toContain('1');
+    expect(bench.ledger.objects.map(({ id }) => id)).not.toContain('2');
+  });
 });
 
 describe('what the station reports of them', () => {
@@ -207,4 +233,18 @@ test('a tariff in an Authorize answer is mapped like one that was set', () => {
   );
   expect(bench.sent('a', event)).toContain('"tariffId":"T"');
   expect(bench.sent('b', event)).not.toContain('tariffId');
+});
+
+test('tariffs of drivers, of which no end is heard, make nothing forgotten that is to stay', () => {
+  const bench = new IdsBench('ocpp2.1');
+  write(bench, 'a', 'SetDefaultTariff', tariff('T0'));
+  write(bench, 'b', 'ReserveNow', '{"id":3}');
+  for (let number = 0; number <= objectsMax; number += 1) {
+    const call = bench.call('Authorize', '{"idToken":{}}');
+    bench.answer('a', call, `{"tariff":{"tariffId":"T${number}"}}`);
+  }
+  const kept = bench.ledger.objects.filter(({ kind, id }) => kind === 'reservation' || id === 'T0');
+  expect(kept).toHaveLength(2);
+  const start = bench.call('TransactionEvent', started(',"reservationId":3'));
+  expect(bench.sent('a', start)).toBe(started(''));
 });

@@ -6,6 +6,7 @@
  * objects, and whatever had that number is shown under the number its own one has at the station. So nothing is ever shown twice.
  */
 import { integerOf, stringOf } from './id-token.ts';
+import type { IdChange } from './change.ts';
 import { isMintedName, isMintedNumber, mintedPrefix } from './minted.ts';
 import {
   endedObjectMs,
@@ -63,11 +64,26 @@ export function extToWrite(
   }
 }
 
-/** True when one more object can be kept, now or after what is over, or was never in anyone's way, has gone. */
+/** What the ledger is told when the backend writes an object that the station is to know by `ext`; null: it is known so. `own`: its row for that id. */
+export function written(
+  own: ObjectRow | null,
+  object: Pick<ObjectRow, 'kind' | 'backend' | 'id' | 'ext'>,
+  isPassing: boolean,
+  atMs: number,
+): Extract<IdChange, { readonly type: 'object_written' }> | null {
+  const isKnown = own !== null && own.ext === object.ext && own.state === 'live';
+  // What stays is not forgotten sooner because a transaction goes by it too.
+  if (isKnown && (isPassing || own.isPassing !== true)) return null;
+  return { type: 'object_written', ...object, ...(isPassing ? { isPassing } : {}), atMs };
+}
+
+/** True when one more object can be kept, now or after what is over, goes with a transaction, or was never in anyone's way, has gone. */
 export function hasRoomForObject(ledger: IdLedger): boolean {
   return (
     ledger.objects.length < objectsMax ||
-    ledger.objects.some(({ state, id, ext }) => state === 'ended' || id === ext)
+    ledger.objects.some(
+      ({ state, isPassing, id, ext }) => state === 'ended' || isPassing === true || id === ext,
+    )
   );
 }
 

@@ -10,7 +10,7 @@ import type { IdContext } from './arrival.ts';
 import { fieldsOf } from './field-table.ts';
 import { integerOf, kept, stringOf } from './id-token.ts';
 import type { IdLedger } from './ledger.ts';
-import { extToWrite, objectById, objectToken } from './objects.ts';
+import { extToWrite, objectById, objectToken, written } from './objects.ts';
 import { rewriteAll, type BodySpan } from './rewrite.ts';
 import type { SentCall } from './to-backend.ts';
 import { extFor, isPositiveInt32, transactionByKey } from './transactions.ts';
@@ -45,8 +45,8 @@ export function resultToStation(
     if (copy === null) return 'keep';
     const own = objectById(ledger, backend, 'tariff', copy);
     const ext = extToWrite(ledger, backend, 'tariff', copy, context.wallMs);
-    if (own === null || own.ext !== ext || own.state === 'ended')
-      changes.push({ type: 'object_written', kind: 'tariff', backend, id: copy, ext, atMs: context.wallMs });
+    const change = written(own, { kind: 'tariff', backend, id: copy, ext }, true, context.wallMs);
+    if (change !== null) changes.push(change);
     return ext === copy ? 'keep' : { token: objectToken('tariff', ext) };
   });
   return { text: rewritten, changes, fault: null };

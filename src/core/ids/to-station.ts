@@ -4,6 +4,7 @@
  * Pure. Every number that one side gives out is put into the station's terms; a command about what is another backend's never gets there. Refused is not answered: the
  * caller has each action's words for that.
  */
+import { tokenAt } from '../../protocol/splice.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { hasRoomForRequest } from './apply-change.ts';
 import type { IdContext } from './arrival.ts';
@@ -21,6 +22,7 @@ import {
   objectById,
   objectIdOf,
   objectToken,
+  written,
 } from './objects.ts';
 import { nextRequest } from './requests.ts';
 import { rewrite, type BodySpan, type Verdict } from './rewrite.ts';
@@ -77,6 +79,7 @@ export function toStation(
     sender,
     version,
     action,
+    isPassing: goesWithTransaction(action, text, span.bodyStart),
     wallMs: context.wallMs,
     changes: [],
     objects: [],
@@ -101,6 +104,8 @@ interface Draft {
   readonly sender: Receiver;
   readonly version: OcppVersion;
   readonly action: string;
+  /** What it writes goes with a transaction. */
+  readonly isPassing: boolean;
   readonly wallMs: number;
   readonly changes: IdChange[];
   readonly objects: NotedObject[];
@@ -225,10 +230,11 @@ function objectAtStation(
   if (field.use === 'write') {
     if (own === null && !hasRoomForObject(ledger)) return { stop: 'too_many_open' };
     const ext = extToWrite(ledger, backend, kind, id, wallMs);
-    if (own === null || own.ext !== ext || own.state === 'ended') {
-      draft.changes.push({ type: 'object_written', kind, backend, id, ext, atMs: wallMs });
+    const change = written(own, { kind, backend, id, ext }, draft.isPassing, wallMs);
+    if (change !== null) draft.changes.push(change);
+    // Where the station has it, a refusal leaves it there.
+    if (own === null || own.ext !== ext || own.state === 'ended')
       draft.objects.push({ kind, ext, outcome: 'kept_by' });
-    }
     return ext === id ? 'keep' : { token: objectToken(kind, ext) };
   }
   if (own === null && field.use === 'refer' && objectByExt(ledger, kind, id)?.state === 'live')
@@ -241,6 +247,26 @@ function objectAtStation(
   }
   return meant === id ? 'keep' : { token: objectToken(kind, meant) };
 }
+
+/** True where the command writes a profile, message or tariff that ends with its transaction, of which no number says so. */
+function goesWithTransaction(action: string, text: string, bodyStart: number): boolean {
+  switch (action) {
+    case 'RemoteStartTransaction':
+    case 'RequestStartTransaction':
+    case 'ChangeTransactionTariff':
+      return true;
+    case 'SetChargingProfile':
+      return profileNames.some(
+        (name) => tokenAt(text, bodyStart, [name, 'chargingProfilePurpose']) === '"TxProfile"',
+      );
+    case 'SetDisplayMessage':
+      return tokenAt(text, bodyStart, ['message', 'transactionId']) !== null;
+    default:
+      return false;
+  }
+}
+
+const profileNames = ['csChargingProfiles', 'chargingProfile'] as const;
 
 const removals: ReadonlySet<string> = new Set([
   'CancelReservation',
