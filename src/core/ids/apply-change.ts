@@ -86,7 +86,7 @@ export function applyIdChange(ledger: IdLedger, change: IdChange): void {
       if (row === undefined || row.state === 'closed') return;
       row.state = 'closed';
       row.atMs = change.atMs;
-      if (row.token === '') row.idTag = null;
+      row.idTag = null;
       return;
     }
     case 'issued':

@@ -80,7 +80,7 @@ export interface RequestRow {
   /** The backend's own, as it wrote it; '' where the version has none (1.6 RemoteStartTransaction). */
   readonly token: string;
   readonly action: string;
-  /** 1.6 RemoteStartTransaction, while open: what its StartTransaction is known by. */
+  /** Who is to charge, of a remote start while it is open: 1.6 the tag that its StartTransaction is known by, 2.x by type and value. */
   idTag: string | null;
   readonly connectorId: number | null;
   state: 'open' | 'closed';

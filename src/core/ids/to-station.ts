@@ -27,6 +27,7 @@ import {
 import { nextRequest } from './requests.ts';
 import { rewrite, type BodySpan, type Verdict } from './rewrite.ts';
 import type { Receiver } from './to-backend.ts';
+import { driverOf } from './transaction-arrived.ts';
 import { numberAt, textAt, transactionByExt, transactionById } from './transactions.ts';
 
 /**
@@ -79,6 +80,7 @@ export function toStation(
     sender,
     version,
     action,
+    driver: action === 'RequestStartTransaction' ? driverOf(text, span) : null,
     isPassing: goesWithTransaction(action, text, span.bodyStart),
     wallMs: context.wallMs,
     changes: [],
@@ -104,6 +106,8 @@ interface Draft {
   readonly sender: Receiver;
   readonly version: OcppVersion;
   readonly action: string;
+  /** 2.x: who is to charge. */
+  readonly driver: string | null;
   /** What it writes goes with a transaction. */
   readonly isPassing: boolean;
   readonly wallMs: number;
@@ -159,7 +163,7 @@ function judge(draft: Draft, field: IdField, token: string, isFull: boolean): Ve
       if (draft.minted !== null) return { token: String(draft.minted) };
       const copy = kept(token);
       if (copy === null || !hasRoomForRequest(ledger, draft.wallMs)) return { stop: 'too_many_open' };
-      return { token: String(openRequest(draft, field.kind, copy, null, null)) };
+      return { token: String(openRequest(draft, field.kind, copy, draft.driver, null)) };
     }
     case 'list_version': {
       const { list } = ledger;

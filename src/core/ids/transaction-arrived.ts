@@ -298,8 +298,8 @@ function adopterOf({ primary, before }: Attendance): string {
   return before?.backend ?? primary;
 }
 
-/** The token that a 2.x event presents, by type and value and without case; null: none. */
-function driverOf(text: string, span: BodySpan): string | null {
+/** The token that a 2.x event presents, or a command to start, by type and value and without case; null: none. */
+export function driverOf(text: string, span: BodySpan): string | null {
   if (!mayName(text, span.bodyStart, span.bodyEnd, 'idToken')) return null;
   const value = stringAt(text, span, ['idToken', 'idToken']);
   const type = stringAt(text, span, ['idToken', 'type']);
