@@ -5,6 +5,7 @@
  * start is worth nothing. The other transactions go on, so that one poisoned message holds up nobody else (OCPP 1.6 §3.7.1 has the station do the same).
  */
 import { assert } from '../../std/assert.ts';
+import { isGuaranteed } from '../../protocol/actions.ts';
 import type { Delivery, HeldMessage } from './held-message.ts';
 
 export interface HeldEntry {
@@ -84,6 +85,15 @@ export class HeldLane {
     return transaction !== null && this.#ofTransaction.has(transaction);
   }
 
+  /** True when a message of this transaction, said now, has to stand behind another of it. */
+  holdsUp(transaction: string | null): boolean {
+    if (!this.holds(transaction)) return false;
+    if (this.#blocked === 0) return true;
+    for (const entry of this)
+      if (entry.message.transaction === transaction && isHoldingUp(entry)) return true;
+    return false;
+  }
+
   /** True when there are messages of any transaction. */
   get holdsTransactions(): boolean {
     return this.#ofTransaction.size > 0;
@@ -129,7 +139,7 @@ export class HeldLane {
    * was handed over, are of transactions that began at another: no other transaction waits for them.
    */
   isAhead(transaction: string | null, wallMs: number): boolean {
-    if (this.holds(transaction)) return true;
+    if (this.holdsUp(transaction)) return true;
     if (this.#sequenced === 0) return false;
     if (this.#blocked === 0) return true;
     for (const { message } of this.#due(wallMs)) if (isBacklog(message)) return true;
@@ -149,8 +159,8 @@ export class HeldLane {
     for (const entry of this) {
       const { transaction } = entry.message;
       yield { entry, behind: transaction === null ? null : (parked.get(transaction) ?? null) };
-      if (transaction !== null && entry.delivery.state === 'parked' && !parked.has(transaction))
-        parked.set(transaction, entry);
+      if (transaction === null || entry.delivery.state !== 'parked' || parked.has(transaction)) continue;
+      if (isHoldingUp(entry)) parked.set(transaction, entry);
     }
   }
 
@@ -162,10 +172,10 @@ export class HeldLane {
     if (this.#blocked === 0) {
       // Most lanes: nothing was refused, and what is old stands first.
       for (let at = this.#from; at < this.#entries.length; at += 1) {
-        const { since, transaction } = (this.#entries[at] as HeldEntry).message;
-        if (since >= before) break;
-        if (transaction === null) continue;
-        if (atRisk === 0) oldestAtRisk = since;
+        const { message } = this.#entries[at] as HeldEntry;
+        if (message.since >= before) break;
+        if (!isOfBill(message)) continue;
+        if (atRisk === 0) oldestAtRisk = message.since;
         atRisk += 1;
       }
       return { held: this.length, parked, atRisk, oldestAtRisk };
@@ -173,8 +183,8 @@ export class HeldLane {
     for (const { entry, behind } of this.standings()) {
       const isParked = entry.delivery.state === 'parked' || behind !== null;
       if (isParked) parked += 1;
-      const { since, transaction } = entry.message;
-      if (transaction === null || (!isParked && since >= before)) continue;
+      const { since } = entry.message;
+      if (!isOfBill(entry.message) || (!isParked && since >= before)) continue;
       oldestAtRisk = Math.min(oldestAtRisk, since);
       atRisk += 1;
     }
@@ -260,9 +270,16 @@ function placeOf({ transaction, action }: HeldMessage): string {
   return transaction ?? action;
 }
 
-/** One of no transaction that is parked holds up nothing: an operator may never look at it. */
+/** One that is parked holds up nothing unless it is a part of its transaction: an operator may never look at it, and what is only said of a transaction ends none. */
 function isHoldingUp({ message, delivery }: HeldEntry): boolean {
-  return message.transaction !== null || delivery.state === 'waiting';
+  return delivery.state === 'waiting' || (message.transaction !== null && !asides.has(message.action));
+}
+
+/** 2.1: what is said of a transaction beside its own messages. */
+const asides: ReadonlySet<string> = new Set(['NotifyPriorityCharging', 'NotifySettlement']);
+
+function isOfBill({ version, action, transaction }: HeldMessage): boolean {
+  return transaction !== null && isGuaranteed(version, action);
 }
 
 function isBlocked({ state, retryAt }: Delivery): boolean {

@@ -48,7 +48,7 @@ export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink)
 }
 
 function holdsOf(state: StationState, { backend }: BackendLink, { transaction }: WaitingCall): boolean {
-  return heldLaneOf(state, backend)?.holds(transaction) === true;
+  return heldLaneOf(state, backend)?.holdsUp(transaction) === true;
 }
 
 function mayHold(state: StationState, turn: Turn, backend: BackendLink): boolean {

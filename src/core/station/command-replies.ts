@@ -113,7 +113,7 @@ function owesWhatIsAsked(state: StationState, call: OpenCall, { backend }: Backe
   if (lane === null) return false;
   const name = textOf(readPayload(bodyOf(call)).members, 'transactionId');
   if (name === null) return lane.holdsTransactions;
-  return lane.holds(transactionByExt(state.durable.ids, 'v2', name)?.key ?? null);
+  return lane.holdsUp(transactionByExt(state.durable.ids, 'v2', name)?.key ?? null);
 }
 
 /** Keeps values that a backend wrote and only it sees. */

@@ -230,3 +230,24 @@ describe('GetTransactionStatus of a backend that is back (H28)', () => {
     expect(ask(drained(), {}, '{}')).toBe('[3,"q",{"messagesInQueue":true}]');
   });
 });
+
+test('a backend that refuses what is only said of a transaction gets the rest of it, and later ones go to it at once', () => {
+  const outage = new Outage('ocpp2.1');
+  outage.begin();
+  outage.goDown();
+  outage.say('TransactionEvent', eventOf('T1', 0, 'Started'));
+  outage.say('NotifyPriorityCharging', { transactionId: 'T1', activated: true });
+  outage.say('TransactionEvent', eventOf('T1', 1, 'Updated'));
+  outage.answer = (call) =>
+    call.action === 'NotifyPriorityCharging' ? '4|"NotSupported","no",{}' : outage.usual(call);
+  outage.comeBack();
+  outage.pass(60_000);
+  const events = outage.heard.filter(({ action }) => action === 'TransactionEvent');
+  expect(events.map(({ payload }) => payload['eventType'])).toEqual(['Started', 'Updated']);
+  const lane = outage.state.held[0];
+  expect(lane?.depth(Infinity)).toMatchObject({ parked: 1, atRisk: 0 });
+  outage.heard = [];
+  outage.say('TransactionEvent', eventOf('T1', 2, 'Ended'));
+  expect(outage.heard[0]?.payload).toMatchObject({ eventType: 'Ended' });
+  expect(outage.heard[0]?.payload).not.toHaveProperty('offline');
+});
