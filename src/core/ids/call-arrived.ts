@@ -1,8 +1,8 @@
 /**
  * What a station's call tells the ledger when it arrives, and whose it is.
  *
- * Pure. The parts of a report belong to the backend that asked for it, what is said of a reservation or a control to the one that wrote it; transactions are in
- * transaction-arrived.ts.
+ * Pure. The parts of a report belong to the backend that asked for it, what is said of a reservation or a control to the one that wrote it, what a vehicle asks for to who has its
+ * transaction; transactions are in transaction-arrived.ts.
  */
 import { tokenAt } from '../../protocol/splice.ts';
 import { nobodys, type Arrival, type ArrivedCall, type Attendance, type IdContext } from './arrival.ts';
@@ -10,12 +10,12 @@ import type { IdChange } from './change.ts';
 import { fieldsOf } from './field-table.ts';
 import { stringOf } from './id-token.ts';
 import { lastPartOf } from './last-part.ts';
-import type { IdLedger, ObjectKind } from './ledger.ts';
+import type { IdLedger, ObjectKind, TransactionRow } from './ledger.ts';
 import { objectByExt, objectIdOf } from './objects.ts';
 import { requestByMinted } from './requests.ts';
 import type { BodySpan } from './rewrite.ts';
 import { eventArrived, meterValuesArrived, startArrived, stopArrived } from './transaction-arrived.ts';
-import { transactionByExt } from './transactions.ts';
+import { numberAt, transactionByExt } from './transactions.ts';
 
 /** Reads a call once, when it arrives: before the changes are applied, and before `toBackend`. */
 export function callArrived(
@@ -39,8 +39,21 @@ export function callArrived(
     }
   } else if (call.action === 'TransactionEvent') {
     return eventArrived(ledger, call, attendance, text, span, context);
+  } else if (ofSession.has(call.action)) {
+    return { ...nobodys, owner: ownerAt(ledger, text, span) };
   }
   return subjectArrived(ledger, call, text, span, context);
+}
+
+/** 2.x: what a vehicle asks for while it charges names its EVSE only. The profile that answers it is of the transaction there, and only that one's owner can set it (K15 to K17). */
+export const ofSession: ReadonlySet<string> = new Set(['NotifyEVChargingNeeds', 'NotifyEVChargingSchedule']);
+
+/** Who owns the transaction that is open at the EVSE; null: there is none that is known. */
+function ownerAt({ transactions }: IdLedger, text: string, { bodyStart }: BodySpan): string | null {
+  const evse = numberAt(text, bodyStart, 'evseId');
+  const isThere = ({ family, state, connectorId }: TransactionRow): boolean =>
+    family === 'v2' && state === 'open' && connectorId === evse;
+  return evse === null ? null : (transactions.findLast(isThere)?.owner ?? null);
 }
 
 /** The other calls: whose they are follows from what they are about. */

@@ -7,7 +7,7 @@
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { IdChange } from '../ids/change.ts';
 import { fieldsOf } from '../ids/field-table.ts';
-import { callArrived, issuedBy } from '../ids/call-arrived.ts';
+import { callArrived, issuedBy, ofSession } from '../ids/call-arrived.ts';
 import { callFailed, resultToStation } from '../ids/result-to-station.ts';
 import { toBackend } from '../ids/to-backend.ts';
 import { factsOf } from './find-backend.ts';
@@ -31,7 +31,9 @@ export function readCall(
   const { version } = link;
   if (frame.action === 'Authorize')
     return { owner: ownerOfDriver(state, turn, version, received), transaction: null };
-  if (!mayCarryIds(version, frame.action)) return nobodys;
+  const isOfSession = ofSession.has(frame.action);
+  if (!mayCarryIds(version, frame.action) && !isOfSession) return nobodys;
+  if (isOfSession && assignment?.actions.has(frame.action) === true) return nobodys;
   const attendance = {
     primary: assignment?.primary ?? '',
     before: predecessorOf(state, turn),

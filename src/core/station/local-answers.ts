@@ -8,6 +8,7 @@ import { findValue, valueEnd } from '../../protocol/splice.ts';
 import { isoTime } from '../../std/iso-time.ts';
 import { unaskedAnswer } from '../cover/cover-answer.ts';
 import { isHeldLater } from '../cover/later.ts';
+import { ofSession } from '../ids/call-arrived.ts';
 import { backendLinkOf } from './backend-link.ts';
 import { namesTransaction, offerCopy } from './copies.ts';
 import { coversFor, isDown } from './covering.ts';
@@ -60,8 +61,9 @@ export function answerForListener(
   received: Received,
   { owner, transaction }: Belonging,
 ): boolean {
-  if (owner === null || transaction !== null || roleOf(state, owner) !== 'observer') return false;
   const { action } = received.frame;
+  const isReport = transaction === null && !ofSession.has(action);
+  if (owner === null || !isReport || roleOf(state, owner) !== 'observer') return false;
   const { idToken } = callerOf(link.epoch, received.text, received.frame);
   recordReceived(state, turn, received, 'answered', action);
   sendOwn(

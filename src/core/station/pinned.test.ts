@@ -1,0 +1,84 @@
+/** What a station says of a transaction that stayed with the backend it was moved away from. */
+import { describe, expect, test } from 'vitest';
+import { answerAs, Bench, sent, sentTo } from '../../testkit/station-bench.ts';
+import type { Assignment } from '../routing/table.ts';
+import type { AssignmentDecision } from './events.ts';
+
+const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
+const started =
+  '[2,"t","TransactionEvent",{"eventType":"Started","seqNo":0,"evse":{"id":1},"transactionInfo":{"transactionId":"T"}}]';
+const needs = (evse: number): string =>
+  `[2,"n","NotifyEVChargingNeeds",{"evseId":${evse},"chargingNeeds":{"requestedEnergyTransfer":"DC"}}]`;
+const schedule =
+  '[2,"c","NotifyEVChargingSchedule",{"timeBase":"2023-11-14T22:13:20Z","evseId":1,"chargingSchedule":{"id":1}}]';
+
+type Decided = Extract<AssignmentDecision, { do: 'cut_over' }>;
+
+/** A transaction of `old` is open at EVSE 1, and `new` is the primary. */
+function moved(routed: Partial<Assignment> = {}, observers: Decided['observers'] = []): Bench {
+  const bench = new Bench(routed);
+  bench.connect(1, true, 'ocpp2.1');
+  bench.fromStation(
+    '[2,"b","BootNotification",{"reason":"PowerUp","chargingStation":{"vendorName":"V","model":"M"}}]',
+  );
+  answerAs(bench, 'old', accepted);
+  const decide = (decision: AssignmentDecision): void => {
+    bench.do({ type: 'assignment_decided', requestId: 1, decision });
+  };
+  decide({ do: 'attach', backend: 'new' });
+  bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+  for (const payload of [accepted, '{"currentTime":"2023-11-14T22:13:20Z"}']) answerAs(bench, 'new', payload);
+  bench.fromStation(started);
+  answerAs(bench, 'old', '{}');
+  decide({
+    do: 'cut_over',
+    primary: 'new',
+    observers,
+    openTransactions: 'pin',
+    keepWarmMs: 60_000,
+    isForced: false,
+  });
+  expect(bench.state.assignment?.primary).toBe('new');
+  return bench;
+}
+
+/** To whom the last call went: action by action. */
+function told(bench: Bench): { readonly old: unknown[]; readonly new: unknown[] } {
+  const actions = (backend: string): unknown[] =>
+    sentTo(bench.last.effects, backend).map((text) => (JSON.parse(text) as unknown[])[2]);
+  return { old: actions('old'), new: actions('new') };
+}
+
+describe('what a vehicle needs', () => {
+  test.each([
+    ['that is no more than that', []],
+    ['that listens in', [{ backend: 'old', receives: ['state' as const], commands: [] }]],
+  ])('is told to the owner of its transaction, whose profile it waits for, %s', (_what, observers) => {
+    const bench = moved({}, observers);
+    bench.fromStation(needs(1));
+    expect(told(bench)).toEqual({ old: ['NotifyEVChargingNeeds'], new: [] });
+    expect(sent(bench.last.effects, 'station')).toEqual([]);
+    expect(sent(answerAs(bench, 'old', '{"status":"Accepted"}'), 'station')).toEqual([
+      '[3,"n",{"status":"Accepted"}]',
+    ]);
+    bench.fromStation(schedule);
+    expect(told(bench)).toEqual({ old: ['NotifyEVChargingSchedule'], new: [] });
+  });
+
+  test('is told to the primary where no transaction of another is open', () => {
+    const bench = moved();
+    bench.fromStation(needs(2));
+    expect(told(bench)).toEqual({ old: [], new: ['NotifyEVChargingNeeds'] });
+    answerAs(bench, 'new', '{"status":"Accepted"}');
+    bench.fromStation(started.replace('Started', 'Ended').replace('"seqNo":0', '"seqNo":1'));
+    answerAs(bench, 'old', '{}');
+    bench.fromStation(needs(1));
+    expect(told(bench)).toEqual({ old: [], new: ['NotifyEVChargingNeeds'] });
+  });
+
+  test('is told to the authority for it, whoever owns the transaction', () => {
+    const bench = moved({ actions: new Map([['NotifyEVChargingNeeds', 'new']]) });
+    bench.fromStation(needs(1));
+    expect(told(bench)).toEqual({ old: [], new: ['NotifyEVChargingNeeds'] });
+  });
+});
