@@ -14,17 +14,15 @@ const handover: AssignmentDecision = {
   isForced: false,
 };
 
-const boots: Readonly<Partial<Record<OcppVersion, string>>> = {
-  'ocpp1.6': '[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]',
-  'ocpp2.0.1':
-    '[2,"b","BootNotification",{"reason":"PowerUp","chargingStation":{"vendorName":"V","model":"M"}}]',
-};
+const boot16 = '[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]';
+const boot2 =
+  '[2,"b","BootNotification",{"reason":"PowerUp","chargingStation":{"vendorName":"V","model":"M"}}]';
 
 /** A station with `old`, and `new` kept ready. */
 function ready(version: OcppVersion): Bench {
   const bench = new Bench();
   bench.connect(1, true, version);
-  bench.fromStation(boots[version] ?? '');
+  bench.fromStation(version === 'ocpp1.6' ? boot16 : boot2);
   answerAs(bench, 'old', accepted);
   bench.do({ type: 'assignment_decided', requestId: 1, decision: { do: 'attach', backend: 'new' } });
   bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
@@ -190,5 +188,27 @@ describe('2.x', () => {
     bench.fromStation(event(10, 'Updated'));
     expect(sentTo(bench.last.effects, 'new')).toHaveLength(1);
     expect(sentTo(bench.last.effects, 'old')).toEqual([]);
+  });
+
+  test('what was paid for it too, where that was held for the one before', () => {
+    const bench = ready('ocpp2.1');
+    bench.context.digest = (text) => `${text.length}${text.replaceAll(/[^0-9]/gu, '')}`.padEnd(32, '0');
+    const whenDown = { covers: true, untilMs: Infinity, untilMessages: Infinity };
+    bench.context.routing = routing([{ ...plainAssignment(0, 'old'), whenDown }], ['ocpp2.1']);
+    bench.do({ type: 'routing_changed' });
+    say(bench, '{}', event(0, 'Started'));
+    const epoch = bench.backendEpoch('old');
+    bench.do({ type: 'backend_lost', backend: 'old', epoch, code: 1006, reason: 'gone' });
+    const settled =
+      '[2,"s","NotifySettlement",{"transactionId":"T","pspRef":"P","status":"Settled","settlementAmount":12}]';
+    bench.fromStation(event(1, 'Updated'));
+    expect(sent(bench.fromStation(settled), 'station')).toEqual(['[3,"s",{}]']);
+    const told = toldTo(bench, [event(0, 'Started'), event(1, 'Updated')], '{}');
+    expect(told.map((text) => (JSON.parse(text) as unknown[])[1])).toEqual([
+      'TransactionEvent',
+      'TransactionEvent',
+      'NotifySettlement',
+    ]);
+    expect(told[2]).toBe(settled.replace('"s",', ''));
   });
 });

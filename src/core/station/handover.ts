@@ -98,16 +98,16 @@ function callIn(text: string, key: string | null = null): SaidCall | null {
   if (frame.kind !== 'call') return null;
   const { action, bodyStart } = frame;
   const payload = payloadOf(text, frame);
-  if (action !== 'TransactionEvent') {
-    const token = tokenAt(text, bodyStart, ['transactionId']);
-    const ext = token === null ? null : integerOf(token);
-    return { action, text, payload, family: 'v16', ext, part: payload, key };
-  }
-  const token = tokenAt(text, bodyStart, ['transactionInfo', 'transactionId']);
-  const part = tokenAt(text, bodyStart, ['seqNo']) ?? payload;
-  const ext = token === null ? null : stringOf(token);
-  return { action, text, payload, family: 'v2', ext, part, key };
+  const isEvent = action === 'TransactionEvent';
+  const token = tokenAt(text, bodyStart, isEvent ? ['transactionInfo', 'transactionId'] : ['transactionId']);
+  const family = isEvent || besideEvents.has(action) ? 'v2' : 'v16';
+  const ext = token === null ? null : family === 'v2' ? stringOf(token) : integerOf(token);
+  const part = (isEvent ? tokenAt(text, bodyStart, ['seqNo']) : null) ?? payload;
+  return { action, text, payload, family, ext, part, key };
 }
+
+/** What a 2.1 station says of a transaction besides. */
+const besideEvents: ReadonlySet<string> = new Set(['NotifySettlement', 'NotifyPriorityCharging']);
 
 /** What is to be told of it beside a 1.6 start, which is made of the row: each part once. */
 function partsOf(row: TransactionRow, calls: readonly SaidCall[]): SaidCall[] {
