@@ -8,7 +8,7 @@ import type { OcppVersion } from '../../protocol/version.ts';
 import { integerOf, stringOf } from './id-token.ts';
 import type { IdLedger, TransactionRow } from './ledger.ts';
 import { objectById } from './objects.ts';
-import { numberAt, transactionByExt, transactionById } from './transactions.ts';
+import { numberAt, transactionById, transactionNamed } from './transactions.ts';
 
 /** `none`: no transaction that Busbar knows. */
 export type Whose = 'own' | 'other' | 'none';
@@ -54,7 +54,7 @@ function rowNamed(
 ): TransactionRow | null {
   const id = version === 'ocpp1.6' ? integerOf(token) : stringOf(token);
   if (id === null) return null;
-  return version === 'ocpp1.6' ? transactionById(ledger, backend, id) : transactionByExt(ledger, 'v2', id);
+  return version === 'ocpp1.6' ? transactionById(ledger, backend, id) : transactionNamed(ledger, id);
 }
 
 function whose(rows: readonly TransactionRow[], backend: string): Whose {

@@ -28,7 +28,7 @@ import { nextRequest } from './requests.ts';
 import { rewrite, type BodySpan, type Verdict } from './rewrite.ts';
 import type { Receiver } from './to-backend.ts';
 import { driverOf } from './transaction-arrived.ts';
-import { numberAt, textAt, transactionByExt, transactionById } from './transactions.ts';
+import { numberAt, textAt, transactionByExt, transactionById, transactionNamed } from './transactions.ts';
 
 /**
  * `unknown_transaction`: no transaction that this backend may name. `not_yours`: what it names is another backend's. `list_not_yours`: a differential update of a list that another
@@ -213,8 +213,8 @@ function numberAtStation(ledger: IdLedger, sender: Receiver, token: string): Ver
 }
 
 function nameAtStation(ledger: IdLedger, sender: Receiver, token: string): Verdict<RefuseReason> {
-  const ext = stringOf(token);
-  const row = ext === null ? null : transactionByExt(ledger, 'v2', ext);
+  const name = stringOf(token);
+  const row = name === null ? null : transactionNamed(ledger, name);
   if (row === null) return sender.isPrimary ? 'keep' : { stop: 'unknown_transaction' };
   return Object.hasOwn(row.ids, sender.backend) ? 'keep' : { stop: 'not_yours' };
 }

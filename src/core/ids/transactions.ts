@@ -33,6 +33,15 @@ export function transactionByExt(ledger: IdLedger, family: IdFamily, ext: string
   return newest(ledger, (row) => row.ext === ext && row.family === family);
 }
 
+/** The 2.x transaction that a backend means: it may spell a name in another case than the station, to which that is the same name (identifierString, 2.x Part 2, primitive data types). */
+export function transactionNamed(ledger: IdLedger, name: string): TransactionRow | null {
+  const folded = name.toLowerCase();
+  return (
+    transactionByExt(ledger, 'v2', name) ??
+    newest(ledger, ({ family, ext }) => family === 'v2' && ext?.toLowerCase() === folded)
+  );
+}
+
 /** What this backend calls so: of several, an open one, and the newest. */
 export function transactionById(ledger: IdLedger, backend: string, id: string): TransactionRow | null {
   const named = (row: TransactionRow): boolean => row.family === 'v16' && row.ids[backend] === id;

@@ -16,7 +16,7 @@ import { readPayload, textOf, type Payload } from '../commands/payload.ts';
 import { overlay } from '../commands/served-settings.ts';
 import { confirmedOf, mergeOwn, type VirtualValue } from '../commands/settings.ts';
 import { withMessagesInQueue } from '../hold/messages-in-queue.ts';
-import { transactionByExt } from '../ids/transactions.ts';
+import { transactionNamed } from '../ids/transactions.ts';
 import { resultToBackend } from '../ids/result-to-backend.ts';
 import { virtualOf } from './command-facts.ts';
 import { bodyOf, finishCommand } from './command-outcome.ts';
@@ -113,7 +113,7 @@ function owesWhatIsAsked(state: StationState, call: OpenCall, { backend }: Backe
   if (lane === null) return false;
   const name = textOf(readPayload(bodyOf(call)).members, 'transactionId');
   if (name === null) return lane.holdsTransactions;
-  return lane.holdsUp(transactionByExt(state.durable.ids, 'v2', name)?.key ?? null);
+  return lane.holdsUp(transactionNamed(state.durable.ids, name)?.key ?? null);
 }
 
 /** Keeps values that a backend wrote and only it sees. */

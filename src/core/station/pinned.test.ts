@@ -82,3 +82,21 @@ describe('what a vehicle needs', () => {
     expect(told(bench)).toEqual({ old: [], new: ['NotifyEVChargingNeeds'] });
   });
 });
+
+test.each([
+  ['RequestStopTransaction', '{"transactionId":"t"}'],
+  ['GetTransactionStatus', '{"transactionId":"t"}'],
+  [
+    'SetChargingProfile',
+    '{"evseId":1,"chargingProfile":{"chargingProfilePurpose":"TxProfile","transactionId":"t"}}',
+  ],
+])(
+  '%s of its owner reaches the station, though it spells the transaction in another case',
+  (action, payload) => {
+    const bench = moved();
+    const command = `[2,"q","${action}",${payload}]`;
+    expect(sent(bench.fromBackend(command, 'new'), 'station')).toEqual([]);
+    const [text = '[]'] = sent(bench.fromBackend(command), 'station');
+    expect(text.endsWith(`,"${action}",${payload}]`)).toBe(true);
+  },
+);
