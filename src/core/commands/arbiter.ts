@@ -70,7 +70,7 @@ export function concernsConnection(version: OcppVersion, action: string, payload
   const asIfPrimary: Asker = { name: '', role: 'primary', granted: new Set(), isOwner: false };
   const nobodyKnows: ArbiterFacts = {
     transaction: () => 'none',
-    ownsReservation: () => false,
+    ownsObject: () => false,
     localList: () => 'unknown',
     isCertificateAuthority: false,
     isLinkCertificate: () => true,

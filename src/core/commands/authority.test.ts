@@ -14,7 +14,7 @@ import { payloadReader } from './payload.ts';
 
 const noFacts: CommandFacts = {
   transaction: () => 'none',
-  ownsReservation: () => false,
+  ownsObject: () => false,
   localList: () => 'unknown',
 };
 
@@ -34,7 +34,7 @@ function judged(
 
 /**
  * §2.5 as written, one line an action: primary, draining, standby, observer, and whoever a rule gives the action.
- * F forward · T own transaction only · N unless another's transaction · O own reservation · K by key · C from what is known · R refused.
+ * F forward · T own transaction only · N unless another's transaction · O own reservation, or own profile of a transaction · K by key · C from what is known · R refused.
  * `C` of what nothing is kept of (reports, profiles) is a refusal in the end; H34 makes the primary's unlock N.
  */
 const written = `
@@ -69,7 +69,7 @@ GetReport                   F C C C F
 GetMonitoringReport         F C C C F
 SetChargingProfile          F R R R F
 ClearChargingProfile        F R R R F
-UpdateDynamicSchedule       F R R R F
+UpdateDynamicSchedule       F O R R F
 AFRRSignal                  F R R R F
 GetCompositeSchedule        F F C C F
 GetChargingProfiles         F F C C F
@@ -106,7 +106,7 @@ const letterOf: Readonly<Record<string, string>> = {
   forward: 'F',
   own_transaction: 'T',
   not_others: 'N',
-  own_reservation: 'O',
+  own_object: 'O',
   key: 'K',
   serve: 'C',
   serve_trigger: 'C',
@@ -233,7 +233,7 @@ test('part of a list is refused where the list is another’s, all of it is not 
 });
 
 const cancelBy = (role: Role, owns: boolean): string =>
-  judged(asker(role), 'CancelReservation', { reservationId: 1 }, { ownsReservation: () => owns }).verdict;
+  judged(asker(role), 'CancelReservation', { reservationId: 1 }, { ownsObject: () => owns }).verdict;
 
 test('a reservation is cancelled by who made it, or by the primary', () => {
   expect([cancelBy('draining', true), cancelBy('draining', false), cancelBy('primary', false)]).toEqual([

@@ -30,7 +30,8 @@ export interface CommandFacts {
    * Whose is the transaction that the command names, or that runs where it points (the whole station for Reset)? `none`: nobody's that Busbar knows.
    */
   readonly transaction: () => 'own' | 'other' | 'none';
-  readonly ownsReservation: () => boolean;
+  /** The reservation that the command names, or the profile of a transaction. */
+  readonly ownsObject: () => boolean;
   /** Whose local list is on the station; `unknown` until a backend has sent one through Busbar. */
   readonly localList: () => 'own' | 'other' | 'unknown';
 }
@@ -76,8 +77,8 @@ export function judge(
       if (owner === 'own' || (owner === 'none' && permission === 'not_others')) return forward;
       return refused(isAboutTransaction(group) ? 'unknown_transaction' : 'no_authority');
     }
-    case 'own_reservation':
-      return facts.ownsReservation() ? forward : refused('no_authority');
+    case 'own_object':
+      return facts.ownsObject() ? forward : refused('no_authority');
     case 'key':
       return { verdict: 'by_key' };
     case 'serve':
@@ -130,7 +131,7 @@ const reaching: ReadonlySet<Permission> = new Set([
   'forward',
   'own_transaction',
   'not_others',
-  'own_reservation',
+  'own_object',
   'key',
 ]);
 

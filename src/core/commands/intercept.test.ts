@@ -28,7 +28,7 @@ const askers = [primary, lavish];
 
 const facts: ArbiterFacts = {
   transaction: () => 'none',
-  ownsReservation: () => false,
+  ownsObject: () => false,
   localList: () => 'unknown',
   isCertificateAuthority: false,
   isLinkCertificate: () => false,

@@ -17,14 +17,14 @@ export type Role = (typeof roles)[number];
 
 /**
  * `forward` to the station · `own_transaction` forward if it is about a transaction of the asker's · `not_others` forward unless it is about a transaction
- * of another backend's · `own_reservation` forward if the asker made the reservation · `key` forward what the asker may write · `serve` from what Busbar
+ * of another backend's · `own_object` forward if it is about a reservation that the asker made, or its own profile of a transaction · `key` forward what the asker may write · `serve` from what Busbar
  * knows · `serve_trigger` the same for TriggerMessage, and forward where it is about a transaction of the asker's · `refuse`.
  */
 export type Permission =
   | 'forward'
   | 'own_transaction'
   | 'not_others'
-  | 'own_reservation'
+  | 'own_object'
   | 'key'
   | 'serve'
   | 'serve_trigger'
@@ -55,6 +55,7 @@ export type Group =
   | 'read_settings'
   | 'reports'
   | 'profiles'
+  | 'dynamic_schedule'
   | 'read_profiles'
   | 'lists'
   | 'local_list'
@@ -86,12 +87,14 @@ export const matrix: Readonly<Record<Group, Line>> = {
   unlock:             line('not_others',    'own_transaction', 'refuse',        'refuse',        'not_others'),
   reset:              line('forward',       'refuse',          'refuse',        'refuse',        'not_others'),
   availability:       line('forward',       'refuse',          'refuse',        'refuse',        'forward'),
-  cancel_reservation: line('forward',       'own_reservation', 'refuse',        'refuse',        'own_reservation'),
+  cancel_reservation: line('forward',       'own_object',      'refuse',        'refuse',        'own_object'),
   settings:           line('key',           'key',             'key',           'key',           'key'),
   monitoring:         line('forward',       'refuse',          'refuse',        'refuse',        'forward'),
   read_settings:      line('forward',       'serve',           'serve',         'serve',         'forward'),
   reports:            line('forward',       'serve',           'serve',         'serve',         'forward'),
   profiles:           line('forward',       'refuse',          'refuse',        'refuse',        'forward'),
+  // H18: the next part of a transaction's profile goes with the transaction.
+  dynamic_schedule:   line('forward',       'own_object',      'refuse',        'refuse',        'forward'),
   read_profiles:      line('forward',       'forward',         'serve',         'serve',         'forward'),
   lists:              line('forward',       'refuse',          'refuse',        'refuse',        'forward'),
   local_list:         line('forward',       'refuse',          'refuse',        'refuse',        'forward'),
@@ -136,7 +139,8 @@ const actionsOf: Readonly<Record<Exclude<Group, 'unknown'>, readonly string[]>> 
   ],
   read_settings: ['GetConfiguration', 'GetVariables'],
   reports: ['GetBaseReport', 'GetReport', 'GetMonitoringReport'],
-  profiles: ['SetChargingProfile', 'ClearChargingProfile', 'UpdateDynamicSchedule', 'AFRRSignal'],
+  profiles: ['SetChargingProfile', 'ClearChargingProfile', 'AFRRSignal'],
+  dynamic_schedule: ['UpdateDynamicSchedule'],
   read_profiles: ['GetCompositeSchedule', 'GetChargingProfiles'],
   lists: [
     'ClearCache',

@@ -39,11 +39,20 @@ export function whoseTransaction(
   );
 }
 
-/** Whether the backend made the reservation that its command names. */
-export function ownsReservation(ledger: IdLedger, backend: string, text: string, bodyStart: number): boolean {
-  const token = tokenAt(text, bodyStart, ['reservationId']);
+/** Whether the backend made the reservation that its command names, or set the profile of a transaction. */
+export function ownsObject(
+  ledger: IdLedger,
+  backend: string,
+  action: string,
+  text: string,
+  bodyStart: number,
+): boolean {
+  const isSchedule = action === 'UpdateDynamicSchedule';
+  const token = tokenAt(text, bodyStart, [isSchedule ? 'chargingProfileId' : 'reservationId']);
   const id = token === null ? null : integerOf(token);
-  return id !== null && objectById(ledger, backend, 'reservation', id) !== null;
+  if (id === null) return false;
+  const row = objectById(ledger, backend, isSchedule ? 'profile' : 'reservation', id);
+  return row !== null && (!isSchedule || row.isPassing === true);
 }
 
 function rowNamed(

@@ -7,7 +7,7 @@ import type { OcppVersion } from '../../protocol/version.ts';
 import type { ArbiterFacts } from '../commands/arbiter.ts';
 import type { Asker } from '../commands/authority.ts';
 import type { Answer } from '../commands/refusal.ts';
-import { ownsReservation, whoseTransaction } from '../ids/ownership.ts';
+import { ownsObject, whoseTransaction } from '../ids/ownership.ts';
 import { authorityFor, owns, roleOf } from './roles.ts';
 import type { BackendLink, StationState } from './state.ts';
 import type { Received } from './turn.ts';
@@ -30,7 +30,7 @@ export function factsOf(
   const { ids } = state.durable;
   return {
     transaction: () => whoseTransaction(ids, backend, version, frame.action, text, frame.bodyStart),
-    ownsReservation: () => ownsReservation(ids, backend, text, frame.bodyStart),
+    ownsObject: () => ownsObject(ids, backend, frame.action, text, frame.bodyStart),
     localList: () => (ids.list === null ? 'unknown' : ids.list.owner === backend ? 'own' : 'other'),
     keys: state.assignment?.keys ?? [],
     canRotate: false,

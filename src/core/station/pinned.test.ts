@@ -12,10 +12,17 @@ const needs = (evse: number): string =>
 const schedule =
   '[2,"c","NotifyEVChargingSchedule",{"timeBase":"2023-11-14T22:13:20Z","evseId":1,"chargingSchedule":{"id":1}}]';
 
+const update = (id: number): string =>
+  `[2,"u${id}","UpdateDynamicSchedule",{"chargingProfileId":${id},"scheduleUpdate":{"limit":6}}]`;
+
 type Decided = Extract<AssignmentDecision, { do: 'cut_over' }>;
 
 /** A transaction of `old` is open at EVSE 1, and `new` is the primary. */
-function moved(routed: Partial<Assignment> = {}, observers: Decided['observers'] = []): Bench {
+function moved(
+  routed: Partial<Assignment> = {},
+  observers: Decided['observers'] = [],
+  before: (bench: Bench) => void = () => undefined,
+): Bench {
   const bench = new Bench(routed);
   bench.connect(1, true, 'ocpp2.1');
   bench.fromStation(
@@ -30,6 +37,7 @@ function moved(routed: Partial<Assignment> = {}, observers: Decided['observers']
   for (const payload of [accepted, '{"currentTime":"2023-11-14T22:13:20Z"}']) answerAs(bench, 'new', payload);
   bench.fromStation(started);
   answerAs(bench, 'old', '{}');
+  before(bench);
   decide({
     do: 'cut_over',
     primary: 'new',
@@ -40,6 +48,14 @@ function moved(routed: Partial<Assignment> = {}, observers: Decided['observers']
   });
   expect(bench.state.assignment?.primary).toBe('new');
   return bench;
+}
+
+/** `old` sets a dynamic profile, and the station takes it. */
+function withProfile(bench: Bench, id: number, purpose: string, transaction = ''): void {
+  bench.fromBackend(
+    `[2,"d${id}","SetChargingProfile",{"evseId":1,"chargingProfile":{"id":${id},"chargingProfilePurpose":"${purpose}","chargingProfileKind":"Dynamic"${transaction}}}]`,
+  );
+  bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
 }
 
 /** To whom the last call went: action by action. */
@@ -100,3 +116,16 @@ test.each([
     expect(text.endsWith(`,"${action}",${payload}]`)).toBe(true);
   },
 );
+
+test('the dynamic profile of a transaction is changed by its owner, and no other profile is', () => {
+  const bench = moved();
+  withProfile(bench, 7, 'TxProfile', ',"transactionId":"T"');
+  expect(sent(bench.fromBackend(update(8)), 'station')).toEqual([]);
+  expect(sent(bench.fromBackend(update(7), 'new'), 'station')).toEqual([]);
+  expect(sent(bench.fromBackend(update(7)), 'station')).toHaveLength(1);
+});
+
+test('a dynamic profile for all transactions is not changed any more by the backend that was the primary', () => {
+  const bench = moved({}, [], (before) => withProfile(before, 7, 'TxDefaultProfile'));
+  expect(sent(bench.fromBackend(update(7)), 'station')).toEqual([]);
+});
