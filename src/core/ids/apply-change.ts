@@ -5,7 +5,9 @@
  * that the same changes always leave the same ledger.
  */
 import { unreachable } from '../../std/assert.ts';
+import { parseIsoTime } from '../../std/iso-time.ts';
 import type { IdChange } from './change.ts';
+import { wasSeenToBegin } from './transactions.ts';
 import {
   closedRequestMs,
   dayMs,
@@ -149,6 +151,7 @@ function openTransaction(ledger: IdLedger, change: Change<'transaction_opened'>)
   const displaced = transactionToDisplace(ledger, change.connectorId);
   if (displaced === 'full') return;
   if (displaced !== 'free') close(displaced, change.atMs);
+  if (change.isBeginning && change.family === 'v16') closeOutlived(ledger, change);
   const id = change.ids === 'as_station' ? (change.ext ?? 'none') : change.ids;
   ledger.transactions.push({
     key: change.key,
@@ -168,6 +171,34 @@ function openTransaction(ledger: IdLedger, change: Change<'transaction_opened'>)
   keepTransactions(ledger, change.atMs);
 }
 
+/**
+ * A connector of 1.6 has one transaction at a time: another one that was open there is over, though its stop never came (Zaptec Go 2, and many after a power cut). One that began later stays: this start
+ * comes out of a queue. Of one that nobody saw begin only a number is known, and the station may use that again for any transaction (EVBox).
+ */
+function closeOutlived(
+  ledger: IdLedger,
+  { connectorId, startedAt, atMs }: Change<'transaction_opened'>,
+): void {
+  if (connectorId === null) return;
+  const nowAt = timeOf(startedAt);
+  const outlived = ledger.transactions.filter(
+    (row) =>
+      row.family === 'v16' &&
+      row.state === 'open' &&
+      row.connectorId === connectorId &&
+      (timeOf(row.startedAt) ?? -Infinity) <= (nowAt ?? Infinity),
+  );
+  for (const row of outlived) {
+    if (!wasSeenToBegin(row) && row.isHeld !== true)
+      ledger.transactions.splice(ledger.transactions.indexOf(row), 1);
+    else close(row, atMs);
+  }
+}
+
+function timeOf(timestamp: string | null): number | null {
+  return timestamp === null ? null : parseIsoTime(timestamp);
+}
+
 function answerTransaction(ledger: IdLedger, change: Change<'transaction_answered'>): void {
   const row = transactionByKey(ledger, change.key);
   if (row === null) return;
@@ -183,9 +214,10 @@ function nextMintedAfter(minted: number): number {
 
 function endTransaction(ledger: IdLedger, change: Change<'transaction_ended'>): void {
   const row = transactionByKey(ledger, change.key);
-  if (row === null || row.state === 'ended') return;
+  if (row === null) return;
+  row.stopKey ??= change.stopKey;
+  if (row.state === 'ended') return;
   close(row, change.atMs);
-  row.stopKey = change.stopKey;
   keepTransactions(ledger, change.atMs);
 }
 

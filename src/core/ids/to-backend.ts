@@ -14,7 +14,13 @@ import { isMintedRequest } from './minted.ts';
 import { plainNumberAt } from './plain-number.ts';
 import { requestByMinted } from './requests.ts';
 import { rewrite, type BodySpan, type Verdict } from './rewrite.ts';
-import { isAnothersId, transactionByExt, transactionByKey, hasNoRowAnyMore } from './transactions.ts';
+import {
+  hasNoRowAnyMore,
+  isAnothersId,
+  isPositiveInt32,
+  transactionByExt,
+  transactionByKey,
+} from './transactions.ts';
 
 /** A call or SEND of the station on its way to a backend. */
 export interface SentCall {
@@ -129,6 +135,9 @@ function numberFor(
     const isOthers = ext !== null && (isAnothersId(ledger, backend, ext) || hasNoRowAnyMore(ledger, ext));
     return isOthers && ledger.plainFor !== backend ? unknownNumber : 'keep';
   }
+  // A number of the station's own stays as it is, and is nothing to others.
+  if (resolved !== null && ext !== null && ext !== row.ext && isPositiveInt32(ext))
+    return row.owner === backend ? 'keep' : notShown;
   const id = Object.hasOwn(row.ids, backend) ? row.ids[backend] : undefined;
   switch (id) {
     case undefined:

@@ -23,6 +23,7 @@ import {
   textAt,
   transactionByExt,
   transactionByKey,
+  wasSeenToBegin,
 } from './transactions.ts';
 
 /** 1.6 StartTransaction. */
@@ -87,7 +88,9 @@ export function stopArrived(
     atMs: wallMs,
   };
   if (row !== null) {
-    const changes = row.state === 'open' ? [...confirmed(row, ext), ended] : [];
+    // One that another start at its connector has ended still gets its stop, once.
+    const isFirst = row.state === 'open' || row.stopKey === null;
+    const changes = isFirst ? [...confirmed(row, ext), ended] : [];
     return { owner: row.owner, transaction: row.key, issuer: null, changes };
   }
   return ext !== null && isUsable(ext)
@@ -109,12 +112,28 @@ export function meterValuesArrived(
   if (token === null) return nobodys;
   const ext = integerOf(token);
   const named = ext === null ? null : transactionByExt(ledger, 'v16', ext);
-  const row = named ?? (ext === '-1' ? rowOfMeterValues(ledger, text, span.bodyStart) : null);
+  const row = named ?? rowAtConnector(ledger, ext, text, span);
   if (row !== null)
     return { owner: row.owner, transaction: row.key, issuer: null, changes: confirmed(row, ext) };
   if (ext === null || !isUsable(ext)) return nobodys;
   const connectorId = numberAt(text, span.bodyStart, 'connectorId');
   return adopted(ledger, call.key, ext, attendance, connectorId, wallMs, []);
+}
+
+/**
+ * The transaction that the station can only mean, since it is under way at that connector: it has no number for it, or one of its own (EVBox: always 1; Etrel, of those that it
+ * authorises itself).
+ */
+function rowAtConnector(
+  ledger: IdLedger,
+  ext: string | null,
+  text: string,
+  span: BodySpan,
+): TransactionRow | null {
+  if (ext === '-1') return rowOfMeterValues(ledger, text, span.bodyStart);
+  if (ext === null || !isUsable(ext) || hasNoRowAnyMore(ledger, ext)) return null;
+  const row = rowOfMeterValues(ledger, text, span.bodyStart);
+  return row !== null && wasSeenToBegin(row) ? row : null;
 }
 
 /** A transaction that began before Busbar knew of it: whoever was the primary then gave it its number, and keeps it. */

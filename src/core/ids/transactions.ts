@@ -22,6 +22,11 @@ export function transactionByKey(ledger: IdLedger, key: string): TransactionRow 
   return newest(ledger, (row) => row.key === key);
 }
 
+/** False for an open one that was under way when it was first heard of: nothing but its number is known. */
+export function wasSeenToBegin({ startedAt, meterStart, idTag }: TransactionRow): boolean {
+  return startedAt !== null || meterStart !== null || idTag !== null;
+}
+
 /** True for the owner of a transaction that is not over. */
 export function ownsOpen(ledger: IdLedger, backend: string): boolean {
   for (const row of ledger.transactions) if (row.state === 'open' && row.owner === backend) return true;
