@@ -96,6 +96,15 @@ describe('a 1.6 transaction whose stop never came', () => {
     move(bench);
     expect(showCard(bench)).toEqual(['old']);
   });
+
+  test('has its driver asked about at the primary once the connector is reported free', () => {
+    const bench = charging();
+    move(bench);
+    expect(showCard(bench)).toEqual(['old']);
+    answerAs(bench, 'old', '{"idTagInfo":{"status":"Accepted"}}');
+    beAt(bench, 'Available', '2023-11-14T22:20:00Z');
+    expect(showCard(bench)).toEqual(['new']);
+  });
 });
 
 describe('a station that numbers its transactions itself in MeterValues', () => {

@@ -9,7 +9,10 @@ import { presentedToken } from '../cover/presented-token.ts';
 import { payloadReader } from '../commands/payload.ts';
 import { payloadOf } from '../../protocol/frame.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
+import type { TransactionRow } from '../ids/ledger.ts';
 import { remoteStartMs } from '../ids/requests.ts';
+import { textAt } from '../ids/transactions.ts';
+import { parseIsoTime } from '../../std/iso-time.ts';
 import { factsOf } from './find-backend.ts';
 import { formerPrimaries } from './roles.ts';
 import type { StationState } from './state.ts';
@@ -24,7 +27,9 @@ export function ownerOfDriver(
 ): string | null {
   const primary = state.assignment?.primary;
   const { transactions, requests } = state.durable.ids;
-  const others = transactions.filter(({ state: phase, owner }) => phase === 'open' && owner !== primary);
+  const others = transactions.filter(
+    (row) => row.state === 'open' && row.owner !== primary && !isConnectorFree(state, row),
+  );
   const asked = requests.filter(({ idTag, backend }) => idTag !== null && backend !== primary);
   if (others.length === 0 && asked.length === 0) return null;
   const token = presentedToken(version, payloadReader(payloadOf(text, frame))())?.text ?? null;
@@ -43,6 +48,19 @@ export function ownerOfDriver(
     if (driver === token || isOneGroup(turn, owner, driver, token)) return owner;
   }
   return null;
+}
+
+/** A 1.6 station says that the connector was free at a time after the transaction began: its stop is late, or never comes, and whoever shows the card wants to begin. */
+function isConnectorFree(
+  { durable }: StationState,
+  { family, connectorId, startedAt }: TransactionRow,
+): boolean {
+  if (family !== 'v16' || startedAt === null) return false;
+  const payload = durable.image.statuses.find(({ key }) => key === String(connectorId))?.payload ?? '{}';
+  if (textAt(payload, 0, 'status') !== 'Available') return false;
+  const freeAt = parseIsoTime(textAt(payload, 0, 'timestamp') ?? '');
+  const begunAt = parseIsoTime(startedAt);
+  return freeAt !== null && begunAt !== null && freeAt > begunAt;
 }
 
 /** Both are known to be of one group, by what the backend said of them. */
