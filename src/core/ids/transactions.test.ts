@@ -264,6 +264,19 @@ describe('-1 from a station that never learned the number (1.6 errata 3.18)', ()
     expect(bench.sent('a', stop)).toBe('{"transactionId":8,"idTag":"T","meterStop":5}');
   });
 
+  test.each([
+    ['another driver', '{"transactionId":-1,"idTag":"FREE","meterStop":900}'],
+    ['another driver', '{"transactionId":0,"idTag":"FREE","meterStop":900}'],
+    ['an end before its start', '{"transactionId":-1,"meterStop":900,"timestamp":"2025-12-31T00:00:00Z"}'],
+  ])('in a Stop of %s never means one that the station knows by its number: %s', (_, payload) => {
+    const bench = new IdsBench('ocpp1.6');
+    started(bench, '7', { idTag: 'A', timestamp: '2026-01-01T00:00:00Z' });
+    bench.call('MeterValues', '{"connectorId":1,"transactionId":7}');
+    const stop = bench.call('StopTransaction', payload);
+    expect(bench.sent('a', stop)).toBe(payload);
+    expect(bench.ledger.transactions.map(({ state }) => state)).toEqual(['open']);
+  });
+
   test('goes to the primary as it is when it could be several', () => {
     const bench = new IdsBench('ocpp1.6');
     started(bench, '7', { connectorId: 1 });

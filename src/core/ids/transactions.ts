@@ -102,16 +102,16 @@ export function rowOfStop(
 ): TransactionRow | null {
   const repeated = newest(ledger, (row) => row.stopKey === stopKey);
   if (repeated !== null) return repeated;
-  const open = lastAtEachConnector(ledger);
+  const idTag = textAt(text, bodyStart, 'idTag');
+  const stoppedAt = textAt(text, bodyStart, 'timestamp');
+  const open = lastAtEachConnector(ledger).filter((row) => !isOfAnother(row, idTag, stoppedAt));
   const unconfirmed = open.filter((row) => !row.isConfirmed);
   const candidates = unconfirmed.length > 0 ? unconfirmed : open;
-  const idTag = textAt(text, bodyStart, 'idTag');
   const ofDriver = candidates.filter((row) => isSameTag(row.idTag, idTag));
   const stillOpen = ofDriver.length > 0 ? ofDriver : candidates;
   const byDriver = onlyOne(ofDriver);
   if (byDriver !== null) return byDriver;
   const meterStop = numberAt(text, bodyStart, 'meterStop');
-  const stoppedAt = textAt(text, bodyStart, 'timestamp');
   const fitting = stillOpen.filter((row) => couldEndAt(row, meterStop, stoppedAt));
   return onlyOne(fitting) ?? onlyOne(open);
 }
@@ -122,6 +122,16 @@ function lastAtEachConnector(ledger: IdLedger): readonly TransactionRow[] {
   for (const row of ledger.transactions)
     if (row.family === 'v16' && row.state === 'open') last.set(row.connectorId, row);
   return [...last.values()];
+}
+
+/**
+ * A station that has used the number of its transaction says it in the stop too. So this is the stop of another one, whose start never came (free charging, or before a reboot), where driver or
+ * time speak for that.
+ */
+function isOfAnother(row: TransactionRow, idTag: string | null, stoppedAt: string | null): boolean {
+  if (!row.isConfirmed) return false;
+  const isAnothers = idTag !== null && row.idTag !== null && !isSameTag(row.idTag, idTag);
+  return isAnothers || !couldEndAt(row, null, stoppedAt);
 }
 
 /** The text of a string member of the body, or null. */
