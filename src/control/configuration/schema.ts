@@ -384,11 +384,15 @@ const stationSettings = section(
       least: '1s',
       most: '24h',
     }),
-    pong: quantity('duration', 'A link that stays silent so long after the ping is cut.', {
-      default: '20s',
-      least: '1s',
-      most: '1h',
-    }),
+    pong: quantity(
+      'duration',
+      'A link that stays silent so long after each of two pings is cut; one of a station that answers no pings, from the second time on, after two of its heartbeats.',
+      {
+        default: '20s',
+        least: '1s',
+        most: '1h',
+      },
+    ),
   },
   { default: {} },
 );

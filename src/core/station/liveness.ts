@@ -4,7 +4,8 @@
  * Pure. Any frame proves it, also a pong. After a silence the peer is pinged; two pings without a sound mean that the link is half-open, the main cause of
  * stations that are connected and yet gone (OCPP-J 1.6 erratum 3.11).
  */
-import type { BackendLink, Liveness } from './state.ts';
+import { heartbeatMs } from '../priming/priming.ts';
+import type { BackendLink, Liveness, StationState } from './state.ts';
 
 /** Unanswered pings that make a link count as dead. */
 export const pingsMax = 2;
@@ -16,9 +17,15 @@ export function hearFrom(heard: Liveness, nowMs: number): void {
   heard.pings = 0;
 }
 
-/** What is due now. `ping` counts the ping as sent. */
-export function takePulse(heard: Liveness, intervalMs: number, timeoutMs: number, nowMs: number): Pulse {
-  if (nowMs < pulseAtMs(heard, intervalMs, timeoutMs)) return 'quiet';
+/** What is due now. `ping` counts the ping as sent. `silenceMs`: no shorter silence is held against it. */
+export function takePulse(
+  heard: Liveness,
+  intervalMs: number,
+  timeoutMs: number,
+  nowMs: number,
+  silenceMs = 0,
+): Pulse {
+  if (nowMs < pulseAtMs(heard, intervalMs, timeoutMs, silenceMs)) return 'quiet';
   if (heard.pings >= pingsMax) return 'dead';
   heard.pings += 1;
   heard.pingedAtMs = nowMs;
@@ -26,8 +33,21 @@ export function takePulse(heard: Liveness, intervalMs: number, timeoutMs: number
 }
 
 /** When `takePulse` has something to do next. */
-export function pulseAtMs(heard: Liveness, intervalMs: number, timeoutMs: number): number {
-  return heard.pings === 0 ? heard.heardAtMs + intervalMs : heard.pingedAtMs + timeoutMs;
+export function pulseAtMs(heard: Liveness, intervalMs: number, timeoutMs: number, silenceMs = 0): number {
+  if (heard.pings === 0) return heard.heardAtMs + intervalMs;
+  const unansweredAtMs = heard.pingedAtMs + timeoutMs;
+  return heard.pings < pingsMax ? unansweredAtMs : Math.max(unansweredAtMs, heard.heardAtMs + silenceMs);
+}
+
+/**
+ * For how long a station may be silent whatever became of pings. There are some that answer none, though RFC 6455 §5.5.2 has them to: of one that was cut for that and has answered none since, what it
+ * says itself counts, and that is a heartbeat at least.
+ */
+export function silenceMaxMs({ ignoresPings, durable: { verdicts } }: StationState): number {
+  if (!ignoresPings) return 0;
+  return (
+    2 * Math.max(...Object.values(verdicts).map(({ intervalS }) => heartbeatMs(intervalS)), heartbeatMs(0))
+  );
 }
 
 /** True for an open link on which nothing but silence and errors comes. */

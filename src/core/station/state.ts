@@ -42,6 +42,8 @@ export interface StationState {
   readonly recentCommands: RecentCommand[];
   /** The open link to the station. */
   link: StationLink | null;
+  /** Its last link was cut because it did not answer pings, and it has answered none since. */
+  ignoresPings: boolean;
   /** Its link was lost just now, and it may come right back; see grace.ts. */
   grace: Grace | null;
   /** An upgrade request that is not answered yet. */
@@ -312,6 +314,7 @@ export function createStation(
     lastHeld: held.at(-1)?.message.number ?? 0,
     recentCommands: [],
     link: null,
+    ignoresPings: false,
     grace: null,
     arrival: null,
     assignment: null,

@@ -53,6 +53,8 @@ export function admit(state: StationState, turn: Turn, arrival: PendingArrival):
   };
   state.link = link;
   turn.effects.push({ type: 'accept', epoch, version });
+  // One that answers this after all is watched as any other.
+  if (state.ignoresPings) turn.effects.push({ type: 'ping', link });
   recordDurably(state, turn, {
     type: 'link',
     at: wallMs,

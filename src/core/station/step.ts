@@ -58,6 +58,7 @@ function decide(state: StationState, turn: Turn, event: StationEvent): void {
     case 'station_pong':
       if (state.link?.epoch !== event.epoch) return;
       hearFrom(state.link.heard, turn.context.nowMs);
+      state.ignoresPings = false;
       return refuseWhileProbing(state, turn);
     case 'station_lost':
       return onStationLost(state, turn, event.epoch, event.code, event.reason);

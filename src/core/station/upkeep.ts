@@ -11,7 +11,7 @@ import { tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { backendResumeAtMs, tendBackendRate } from './from-backend.ts';
 import { floodingMaxMs, resumeStation } from './from-station.ts';
-import { pulseAtMs, takePulse } from './liveness.ts';
+import { pulseAtMs, silenceMaxMs, takePulse } from './liveness.ts';
 import { expireCommands, finishCommand } from './command-outcome.ts';
 import { pumpCommands } from './commands.ts';
 import { askAgain, coverAll, coverOpen, coversFor, coverWaiting, dialPatienceMs } from './covering.ts';
@@ -96,7 +96,10 @@ export function nextWakeMs(state: StationState, turn: Turn): number {
   if (link === null) return state.held.length === 0 ? wakeAtMs : Math.min(wakeAtMs, awayDueMs(state, turn));
   wakeAtMs = Math.min(wakeAtMs, callsDueMs(link));
   if (link.pausedFor === 0)
-    wakeAtMs = Math.min(wakeAtMs, pulseAtMs(link.heard, settings.pingIntervalMs, settings.pongTimeoutMs));
+    wakeAtMs = Math.min(
+      wakeAtMs,
+      pulseAtMs(link.heard, settings.pingIntervalMs, settings.pongTimeoutMs, silenceMaxMs(state)),
+    );
   if ((link.pausedFor & pausedForRate) !== 0) {
     wakeAtMs = Math.min(wakeAtMs, tokenAtMs(link.calls, settings.callsPerSecond));
   }
@@ -301,7 +304,8 @@ function tendStation(state: StationState, turn: Turn, link: StationLink): void {
   tendRate(state, turn, link);
   // One that is not read from cannot show that it lives; its calls end in time, and then it is heard again.
   if (state.link === null || link.pausedFor !== 0) return;
-  switch (takePulse(link.heard, settings.pingIntervalMs, settings.pongTimeoutMs, nowMs)) {
+  const { pingIntervalMs, pongTimeoutMs } = settings;
+  switch (takePulse(link.heard, pingIntervalMs, pongTimeoutMs, nowMs, silenceMaxMs(state))) {
     case 'quiet':
       return;
     case 'ping':
@@ -309,6 +313,7 @@ function tendStation(state: StationState, turn: Turn, link: StationLink): void {
       return;
     case 'dead':
       notice(turn, 'station_unresponsive');
+      state.ignoresPings = true;
       turn.effects.push({ type: 'terminate', link });
       markStationGone(state, turn, null, 'no_pong');
   }
