@@ -131,7 +131,7 @@ export function hasMessageId(text: string, frame: Frame, messageId: string): boo
 }
 
 /** The payload's JSON, or '{}' where the frame has none. */
-export function payloadOf(text: string, frame: Frame): string {
+export function payloadOf(text: string, frame: Pick<Frame, 'bodyStart' | 'bodyEnd'>): string {
   return frame.bodyStart === frame.bodyEnd ? '{}' : text.slice(frame.bodyStart, frame.bodyEnd);
 }
 

@@ -90,7 +90,7 @@ function startAnswered(
       ? []
       : [{ type: 'transaction_answered', key: row.key, backend, id, ext: row.ext === null ? ext : null }];
   const fault = faultOf(token, id, isOwner ? ext : id);
-  if (ext === null || !isOwner) return { text, changes, fault };
+  if (ext === null || !isOwner || !isObject) return { text, changes, fault };
   return { text: withNumber(text, span, ext), changes, fault };
 }
 

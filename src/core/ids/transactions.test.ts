@@ -210,6 +210,12 @@ describe('a start that the station repeats', () => {
   });
 });
 
+test('an answer to a repeated start that is no object is left as it is', () => {
+  const bench = new IdsBench('ocpp1.6');
+  started(bench, '7');
+  expect(bench.answer('a', start(bench), 'null').payload).toBe('null');
+});
+
 describe('-1 from a station that never learned the number (1.6 errata 3.18)', () => {
   test('in MeterValues means the transaction at that connector', () => {
     const bench = new IdsBench('ocpp1.6');

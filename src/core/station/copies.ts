@@ -223,8 +223,9 @@ function tellLater(
   const statuses = lost.filter(({ action }) => tellsStatus(action));
   if (statuses.length === 0) return;
   noteMissed(state, turn, backend);
-  for (const { action, text, bodyStart, bodyEnd } of statuses) {
-    const said = text.slice(bodyStart, bodyEnd);
+  for (const call of statuses) {
+    const { action } = call;
+    const said = payloadOf(call.text, call);
     // One that still holds has the time of its arrival in the image, and is told once.
     const current = state.durable.image.statuses.find(({ payload }) => payload.startsWith(said.slice(0, -1)));
     keepMissed(state, turn, backend, version ?? 'ocpp1.6', action, current?.payload ?? said);

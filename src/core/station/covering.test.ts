@@ -114,6 +114,15 @@ test('a call that waits behind a copy for a silent backend is answered in time',
   expect(bench.state.link).not.toBeNull();
 });
 
+test('a status without a payload that waits for a backend which goes is answered like any other', () => {
+  const bench = new Bench({ whenDown: covers });
+  bench.connect();
+  for (const id of ['a', 'b']) bench.fromStation(`[2,"${id}","StatusNotification"]`);
+  const epoch = bench.backendEpoch('old');
+  const effects = bench.do({ type: 'backend_lost', backend: 'old', epoch, code: 1006, reason: 'gone' });
+  expect(sent(effects, 'station')).toEqual(['[3,"a",{}]', '[3,"b",{}]']);
+});
+
 test('while a dial hangs and the route covers no longer, nothing is woken for in the past', () => {
   const bench = new Bench({ whenDown: { ...covers, untilMs: 60_000 } });
   bench.connect();

@@ -134,7 +134,7 @@ export function coverOpen(state: StationState, turn: Turn, backend: BackendLink,
   const { link } = state;
   if (link === null || call.caller.epoch !== link.epoch) return;
   const { text, sentId } = call;
-  const payload = text.slice(call.bodyStart, call.bodyEnd);
+  const payload = payloadOf(text, call);
   const { action, transaction, caller, joined } = call;
   const said = { action, payload, transaction, text, key: sentId, hasLeft: true };
   const held = cover(state, turn, link, backend, said, [caller, ...(joined ?? [])]);
@@ -153,7 +153,7 @@ export function coverWaiting(
   const { link } = state;
   if (link === null || waiting.caller.epoch !== link.epoch) return;
   const { text, messageId, action, transaction, caller, joined } = waiting;
-  const payload = text.slice(waiting.bodyStart, waiting.bodyEnd);
+  const payload = payloadOf(text, waiting);
   const said = { action, payload, transaction, text, key: messageId, hasLeft: false };
   cover(state, turn, link, backend, said, [caller, ...(joined ?? [])]);
 }

@@ -90,6 +90,16 @@ test('2.x: the verdict goes into the answer to the next event of that transactio
   expect(given(answer(bench, '{}'))).toEqual({});
 });
 
+test.each([',null', ''])('2.x: also where the backend’s answer has no payload to speak of: %j', (none) => {
+  const bench = covered('ocpp2.0.1');
+  bench.fromStation(event('Started', 0, token));
+  back(bench);
+  answer(bench, '{"idTokenInfo":{"status":"Invalid"}}');
+  bench.fromStation(event('Updated', 1));
+  const id = bench.state.backends[0]?.slot?.sentId ?? '';
+  expect(given(bench.fromBackend(`[3,"${id}"${none}]`))).toEqual({ idTokenInfo: { status: 'Invalid' } });
+});
+
 test('2.x: so does the answer that Busbar gives while the backend is gone again', () => {
   const bench = covered('ocpp2.0.1');
   bench.fromStation(event('Started', 0, token));

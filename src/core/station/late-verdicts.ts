@@ -57,7 +57,8 @@ export function withRefusal(
   const at = findValue(payload, 0, ['idTokenInfo']);
   change(state, turn, transaction, null);
   // What the backend says now is newer.
-  return at === -1 ? withMember(payload, 0, 'idTokenInfo', refusal.info) : payload;
+  if (at !== -1) return payload;
+  return withMember(payload.startsWith('{') ? payload : '{}', 0, 'idTokenInfo', refusal.info);
 }
 
 /** The same for a whole CALLRESULT. */
@@ -71,8 +72,10 @@ export function resultWithRefusal(
   if (state.durable.refusals.length === 0 || received.frame.kind !== 'result') return text;
   const { bodyStart } = received.frame;
   const bodyEnd = received.frame.bodyEnd + text.length - received.text.length;
-  const payload = withRefusal(state, turn, transaction, text.slice(bodyStart, bodyEnd));
-  return text.slice(0, bodyStart) + payload + text.slice(bodyEnd);
+  const said = text.slice(bodyStart, bodyEnd);
+  const payload = withRefusal(state, turn, transaction, said);
+  const comma = said === '' && payload !== '' ? ',' : '';
+  return text.slice(0, bodyStart) + comma + payload + text.slice(bodyEnd);
 }
 
 /** Tells a connected station to stop what was refused, when it is time. */

@@ -115,7 +115,7 @@ function dropOutdated(backend: BackendLink, { action, payload }: OwnCall): void 
   const [told] = connectorsIn(action, payload);
   lane.takeWhere((waiting) => {
     if (waiting.purpose !== 'copy' || !tellsStatus(waiting.action)) return false;
-    const body = waiting.text.slice(waiting.bodyStart, waiting.bodyEnd);
+    const body = payloadOf(waiting.text, waiting);
     return connectorsIn(waiting.action, body).every((connector) => connector === told);
   });
   if (lane.length === 0) backend.lane = null;
