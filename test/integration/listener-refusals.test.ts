@@ -114,11 +114,35 @@ test.each([
 test.each([['http://evil.example'], ['null'], ['']])(
   'a browser, which sends Origin %o, gets 403',
   async (origin) => {
-    const answer = await exchange(plain.port, upgradeText('/CP-1', [`Origin: ${origin}`]));
+    const browser = 'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
+    const answer = await exchange(plain.port, upgradeText('/CP-1', [`Origin: ${origin}`, browser]));
     expect([answer.status, answer.body]).toEqual([403, 'Web pages may not connect to this port.\n']);
     expect(plain.door.refusals).toEqual([{ refusal: 'origin_not_allowed', status: 403, station: null }]);
   },
 );
+
+test.each([['Accept-Language: en'], ['Sec-Fetch-Site: cross-site']])(
+  'so does one that goes by another name, by its %s',
+  async (line) => {
+    const answer = await exchange(plain.port, upgradeText('/CP-1', ['Origin: http://evil.example', line]));
+    expect(answer.status).toBe(403);
+  },
+);
+
+test.each([
+  ['libwebsockets', ['Origin: http://gateway.example']],
+  ['arduinoWebSockets', ['User-Agent: arduino-WebSocket-Client', 'Origin: file://']],
+  [
+    'TinyWebsockets',
+    ['User-Agent: TinyWebsockets Client', 'Origin: https://github.com/gilmaimon/TinyWebsockets'],
+  ],
+])('a station whose library names an Origin is no browser: %s', async (_library, lines) => {
+  const client = await rawClient(plain.port);
+  client.socket.write(upgradeText('/CP-1', lines));
+  await until(() => plain.door.arrivals.length + plain.door.refusals.length === 1, 'the arrival');
+  client.socket.destroy();
+  expect(plain.door.arrivals.map(({ station }) => station)).toEqual(['CP-1']);
+});
 
 const notAllowed = 'The identity in the URL holds a character that is not allowed.';
 const missing = 'The URL ends without the identity of a station.';

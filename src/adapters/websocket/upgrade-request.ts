@@ -4,7 +4,7 @@
  * Pure but for Node's request type. RFC 6455 §4.2.1; OCPP-J 1.6 §3.1, OCPP 2.1 Part 4 §3.1. Every fault has a status and a sentence for the body; the
  * table of all refusals is docs/reference/refusals.md.
  */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { DoorRefusal } from '../../ports/listener.ts';
 import { parseStationId, type StationId, type StationIdFault } from '../../protocol/station-id.ts';
 import { fail, ok, type Result } from '../../std/result.ts';
@@ -47,7 +47,7 @@ export function readUpgradeRequest(request: IncomingMessage): Result<UpgradeRequ
       'Upgrade: websocket',
     ]);
   }
-  if (headers.origin !== undefined) {
+  if (headers.origin !== undefined && isBrowser(headers)) {
     return fail({
       refusal: 'origin_not_allowed',
       status: 403,
@@ -68,6 +68,19 @@ export function readUpgradeRequest(request: IncomingMessage): Result<UpgradeRequ
     });
   }
   return ok({ station: station.value, offered });
+}
+
+/**
+ * What a browser sends beside its Origin, and no page can take away. The Origin alone says nothing: libwebsockets (EVerest), arduinoWebSockets (MicroOcpp) and TinyWebsockets (Grizzl-E) name one for
+ * stations too.
+ */
+function isBrowser(headers: IncomingHttpHeaders): boolean {
+  return (
+    headers['user-agent']?.toLowerCase().startsWith('mozilla/') === true ||
+    headers['accept-language'] !== undefined ||
+    headers['sec-fetch-site'] !== undefined ||
+    headers['sec-fetch-mode'] !== undefined
+  );
 }
 
 const identityReasons: Readonly<Record<StationIdFault, string>> = {
