@@ -56,6 +56,14 @@ export function isPassing(code: string): boolean {
   return passing.has(code);
 }
 
+/** Spelt alike in every version, too. */
+const notProvided: ReadonlySet<string> = new Set([ocpp2.not_implemented, ocpp2.not_supported]);
+
+/** True for an error that says that the callee does not have such an action at all. */
+export function isNotProvided(code: string): boolean {
+  return notProvided.has(code);
+}
+
 /** The longest error description of OCPP-J (string[255]); longer ones have crashed station stacks. */
 export const errorDescriptionCharactersMax = 255;
 

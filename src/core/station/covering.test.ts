@@ -135,3 +135,27 @@ test('while a dial hangs and the route covers no longer, nothing is woken for in
   bench.pass(6_000);
   expect(bench.last.wakeAtMs).toBeGreaterThan(bench.context.nowMs);
 });
+
+describe('an action that the backend does not know', () => {
+  test.each([
+    ['SecurityEventNotification', { type: 'StartupOfTheDevice', timestamp: minuteOf(1) }, 'NotImplemented'],
+    ['MeterValues', { connectorId: 0, meterValue: [] }, 'NotSupported'],
+  ])('is refused to the station as the backend does, where it bills nobody: %s', (action, payload, code) => {
+    const outage = new Outage();
+    outage.begin();
+    outage.answer = (call) => (call.action === action ? `4|"${code}","no",{}` : outage.usual(call));
+    expect(outage.say(action, payload)).toBe(code);
+    expect(outage.state.held).toEqual([]);
+  });
+
+  test('is kept for it all the same, where it is of a transaction', () => {
+    const outage = new Outage();
+    outage.begin();
+    outage.answer = (call) =>
+      call.action === 'StartTransaction' ? '4|"NotImplemented","no",{}' : outage.usual(call);
+    expect(outage.say('StartTransaction', startOf(1, 1))).toMatchObject({
+      transactionId: expect.any(Number) as unknown,
+    });
+    expect(outage.state.held).toHaveLength(1);
+  });
+});

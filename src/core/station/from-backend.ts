@@ -12,6 +12,8 @@ import {
   type Frame,
   type Malformed,
 } from '../../protocol/frame.ts';
+import { isNotProvided } from '../../protocol/error-code.ts';
+import { isSequenced } from '../hold/held-lane.ts';
 import { spend, tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
@@ -25,6 +27,7 @@ import { hearFrom } from './liveness.ts';
 import { withClock } from './local-answers.ts';
 import {
   catchUp,
+  errorCodeOf,
   isForgetful,
   measureSkew,
   onLateVerdict,
@@ -173,17 +176,19 @@ function goOn(state: StationState, turn: Turn, backend: BackendLink, call: OpenC
 
 /**
  * A station throws a message that bills away after a few refusals (OCPP 1.6 §3.7.1). Where Busbar covers, it is held instead, tried again as the station would have, and
- * then parked for somebody to look at.
+ * then parked for somebody to look at. What bills nobody and is of an action that the backend does not have, such as a security event at one without that extension, would only be parked, each of it: the
+ * station hears of that.
  */
 function isRefusedTooEarly(
   state: StationState,
   turn: Turn,
   backend: BackendLink,
   call: OpenCall,
-  { frame }: Received,
+  { text, frame }: Received,
 ): boolean {
   return (
     frame.kind === 'error' &&
+    (isSequenced(call) || !isNotProvided(errorCodeOf(text, frame))) &&
     call.purpose === 'relay' &&
     call.isGuaranteed &&
     state.link?.epoch === call.caller.epoch &&
