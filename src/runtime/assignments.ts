@@ -3,26 +3,33 @@
  *
  * Not pure only in that it hands on decisions. A station that has not come back since the start has no machine; it gets one when something is decided about it.
  */
+import type { TransactionRow } from '../core/ids/ledger.ts';
+import type { JournalFrame } from '../core/journal/frame-view.ts';
 import type { Placement } from '../core/routing/placement.ts';
 import type { AssignmentMade, Assignments, PlacementSnapshot } from '../ports/assignments.ts';
 import type { StationId } from '../protocol/station-id.ts';
-import type { JournalReader } from '../ports/journal.ts';
+import type { FrameQuery, JournalReader } from '../ports/journal.ts';
 import type { AssignmentDecision } from '../core/station/events.ts';
+import type { History } from '../core/station/handover.ts';
 import { findBackendLink } from '../core/station/find-backend.ts';
 import { isoTime } from '../std/iso-time.ts';
 import type { DataPlane, Driver } from './data-plane.ts';
-import { readHistory } from './transaction-history.ts';
+import { historyOf, readHistory } from './transaction-history.ts';
 
 /** What was said up to a moment ago must be on disk to be read back. */
 const flushMs = 2_000;
 /** How often it is read anew since the station has spoken meanwhile. */
 const readsMax = 5;
 
-/** `driverOf` makes a driver where there is none; null: there is no room. `reader`: of what stations said; null: nothing is kept. */
+/** What is on record, at once: for a world that cannot wait. */
+export type Recall = (query: FrameQuery) => readonly JournalFrame[];
+
+/** `driverOf` makes a driver where there is none; null: there is no room. `reader`: of what stations said; null: nothing is kept. `recall`, where there is one, takes its place. */
 export function createAssignments(
   plane: Pick<DataPlane, 'drivers' | 'remembered' | 'placements' | 'journal'>,
   driverOf: (station: StationId) => Driver | null,
   reader: Pick<JournalReader, 'frames'> | null,
+  recall: Recall | null = null,
 ): Assignments {
   const placementAt = (station: StationId): PlacementSnapshot | null =>
     placementSnapshot(
@@ -36,17 +43,19 @@ export function createAssignments(
         const detail = 'Busbar knows too many stations to take this one up now; try again later.';
         return { kind: 'refused', reason: 'too_many_stations', detail, before, after: before };
       }
-      let said: readonly string[] | null = [];
-      if (reader !== null && isHandover(driver, decision))
-        said = await readSaid(plane, driver, station, reader);
-      if (said === null) {
+      let history: History | null = nothingSaid;
+      if (isHandover(driver, decision)) {
+        if (recall !== null) history = recallSaid(driver, station, decision.primary, recall);
+        else if (reader !== null) history = await readSaid(plane, driver, station, decision.primary, reader);
+      }
+      if (history === null) {
         const detail =
           'What the station said of its open transactions cannot be read back now, so they cannot be handed over.';
         return { kind: 'refused', reason: 'journal_failing', detail, before, after: placementAt(station) };
       }
-      const told = said;
+      const told = history;
       const settled = plane.placements.decide((requestId) =>
-        driver.handle({ type: 'assignment_decided', requestId, decision, said: told }),
+        driver.handle({ type: 'assignment_decided', requestId, decision, ...told }),
       );
       // The machine has decided by now; what is waited for is the disk.
       const after = placementAt(station);
@@ -56,7 +65,10 @@ export function createAssignments(
 }
 
 /** One that is not refused out of hand: whoever waits for a backend to know the station asks again and again. */
-function isHandover({ state }: Driver, decision: AssignmentDecision): boolean {
+function isHandover(
+  { state }: Driver,
+  decision: AssignmentDecision,
+): decision is Extract<AssignmentDecision, { do: 'cut_over' }> {
   if (decision.do !== 'cut_over' || decision.openTransactions !== 'handover') return false;
   return findBackendLink(state, decision.primary)?.priming.phase === 'synced';
 }
@@ -66,22 +78,36 @@ async function readSaid(
   { journal }: Pick<DataPlane, 'journal'>,
   driver: Driver,
   station: StationId,
+  to: string,
   reader: Pick<JournalReader, 'frames'>,
-): Promise<readonly string[] | null> {
+): Promise<History | null> {
   for (let reads = 0; reads < readsMax; reads += 1) {
     const heardAtMs = driver.state.link?.heard.heardAtMs;
-    const rows = driver.state.durable.ids.transactions.filter(({ state }) => state === 'open');
-    if (rows.length === 0) return [];
+    const rows = openRowsOf(driver);
+    if (rows.length === 0) return nothingSaid;
     if (!(await journal.flush(flushMs))) return null;
     try {
-      const said = await readHistory(reader, station, rows);
-      if (driver.state.link?.heard.heardAtMs === heardAtMs) return said;
+      const history = await readHistory(reader, station, rows, to);
+      if (driver.state.link?.heard.heardAtMs === heardAtMs) return history;
     } catch {
       return null;
     }
   }
   return null;
 }
+
+function recallSaid(driver: Driver, station: StationId, to: string, recall: Recall): History {
+  const reading = historyOf(station, openRowsOf(driver), to);
+  let next = reading.next();
+  while (next.done !== true) next = reading.next(recall(next.value));
+  return next.value;
+}
+
+function openRowsOf({ state }: Driver): TransactionRow[] {
+  return state.durable.ids.transactions.filter((row) => row.state === 'open');
+}
+
+const nothingSaid: History = { said: [], taken: new Set() };
 
 const unsettled = {
   kind: 'refused',

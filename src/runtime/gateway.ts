@@ -20,7 +20,7 @@ import type { Registry } from '../ports/registry.ts';
 import type { Settings } from '../ports/settings.ts';
 import type { StationCommander } from '../ports/station-commander.ts';
 import { Afterwards, type AfterTurn } from './afterwards.ts';
-import { createAssignments } from './assignments.ts';
+import { createAssignments, type Recall } from './assignments.ts';
 import { createDeliveries } from './deliveries.ts';
 import { watchBilling } from './billing-watch.ts';
 import { BackendReach } from './backend-reach.ts';
@@ -57,6 +57,8 @@ export interface GatewayPorts {
   readonly risks: ReadonlyMap<string, BillingRisk>;
   /** What stations said, for a backend that is handed a transaction which began elsewhere; left out: it gets what the ledger knows. */
   readonly reader?: Pick<JournalReader, 'frames'>;
+  /** The same at once, where nothing can be waited for. */
+  readonly recall?: Recall;
   /** What wakes stations; one on the process's own timer when left out. */
   readonly wheel?: TimerWheel;
   /** `setImmediate` when left out: behind what the links send at the end of a turn. */
@@ -167,7 +169,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     registry: createRegistry(plane, deliveries),
     commander: plane.commands,
     deliveries,
-    assignments: createAssignments(plane, driverOf, ports.reader ?? null),
+    assignments: createAssignments(plane, driverOf, ports.reader ?? null, ports.recall ?? null),
     onArrival: (arrival) => {
       if (isDraining) return refuse(arrival, 'Busbar is shutting down.', 10);
       const driver = driverOf(arrival.station);

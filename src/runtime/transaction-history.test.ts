@@ -75,7 +75,7 @@ describe('the history of open transactions', () => {
   test('2.x: reaches back to the start of the oldest, over as many pages as it takes', async () => {
     const updates = Array.from({ length: 1_200 }, () => event('T', 'Updated'));
     const reader = journalOf(event('T', 'Updated'), event('T', 'Started'), event('U', 'Started'), ...updates);
-    const texts = await readHistory(reader, station, [rowOf({}), rowOf({ ext: 'U' })]);
+    const { said: texts } = await readHistory(reader, station, [rowOf({}), rowOf({ ext: 'U' })], 'new');
     expect(idsIn(texts).slice(0, 3)).toEqual(['m1', 'm2', 'm3']);
     expect(texts).toHaveLength(1_202);
     expect(reader.asked).toHaveLength(3);
@@ -83,7 +83,8 @@ describe('the history of open transactions', () => {
 
   test('2.x: of very many events it is the newest, and the start', async () => {
     const updates = Array.from({ length: 4_000 }, () => event('T', 'Updated'));
-    const texts = await readHistory(journalOf(event('T', 'Started'), ...updates), station, [rowOf({})]);
+    const reader = journalOf(event('T', 'Started'), ...updates);
+    const { said: texts } = await readHistory(reader, station, [rowOf({})], 'new');
     expect(idsIn(texts).slice(0, 2)).toEqual(['m0', 'm1001']);
     expect(texts).toHaveLength(3_001);
   });
@@ -92,7 +93,7 @@ describe('the history of open transactions', () => {
     const idle = Array.from({ length: 100 }, (): [string, string] => values);
     const reader = journalOf(...idle, startOf('t1'), values, startOf('t0'), values);
     const row = rowOf({ family: 'v16', ext: '7', startedAt: 't1' });
-    const texts = await readHistory(reader, station, [row]);
+    const { said: texts } = await readHistory(reader, station, [row], 'new');
     expect(idsIn(texts).slice(-2)).toEqual(['m101', 'm103']);
     // A minute before it, for a clock that was set.
     expect(texts.length).toBeLessThan(70);
@@ -100,8 +101,45 @@ describe('the history of open transactions', () => {
 
   test('of what began before the journal it is what there is', async () => {
     const reader = journalOf(event('T', 'Updated'));
-    expect(idsIn(await readHistory(reader, station, [rowOf({})]))).toEqual(['m0']);
+    expect(idsIn((await readHistory(reader, station, [rowOf({})], 'new')).said)).toEqual(['m0']);
     const row = rowOf({ family: 'v16', ext: '7', startedAt: 't1' });
-    expect(idsIn(await readHistory(journalOf(values), station, [row]))).toEqual(['m0']);
+    expect(idsIn((await readHistory(journalOf(values), station, [row], 'new')).said)).toEqual(['m0']);
+  });
+
+  test('names what the new owner has taken of it, by message id', async () => {
+    const calls = journalOf(event('T', 'Started'), event('T', 'Updated'), event('T', 'Updated'));
+    const answer = { at: 9, station, action: 'TransactionEvent', direction: 'in', latencyMs: 1 } as const;
+    const answers: JournalFrame[] = [
+      {
+        ...answer,
+        position: 7,
+        link: 'backend:new',
+        kind: 'result',
+        messageId: 'k0',
+        text: '',
+        outcome: null,
+      },
+      {
+        ...answer,
+        position: 8,
+        link: 'backend:new',
+        kind: 'error',
+        messageId: 'k1',
+        text: '',
+        outcome: null,
+      },
+      {
+        ...answer,
+        position: 9,
+        link: 'backend:old',
+        kind: 'result',
+        messageId: 'k2',
+        text: '',
+        outcome: null,
+      },
+    ];
+    const frames = async (query: FrameQuery): Promise<JournalFrame[]> =>
+      query.after === undefined ? [...answers, ...(await calls.frames(query))] : [];
+    expect([...(await readHistory({ frames }, station, [rowOf({})], 'new')).taken]).toEqual(['k0']);
   });
 });

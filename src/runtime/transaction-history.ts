@@ -8,6 +8,8 @@ import type { TransactionRow } from '../core/ids/ledger.ts';
 import { stringOf } from '../core/ids/id-token.ts';
 import { numberAt, textAt } from '../core/ids/transactions.ts';
 import type { FrameQuery, JournalReader } from '../ports/journal.ts';
+import type { LinkName } from '../core/journal/record.ts';
+import type { History } from '../core/station/handover.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { tokenAt } from '../protocol/splice.ts';
 
@@ -19,53 +21,83 @@ const pageFrames = 1_000;
 /** A clock may have been set back between a start and what followed. */
 const slackMs = 60_000;
 
-/** Texts of its calls about them, oldest first. Rejects where the journal cannot be read. */
+/** Reads back what the station told of them, and what `to` has taken of it. Rejects where the journal cannot be read. */
 export async function readHistory(
   reader: Pick<JournalReader, 'frames'>,
   station: StationId,
   rows: readonly TransactionRow[],
-): Promise<readonly string[]> {
+  to: string,
+): Promise<History> {
+  const reading = historyOf(station, rows, to);
+  let next = reading.next();
+  while (next.done !== true) next = reading.next(await reader.frames(next.value));
+  return next.value;
+}
+
+/** The same, for whoever reads: it gives queries, and is given the frames of each. */
+export function* historyOf(
+  station: StationId,
+  rows: readonly TransactionRow[],
+  to: string,
+): Generator<FrameQuery, History, readonly JournalFrame[]> {
   const [one, two] = [
     rows.filter(({ family }) => family === 'v16'),
     rows.filter(({ family }) => family === 'v2'),
   ];
-  const texts: string[] = [];
+  const said: string[] = [];
+  const sought: Sought = { to: `backend:${to}`, taken: new Set() };
   if (one.length > 0) {
-    const starts = await readBack(reader, { station, action: 'StartTransaction' }, one, isStartOf);
-    const fromMs = Math.min(...starts.map(({ at }) => at), Infinity) - slackMs;
-    const since = starts.length < one.length ? {} : { fromMs };
-    const values = await readBack(reader, { station, action: 'MeterValues', ...since }, one, () => false);
-    texts.push(...values.map(({ text }) => text));
+    const calls = yield* readBack({ station, action: 'StartTransaction' }, one, isStartOf, sought);
+    const starts = calls.filter((frame) => one.some((row) => isStartOf(row, frame)));
+    const fromMs = Math.min(...calls.map(({ at }) => at), Infinity) - slackMs;
+    const since = calls.length < one.length ? {} : { fromMs };
+    const query = { station, action: 'MeterValues', ...since };
+    const values = yield* readBack(query, one, () => false, sought);
+    said.push(...[...starts, ...values].map(({ text }) => text));
   }
   if (two.length > 0) {
-    const events = await readBack(reader, { station, action: 'TransactionEvent' }, two, isBeginningOf);
-    texts.push(...events.map(({ text }) => text));
+    const events = yield* readBack({ station, action: 'TransactionEvent' }, two, isBeginningOf, sought);
+    said.push(...events.map(({ text }) => text));
   }
-  return texts;
+  return { said, taken: sought.taken };
+}
+
+/** Whose answers are looked for, and the message ids of what it has taken so far. */
+interface Sought {
+  readonly to: LinkName;
+  readonly taken: Set<string>;
 }
 
 /** The station's calls of that action, oldest first, back to where the beginning of each transaction was found. */
-async function readBack(
-  reader: Pick<JournalReader, 'frames'>,
+function* readBack(
   query: Pick<FrameQuery, 'station' | 'action' | 'fromMs'>,
   rows: readonly TransactionRow[],
   isBeginning: (row: TransactionRow, frame: JournalFrame) => boolean,
-): Promise<JournalFrame[]> {
+  { to, taken }: Sought,
+): Generator<FrameQuery, JournalFrame[], readonly JournalFrame[]> {
   const calls: JournalFrame[] = [];
   const sought = new Set(rows);
   let before: number | null = null;
   for (let seen = 0; seen < framesMax && sought.size > 0;) {
-    const page: readonly JournalFrame[] = await reader.frames({
+    const page: readonly JournalFrame[] = yield {
       ...query,
       order: 'desc',
       limit: pageFrames,
       ...(before === null ? {} : { after: before }),
-    });
+    };
     const last = page.at(-1);
     if (last === undefined) break;
     seen += page.length;
     before = last.position;
     for (const frame of page) {
+      // A message has one id on all its ways, in all processes.
+      if (
+        frame.link === to &&
+        frame.direction === 'in' &&
+        frame.kind === 'result' &&
+        frame.messageId !== null
+      )
+        taken.add(frame.messageId);
       if (frame.link !== 'station' || frame.direction !== 'in' || frame.kind !== 'call') continue;
       if (sought.size === 0) break;
       const begun = [...sought].filter((row) => isBeginning(row, frame));

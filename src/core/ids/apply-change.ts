@@ -48,7 +48,8 @@ export function applyIdChange(ledger: IdLedger, change: IdChange): void {
       const row = transactionByKey(ledger, change.key);
       if (row === null) break;
       row.owner = change.to;
-      if (!Object.hasOwn(row.ids, change.to)) row.ids[change.to] = row.family === 'v2' ? 'shown' : 'pending';
+      if (change.isAnew === true || !Object.hasOwn(row.ids, change.to))
+        row.ids[change.to] = row.family === 'v2' ? 'shown' : 'pending';
       break;
     }
     case 'transaction_driver': {

@@ -36,8 +36,13 @@ export type IdChange =
     }
   /** A backend did not get a start, or gave no answer to it. */
   | { readonly type: 'transaction_unanswered'; readonly key: string; readonly backend: string }
-  /** Another backend has it from now on: `to` owns it, and gets its start where it never did. */
-  | { readonly type: 'transaction_handed'; readonly key: string; readonly to: string }
+  /** Another backend has it from now on: `to` owns it, and gets its start where it never did; `isAnew`: once more, since it did not take it. */
+  | {
+      readonly type: 'transaction_handed';
+      readonly key: string;
+      readonly to: string;
+      readonly isAnew?: true;
+    }
   /** Who it is that charges, where the start did not say (2.x). */
   | { readonly type: 'transaction_driver'; readonly key: string; readonly idTag: string }
   /** Where it is, which its start did not say (2.x: authorised before it was plugged in). */

@@ -27,7 +27,7 @@ import { refusePending } from './arrival.ts';
 import type { AssignmentDecision, AssignmentOutcome, AssignmentRefusal } from './events.ts';
 import { factsOf, findBackendLink } from './find-backend.ts';
 import { closeBackends } from './grace.ts';
-import { handOver } from './handover.ts';
+import { handOver, type History } from './handover.ts';
 import { heldLaneOf } from './holding.ts';
 import { hindranceOf } from './hindrance.ts';
 import { hearAs } from './missed.ts';
@@ -45,9 +45,9 @@ export function onAssignmentDecided(
   turn: Turn,
   requestId: number,
   decision: AssignmentDecision,
-  said: readonly string[],
+  history: History,
 ): void {
-  const outcome = decide(state, turn, decision, said);
+  const outcome = decide(state, turn, decision, history);
   turn.effects.push({ type: 'assignment_settled', requestId, outcome });
 }
 
@@ -57,7 +57,7 @@ function decide(
   state: StationState,
   turn: Turn,
   decision: AssignmentDecision,
-  said: readonly string[],
+  history: History,
 ): AssignmentOutcome {
   const now = assignmentOf(state, turn);
   if (now === null) return refused('not_routed', 'No route takes this station; add one that does.');
@@ -69,7 +69,7 @@ function decide(
     case 'detach':
       return detach(state, turn, now, decision.backend);
     case 'cut_over':
-      return cutOver(state, turn, now, decision, said);
+      return cutOver(state, turn, now, decision, history);
     case 'roll_back':
       return rollBack(state, turn, now);
   }
@@ -105,7 +105,7 @@ function cutOver(
   turn: Turn,
   now: Assignment,
   decision: CutOver,
-  said: readonly string[],
+  history: History,
 ): AssignmentOutcome {
   const { primary, openTransactions, keepWarmMs, isForced } = decision;
   const impossible = primary === now.primary ? null : whyImpossible(state, turn, primary);
@@ -141,7 +141,7 @@ function cutOver(
     const detail = `As much is held for ${primary}, or in all, as may be (limits.heldPerStation, limits.heldBytes), and open transactions find no room behind it; they are handed over once it has taken some.`;
     return refused('not_synced', detail);
   }
-  if (openTransactions === 'handover') handOver(state, turn, now.primary, primary, said);
+  if (openTransactions === 'handover') handOver(state, turn, now.primary, to, history);
   const { wallMs } = turn.context;
   const ready = without(without(before.ready, primary), now.primary);
   if (keepWarmMs > 0) ready.push({ backend: now.primary, until: wallMs + keepWarmMs });

@@ -88,13 +88,14 @@ export type StationEvent =
     }
   /**
    * What an operator or a migration wants of whose the station is. Settled by an `assignment_settled` of the same number. `said`: where open transactions are handed over, the
-   * calls in which the station told of them, oldest first, as far as the journal reaches.
+   * calls in which the station told of them, oldest first, as far as the journal reaches. `taken`: the message ids of what the new primary has taken of it.
    */
   | {
       readonly type: 'assignment_decided';
       readonly requestId: number;
       readonly decision: AssignmentDecision;
       readonly said?: readonly string[];
+      readonly taken?: ReadonlySet<string>;
     }
   /** The routing table or the settings in the context are new. */
   | { readonly type: 'routing_changed' }

@@ -1,5 +1,6 @@
 /** What a backend is told of a transaction that it is handed, and in which order. */
 import { describe, expect, test } from 'vitest';
+import type { MessageClass } from '../../protocol/message-class.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { answerAs, Bench, routing, sent, sentTo } from '../../testkit/station-bench.ts';
 import { plainAssignment } from '../routing/table.ts';
@@ -21,6 +22,8 @@ const boot2 =
 /** A station with `old`, and `new` kept ready. */
 function ready(version: OcppVersion): Bench {
   const bench = new Bench();
+  // Every text has one of its own.
+  bench.context.digest = (text) => `${text.length}${text.replaceAll(/[^0-9]/gu, '')}`.padEnd(32, '0');
   bench.connect(1, true, version);
   bench.fromStation(version === 'ocpp1.6' ? boot16 : boot2);
   answerAs(bench, 'old', accepted);
@@ -90,7 +93,6 @@ describe('1.6', () => {
   test('no more of two than may be held of one', () => {
     const bench = ready('ocpp1.6');
     bench.context.settings = { ...bench.context.settings, heldMax: 12 };
-    bench.context.digest = (text) => `${text.length}${text.replaceAll(/[^0-9]/gu, '')}`.padEnd(32, '0');
     say(bench, started, start);
     say(bench, started.replace('77', '78'), start.replace('"connectorId":1', '"connectorId":2'));
     const said = [77, 78].flatMap((id) => [1, 2, 3, 4, 5].map((value) => values(`m${value}`, id, value)));
@@ -109,7 +111,6 @@ describe('1.6', () => {
 
   test('while the next driver is answered by the new owner itself, and what is handed over by Busbar', () => {
     const bench = ready('ocpp1.6');
-    bench.context.digest = (text) => `${text.length}${text.replaceAll(/[^0-9]/gu, '')}`.padEnd(32, '0');
     say(bench, started, start);
     const said = [values('m1', 77, 1)];
     bench.do({ type: 'assignment_decided', requestId: 2, decision: handover, said });
@@ -131,7 +132,6 @@ describe('1.6', () => {
     const whenDown = { covers: true, untilMs: Infinity, untilMessages: Infinity };
     bench.context.routing = routing([{ ...plainAssignment(0, 'old'), whenDown }], ['ocpp1.6']);
     bench.do({ type: 'routing_changed' });
-    bench.context.digest = (text) => `${text.length}${text.replaceAll(/[^0-9]/gu, '')}`.padEnd(32, '0');
     say(bench, started, start);
     say(bench, '{}', values('m1', 77, 1));
     toldTo(bench, [values('m1', 77, 1)], others);
@@ -149,7 +149,6 @@ describe('1.6', () => {
 
   test('once, though the station repeats itself, and the station what it was told the first time', () => {
     const bench = ready('ocpp1.6');
-    bench.context.digest = (text) => `${text.length}${text.replaceAll(/[^0-9]/gu, '')}`.padEnd(32, '0');
     const parent = '{"transactionId":77,"idTagInfo":{"status":"Accepted","parentIdTag":"P"}}';
     say(bench, parent, start);
     say(bench, '{}', values('m1', 77, 1));
@@ -210,5 +209,188 @@ describe('2.x', () => {
       'NotifySettlement',
     ]);
     expect(told[2]).toBe(settled.replace('"s",', ''));
+  });
+});
+
+/** What backends have taken since the last bench was made: their names and the message ids. */
+const taken = new Set<string>();
+
+/** As `ready`, on a route that covers. */
+function covered(version: OcppVersion): Bench {
+  const bench = ready(version);
+  taken.clear();
+  const whenDown = { covers: true, untilMs: Infinity, untilMessages: Infinity };
+  bench.context.routing = routing([{ ...plainAssignment(0, 'old'), whenDown }], [version]);
+  bench.do({ type: 'routing_changed' });
+  return bench;
+}
+
+function idIn(text = '[]'): string {
+  return String((JSON.parse(text) as unknown[])[1]);
+}
+
+/** What that backend is sent from the last step on, without message ids, as it takes all of it: a start with this answer. */
+function takes(bench: Bench, backend: string, answer: string): string[] {
+  const told: string[] = [];
+  for (let texts = sentTo(bench.last.effects, backend); texts.length > 0;) {
+    told.push(...texts.map((text) => text.replace(/^\[2,"[^"]*"/, '[2')));
+    taken.add(`${backend} ${idIn(texts[0])}`);
+    const payload = texts.some((text) => text.includes('"StartTransaction"')) ? answer : '{}';
+    texts = sentTo(answerAs(bench, backend, payload), backend);
+  }
+  return told;
+}
+
+function takenBy(backend: string): Set<string> {
+  return new Set(
+    [...taken].flatMap((one) => (one.startsWith(`${backend} `) ? [one.slice(backend.length + 1)] : [])),
+  );
+}
+
+function handTo(bench: Bench, primary: string, said: readonly string[]): void {
+  const decision = { ...handover, primary };
+  bench.do({ type: 'assignment_decided', requestId: 3, decision, said, taken: takenBy(primary) });
+  expect(bench.last.effects).toContainEqual(
+    expect.objectContaining({ outcome: { kind: 'done', isChanged: true } }),
+  );
+}
+
+function lose(bench: Bench, backend: string): void {
+  const epoch = bench.backendEpoch(backend);
+  bench.do({ type: 'backend_lost', backend, epoch, code: 1006, reason: 'gone' });
+}
+
+const bare = (id: string, transactionId: number, value: number): string =>
+  values(id, transactionId, value).replace(`"${id}",`, '');
+
+/** `new` is shown all of it, and bills nothing. */
+function heard(): Bench {
+  const bench = covered('ocpp1.6');
+  const receives = new Set<MessageClass>(['registration', 'liveness', 'state', 'transactions']);
+  const observers = [{ backend: 'new', receives, commands: new Set<string>() }];
+  const { backends, ...rest } = routing([{ ...plainAssignment(0, 'old'), observers }], ['ocpp1.6']);
+  const silent = [...backends].map(([name, facts]) => [name, { ...facts, nonBilling: true }] as const);
+  bench.context.routing = { ...rest, backends: new Map(silent) };
+  bench.do({ type: 'routing_changed' });
+  bench.fromStation(start);
+  return bench;
+}
+
+describe('there and back', () => {
+  const started = '{"transactionId":77,"idTagInfo":{"status":"Accepted"}}';
+  const others = '{"transactionId":5,"idTagInfo":{"status":"Accepted"}}';
+  const stop =
+    '[2,"s","StopTransaction",{"transactionId":77,"meterStop":900,"timestamp":"2023-11-14T23:13:20Z"}]';
+
+  test('1.6: the one that gets it back is told what the one between took, once, and the rest alone', () => {
+    const bench = covered('ocpp1.6');
+    const said = [start, ...[1, 2, 3, 4].map((value) => values(`m${value}`, 77, value))];
+    for (const text of said.slice(0, 2)) {
+      bench.fromStation(text);
+      takes(bench, 'old', started);
+    }
+    handTo(bench, 'new', said.slice(0, 2));
+    expect(takes(bench, 'new', others)).toHaveLength(2);
+    for (const text of said.slice(2, 4)) {
+      bench.fromStation(text);
+      takes(bench, 'new', others);
+    }
+    lose(bench, 'new');
+    bench.fromStation(said[4] ?? '');
+    handTo(bench, 'old', said);
+    expect(takes(bench, 'old', started)).toEqual([2, 3, 4].map((value) => bare('', 77, value)));
+    expect(bench.state.held).toEqual([]);
+    bench.fromStation(stop);
+    expect(takes(bench, 'old', started)).toEqual([stop.replace('"s",', '')]);
+    expect(bench.state.held).toEqual([]);
+  });
+
+  test('2.x: the events between, by number, and none again', () => {
+    const bench = covered('ocpp2.0.1');
+    const said = [event(0, 'Started'), event(1, 'Updated'), event(2, 'Updated'), event(3, 'Updated')];
+    for (const text of said.slice(0, 2)) {
+      bench.fromStation(text);
+      takes(bench, 'old', '{}');
+    }
+    handTo(bench, 'new', said.slice(0, 2));
+    takes(bench, 'new', '{}');
+    for (const text of said.slice(2)) {
+      bench.fromStation(text);
+      takes(bench, 'new', '{}');
+    }
+    handTo(bench, 'old', said);
+    expect(takes(bench, 'old', '{}').map((text) => /"seqNo":(\d)/.exec(text)?.[1])).toEqual(['2', '3']);
+  });
+
+  test('1.6: one that was down when it began gets the start before all else', () => {
+    const bench = covered('ocpp1.6');
+    lose(bench, 'old');
+    const said = [start];
+    const [answer] = sent(bench.fromStation(start), 'station');
+    const number = Number(/"transactionId":(\d+)/.exec(answer ?? '')?.[1]);
+    handTo(bench, 'new', said);
+    takes(bench, 'new', others);
+    said.push(values('m1', number, 1));
+    bench.fromStation(said[1] ?? '');
+    takes(bench, 'new', others);
+    bench.pass(60_000);
+    bench.do({ type: 'backend_opened', backend: 'old', epoch: bench.backendEpoch('old') });
+    takes(bench, 'old', accepted);
+    for (let waits = 0; waits < 5; waits += 1) {
+      bench.pass(1_000);
+      takes(bench, 'old', accepted);
+    }
+    handTo(bench, 'old', said);
+    expect(takes(bench, 'old', started)).toEqual([start.replace('"t",', ''), bare('', 77, 1)]);
+  });
+
+  test('on to a third backend: all of it, under its own number', () => {
+    const bench = covered('ocpp1.6');
+    bench.fromStation(start);
+    takes(bench, 'old', started);
+    handTo(bench, 'new', [start]);
+    takes(bench, 'new', others);
+    const said = [start, values('m1', 77, 1)];
+    bench.fromStation(said[1] ?? '');
+    takes(bench, 'new', others);
+    bench.do({ type: 'assignment_decided', requestId: 1, decision: { do: 'attach', backend: 'vendor' } });
+    bench.do({ type: 'backend_opened', backend: 'vendor', epoch: bench.backendEpoch('vendor') });
+    for (const payload of [accepted, '{}']) answerAs(bench, 'vendor', payload);
+    handTo(bench, 'vendor', said);
+    expect(takes(bench, 'vendor', others.replace('5', '6'))).toEqual([
+      start.replace('"t",', ''),
+      bare('', 6, 1),
+    ]);
+  });
+
+  describe('one that listened in', () => {
+    test('and refused the start is told it, and all that it bills by', () => {
+      const bench = heard();
+      const refusal = `[4,"${idIn(sentTo(bench.last.effects, 'new')[0])}","InternalError","",{}]`;
+      answerAs(bench, 'old', started);
+      bench.fromBackend(refusal, 'new');
+      const said = [start, values('m1', 77, 1)];
+      bench.fromStation(said[1] ?? '');
+      takes(bench, 'old', started);
+      handTo(bench, 'new', said);
+      expect(takes(bench, 'new', others)).toEqual([start.replace('"t",', ''), bare('', 5, 1)]);
+    });
+
+    test('is told what waited for it as what counts, and nothing again that it took or is on its way', () => {
+      const bench = heard();
+      const [copy] = sentTo(bench.last.effects, 'new');
+      answerAs(bench, 'old', started);
+      taken.add(`new ${idIn(copy)}`);
+      bench.fromBackend(`[3,"${idIn(copy)}",${others}]`, 'new');
+      const said = [start, values('m1', 77, 1), values('m2', 77, 2)];
+      for (const text of said.slice(1)) {
+        bench.fromStation(text);
+        answerAs(bench, 'old', '{}');
+      }
+      const decision = { ...handover, isForced: true };
+      bench.do({ type: 'assignment_decided', requestId: 3, decision, said, taken: takenBy('new') });
+      const lane = [...(bench.state.held.find(({ backend }) => backend === 'new') ?? [])];
+      expect(lane.map(({ message: { answer } }) => answer)).toEqual([null, '{}']);
+    });
   });
 });

@@ -2,7 +2,8 @@
  * Open transactions change hands: the last resort, where the backend that has them is gone.
  *
  * Pure. The new owner is told all of a transaction in the station's own words: its start (1.6: with the reading and the time of then, so that it bills the whole), what was said of it
- * since, as far as the journal reaches, and then the rest as it comes; the one before is told nothing more, and its half has to be voided there by people. What the new owner thinks of the
+ * since, as far as the journal reaches, and then the rest as it comes; the one before is told nothing more, and its half has to be voided there by people. One that has taken some of it
+ * already, since it had it before or listened in, is told the others alone: it bills nothing twice, and misses nothing that was said meanwhile. What the new owner thinks of the
  * driver is put on record and no more: whoever is charging finishes. A 1.6 transaction of which not all is known that a start needs stays where it is.
  */
 import { findValue, tokenAt, valueEnd } from '../../protocol/splice.ts';
@@ -12,20 +13,27 @@ import type { HeldMessage } from '../hold/held-message.ts';
 import { integerOf, stringOf } from '../ids/id-token.ts';
 import type { IdFamily, TransactionRow } from '../ids/ledger.ts';
 import { finish } from './delivering.ts';
-import { heldLaneOf, hold } from './holding.ts';
+import { heldLaneOf, hold, release } from './holding.ts';
 import { note } from './identifiers.ts';
 import { transactionListeners } from './listening.ts';
 import { answerGiven, contentKey } from './repeats.ts';
-import type { StationState } from './state.ts';
+import { findCall } from './slot.ts';
+import type { BackendLink, StationState } from './state.ts';
 import type { Turn } from './turn.ts';
 
-/** Makes `to` the owner of everything that is open at `from`. `said`: what the station told of it, oldest first. */
+/** What the journal tells of open transactions; see `assignment_decided`. */
+export interface History {
+  readonly said: readonly string[];
+  readonly taken: ReadonlySet<string>;
+}
+
+/** Makes `to` the owner of everything that is open at `from`. */
 export function handOver(
   state: StationState,
   turn: Turn,
   from: string,
-  to: string,
-  said: readonly string[],
+  to: BackendLink,
+  { said, taken }: History,
 ): void {
   const calls = said.flatMap((text) => callIn(text) ?? []);
   const rows = state.durable.ids.transactions.filter((row) => row.state === 'open' && row.owner === from);
@@ -35,7 +43,7 @@ export function handOver(
     messages: Math.max(2, Math.floor(heldMax / 2 / rows.length)),
     characters: Math.floor(heldCharactersMax / 2 / rows.length),
   };
-  for (const row of rows) handOne(state, turn, row, from, to, calls, share);
+  for (const row of rows) handOne(state, turn, row, from, to, { said: calls, taken }, share);
 }
 
 /** How much may be told of one transaction. */
@@ -49,28 +57,43 @@ function handOne(
   turn: Turn,
   row: TransactionRow,
   from: string,
-  to: string,
-  said: readonly SaidCall[],
+  to: BackendLink,
+  { said, taken }: Omit<History, 'said'> & { readonly said: readonly SaidCall[] },
   share: Share,
 ): void {
-  // One that listened in has had all of it, and one that had it before all that was said until then.
-  const isShown = Object.hasOwn(row.ids, to);
-  const hasListened = transactionListeners(state, turn).includes(to);
-  const start = startOf(row);
-  if (row.family === 'v16' && !isShown && start === null) return;
+  const name = to.backend;
+  const isShown = Object.hasOwn(row.ids, name);
+  const start = lacksStart(row, to, taken) ? startOf(row, (call) => keyOf(state, turn, call), said) : null;
+  if (start === 'unknown') return;
   const owed = undelivered(state, row.key, from);
-  note(state, turn, { type: 'transaction_handed', key: row.key, to });
+  const isAnew = row.family === 'v16' && isShown && start !== null;
+  note(state, turn, { type: 'transaction_handed', key: row.key, to: name, ...(isAnew ? { isAnew } : {}) });
   const lane = heldLaneOf(state, from);
   for (const entry of owed) if (lane !== null) finish(state, turn, lane, entry, 'dropped');
-  const untold = isShown ? owed.filter(({ message }) => !hasListened && isOwnersAlone(message)) : owed;
+  // Where the journal does not reach: one that listened in has had all of it, and one that had it before all that was said until then.
+  const hasListened = transactionListeners(state, turn).includes(name);
+  const untold = owed.filter(({ message }) => !isShown || (!hasListened && isOwnersAlone(message)));
   const rest = untold.flatMap(({ message: { text, key } }) => callIn(inStationsWords(row, text), key) ?? []);
-  if (isShown) {
-    for (const part of rest) holdFor(state, turn, row, to, part);
-    return;
-  }
-  const parts = within(partsOf(row, [...said, ...rest]), share);
-  if (row.family === 'v16' && start !== null) holdFor(state, turn, row, to, start);
-  for (const part of parts) holdFor(state, turn, row, to, part);
+  const parts = partsOf(row, [...said, ...rest]).filter((part) => {
+    const key = keyOf(state, turn, part);
+    return !taken.has(key) && findCall(to, key) === null;
+  });
+  if (start !== null) holdFor(state, turn, row, name, start);
+  for (const part of within(parts, share)) holdFor(state, turn, row, name, part);
+}
+
+/** True where a 1.6 backend has yet to get the start, and it is not on its way there. */
+function lacksStart(
+  { family, key, ids }: TransactionRow,
+  to: BackendLink,
+  taken: ReadonlySet<string>,
+): boolean {
+  if (family === 'v2') return false;
+  const id = Object.hasOwn(ids, to.backend) ? ids[to.backend] : undefined;
+  if (id === undefined) return true;
+  // It took it and gave nothing usable, or it did not take it.
+  const isUntold = id === 'pending' || (id === 'none' && !taken.has(key));
+  return isUntold && findCall(to, key) === null;
 }
 
 /** It was said while that backend had the transaction, and nobody else was told. */
@@ -139,37 +162,50 @@ function undelivered(state: StationState, transaction: string, from: string): He
   );
 }
 
-/** Under the key it has from the station, and with the answer that it got: should the station repeat itself, it is told the same, and the new owner nothing twice. */
-function holdFor(
-  state: StationState,
-  turn: Turn,
-  row: TransactionRow,
-  to: string,
-  { action, text, payload, key }: SaidCall,
-): void {
-  const known = key ?? contentKey(state, turn, action, payload);
+/**
+ * Under the key it has from the station, and with the answer that it got: should the station repeat itself, it is told the same, and the new owner nothing twice. What waits for it as a
+ * copy, which is given up where it is refused, becomes a message that counts.
+ */
+function holdFor(state: StationState, turn: Turn, row: TransactionRow, to: string, part: SaidCall): void {
+  const { action, text } = part;
+  const key = keyOf(state, turn, part);
+  const answer = answerGiven(state, key);
+  const lane = heldLaneOf(state, to);
+  const waiting = lane?.findKey(key) ?? null;
+  if (waiting !== null && waiting.message.answer !== null) return;
+  if (lane !== null && waiting !== null) release(state, turn, lane, waiting, 'dropped');
   const usual =
     action === 'StartTransaction'
       ? `{"transactionId":${row.ext ?? '0'},"idTagInfo":{"status":"Accepted"}}`
       : '{}';
   hold(state, turn, {
     backend: to,
-    key: known,
+    key,
     version: row.family === 'v16' ? 'ocpp1.6' : (state.link?.version ?? 'ocpp2.0.1'),
     action,
     transaction: row.key,
     hasLeft: false,
-    answer: answerGiven(state, known) ?? usual,
+    answer: answer ?? usual,
     isWorded: false,
     isHandedOver: true,
     text,
   });
 }
 
-/** The start as the station said it, as far as it is known; null: not far enough. */
-function startOf({ key, connectorId, idTag, meterStart, startedAt, ext }: TransactionRow): SaidCall | null {
+function keyOf(state: StationState, turn: Turn, { action, payload, key }: SaidCall): string {
+  return key ?? contentKey(state, turn, action, payload);
+}
+
+/** The start as the station said it, or as far as it is known; `unknown`: not far enough. */
+function startOf(
+  { key, connectorId, idTag, meterStart, startedAt, ext }: TransactionRow,
+  keyIn: (call: SaidCall) => string,
+  said: readonly SaidCall[],
+): SaidCall | 'unknown' {
   if (connectorId === null || idTag === null || meterStart === null || startedAt === null || ext === null)
-    return null;
+    return 'unknown';
+  const itself = said.find((call) => call.action === 'StartTransaction' && keyIn(call) === key);
+  if (itself !== undefined) return { ...itself, key };
   const payload = JSON.stringify({ connectorId, idTag, meterStart, timestamp: startedAt });
   const action = 'StartTransaction';
   return { action, text: `[2,"${key}","${action}",${payload}]`, payload, family: 'v16', ext, part: '', key };

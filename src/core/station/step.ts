@@ -90,8 +90,10 @@ function decide(state: StationState, turn: Turn, event: StationEvent): void {
       return onOperatorCommand(state, turn, event.requestId, event.action, event.payload);
     case 'delivery_decided':
       return onDeliveryDecided(state, turn, event.requestId, event.number, event.decision);
-    case 'assignment_decided':
-      return onAssignmentDecided(state, turn, event.requestId, event.decision, event.said ?? []);
+    case 'assignment_decided': {
+      const { requestId, decision, said = [], taken = noIds } = event;
+      return onAssignmentDecided(state, turn, requestId, decision, { said, taken });
+    }
     case 'routing_changed':
       return onRoutingChanged(state, turn);
     case 'drain_started':
@@ -152,3 +154,5 @@ function onRoutingChanged(state: StationState, turn: Turn): void {
   else closeBackends(state, turn, 'not_routed_here');
   dropUnconfigured(state, turn);
 }
+
+const noIds: ReadonlySet<string> = new Set();
