@@ -47,6 +47,7 @@ export function applyIdChange(ledger: IdLedger, change: IdChange): void {
     case 'transaction_handed': {
       const row = transactionByKey(ledger, change.key);
       if (row === null) break;
+      row.former = [...(row.former ?? []).filter((backend) => backend !== change.to), row.owner];
       row.owner = change.to;
       if (change.isAnew === true || !Object.hasOwn(row.ids, change.to))
         row.ids[change.to] = row.family === 'v2' ? 'shown' : 'pending';

@@ -64,6 +64,8 @@ export interface TransactionRow {
   stopKey: string | null;
   /** Messages of it are held for a backend that has yet to name it. */
   isHeld?: boolean;
+  /** Who had it before it was handed over. What they call it is still known, and they are told nothing more of it. */
+  former?: readonly string[];
 }
 
 /** A number of a 1.6 transaction that is over and has no row any more, and the day it ended (days since 1970): short, since there are many. */

@@ -70,7 +70,8 @@ export function isCopied({ frame: { action } }: Received): boolean {
   return action !== 'BootNotification' && action !== 'Heartbeat';
 }
 
-/** The primary listened in when this transaction of another's began, and was cut over to since: it goes on being told, all of it or nothing (H24). */
+/** The primary listened in when this transaction of another's began, and was cut over to since: it goes on being told, all of it or nothing (H24). One that had it
+ * before it was handed over is told nothing more. */
 function wasShown(
   { durable }: StationState,
   primary: string,
@@ -79,7 +80,7 @@ function wasShown(
 ): boolean {
   if (owner === null || owner === primary || transaction === null) return false;
   const row = transactionByKey(durable.ids, transaction);
-  return row !== null && Object.hasOwn(row.ids, primary);
+  return row !== null && Object.hasOwn(row.ids, primary) && row.former?.includes(primary) !== true;
 }
 
 /** A guaranteed message that was copied before: a repetition reaches nobody twice (D5). */

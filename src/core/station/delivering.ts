@@ -12,6 +12,8 @@ import { decode, idTokenOf } from '../../protocol/frame.ts';
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
 import { keptMsOf } from '../cover/later.ts';
 import { retryMaxMs, type HeldEntry, type HeldLane } from '../hold/held-lane.ts';
+import type { HeldMessage } from '../hold/held-message.ts';
+import { transactionByKey } from '../ids/transactions.ts';
 import { coversFor, isAskedAgain } from './covering.ts';
 import { renew } from './backend-link.ts';
 import { factsOf } from './find-backend.ts';
@@ -75,10 +77,17 @@ function nextOf(state: StationState, turn: Turn, lane: HeldLane): HeldEntry | nu
   const { wallMs } = turn.context;
   for (let entry = lane.next(wallMs); entry !== null; entry = lane.next(wallMs)) {
     const { version, action, since } = entry.message;
-    if (wallMs - since <= (keptMsOf(version, action) ?? Infinity)) return entry;
-    release(state, turn, lane, entry, 'dropped');
+    if (isHandedOn(state, entry.message)) finish(state, turn, lane, entry, 'dropped');
+    else if (wallMs - since <= (keptMsOf(version, action) ?? Infinity)) return entry;
+    else release(state, turn, lane, entry, 'dropped');
   }
   return null;
+}
+
+/** It was on its way to the one that had its transaction when that was handed over, was not taken, and the new owner has been told it. */
+function isHandedOn({ durable }: StationState, { transaction, answer, backend }: HeldMessage): boolean {
+  if (transaction === null || answer === null) return false;
+  return transactionByKey(durable.ids, transaction)?.former?.includes(backend) === true;
 }
 
 /** The station is to notice nothing of it. Where it would, its message goes over the same link again; so does a copy, which nobody counts on. */

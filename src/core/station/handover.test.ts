@@ -344,6 +344,36 @@ describe('there and back', () => {
     expect(takes(bench, 'old', started)).toEqual([start.replace('"t",', ''), bare('', 77, 1)]);
   });
 
+  test('taken back without it, the one that had it first is told nothing more of it', () => {
+    const bench = covered('ocpp1.6');
+    bench.fromStation(start);
+    takes(bench, 'old', started);
+    handTo(bench, 'new', [start]);
+    takes(bench, 'new', others);
+    bench.do({ type: 'assignment_decided', requestId: 4, decision: { do: 'roll_back' } });
+    for (const text of [values('m1', 77, 1), stop]) {
+      bench.fromStation(text);
+      expect(sentTo(bench.last.effects, 'old')).toEqual([]);
+      expect(takes(bench, 'new', others)).toHaveLength(1);
+    }
+  });
+
+  test('what was on its way to the one between does not leave for it again', () => {
+    const bench = covered('ocpp1.6');
+    bench.fromStation(start);
+    takes(bench, 'old', started);
+    handTo(bench, 'new', [start]);
+    expect(sentTo(bench.last.effects, 'new')).toHaveLength(1);
+    handTo(bench, 'old', [start]);
+    bench.fromBackend(`[4,"${idIn(sentTo(bench.last.effects, 'new')[0])}","InternalError","",{}]`, 'new');
+    const slot = bench.state.backends.find(({ backend }) => backend === 'new')?.slot;
+    bench.fromBackend(`[4,"${slot?.sentId}","InternalError","",{}]`, 'new');
+    bench.context.wallMs += 60_000;
+    bench.pass(60_000);
+    expect(sentTo(bench.last.effects, 'new').filter((text) => text.includes('Transaction'))).toEqual([]);
+    expect(bench.state.held).toEqual([]);
+  });
+
   test('on to a third backend: all of it, under its own number', () => {
     const bench = covered('ocpp1.6');
     bench.fromStation(start);
