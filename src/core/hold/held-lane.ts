@@ -94,6 +94,14 @@ export class HeldLane {
     return false;
   }
 
+  /** True when there are messages of this transaction that was handed over. */
+  holdsHanded(transaction: string | null): boolean {
+    if (!this.holds(transaction)) return false;
+    for (const { message } of this)
+      if (message.transaction === transaction && isOfHanded(message)) return true;
+    return false;
+  }
+
   /** True when there are messages of any transaction. */
   get holdsTransactions(): boolean {
     return this.#ofTransaction.size > 0;
@@ -255,7 +263,12 @@ export function isSequenced({ action, transaction }: Pick<HeldMessage, 'action' 
 
 /** The station has its answer from Busbar, and what it says next is to come after it. A transaction that was handed over has nothing to do with the next one. */
 function isBacklog(message: HeldMessage): boolean {
-  return message.answer !== null && message.isHandedOver !== true && isSequenced(message);
+  return message.answer !== null && !isOfHanded(message) && isSequenced(message);
+}
+
+/** Its transaction was handed over, and the new owner has yet to be told of it. */
+export function isOfHanded({ isHandedOver, isApart }: HeldMessage): boolean {
+  return isHandedOver === true || isApart === true;
 }
 
 /** A transaction that is not kept, for the bound on those, has no key. */

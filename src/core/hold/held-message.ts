@@ -23,6 +23,8 @@ export interface HeldMessage {
   readonly isWorded: boolean;
   /** Its transaction was another backend's: what this one thinks of the driver stops nobody. */
   readonly isHandedOver?: true;
+  /** It stands behind what its backend is still to be told of a transaction that was handed over: nothing but that transaction waits for it either. */
+  readonly isApart?: true;
   /** The call as the station sent it, but for identifiers where it is worded. */
   readonly text: string;
   /** When it was held: wall clock, milliseconds since 1970. */

@@ -219,6 +219,7 @@ function cover(
           bodyEnd: frame.bodyEnd,
         })
       : null;
+  const isApart = heldLaneOf(state, backend.backend)?.holdsHanded(transaction) === true;
   return hold(state, turn, {
     backend: backend.backend,
     key: key ?? nextMessageId(state),
@@ -228,6 +229,7 @@ function cover(
     hasLeft,
     answer: answer.kind === 'result' ? answer.payload : '{}',
     isWorded: words !== null,
+    ...(isApart ? { isApart } : {}),
     text: words ?? text,
   }).message.number;
 }

@@ -127,6 +127,15 @@ describe('1.6', () => {
     expect(bench.state.held).toEqual([]);
   });
 
+  test('and behind what is said meanwhile of what was handed over', () => {
+    const bench = ready('ocpp1.6');
+    say(bench, started, start);
+    bench.do({ type: 'assignment_decided', requestId: 2, decision: handover, said: [] });
+    expect(sent(bench.fromStation(values('m1', 77, 1)), 'station')).toEqual(['[3,"m1",{}]']);
+    const next = start.replace('"t"', '"n"').replace('"connectorId":1', '"connectorId":2');
+    expect(sent(bench.fromStation(next), 'station')).toEqual([]);
+  });
+
   test('of one that goes back, what the backend between had not taken', () => {
     const bench = ready('ocpp1.6');
     const whenDown = { covers: true, untilMs: Infinity, untilMessages: Infinity };

@@ -23,6 +23,7 @@ export interface Holding {
   readonly answer: string | null;
   readonly isWorded: boolean;
   readonly isHandedOver?: true;
+  readonly isApart?: true;
   readonly text: string;
 }
 

@@ -7,7 +7,7 @@
  */
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
 import { transactionByKey } from '../ids/transactions.ts';
-import type { HeldEntry } from '../hold/held-lane.ts';
+import { isOfHanded, type HeldEntry } from '../hold/held-lane.ts';
 import type { Refusal } from '../journal/record.ts';
 import { sendOwnCommand } from './commands.ts';
 import type { StationState } from './state.ts';
@@ -27,7 +27,7 @@ export function readVerdict(
 ): void {
   const { version, action, transaction, hasLeft, answer } = message;
   const is16 = version === 'ocpp1.6';
-  if (message.isHandedOver === true) return;
+  if (isOfHanded(message)) return;
   if (answer === null || transaction === null || action !== (is16 ? 'StartTransaction' : 'TransactionEvent'))
     return;
   const at = findValue(text, frame.bodyStart, [is16 ? 'idTagInfo' : 'idTokenInfo']);
