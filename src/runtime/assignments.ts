@@ -107,7 +107,7 @@ function openRowsOf({ state }: Driver): TransactionRow[] {
   return state.durable.ids.transactions.filter((row) => row.state === 'open');
 }
 
-const nothingSaid: History = { said: [], taken: new Set() };
+const nothingSaid: History = { said: [], taken: new Set(), left: new Map() };
 
 const unsettled = {
   kind: 'refused',

@@ -106,40 +106,25 @@ describe('the history of open transactions', () => {
     expect(idsIn((await readHistory(journalOf(values), station, [row], 'new')).said)).toEqual(['m0']);
   });
 
-  test('names what the new owner has taken of it, by message id', async () => {
-    const calls = journalOf(event('T', 'Started'), event('T', 'Updated'), event('T', 'Updated'));
-    const answer = { at: 9, station, action: 'TransactionEvent', direction: 'in', latencyMs: 1 } as const;
+  test('names what the new owner has taken of it, or refused for good, and what left for it besides, by message id', async () => {
+    const calls = journalOf(event('T', 'Started'));
+    const common = { at: 9, station, action: 'TransactionEvent', latencyMs: null, text: '' } as const;
+    const inward = { ...common, direction: 'in', outcome: 'consumed' } as const;
+    const [to, other] = ['backend:new', 'backend:old'] as const;
+    const outward = { ...common, link: to, direction: 'out', kind: 'call', outcome: null } as const;
+    // Newest first.
     const answers: JournalFrame[] = [
-      {
-        ...answer,
-        position: 7,
-        link: 'backend:new',
-        kind: 'result',
-        messageId: 'k0',
-        text: '',
-        outcome: null,
-      },
-      {
-        ...answer,
-        position: 8,
-        link: 'backend:new',
-        kind: 'error',
-        messageId: 'k1',
-        text: '',
-        outcome: null,
-      },
-      {
-        ...answer,
-        position: 9,
-        link: 'backend:old',
-        kind: 'result',
-        messageId: 'k2',
-        text: '',
-        outcome: null,
-      },
+      { ...inward, position: 9, link: to, kind: 'result', messageId: 'taken' },
+      { ...inward, position: 8, link: to, kind: 'error', messageId: 'refused', outcome: 'relayed' },
+      { ...inward, position: 7, link: other, kind: 'result', messageId: 'of another' },
+      { ...inward, position: 6, link: to, kind: 'error', messageId: 'of another', outcome: 'relayed' },
+      { ...outward, position: 5, messageId: 'taken', text: 'taken' },
+      { ...outward, position: 4, messageId: 'left', text: 'left' },
     ];
     const frames = async (query: FrameQuery): Promise<JournalFrame[]> =>
       query.after === undefined ? [...answers, ...(await calls.frames(query))] : [];
-    expect([...(await readHistory({ frames }, station, [rowOf({})], 'new')).taken]).toEqual(['k0']);
+    const { taken, left } = await readHistory({ frames }, station, [rowOf({})], 'new');
+    expect([...taken]).toEqual(['taken', 'refused']);
+    expect([...left]).toEqual([['left', 'left']]);
   });
 });

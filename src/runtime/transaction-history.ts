@@ -45,7 +45,13 @@ export function* historyOf(
     rows.filter(({ family }) => family === 'v2'),
   ];
   const said: string[] = [];
-  const sought: Sought = { to: `backend:${to}`, taken: new Set() };
+  const sought: Sought = {
+    to: `backend:${to}`,
+    taken: new Set(),
+    takenByOthers: new Set(),
+    refused: new Set(),
+    left: new Map(),
+  };
   if (one.length > 0) {
     const calls = yield* readBack({ station, action: 'StartTransaction' }, one, isStartOf, sought);
     const starts = calls.filter((frame) => one.some((row) => isStartOf(row, frame)));
@@ -59,13 +65,21 @@ export function* historyOf(
     const events = yield* readBack({ station, action: 'TransactionEvent' }, two, isBeginningOf, sought);
     said.push(...events.map(({ text }) => text));
   }
-  return { said, taken: sought.taken };
+  const { taken, takenByOthers, refused, left } = sought;
+  // The station had that answer, and has given the message up: else another would have taken it.
+  for (const id of refused) if (!takenByOthers.has(id)) taken.add(id);
+  return { said, taken, left };
 }
 
-/** Whose answers are looked for, and the message ids of what it has taken so far. */
+/** Whose answers are looked for, and the message ids of what was found of them. */
 interface Sought {
   readonly to: LinkName;
   readonly taken: Set<string>;
+  readonly takenByOthers: Set<string>;
+  /** The station was told so. */
+  readonly refused: Set<string>;
+  /** What was not taken, as it left last. */
+  readonly left: Map<string, string>;
 }
 
 /** The station's calls of that action, oldest first, back to where the beginning of each transaction was found. */
@@ -73,7 +87,7 @@ function* readBack(
   query: Pick<FrameQuery, 'station' | 'action' | 'fromMs'>,
   rows: readonly TransactionRow[],
   isBeginning: (row: TransactionRow, frame: JournalFrame) => boolean,
-  { to, taken }: Sought,
+  answers: Sought,
 ): Generator<FrameQuery, JournalFrame[], readonly JournalFrame[]> {
   const calls: JournalFrame[] = [];
   const sought = new Set(rows);
@@ -90,14 +104,7 @@ function* readBack(
     seen += page.length;
     before = last.position;
     for (const frame of page) {
-      // A message has one id on all its ways, in all processes.
-      if (
-        frame.link === to &&
-        frame.direction === 'in' &&
-        frame.kind === 'result' &&
-        frame.messageId !== null
-      )
-        taken.add(frame.messageId);
+      if (frame.link !== 'station') look(frame, answers);
       if (frame.link !== 'station' || frame.direction !== 'in' || frame.kind !== 'call') continue;
       if (sought.size === 0) break;
       const begun = [...sought].filter((row) => isBeginning(row, frame));
@@ -106,6 +113,19 @@ function* readBack(
     }
   }
   return calls.toReversed();
+}
+
+/** What a frame on a backend's link says of what that backend has: a message has one id on all its ways, in all processes. Newest first. */
+function look(
+  { link, direction, kind, messageId, text, outcome }: JournalFrame,
+  { to, taken, takenByOthers, refused, left }: Sought,
+): void {
+  if (messageId === null) return;
+  if (direction === 'in' && kind === 'result') (link === to ? taken : takenByOthers).add(messageId);
+  if (link !== to) return;
+  if (direction === 'in' && kind === 'error' && outcome === 'relayed') refused.add(messageId);
+  if (direction === 'out' && kind === 'call' && !taken.has(messageId) && !left.has(messageId))
+    left.set(messageId, text);
 }
 
 function isStartOf({ connectorId, startedAt }: TransactionRow, { text }: JournalFrame): boolean {

@@ -331,6 +331,34 @@ describe('there and back', () => {
     expect(takes(bench, 'old', '{}').map((text) => /"seqNo":(\d)/.exec(text)?.[1])).toEqual(['2', '3']);
   });
 
+  test('2.x: what left for it and was not taken leaves again as the same bytes', () => {
+    const bench = covered('ocpp2.0.1');
+    const said = [event(0, 'Started'), event(1, 'Updated')];
+    bench.fromStation(said[0] ?? '');
+    takes(bench, 'old', '{}');
+    bench.fromStation(said[1] ?? '');
+    const [left = ''] = sentTo(bench.last.effects, 'old');
+    bench.do({
+      type: 'backend_lost',
+      backend: 'old',
+      epoch: bench.backendEpoch('old'),
+      code: 1006,
+      reason: '',
+    });
+    handTo(bench, 'new', said);
+    takes(bench, 'new', '{}');
+    bench.pass(60_000);
+    bench.do({ type: 'backend_opened', backend: 'old', epoch: bench.backendEpoch('old') });
+    for (let waits = 0; waits < 5; waits += 1) {
+      takes(bench, 'old', accepted);
+      bench.pass(1_000);
+    }
+    const decision = { ...handover, primary: 'old' };
+    const history = { said, taken: takenBy('old'), left: new Map([[idIn(left), left]]) };
+    bench.do({ type: 'assignment_decided', requestId: 3, decision, ...history });
+    expect(sentTo(bench.last.effects, 'old')).toEqual([left]);
+  });
+
   test('1.6: one that was down when it began gets the start before all else', () => {
     const bench = covered('ocpp1.6');
     lose(bench, 'old');

@@ -25,6 +25,7 @@ import type { Turn } from './turn.ts';
 export interface History {
   readonly said: readonly string[];
   readonly taken: ReadonlySet<string>;
+  readonly left: ReadonlyMap<string, string>;
 }
 
 /** Makes `to` the owner of everything that is open at `from`. */
@@ -33,7 +34,7 @@ export function handOver(
   turn: Turn,
   from: string,
   to: BackendLink,
-  { said, taken }: History,
+  { said, ...answers }: History,
 ): void {
   const calls = said.flatMap((text) => callIn(text) ?? []);
   const rows = state.durable.ids.transactions.filter((row) => row.state === 'open' && row.owner === from);
@@ -43,7 +44,7 @@ export function handOver(
     messages: Math.max(2, Math.floor(heldMax / 2 / rows.length)),
     characters: Math.floor(heldCharactersMax / 2 / rows.length),
   };
-  for (const row of rows) handOne(state, turn, row, from, to, { said: calls, taken }, share);
+  for (const row of rows) handOne(state, turn, row, from, to, { said: calls, ...answers }, share);
 }
 
 /** How much may be told of one transaction. */
@@ -58,7 +59,7 @@ function handOne(
   row: TransactionRow,
   from: string,
   to: BackendLink,
-  { said, taken }: Omit<History, 'said'> & { readonly said: readonly SaidCall[] },
+  { said, taken, left }: Omit<History, 'said'> & { readonly said: readonly SaidCall[] },
   share: Share,
 ): void {
   const name = to.backend;
@@ -78,8 +79,10 @@ function handOne(
     const key = keyOf(state, turn, part);
     return !taken.has(key) && findCall(to, key) === null;
   });
-  if (start !== null) holdFor(state, turn, row, name, start);
-  for (const part of within(parts, share)) holdFor(state, turn, row, name, part);
+  if (start !== null) holdFor(state, turn, row, name, start, left);
+  // Before it named the transaction they cannot have left.
+  const before = start === null ? left : nothingLeft;
+  for (const part of within(parts, share)) holdFor(state, turn, row, name, part, before);
 }
 
 /** True where a 1.6 backend has yet to get the start, and it is not on its way there. */
@@ -164,10 +167,17 @@ function undelivered(state: StationState, transaction: string, from: string): He
 
 /**
  * Under the key it has from the station, and with the answer that it got: should the station repeat itself, it is told the same, and the new owner nothing twice. What waits for it as a
- * copy, which is given up where it is refused, becomes a message that counts.
+ * copy, which is given up where it is refused, becomes a message that counts. What left for it before leaves again as the same bytes.
  */
-function holdFor(state: StationState, turn: Turn, row: TransactionRow, to: string, part: SaidCall): void {
-  const { action, text } = part;
+function holdFor(
+  state: StationState,
+  turn: Turn,
+  row: TransactionRow,
+  to: string,
+  part: SaidCall,
+  left: ReadonlyMap<string, string>,
+): void {
+  const { action } = part;
   const key = keyOf(state, turn, part);
   const answer = answerGiven(state, key);
   const lane = heldLaneOf(state, to);
@@ -184,13 +194,15 @@ function holdFor(state: StationState, turn: Turn, row: TransactionRow, to: strin
     version: row.family === 'v16' ? 'ocpp1.6' : (state.link?.version ?? 'ocpp2.0.1'),
     action,
     transaction: row.key,
-    hasLeft: false,
+    hasLeft: left.has(key),
     answer: answer ?? usual,
-    isWorded: false,
+    isWorded: left.has(key),
     isHandedOver: true,
-    text,
+    text: left.get(key) ?? part.text,
   });
 }
+
+const nothingLeft: ReadonlyMap<string, string> = new Map();
 
 function keyOf(state: StationState, turn: Turn, { action, payload, key }: SaidCall): string {
   return key ?? contentKey(state, turn, action, payload);

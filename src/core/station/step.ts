@@ -91,8 +91,8 @@ function decide(state: StationState, turn: Turn, event: StationEvent): void {
     case 'delivery_decided':
       return onDeliveryDecided(state, turn, event.requestId, event.number, event.decision);
     case 'assignment_decided': {
-      const { requestId, decision, said = [], taken = noIds } = event;
-      return onAssignmentDecided(state, turn, requestId, decision, { said, taken });
+      const { requestId, decision, said = [], taken = noIds, left = noTexts } = event;
+      return onAssignmentDecided(state, turn, requestId, decision, { said, taken, left });
     }
     case 'routing_changed':
       return onRoutingChanged(state, turn);
@@ -156,3 +156,4 @@ function onRoutingChanged(state: StationState, turn: Turn): void {
 }
 
 const noIds: ReadonlySet<string> = new Set();
+const noTexts: ReadonlyMap<string, string> = new Map();
