@@ -5,9 +5,8 @@
  * that the same changes always leave the same ledger.
  */
 import { unreachable } from '../../std/assert.ts';
-import { parseIsoTime } from '../../std/iso-time.ts';
 import type { IdChange } from './change.ts';
-import { wasSeenToBegin } from './transactions.ts';
+import { isNumberAlone } from './transactions.ts';
 import {
   closedRequestMs,
   dayMs,
@@ -153,7 +152,7 @@ function openTransaction(ledger: IdLedger, change: Change<'transaction_opened'>)
   const displaced = transactionToDisplace(ledger, change.connectorId);
   if (displaced === 'full') return;
   if (displaced !== 'free') close(displaced, change.atMs);
-  if (change.isBeginning && change.family === 'v16') closeOutlived(ledger, change);
+  if (change.isBeginning && change.connectorId !== null) forgetUnseen(ledger, change);
   const id = change.ids === 'as_station' ? (change.ext ?? 'none') : change.ids;
   ledger.transactions.push({
     key: change.key,
@@ -174,31 +173,14 @@ function openTransaction(ledger: IdLedger, change: Change<'transaction_opened'>)
 }
 
 /**
- * A connector of 1.6 has one transaction at a time: another one that was open there is over, though its stop never came (Zaptec Go 2, and many after a power cut). One that began later stays: this start
- * comes out of a queue. Of one that nobody saw begin only a number is known, and the station may use that again for any transaction (EVBox).
+ * Of one that nobody saw begin only a number is known, and once its connector has begun another the station may use that number again for any transaction (EVBox): it is forgotten, where others are ended by
+ * a change of their own.
  */
-function closeOutlived(
-  ledger: IdLedger,
-  { connectorId, startedAt, atMs }: Change<'transaction_opened'>,
-): void {
-  if (connectorId === null) return;
-  const nowAt = timeOf(startedAt);
-  const outlived = ledger.transactions.filter(
-    (row) =>
-      row.family === 'v16' &&
-      row.state === 'open' &&
-      row.connectorId === connectorId &&
-      (timeOf(row.startedAt) ?? -Infinity) <= (nowAt ?? Infinity),
-  );
-  for (const row of outlived) {
-    if (!wasSeenToBegin(row) && row.isHeld !== true)
-      ledger.transactions.splice(ledger.transactions.indexOf(row), 1);
-    else close(row, atMs);
-  }
-}
-
-function timeOf(timestamp: string | null): number | null {
-  return timestamp === null ? null : parseIsoTime(timestamp);
+function forgetUnseen(ledger: IdLedger, { connectorId }: Change<'transaction_opened'>): void {
+  const isUnseen = (row: TransactionRow): boolean =>
+    row.family === 'v16' && row.state === 'open' && row.connectorId === connectorId && isNumberAlone(row);
+  for (const row of ledger.transactions.filter(isUnseen))
+    ledger.transactions.splice(ledger.transactions.indexOf(row), 1);
 }
 
 function answerTransaction(ledger: IdLedger, change: Change<'transaction_answered'>): void {

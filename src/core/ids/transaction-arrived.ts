@@ -23,6 +23,7 @@ import {
   textAt,
   transactionByExt,
   transactionByKey,
+  isNumberAlone,
   wasSeenToBegin,
 } from './transactions.ts';
 
@@ -253,10 +254,10 @@ function outlived(
     .map(({ key, owner }) => ({ type: 'transaction_ended', key, owner, stopKey: null, atMs }));
 }
 
-/** It did not begin after that, by the station's clock: a start that was queued may come behind what has begun since. */
+/** It was seen to begin, and not after that by the station's clock: a start that was queued may come behind what has begun since. */
 function isNoLater(row: TransactionRow, startedAt: string | null): boolean {
   const ms = parseIsoTime(startedAt ?? '');
-  return ms !== null && (parseIsoTime(row.startedAt ?? '') ?? -Infinity) <= ms;
+  return !isNumberAlone(row) && ms !== null && (parseIsoTime(row.startedAt ?? '') ?? -Infinity) <= ms;
 }
 
 function evseOf(text: string, span: BodySpan): number | null {

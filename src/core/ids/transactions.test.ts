@@ -362,7 +362,7 @@ describe('a transaction whose end never came', () => {
     expect(openIn(bench)).toEqual([null, null]);
     expect(ownsOpen(bench.ledger, 'a')).toBe(false);
     const stop = bench.call('StopTransaction', '{"transactionId":7}');
-    expect(stop.arrival).toMatchObject({ owner: 'a', changes: [] });
+    expect(stop.arrival.owner).toBe('a');
     expect(bench.sent('a', stop)).toBe('{"transactionId":7}');
   });
 

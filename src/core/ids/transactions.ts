@@ -27,6 +27,11 @@ export function wasSeenToBegin({ startedAt, meterStart, idTag }: TransactionRow)
   return startedAt !== null || meterStart !== null || idTag !== null;
 }
 
+/** Nothing but its number is known of it, and nothing of it is to be delivered. */
+export function isNumberAlone(row: TransactionRow): boolean {
+  return !wasSeenToBegin(row) && row.isHeld !== true;
+}
+
 /** True for the owner of a transaction that is not over. */
 export function ownsOpen(ledger: IdLedger, backend: string): boolean {
   for (const row of ledger.transactions) if (row.state === 'open' && row.owner === backend) return true;
