@@ -49,6 +49,7 @@ export const problemTypes = {
   'invalid-plan': { status: 422, title: 'The plan is invalid' },
   'invalid-configuration': { status: 422, title: 'The configuration is invalid' },
   'too-many-streams': { status: 503, title: 'Too many streams' },
+  'too-many-answers': { status: 503, title: 'Too many answers are not taken' },
   'not-ready': { status: 503, title: 'Not ready' },
   'shutting-down': { status: 503, title: 'Busbar is shutting down' },
   'storage-unavailable': { status: 503, title: 'The storage cannot be read' },

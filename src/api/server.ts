@@ -20,6 +20,7 @@ import { addIdempotency, idempotencyHeaders } from './idempotency.ts';
 import { isStorageFault } from './journal-page.ts';
 import { problem, problemMediaType, type Problem } from './problem.ts';
 import { boundStrangers } from './strangers.ts';
+import { boundUnsent } from './unsent.ts';
 import { compileCheck, explain, isTooDeep, levelsMax } from './validation.ts';
 
 declare module 'fastify' {
@@ -40,6 +41,7 @@ const bodyBytesMax = 16 * 1024;
 
 const requestTimeoutMs = 10_000;
 const connectionsMax = 512;
+const stalledMs = 60_000;
 
 const securityHeaders = {
   'cache-control': 'no-store',
@@ -98,6 +100,7 @@ export async function createServer<Routes>(
     isTooDeep(request.body) ? sendProblem(reply, tooDeep) : undefined,
   );
   addIdempotency(app, { nowMs: () => performance.now() });
+  boundUnsent(app, { stalledMs });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
       reply,
