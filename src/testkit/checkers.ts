@@ -326,16 +326,19 @@ export interface DuplicateRules {
   readonly kills: number;
 }
 
-/** Duplicates: a transaction message reaches the backends as often as the station sent it, and once more per kill, with the same id and bytes. */
+/** Duplicates: a transaction message reaches the backends as often as the station sent it, and once more per kill, with the same id and bytes; under another id only where it was refused. */
 export function checkDuplicates(evidence: Evidence, rules: DuplicateRules): Violation[] {
   const found: Violation[] = [];
   for (const station of stationNames(evidence)) {
     const source = evidence.stations.get(station);
     const sent = countOf(source === undefined ? [] : guaranteedCalls(source));
     const texts = new Map<string, string[]>();
-    for (const exchange of backendCalls(evidence, station)) {
-      const content = contentOf(exchange.text);
-      texts.set(content, [...(texts.get(content) ?? []), exchange.text]);
+    const refusals = new Map<string, number>();
+    for (const { text, answers } of backendCalls(evidence, station)) {
+      const content = contentOf(text);
+      texts.set(content, [...(texts.get(content) ?? []), text]);
+      if (answers.some(({ message }) => message.type === 4))
+        refusals.set(content, (refusals.get(content) ?? 0) + 1);
     }
     let resent = 0;
     for (const [content, arrived] of texts) {
@@ -343,7 +346,7 @@ export function checkDuplicates(evidence: Evidence, rules: DuplicateRules): Viol
       if (extra <= 0) continue;
       resent += extra;
       const ids = new Set(arrived).size;
-      if (ids > (sent.get(content) ?? 0)) {
+      if (ids > (sent.get(content) ?? 0) + (refusals.get(content) ?? 0)) {
         found.push(
           violation(
             'duplicates',

@@ -41,8 +41,8 @@ const breaks: readonly Break[] = [
     name: 'what was held leaves under a new id each time',
     rule: 'duplicates',
     file: 'core/station/delivering.ts',
-    from: 'const idToken = `"${key}"`;',
-    to: 'const idToken = `"${key}${Math.floor(turn.context.nowMs)}"`;',
+    from: 'const idToken = `"${sentId}"`;',
+    to: 'const idToken = `"${sentId}${Math.floor(turn.context.nowMs)}"`;',
     seed: 4,
   },
   {

@@ -13,6 +13,8 @@ export interface HeldEntry {
   delivery: Delivery;
   /** The link, by its epoch, on which it was left unanswered in this process: its answer may still come there. */
   unansweredOn?: number;
+  /** The id that it had there. */
+  unansweredAs?: string;
 }
 
 /** A message, and the parked one of its transaction that it waits behind; null: behind none. */
@@ -224,6 +226,12 @@ export class HeldLane {
 
   findKey(key: string): HeldEntry | null {
     for (const entry of this) if (entry.message.key === key) return entry;
+    return null;
+  }
+
+  /** The one that was left unanswered on that link under this id. */
+  findUnanswered(epoch: number, id: string): HeldEntry | null {
+    for (const entry of this) if (entry.unansweredOn === epoch && entry.unansweredAs === id) return entry;
     return null;
   }
 

@@ -9,7 +9,7 @@ export interface HeldMessage {
   /** Grows with every message held for this station, over restarts too: what an operator names it by. */
   readonly number: number;
   readonly backend: string;
-  /** The message id it leaves with, every time. */
+  /** The message id it leaves with, every time until the backend refuses it: see station/call-id.ts. */
   readonly key: string;
   readonly version: OcppVersion;
   readonly action: string;
@@ -40,6 +40,8 @@ export interface Delivery {
   /** Not before this time: wall clock, milliseconds since 1970; 0: at once. */
   readonly retryAt: number;
   readonly lastError: string | null;
+  /** How often the backend has refused it in all, also before an operator had it retried; none: never. */
+  readonly refusals?: number;
   /** It left once and nobody knows what became of it: the backend may have it already, and gets it once more. That stays so, whatever is said of the next. */
   readonly possiblyDuplicate?: true;
 }

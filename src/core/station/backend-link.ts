@@ -58,6 +58,7 @@ export function backendLinkOf(state: StationState, backend: string): BackendLink
     lane: null,
     answered: null,
     expiredId: null,
+    refused: null,
   };
   state.backends.push(made);
   return made;

@@ -258,6 +258,7 @@ function openSlot(state: StationState, turn: Turn, link: StationLink, command: W
     joined: null,
     from,
     sentId: messageId,
+    key: messageId,
     action,
     isGuaranteed: false,
     transaction,

@@ -133,10 +133,10 @@ export function coverCall(
 export function coverOpen(state: StationState, turn: Turn, backend: BackendLink, call: OpenCall): void {
   const { link } = state;
   if (link === null || call.caller.epoch !== link.epoch) return;
-  const { text, sentId } = call;
+  const { text, key } = call;
   const payload = payloadOf(text, call);
   const { action, transaction, caller, joined } = call;
-  const said = { action, payload, transaction, text, key: sentId, hasLeft: true };
+  const said = { action, payload, transaction, text, key, hasLeft: true };
   const held = cover(state, turn, link, backend, said, [caller, ...(joined ?? [])]);
   const purpose = held === 0 ? 'covered' : 'held';
   backend.slot = { ...call, purpose, held, answerByMs: Infinity, joined: null };

@@ -7,7 +7,7 @@
 import type { HeldEntry, HeldLane } from '../hold/held-lane.ts';
 import { freshDelivery } from '../hold/fresh-delivery.ts';
 import { pumpCalls } from './backend-lane.ts';
-import { finish } from './delivering.ts';
+import { finish, ofRefusals } from './delivering.ts';
 import type { DecisionOutcome, DecisionRefusal, DeliveryDecision } from './events.ts';
 import { mark } from './holding.ts';
 import type { StationState } from './state.ts';
@@ -46,14 +46,15 @@ function decide(
         'behind',
         `It waits behind ${first.message.number} of its transaction, which is parked; decide about that one first.`,
       );
-    const { possiblyDuplicate } = entry.delivery;
+    const { possiblyDuplicate, refusals } = entry.delivery;
+    const fresh = { ...freshDelivery, ...ofRefusals(refusals) };
     mark(
       state,
       turn,
       lane,
       entry,
       'retried',
-      possiblyDuplicate === true ? { ...freshDelivery, possiblyDuplicate } : freshDelivery,
+      possiblyDuplicate === true ? { ...fresh, possiblyDuplicate } : fresh,
     );
   }
   // What stood still may leave at once.

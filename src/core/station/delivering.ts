@@ -2,7 +2,7 @@
  * Delivering what was held, once its backend can be reached again.
  *
  * Pure. One message at a time and in order, as the station would have sent them; live calls go first, and the pace is the backend's. A message has the same id and
- * bytes every time it leaves, so that a backend which knows it already can say so. One that is left unanswered leaves again on a new link, once its answer has had time to come
+ * bytes every time it leaves, so that a backend which knows it already can say so; but for one that it has refused meanwhile (call-id.ts). One that is left unanswered leaves again on a new link, once its answer has had time to come
  * on the old one: most backends look at a link's calls one after the other, and what waits there behind a call that hangs waits for ever. One that is refused in passing is tried again as the station would have tried, one that is
  * refused for good once more, since many a backend says that of what it cannot do just now; and then it is parked.
  */
@@ -12,8 +12,9 @@ import { decode, idTokenOf } from '../../protocol/frame.ts';
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
 import { keptMsOf } from '../cover/later.ts';
 import { retryMaxMs, type HeldEntry, type HeldLane } from '../hold/held-lane.ts';
-import type { HeldMessage } from '../hold/held-message.ts';
+import type { Delivery, HeldMessage } from '../hold/held-message.ts';
 import { transactionByKey } from '../ids/transactions.ts';
+import { callId } from './call-id.ts';
 import { coversFor, isAskedAgain } from './covering.ts';
 import { renew } from './backend-link.ts';
 import { factsOf } from './find-backend.ts';
@@ -161,13 +162,15 @@ function send(
     version !== 'ocpp1.6' && action === 'TransactionEvent' && !hasLeft && message.answer !== null
       ? asOffline(words, bodyStart)
       : words;
-  const idToken = `"${key}"`;
+  const sentId = callId(key, entry.delivery.refusals ?? 0);
+  const idToken = `"${sentId}"`;
   backend.slot = {
     purpose: 'held',
     caller: nobody,
     joined: null,
     from: '',
-    sentId: key,
+    sentId,
+    key,
     action,
     isGuaranteed: true,
     transaction,
@@ -230,7 +233,8 @@ function settle(state: StationState, turn: Turn, lane: HeldLane, entry: HeldEntr
   const lastError = errorCodeOf(reply.text, reply.frame);
   const isFinal = isForGood(lastError) && isForGood(entry.delivery.lastError);
   const retryMs = isFinal ? undefined : retriesMs[attempts - 1];
-  if (retryMs === undefined) return park(state, turn, lane, entry, attempts, lastError);
+  const refusals = (entry.delivery.refusals ?? 0) + 1;
+  if (retryMs === undefined) return park(state, turn, lane, entry, attempts, lastError, refusals);
   const retryAt = turn.context.wallMs + retryMs;
   mark(state, turn, lane, entry, 'refused', {
     ...entry.delivery,
@@ -238,7 +242,13 @@ function settle(state: StationState, turn: Turn, lane: HeldLane, entry: HeldEntr
     attempts,
     retryAt,
     lastError,
+    refusals,
   });
+}
+
+/** Left out where there were none. */
+export function ofRefusals(refusals: number | undefined): Pick<Delivery, 'refusals'> {
+  return refusals === undefined ? {} : { refusals };
 }
 
 /** A refusal that is of the message itself. */
@@ -256,12 +266,16 @@ export function onHeldSilence(state: StationState, turn: Turn, backend: BackendL
   if (isCopy && attempts > retriesMs.length) return finish(state, turn, lane, entry, 'dropped');
   const wasUnanswered = !isCopy && entry.unansweredOn !== undefined;
   const retryAt = turn.context.wallMs + (wasUnanswered ? unansweredAgainMs : unansweredMs);
-  if (!isCopy) entry.unansweredOn = backend.epoch;
+  if (!isCopy) {
+    entry.unansweredOn = backend.epoch;
+    entry.unansweredAs = call.sentId;
+  }
   mark(state, turn, lane, entry, 'unanswered', {
     state: 'waiting',
     attempts,
     retryAt,
     lastError: noAnswer,
+    ...ofRefusals(entry.delivery.refusals),
     ...(isCopy ? {} : { possiblyDuplicate: true }),
   });
 }
@@ -272,8 +286,8 @@ export function findUnanswered(
   backend: BackendLink,
   { text, frame }: Received,
 ): HeldEntry | null {
-  const entry = heldLaneOf(state, backend.backend)?.findKey(idTokenOf(text, frame).slice(1, -1)) ?? null;
-  return entry?.unansweredOn === backend.epoch ? entry : null;
+  const id = idTokenOf(text, frame).slice(1, -1);
+  return heldLaneOf(state, backend.backend)?.findUnanswered(backend.epoch, id) ?? null;
 }
 
 /** The answer to a held message comes after all, and counts like any other. */
@@ -326,6 +340,7 @@ function park(
   entry: HeldEntry,
   attempts: number,
   lastError: string,
+  refusals = entry.delivery.refusals,
 ): void {
   mark(state, turn, lane, entry, 'parked', {
     ...entry.delivery,
@@ -333,6 +348,7 @@ function park(
     attempts,
     retryAt: 0,
     lastError,
+    ...ofRefusals(refusals),
   });
 }
 

@@ -17,6 +17,7 @@ import { isSequenced } from '../hold/held-lane.ts';
 import { spend, tokenAtMs } from './bucket.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
+import { noteRefused } from './call-id.ts';
 import { maySend, onCommand } from './commands.ts';
 import { askAgain, coverAll, coverOpen, coversFor, isAskedAgain } from './covering.ts';
 import { findUnanswered, onHeldReply, onLateHeldReply } from './delivering.ts';
@@ -123,7 +124,9 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   }
   const { call } = match;
   weighReply(state, turn, backend, received);
-  if (isForgetful(state, turn, backend, received, call.action) && call.purpose !== 'boot') {
+  const isForgotten = isForgetful(state, turn, backend, received, call.action) && call.purpose !== 'boot';
+  if (received.frame.kind === 'error' && (call.isGuaranteed || isForgotten)) noteRefused(backend, call.key);
+  if (isForgotten) {
     // It is told the boot first, and then this call again.
     recordReceived(state, turn, received, 'consumed', call.action);
     if (call.purpose === 'relay' || call.purpose === 'copy') repeat(backend, call);

@@ -87,6 +87,7 @@ export function sendOwnCall(state: StationState, turn: Turn, backend: BackendLin
     joined: null,
     from: '',
     sentId: messageId,
+    key: messageId,
     action: call.action,
     isGuaranteed: false,
     transaction: null,

@@ -60,6 +60,29 @@ test('after an error the station is right to try again', () => {
   expect(sent(bench.fromStation(start('2')), 'backend')).toHaveLength(1);
 });
 
+test('after an error it leaves under another id, since some backends take an id once only, and is known by its content all the same', () => {
+  const bench = new Bench();
+  bench.connect();
+  const ids: string[] = [];
+  for (const id of ['1', '2', '3']) {
+    bench.fromStation(start(id));
+    ids.push(idSent(bench));
+    bench.fromBackend(`[4,"${ids.at(-1)}","InternalError","",{}]`);
+  }
+  expect(new Set(ids).size).toBe(3);
+  bench.fromStation(start('4'));
+  bench.fromStation(start('5'));
+  const answered = bench.fromBackend(
+    `[3,"${bench.state.backends[0]?.slot?.sentId}",{"transactionId":7,"idTagInfo":{"status":"Accepted"}}]`,
+  );
+  expect(sent(answered, 'station')).toHaveLength(2);
+  const repeated = bench.fromStation(start('6'));
+  expect([sent(repeated, 'backend'), sent(repeated, 'station')]).toEqual([
+    [],
+    ['[3,"6",{"transactionId":7,"idTagInfo":{"status":"Accepted"}}]'],
+  ]);
+});
+
 test('a burst of security events makes no start forgotten', () => {
   const bench = new Bench();
   bench.connect();

@@ -70,7 +70,7 @@ export function rememberAnswer(
   // Whatever was changed stands in the payload, the last element.
   const bodyEnd = frame.bodyEnd + text.length - received.text.length;
   const payload = bodyEnd - frame.bodyStart <= 2 ? '{}' : ownText(text.slice(frame.bodyStart, bodyEnd));
-  rememberGiven(state, turn, call, { key: call.sentId, payload });
+  rememberGiven(state, turn, call, { key: call.key, payload });
 }
 
 /** Remembers what a guaranteed message was answered with, by whomever. */

@@ -9,6 +9,7 @@ import { assert } from '../../std/assert.ts';
 import { ownText } from '../../std/own-text.ts';
 import { hasMessageId, idTokenOf, withIdToken, type Frame } from '../../protocol/frame.ts';
 import type { OwnCall } from '../priming/priming.ts';
+import { relayId } from './call-id.ts';
 import type { LinkRef } from './events.ts';
 import {
   laneOverrunMax,
@@ -62,12 +63,14 @@ export function place(
   const nowMs = turn.context.nowMs;
   const { action } = received.frame;
   const { text, frame } = received;
+  const sentId = relayId(callee, messageId);
   callee.slot = {
     purpose: 'relay',
     caller,
     joined: null,
     from,
-    sentId: messageId,
+    sentId,
+    key: messageId,
     action,
     isGuaranteed,
     transaction,
@@ -82,7 +85,7 @@ export function place(
     held: 0,
     command: null,
   };
-  const idToken = `"${messageId}"`;
+  const idToken = `"${sentId}"`;
   if (words === text) relay(state, turn, received, callee, idToken, action);
   else rewrite(state, turn, received, words, callee, idToken, action);
 }
@@ -150,12 +153,14 @@ export function pump(
     answerByMs,
   } = waiting;
   const nowMs = turn.context.nowMs;
+  const sentId = relayId(callee, messageId);
   callee.slot = {
     purpose,
     caller,
     joined,
     from,
-    sentId: messageId,
+    sentId,
+    key: messageId,
     action,
     isGuaranteed,
     transaction,
@@ -170,7 +175,7 @@ export function pump(
     held: 0,
     command: null,
   };
-  const idToken = `"${messageId}"`;
+  const idToken = `"${sentId}"`;
   const sentText = words.slice(0, idStart) + idToken + words.slice(idEnd);
   sendOwn(state, turn, callee, sentText, idToken, 'call', action, 'now', purpose);
 }
@@ -182,7 +187,7 @@ export function repeat(callee: BackendLink, call: OpenCall): void {
     caller,
     joined,
     from,
-    sentId,
+    key,
     action,
     isGuaranteed,
     transaction,
@@ -201,7 +206,7 @@ export function repeat(callee: BackendLink, call: OpenCall): void {
     caller,
     joined,
     from,
-    messageId: sentId,
+    messageId: key,
     action,
     isGuaranteed,
     transaction,
@@ -217,8 +222,7 @@ export function repeat(callee: BackendLink, call: OpenCall): void {
 
 /** The open or waiting call with this id, so that a repeat of it can join. Only a guaranteed call's id says what it is. */
 export function findCall(callee: BackendLink, messageId: string): OpenCall | WaitingCall | null {
-  if (callee.slot !== null && callee.slot.isGuaranteed && callee.slot.sentId === messageId)
-    return callee.slot;
+  if (callee.slot !== null && callee.slot.isGuaranteed && callee.slot.key === messageId) return callee.slot;
   if (callee.lane === null) return null;
   for (const waiting of callee.lane)
     if (waiting.isGuaranteed && waiting.messageId === messageId) return waiting;

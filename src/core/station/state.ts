@@ -161,6 +161,8 @@ export interface BackendLink {
   lane: BoundedQueue<WaitingCall> | null;
   answered: AnsweredCall | null;
   expiredId: string | null;
+  /** How often it has refused calls that may come again, by their keys and oldest first. Null while there are none. */
+  refused: Map<string, number> | null;
 }
 
 /** When a peer was last heard of, and how many pings it has left unanswered since. */
@@ -230,7 +232,9 @@ export interface OpenCall {
   joined: Caller[] | null;
   /** '' for a call from the station; else the backend that sent the command. */
   readonly from: string;
+  /** The id it has on the callee's link, and the one that it has unless it was refused before: see call-id.ts. */
   readonly sentId: string;
+  readonly key: string;
   readonly action: string;
   readonly isGuaranteed: boolean;
   /** The key of the transaction it is about; null where it is about none that is known. */
