@@ -162,6 +162,17 @@ export function dropUnconfigured(state: StationState, turn: Turn): void {
   }
 }
 
+/** What failed as a backend was configured before says nothing of it as it is now: it is dialled as after a first failure. */
+export function redialReconfigured(state: StationState, turn: Turn): void {
+  const { nowMs, random } = turn.context;
+  for (const link of state.backends) {
+    const facts = factsOf(turn, link.backend);
+    if (link.phase !== 'waiting' || facts === null || facts.revision === link.revision) continue;
+    link.attempts = 0;
+    link.redialAtMs = Math.min(link.redialAtMs, nowMs + random() * facts.redialFromMs);
+  }
+}
+
 /** Seconds after which a refused station may try again: when the back-off is over, and at least one. */
 export function retryAfterS(turn: Turn, link: BackendLink): number {
   return Math.max(1, Math.ceil((link.redialAtMs - turn.context.nowMs) / 1_000));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Bench, sent } from '../../testkit/station-bench.ts';
+import { Bench, kinds, sent } from '../../testkit/station-bench.ts';
 
 const covered = { whenDown: { covers: true, untilMs: Infinity, untilMessages: Infinity } };
 const stop =
@@ -58,4 +58,23 @@ test('a backend that has come and gone three times gets what was held once it wa
   expect(heldMessages(open(bench))).toEqual([]);
   expect(heldMessages(pass(bench, holdDownMs - 1))).toEqual([]);
   expect(heldMessages(pass(bench, 1))).toHaveLength(1);
+});
+
+test('a backend that is configured anew is dialled at once, however long it could not be reached as it was', () => {
+  const bench = new Bench(covered);
+  bench.connect();
+  pass(bench, stableMs);
+  lose(bench);
+  for (let dial = 0; dial < 8; dial += 1) {
+    const epoch = redial(bench);
+    bench.do({ type: 'backend_refused', backend: 'old', epoch, fault: 'connect_failed', detail: '' });
+  }
+  expect(kinds(bench.pass(1_000))).not.toContain('dial');
+  const { routing } = bench.context;
+  const backends = new Map(
+    [...routing.backends].map(([name, facts]) => [name, { ...facts, revision: 'r2' }]),
+  );
+  bench.context.routing = { ...routing, backends };
+  bench.do({ type: 'routing_changed' });
+  expect(kinds(bench.pass(1_000))).toContain('dial');
 });

@@ -5,7 +5,14 @@
  * in the order given. An event that names an old link changes nothing (S7).
  */
 import { onStationArrived, proceedAfterProbe, refusePending, refuseWhileProbing } from './arrival.ts';
-import { dropUnconfigured, letGo, markDown, markOpened, retryAfterS } from './backend-link.ts';
+import {
+  dropUnconfigured,
+  letGo,
+  markDown,
+  markOpened,
+  redialReconfigured,
+  retryAfterS,
+} from './backend-link.ts';
 import { liveBackendLink } from './find-backend.ts';
 import type { StationContext, StationEvent, Step } from './events.ts';
 import { endDelivery } from './away.ts';
@@ -150,6 +157,7 @@ function onBackendRefused(state: StationState, turn: Turn, backend: BackendLink 
 function onRoutingChanged(state: StationState, turn: Turn): void {
   forgetOverruled(state, turn);
   refusePending(state, turn, 503, 'The configuration has just changed.', 1);
+  redialReconfigured(state, turn);
   if (state.link !== null) followRoutes(state, turn);
   else closeBackends(state, turn, 'not_routed_here');
   dropUnconfigured(state, turn);
