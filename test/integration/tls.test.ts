@@ -295,7 +295,10 @@ test('a certificate of ours that is not valid, or will not be soon, is told of a
   expect(said).toEqual(['certificate_expires']);
   own.look(nowMs + dayMs);
   own.look(nowMs + 14 * dayMs);
-  expect(said).toEqual(['certificate_expires', 'certificate_expires', 'certificate_not_valid']);
+  expect(said.splice(0)).toEqual(['certificate_expires', 'certificate_expires', 'certificate_not_valid']);
+  // The clock was ahead, and is right again.
+  own.look(nowMs);
+  expect(said).toEqual(['certificate_expires']);
 });
 
 test('a session begun before a reload is not resumed after it', async () => {

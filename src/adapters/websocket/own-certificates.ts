@@ -36,7 +36,8 @@ export class OwnCertificates {
 
   /** Says what is amiss, once a day. */
   look(wallMs: number): void {
-    if (wallMs - this.#saidMs < againMs) return;
+    // A clock that has gone back far says what is amiss by the time that it has now.
+    if (Math.abs(wallMs - this.#saidMs) < againMs) return;
     this.#saidMs = wallMs;
     for (const { subject, validFrom, validTo } of this.#certificates) {
       const [fromMs, toMs] = [Date.parse(validFrom), Date.parse(validTo)];
