@@ -8,18 +8,25 @@ import type { Fleet, FleetStation } from '../core/migration/fleet.ts';
 import { isMember } from '../core/routing/table.ts';
 import type { Registry, StationSnapshot } from '../ports/registry.ts';
 import type { Settings } from '../ports/settings.ts';
+import type { StationId } from '../protocol/station-id.ts';
 import type { Turns } from './turns.ts';
 
-/** Every station there is. */
+/** What of the configuration says which stations there are, and where they may go. */
+export interface FleetSettings extends Pick<Settings, 'backends' | 'routing'> {
+  readonly listener: Pick<Settings['listener'], 'admit' | 'auth' | 'known'>;
+}
+
+/** Every station that is there or may come: what the journal remembers of one that was renamed or taken away is in no wave's way. */
 export async function readFleet(
   registry: Registry,
-  { backends, routing }: Pick<Settings, 'backends' | 'routing'>,
+  { backends, routing, listener }: FleetSettings,
   turns: Turns,
 ): Promise<Fleet> {
   const groups = [...routing.groups.values()];
   const stations: FleetStation[] = [];
   for (const snapshot of registry.stations()) {
     const { id: station, version, vendor, model, firmware, site, tags, connected } = snapshot;
+    if (!connected && !mayCome(listener, station)) continue;
     stations.push({
       station,
       primary: snapshot.primary,
@@ -40,6 +47,11 @@ export async function readFleet(
     backends: new Map([...backends.values()].map(({ name, versions }) => [name, versions])),
     groups: new Set(routing.groups.keys()),
   };
+}
+
+/** Where stations show who they are, only those that are listed can. */
+function mayCome({ admit, auth, known }: FleetSettings['listener'], station: StationId): boolean {
+  return known.has(station) || (admit === 'any' && auth === 'none');
 }
 
 /** `to`: the backend that it is to move to; `isConfigured`: there is one of that name. null: the registry does not know the station. */

@@ -26,11 +26,10 @@ import {
   type ProgressQuery,
 } from '../ports/migrations.ts';
 import type { JournalFeed, Registry } from '../ports/registry.ts';
-import type { Settings } from '../ports/settings.ts';
 import type { StationCommander } from '../ports/station-commander.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { fail, ok, type Result } from '../std/result.ts';
-import { readFleet } from './migration-fleet.ts';
+import { readFleet, type FleetSettings } from './migration-fleet.ts';
 import { createOrderDesk, type OrderDesk } from './migration-orders.ts';
 import { MigrationRun } from './migration-run.ts';
 import { snapshotOf } from './migration-snapshot.ts';
@@ -46,7 +45,7 @@ export interface MigratorPorts {
   readonly clock: Clock;
   readonly log: Log;
   /** Those of this moment: a reload replaces them. */
-  readonly settings: () => Pick<Settings, 'backends' | 'routing'>;
+  readonly settings: () => FleetSettings;
   /** Unique for ever, url-safe. */
   readonly newId: () => string;
   /** Between two looks at a migration, milliseconds; a second when left out. */

@@ -123,6 +123,7 @@ export async function openMigrationWorld(
 const settings = {
   backends: new Map(['old', 'new'].map((name) => [name, { name, versions: ['ocpp1.6'] }])),
   routing: { routes: [], groups: new Map(), backends: new Map() },
+  listener: { admit: 'any', auth: 'none', known: new Map() },
 } as unknown as Settings;
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };

@@ -16,6 +16,7 @@ test('a rollback of one that is done and a migration that is being made do not b
   const settings = {
     backends: new Map(['old', 'new'].map((name) => [name, { name, versions: ['ocpp1.6'] }])),
     routing: { routes: [], groups: new Map(), backends: new Map() },
+    listener: { admit: 'any', auth: 'none', known: new Map() },
   } as unknown as Settings;
   let serial = 0;
   const ports: MigratorPorts = {
