@@ -387,6 +387,13 @@ test('a start that was told late belongs to the primary of its time', () => {
   expect(owner()).toBe('new');
 });
 
+test('a start after a cutover while Busbar’s clock was ahead is the new primary’s once that is right again', () => {
+  const bench = moved();
+  bench.context.wallMs -= 7_200_000;
+  bench.fromStation(start.replace('22:13:20', '20:30:00'));
+  expect(bench.state.durable.ids.transactions.at(-1)?.owner).toBe('new');
+});
+
 test('a start that the primary asked for is its own, though the station’s clock lags', () => {
   const bench = moved();
   bench.fromBackend('[2,"r","RemoteStartTransaction",{"idTag":"CARD","connectorId":1}]', 'new');

@@ -63,7 +63,9 @@ export function readCall(
 function predecessorOf({ durable }: StationState, { context }: Turn): Predecessor | null {
   const { placement, lastSeenAt } = durable;
   if (placement?.before == null) return null;
-  const isQueueing = context.wallMs - (lastSeenAt ?? 0) < queueMs;
+  const sinceMs = context.wallMs - (lastSeenAt ?? 0);
+  // One that came at a time still to come did so by a clock that was ahead, and so the cutover may be dated.
+  const isQueueing = sinceMs >= 0 && sinceMs < queueMs;
   return { backend: placement.before, startsUntil: isQueueing ? placement.at : 0 };
 }
 
