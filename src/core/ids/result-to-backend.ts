@@ -62,9 +62,9 @@ function settled(
   const changes: IdChange[] = [];
   if (note.minted !== null && !accepted)
     changes.push({ type: 'request_closed', minted: note.minted, atMs: wallMs });
-  for (const { kind, ext, outcome } of note.objects) {
+  for (const { kind, backend: writer, ext, outcome } of note.objects) {
     if (accepted === (outcome === 'ended_by') && !isLeft(ext))
-      changes.push({ type: 'object_ended', kind, backend, ext, atMs: wallMs });
+      changes.push({ type: 'object_ended', kind, backend: writer ?? backend, ext, atMs: wallMs });
   }
   if (note.issued !== undefined && !accepted)
     changes.push({ type: 'issued', action: note.issued.action, backend: note.issued.before });

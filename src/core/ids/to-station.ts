@@ -13,7 +13,7 @@ import type { IdChange } from './change.ts';
 import type { IdField } from './field.ts';
 import { fieldsOf } from './field-table.ts';
 import { integerOf, kept, stringOf } from './id-token.ts';
-import type { IdLedger, ObjectKind } from './ledger.ts';
+import type { IdLedger, ObjectKind, ObjectRow } from './ledger.ts';
 import {
   extToWrite,
   hasRoomForObject,
@@ -50,9 +50,17 @@ export interface CommandNote {
 
 export interface NotedObject {
   readonly kind: ObjectKind;
+  /** Who wrote it, where that is not who commands. */
+  readonly backend?: string;
   readonly ext: string;
   /** `ended_by`: acceptance removes it; `kept_by`: only acceptance keeps it. */
   readonly outcome: 'ended_by' | 'kept_by';
+}
+
+/** Who commands. */
+export interface Sender extends Receiver {
+  /** True for a backend that has nothing to do with the station any more: what it left behind is the primary's to take away. */
+  readonly isGone?: (backend: string) => boolean;
 }
 
 export type ToStation =
@@ -68,7 +76,7 @@ export type ToStation =
 /** Reads a command once, when it arrives; its changes are applied whether it is sent at once or waits. */
 export function toStation(
   ledger: IdLedger,
-  sender: Receiver,
+  sender: Sender,
   version: OcppVersion,
   action: string,
   text: string,
@@ -103,7 +111,7 @@ export function toStation(
 /** What has been decided of one command so far. */
 interface Draft {
   readonly ledger: IdLedger;
-  readonly sender: Receiver;
+  readonly sender: Sender;
   readonly version: OcppVersion;
   readonly action: string;
   /** 2.x: who is to charge. */
@@ -241,13 +249,14 @@ function objectAtStation(
       draft.objects.push({ kind, ext, outcome: 'kept_by' });
     return ext === id ? 'keep' : { token: objectToken(kind, ext) };
   }
-  if (own === null && field.use === 'refer' && objectByExt(ledger, kind, id)?.state === 'live')
-    return { stop: 'not_yours' };
   const meant = meantBy(ledger, backend, kind, id);
   if (field.use === 'refer') {
-    if (own === null && meant !== id) return { stop: 'not_yours' };
-    if (own !== null && removals.has(draft.action))
-      draft.objects.push({ kind, ext: own.ext, outcome: 'ended_by' });
+    const left = own === null ? leftBehind(draft, kind, meant) : null;
+    const isOthers = own === null && (objectByExt(ledger, kind, id)?.state === 'live' || meant !== id);
+    if (isOthers && left === null) return { stop: 'not_yours' };
+    const removed = own ?? left;
+    if (removed !== null && removals.has(draft.action))
+      draft.objects.push({ kind, backend: removed.backend, ext: removed.ext, outcome: 'ended_by' });
   }
   return meant === id ? 'keep' : { token: objectToken(kind, meant) };
 }
@@ -271,6 +280,13 @@ function goesWithTransaction(action: string, text: string, bodyStart: number): b
 }
 
 const profileNames = ['csChargingProfiles', 'chargingProfile'] as const;
+
+/** What is known at the station by this id, where the primary may touch it though another wrote it. */
+function leftBehind({ ledger, sender }: Draft, kind: ObjectKind, ext: string): ObjectRow | null {
+  const row = objectByExt(ledger, kind, ext);
+  const isLeft = row?.state === 'live' && sender.isPrimary && sender.isGone?.(row.backend) === true;
+  return isLeft ? row : null;
+}
 
 const removals: ReadonlySet<string> = new Set([
   'CancelReservation',

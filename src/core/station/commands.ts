@@ -20,6 +20,7 @@ import { expireCommands, finishCommand } from './command-outcome.ts';
 import { note } from './identifiers.ts';
 import { learnRefused } from './learning.ts';
 import { viewOf } from './own-calls.ts';
+import { roleOf } from './roles.ts';
 import { callerOf, isFree } from './slot.ts';
 import {
   fromBusbar,
@@ -44,7 +45,11 @@ export function onCommand(state: StationState, turn: Turn, backend: BackendLink,
   const answer = (given: Answer): void => answerBackend(state, turn, backend, received, given);
   if (waitedFor === null) return answer(refuse(version, action, 'not_connected', payload));
   const asker = askerOf(state, backend);
-  const party = { backend: backend.backend, isPrimary: asker.role === 'primary' };
+  const party = {
+    backend: backend.backend,
+    isPrimary: asker.role === 'primary',
+    isGone: (name: string) => roleOf(state, name) === null,
+  };
   const { ids } = state.durable;
   const meant = toStation(ids, party, version, action, text, frame, turn.context);
   const decision = decideCommand(asker, version, action, payload, factsOf(state, backend, version, received));

@@ -1,6 +1,7 @@
 /** What a station's machine keeps of the profiles, messages and tariffs that backends and operators place. */
 import { describe, expect, test } from 'vitest';
-import { Bench, sent } from '../../testkit/station-bench.ts';
+import { Bench, routing, sent } from '../../testkit/station-bench.ts';
+import { plainAssignment, type Assignment } from '../routing/table.ts';
 import { durableStation } from './state.ts';
 
 const body = (id: number, purpose = 'TxDefaultProfile'): string =>
@@ -142,5 +143,50 @@ describe('of a station of OCPP 2.1', () => {
     const results = `{"clearTariffsResult":[{"tariffId":"${fourth}","status":"Accepted"}]}`;
     expect(tell('ClearTariffs', '{"tariffIds":["T"]}', 'new', results)).toBe(`{"tariffIds":["${fourth}"]}`);
     expect(rows(bench).map((row) => row.id)).toEqual([first, second, third]);
+  });
+});
+
+describe('what a backend left behind that has nothing to do with the station any more', () => {
+  const commands = [
+    ['SetDisplayMessage', '{"message":{"id":5,"priority":"AlwaysFront"}}'],
+    ['ReserveNow', '{"id":5,"idToken":{"idToken":"A","type":"Central"}}'],
+    [
+      'SetChargingProfile',
+      '{"evseId":1,"chargingProfile":{"id":5,"chargingProfilePurpose":"TxDefaultProfile"}}',
+    ],
+  ] as const;
+
+  /** `old` placed these, and `new` is the primary; `more`: what `old` is by now. */
+  function left(more: Partial<Assignment>): Bench {
+    const bench = new Bench();
+    bench.connect(1, true, 'ocpp2.1');
+    for (const [action, payload] of commands) say(bench, action, payload, 'Accepted');
+    bench.context.routing = routing([{ ...plainAssignment(0, 'new'), ...more }], ['ocpp2.1']);
+    bench.do({ type: 'routing_changed' });
+    bench.arrive(2, true, ['ocpp2.1']);
+    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+    return bench;
+  }
+
+  test.each([
+    ['ClearDisplayMessage', '{"id":5}'],
+    ['CancelReservation', '{"reservationId":5}'],
+    ['ClearChargingProfile', '{"chargingProfileId":5}'],
+  ])(
+    'is taken away by the primary, which sees it there (%s), and its number is free again',
+    (action, payload) => {
+      const bench = left({});
+      const [call = '[]'] = sent(bench.fromBackend(`[2,"1","${action}",${payload}]`, 'new'), 'station');
+      const [, id, , told] = JSON.parse(call) as [number, string, string, object];
+      expect(JSON.stringify(told)).toBe(payload);
+      bench.fromStation(`[3,"${id}",{"status":"Accepted"}]`);
+      expect(bench.state.durable.ids.objects.filter(({ state }) => state === 'ended')).toHaveLength(1);
+    },
+  );
+
+  test('is another’s as long as that one listens in', () => {
+    const listener = { backend: 'old', receives: new Set(['state'] as const), commands: new Set<string>() };
+    const bench = left({ observers: [listener] });
+    expect(sent(bench.fromBackend('[2,"1","ClearDisplayMessage",{"id":5}]', 'new'), 'station')).toEqual([]);
   });
 });
