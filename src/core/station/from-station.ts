@@ -153,6 +153,11 @@ function toAuthority(
   if (facts === null || (backend.phase !== 'open' && backend.phase !== 'dialling' && !isKept)) {
     if (isKept) return refuseAndClose(state, turn, received, closeCode.restart, 'backend_not_configured');
     recordReceived(state, turn, received, 'answered', action);
+    if (owner !== null && roleOf(state, owner) === null) {
+      // Whoever asked for it, or wrote what it is about, has nothing to do with the station any more: nobody is told, and nothing is wrong.
+      const answer = `[3,${caller.idToken},${unaskedAnswer(link.version, action)}]`;
+      return sendOwn(state, turn, link, answer, caller.idToken, 'result', action);
+    }
     const answer = callErrorText(link.version, caller.idToken, 'internal', backendGone);
     return sendOwn(state, turn, link, answer, caller.idToken, 'error', action);
   }

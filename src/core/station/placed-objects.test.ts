@@ -1,6 +1,6 @@
 /** What a station's machine keeps of the profiles, messages and tariffs that backends and operators place. */
 import { describe, expect, test } from 'vitest';
-import { Bench, routing, sent } from '../../testkit/station-bench.ts';
+import { answerAs, Bench, routing, sent } from '../../testkit/station-bench.ts';
 import { plainAssignment, type Assignment } from '../routing/table.ts';
 import { durableStation } from './state.ts';
 
@@ -183,6 +183,20 @@ describe('what a backend left behind that has nothing to do with the station any
       expect(bench.state.durable.ids.objects.filter(({ state }) => state === 'ended')).toHaveLength(1);
     },
   );
+
+  test.each([
+    ['ReservationStatusUpdate', '{"reservationId":5,"reservationUpdateStatus":"Expired"}', '{}'],
+    ['PullDynamicScheduleUpdate', '{"chargingProfileId":5}', '{"status":"Rejected"}'],
+  ])('is spoken of to nobody, and the station is answered (%s)', (action, payload, answer) => {
+    const bench = left({});
+    bench.fromStation(
+      '[2,"b","BootNotification",{"reason":"PowerUp","chargingStation":{"vendorName":"V","model":"M"}}]',
+    );
+    answerAs(bench, 'new', '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}');
+    bench.fromStation(`[2,"r","${action}",${payload}]`);
+    expect(sent(bench.last.effects, 'station')).toEqual([`[3,"r",${answer}]`]);
+    expect(sent(bench.last.effects, 'backend')).toEqual([]);
+  });
 
   test('is another’s as long as that one listens in', () => {
     const listener = { backend: 'old', receives: new Set(['state'] as const), commands: new Set<string>() };
