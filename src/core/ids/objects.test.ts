@@ -113,6 +113,15 @@ describe('a number that a backend gives to something it writes', () => {
     });
   });
 
+  test('of a tariff is in another’s way in whatever case it is spelled: to the station it is one name', () => {
+    const bench = new IdsBench('ocpp2.1');
+    write(bench, 'a', 'SetDefaultTariff', tariff('Standard'));
+    expect(bench.command('b', 'ClearTariffs', '{"tariffIds":["STANDARD"]}')).toBe('not_yours');
+    const sent = write(bench, 'b', 'SetDefaultTariff', tariff('standard'));
+    expect(sent).toBe(tariff(`busbar-${mintedFrom.toString(36)}`));
+    expect(write(bench, 'a', 'SetDefaultTariff', tariff('STANDARD'))).toBe(tariff('STANDARD'));
+  });
+
   test('of a tariff or a DER control is a string', () => {
     const bench = new IdsBench('ocpp2.1');
     write(bench, 'a', 'SetDERControl', control('q"1'));

@@ -120,6 +120,19 @@ export function isMadeUp(ledger: IdLedger, kind: ObjectKind, ext: string): boole
   return isNumbered(kind) ? isMintedNumber(ledger, ext) : isMintedName(ext);
 }
 
+/** True where the station has something of another backend's under this id. */
+export function isOthers(ledger: IdLedger, backend: string, kind: ObjectKind, ext: string): boolean {
+  return ledger.objects.some(
+    (row) =>
+      row.kind === kind && row.backend !== backend && row.state === 'live' && isSame(kind, row.ext, ext),
+  );
+}
+
+/** Names have no case (identifierString, 2.x Part 2, primitive data types). */
+function isSame(kind: ObjectKind, one: string, other: string): boolean {
+  return one === other || (!isNumbered(kind) && one.toLowerCase() === other.toLowerCase());
+}
+
 /** Controls and tariffs are named by strings, the others by integers. */
 function isNumbered(kind: ObjectKind): boolean {
   return kind !== 'tariff' && kind !== 'control';
@@ -129,7 +142,7 @@ function isTaken(ledger: IdLedger, backend: string, kind: ObjectKind, ext: strin
   return ledger.objects.some(
     (row) =>
       row.kind === kind &&
-      row.ext === ext &&
+      isSame(kind, row.ext, ext) &&
       row.backend !== backend &&
       (row.state === 'live' || nowMs - row.atMs < endedObjectMs),
   );

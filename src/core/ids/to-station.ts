@@ -17,6 +17,7 @@ import type { IdLedger, ObjectKind, ObjectRow } from './ledger.ts';
 import {
   extToWrite,
   hasRoomForObject,
+  isOthers,
   meantBy,
   objectByExt,
   objectById,
@@ -252,8 +253,12 @@ function objectAtStation(
   const meant = meantBy(ledger, backend, kind, id);
   if (field.use === 'refer') {
     const left = own === null ? leftBehind(draft, kind, meant) : null;
-    const isOthers = own === null && (objectByExt(ledger, kind, id)?.state === 'live' || meant !== id);
-    if (isOthers && left === null) return { stop: 'not_yours' };
+    const isForeign =
+      own === null &&
+      (objectByExt(ledger, kind, id)?.state === 'live' ||
+        meant !== id ||
+        isOthers(ledger, backend, kind, id));
+    if (isForeign && left === null) return { stop: 'not_yours' };
     const removed = own ?? left;
     if (removed !== null && removals.has(draft.action))
       draft.objects.push({ kind, backend: removed.backend, ext: removed.ext, outcome: 'ended_by' });
