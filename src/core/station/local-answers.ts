@@ -51,7 +51,7 @@ export function answerLocally(
 }
 
 /**
- * Answers, in the place of a backend that only listens in, what the station reports on that backend's own request: whoever listens in keeps no station waiting.
+ * Answers, in the place of a backend that only listens in, or was the primary, what the station reports on that backend's own request: neither keeps a station waiting.
  * All of these calls are answered with nothing, but for what only that backend could say: that is refused.
  */
 export function answerForListener(
@@ -62,22 +62,20 @@ export function answerForListener(
   { owner, transaction }: Belonging,
 ): boolean {
   const { action } = received.frame;
-  const isReport = transaction === null && !ofSession.has(action);
-  if (owner === null || !isReport || roleOf(state, owner) !== 'observer') return false;
+  if (owner === null || transaction !== null || ofSession.has(action)) return false;
+  const role = roleOf(state, owner);
+  const isHeld = isHeldLater(action);
+  const isFormer = isHeld && (role === 'standby' || role === 'draining');
+  if (role !== 'observer' && !isFormer) return false;
+  const backend = backendLinkOf(state, owner);
+  // Where the route covers, it is owed what it was answered for.
+  if (isFormer && isDown(turn, backend) && coversFor(state, turn, backend)) return false;
   const { idToken } = callerOf(link.epoch, received.text, received.frame);
   recordReceived(state, turn, received, 'answered', action);
-  sendOwn(
-    state,
-    turn,
-    link,
-    `[3,${idToken},${unaskedAnswer(link.version, action)}]`,
-    idToken,
-    'result',
-    action,
-  );
+  const text = `[3,${idToken},${unaskedAnswer(link.version, action)}]`;
+  sendOwn(state, turn, link, text, idToken, 'result', action, isFormer ? 'afterCommit' : 'now');
   // It would believe that its answer counts.
-  if (!isHeldLater(action)) return true;
-  const backend = backendLinkOf(state, owner);
+  if (!isHeld) return true;
   if (hasRoom(state, turn, backend)) holdFor(state, turn, link, received, owner, nextMessageId(state), null);
   else backend.skipped += 1;
   return true;

@@ -129,3 +129,42 @@ test('a dynamic profile for all transactions is not changed any more by the back
   const bench = moved({}, [], (before) => withProfile(before, 7, 'TxDefaultProfile'));
   expect(sent(bench.fromBackend(update(7)), 'station')).toEqual([]);
 });
+
+const askLog = (bench: Bench): void => {
+  bench.fromBackend(
+    '[2,"l","GetLog",{"requestId":7,"logType":"DiagnosticsLog","log":{"remoteLocation":"x"}}]',
+  );
+  bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+};
+const uploaded = (bench: Bench): string =>
+  `[2,"u","LogStatusNotification",{"status":"Uploaded","requestId":${bench.state.durable.ids.requests[0]?.minted}}]`;
+const endOfUpload = '[2,"LogStatusNotification",{"status":"Uploaded","requestId":7}]';
+const toOld = (bench: Bench): string[] =>
+  sentTo(bench.last.effects, 'old').map((text) => text.replace(/^\[2,"[^"]*"/, '[2'));
+
+describe('what the backend before had asked the station to report', () => {
+  test('is told to it, and the station does not wait for it any more', () => {
+    const bench = moved({}, [], askLog);
+    bench.fromStation(uploaded(bench));
+    expect(sent(bench.last.effects, 'station')).toEqual(['[3,"u",{}]']);
+    expect(toOld(bench)).toEqual([endOfUpload]);
+  });
+
+  test('is told to it once it is there again', () => {
+    const bench = moved({}, [], askLog);
+    const epoch = bench.backendEpoch('old');
+    bench.do({ type: 'backend_lost', backend: 'old', epoch, code: 1006, reason: 'gone' });
+    bench.fromStation(uploaded(bench));
+    expect(sent(bench.last.effects, 'station')).toEqual(['[3,"u",{}]']);
+    bench.pass(60_000);
+    bench.do({ type: 'backend_opened', backend: 'old', epoch: bench.backendEpoch('old') });
+    bench.pass(1_000);
+    const heard = toOld(bench);
+    for (let count = 0; count < 5 && !heard.includes(endOfUpload); count += 1) {
+      const slot = bench.state.backends.find(({ backend }) => backend === 'old')?.slot;
+      bench.fromBackend(`[3,"${slot?.sentId}",${slot?.action === 'BootNotification' ? accepted : '{}'}]`);
+      heard.push(...toOld(bench));
+    }
+    expect(heard).toContain(endOfUpload);
+  });
+});
