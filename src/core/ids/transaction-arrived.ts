@@ -5,7 +5,7 @@
  * start (hazard H33), else to the primary.
  */
 import { parseIsoTime } from '../../std/iso-time.ts';
-import { mayName, tokenAt } from '../../protocol/splice.ts';
+import { eachValue, mayName, tokenAt } from '../../protocol/splice.ts';
 import { transactionToDisplace } from './apply-change.ts';
 import { nobodys, type Arrival, type ArrivedCall, type Attendance, type IdContext } from './arrival.ts';
 import type { IdChange } from './change.ts';
@@ -134,7 +134,17 @@ function rowAtConnector(
   if (ext === '-1') return rowOfMeterValues(ledger, text, span.bodyStart);
   if (ext === null || !isUsable(ext) || hasNoRowAnyMore(ledger, ext)) return null;
   const row = rowOfMeterValues(ledger, text, span.bodyStart);
-  return row !== null && wasSeenToBegin(row) ? row : null;
+  return row !== null && wasSeenToBegin(row) && !isOlder(text, span, row) ? row : null;
+}
+
+/** What was measured before the transaction began is of another one, and told late. */
+function isOlder(text: string, span: BodySpan, { startedAt }: TransactionRow): boolean {
+  let first: string | null = null;
+  eachValue(text, span.bodyStart, ['meterValue', '*', 'timestamp'], (_, start, end) => {
+    first ??= stringOf(text.slice(start, end));
+  });
+  const [measuredMs, startedMs] = [parseIsoTime(first ?? ''), parseIsoTime(startedAt ?? '')];
+  return measuredMs !== null && startedMs !== null && measuredMs < startedMs;
 }
 
 /** A transaction that began before Busbar knew of it: whoever was the primary then gave it its number, and keeps it. */

@@ -126,6 +126,12 @@ describe('a station that numbers its transactions itself in MeterValues', () => 
     expect(sentTo(bench.last.effects, 'new')[0]).toContain('"transactionId":1,');
   });
 
+  test('but not what was measured before that began: it is of another one', () => {
+    const bench = charging();
+    say(bench, 'MeterValues', { transactionId: 6, meterValue: [{ timestamp: '2023-11-13T08:00:00Z' }] });
+    expect(bench.state.durable.ids.transactions.map(({ ext }) => ext)).toEqual(['77', '6']);
+  });
+
   test('also where it did so before Busbar saw a transaction begin', () => {
     const bench = new Bench();
     bench.context.digest = (text) => hash('sha256', text).slice(0, 32);
