@@ -141,3 +141,14 @@ function inFile<Value>(file: string, work: (database: DatabaseSync) => Value): V
   database.close();
   return value;
 }
+
+test('however many stations are kept of migrations, all are read back in order', async () => {
+  const { open } = await prepareFile();
+  const store = open();
+  const saved = ['m1', 'm2'].map((id) => ({
+    head: headOf(id),
+    stations: Array.from({ length: 4_321 }, (_, at) => progressOf(`${id}-${at}`)),
+  }));
+  for (const { head, stations } of saved) await store.save(saveOf(head, { stations }));
+  expect(await load(store)).toEqual(saved);
+});

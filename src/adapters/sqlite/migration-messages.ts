@@ -1,14 +1,16 @@
 /**
  * What the migrations' thread and the main one say to each other.
  */
-import type { Evidence } from '../../core/migration/state.ts';
-import type { MigrationSave, StoredMigration } from '../../ports/migrations.ts';
+import type { Evidence, MigrationHead } from '../../core/migration/state.ts';
+import type { MigrationSave } from '../../ports/migrations.ts';
 import type { BesidePlace } from './beside-asker.ts';
 
 export type MigrationThreadData = BesidePlace;
 
 export type MigrationRequest =
-  | { readonly type: 'load' }
+  | { readonly type: 'heads' }
+  /** Of all migrations, in the order in which they were saved first; `after`: where the last page ended, 0 for the first one. */
+  | { readonly type: 'stations'; readonly after: number; readonly limit: number }
   | { readonly type: 'save'; readonly save: MigrationSave }
   | { readonly type: 'evidence'; readonly id: string; readonly after: number; readonly limit: number };
 
@@ -20,9 +22,17 @@ export type UnreadableMigrationRow =
 
 export type MigrationAnswer =
   | {
-      readonly type: 'load';
-      readonly migrations: readonly StoredMigration[];
+      readonly type: 'heads';
+      readonly heads: readonly MigrationHead[];
       readonly unreadable: readonly UnreadableMigrationRow[];
+    }
+  | {
+      readonly type: 'stations';
+      /** `progress`: JSON of a `StationProgress`. */
+      readonly stations: readonly { readonly migration: string; readonly progress: string }[];
+      readonly unreadable: readonly UnreadableMigrationRow[];
+      /** Where the next page begins; null: there is none. */
+      readonly next: number | null;
     }
   | { readonly type: 'save' }
   | {

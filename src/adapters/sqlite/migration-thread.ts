@@ -8,8 +8,8 @@ import { crc32 } from 'node:zlib';
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { workerData } from 'node:worker_threads';
 import { isOver } from '../../core/migration/phase.ts';
-import type { Evidence, MigrationHead, StationProgress } from '../../core/migration/state.ts';
-import { migrationsKept, type MigrationSave, type StoredMigration } from '../../ports/migrations.ts';
+import type { Evidence, MigrationHead } from '../../core/migration/state.ts';
+import { migrationsKept, type MigrationSave } from '../../ports/migrations.ts';
 import { serveBeside } from './beside-server.ts';
 import type {
   MigrationAnswer,
@@ -22,8 +22,10 @@ serveBeside(workerData as MigrationThreadData, perform);
 
 function perform(open: DatabaseSync, request: MigrationRequest): MigrationAnswer {
   switch (request.type) {
-    case 'load':
-      return load(open);
+    case 'heads':
+      return heads(open);
+    case 'stations':
+      return stationsBehind(open, request.after, request.limit);
     case 'save':
       open.exec('BEGIN IMMEDIATE');
       save(open, request.save);
@@ -35,37 +37,37 @@ function perform(open: DatabaseSync, request: MigrationRequest): MigrationAnswer
   }
 }
 
-function load(open: DatabaseSync): MigrationAnswer {
+function heads(open: DatabaseSync): MigrationAnswer {
   const unreadable: UnreadableMigrationRow[] = [];
-  const spoilt = new Set<string>();
-  const stations = new Map<string, StationProgress[]>();
-  const rows = open.prepare(
-    'SELECT migration, station, progress, checksum FROM migration_station ORDER BY serial',
-  );
+  const found: MigrationHead[] = [];
+  const rows = open.prepare('SELECT id, head, checksum FROM migration ORDER BY serial');
   // A damaged integer may be beyond what a number holds; read as a number it would throw.
   rows.setReadBigInts(true);
   for (const row of rows.iterate()) {
-    const [migration, station, progress] = textsOf(row, 'migration', 'station', 'progress');
-    if (!holds(row, migration, station, progress)) {
-      unreadable.push({ row: 'migration_station', migration, station });
-      spoilt.add(migration);
-      continue;
-    }
-    const known = stations.get(migration);
-    const read = JSON.parse(progress) as StationProgress;
-    if (known === undefined) stations.set(migration, [read]);
-    else known.push(read);
-  }
-  const migrations: StoredMigration[] = [];
-  const heads = open.prepare('SELECT id, head, checksum FROM migration ORDER BY serial');
-  heads.setReadBigInts(true);
-  for (const row of heads.iterate()) {
     const [id, head] = textsOf(row, 'id', 'head');
-    if (!holds(row, id, head)) unreadable.push({ row: 'migration', migration: id });
-    else if (!spoilt.has(id))
-      migrations.push({ head: JSON.parse(head) as MigrationHead, stations: stations.get(id) ?? [] });
+    if (holds(row, id, head)) found.push(JSON.parse(head) as MigrationHead);
+    else unreadable.push({ row: 'migration', migration: id });
   }
-  return { type: 'load', migrations, unreadable };
+  return { type: 'heads', heads: found, unreadable };
+}
+
+function stationsBehind(open: DatabaseSync, after: number, limit: number): MigrationAnswer {
+  const unreadable: UnreadableMigrationRow[] = [];
+  const stations: { migration: string; progress: string }[] = [];
+  const rows = open.prepare(
+    'SELECT serial, migration, station, progress, checksum FROM migration_station WHERE serial > ? ORDER BY serial LIMIT ?',
+  );
+  rows.setReadBigInts(true);
+  let last = after;
+  let count = 0;
+  for (const row of rows.iterate(after, limit)) {
+    last = Number(row['serial']);
+    count += 1;
+    const [migration, station, progress] = textsOf(row, 'migration', 'station', 'progress');
+    if (holds(row, migration, station, progress)) stations.push({ migration, progress });
+    else unreadable.push({ row: 'migration_station', migration, station });
+  }
+  return { type: 'stations', stations, unreadable, next: count < limit ? null : last };
 }
 
 function save(open: DatabaseSync, { head, stations, isReplaced, evidence: entries }: MigrationSave): void {
