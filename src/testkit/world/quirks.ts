@@ -60,7 +60,8 @@ function sayTwice(station: StationPeer, mark: number, scheduler: Scheduler): voi
 
 /** The rest of a transaction that began before anybody listened. */
 function orphansOf({ life }: StationPeer, random: Random, mark: number): Blurted[] {
-  const timestamp = new Date(Date.UTC(2025, 11, 31) + mark).toISOString();
+  // Before all that it has begun since, whatever its clock has been set to.
+  const timestamp = new Date(Date.UTC(2020, 0, 1) + mark).toISOString();
   if (life.version === 'ocpp1.6') {
     const transactionId = 1_500_000_000 + mark;
     const sampledValue = [{ value: String(mark) }];
