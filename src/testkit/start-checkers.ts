@@ -14,8 +14,11 @@ const starts: ReadonlySet<string> = new Set(['RemoteStartTransaction', 'RequestS
 /** Either end may notice so much later than the other that a link is gone. */
 const noticeMs = 60_000;
 
-/** `evidence.backends`: those that answer. */
-export function checkStarters({ stations, backends }: Evidence): Violation[] {
+/** `evidence.backends`: those that answer. `handed`: message ids with which transactions begin that were handed over on purpose. */
+export function checkStarters(
+  { stations, backends }: Evidence,
+  handed: ReadonlySet<string> = new Set(),
+): Violation[] {
   const found: Violation[] = [];
   for (const [station, source] of stations) {
     const peers = [...backends].flatMap(([name, ledgers]) => {
@@ -32,7 +35,9 @@ export function checkStarters({ stations, backends }: Evidence): Violation[] {
       );
       // One that is not there any more has nothing of it.
       if (asker === undefined || others.length > 0 || asker.goneAtMs < call.atMs + noticeMs) continue;
-      const told = peers.filter(({ ledger }) => isTold(ledger, call)).map(({ name }) => name);
+      const told = peers
+        .filter(({ ledger }) => idsTold(ledger, call).some((key) => !handed.has(key)))
+        .map(({ name }) => name);
       if (told.length > 0 && !told.includes(asker.name))
         found.push(
           violation('starts', station, `${asker.name} had started what ${told.join()} was told of`, [
@@ -50,9 +55,11 @@ function linksAskedOn(ledger: Ledger, card: string): number[] {
   return exchanges.filter((one) => isAccepted(one) && cardIn(one) === card).map(({ link }) => link);
 }
 
-function isTold(ledger: Ledger, { text }: Exchange): boolean {
+/** The message ids under which it was told this. */
+function idsTold(ledger: Ledger, { text }: Exchange): string[] {
   const content = contentOf(text);
-  return exchangesOf(ledger, 'received').exchanges.some((one) => contentOf(one.text) === content);
+  const { exchanges } = exchangesOf(ledger, 'received');
+  return exchanges.filter((one) => contentOf(one.text) === content).map(({ message }) => message.id);
 }
 
 function isAccepted({ message, answers }: Exchange): boolean {

@@ -6,7 +6,7 @@
 import { isGuaranteed } from '../protocol/actions.ts';
 import { violation, type Evidence, type Violation } from './checkers.ts';
 import { exchangesOf, type Exchange, type Ledger } from './ledger.ts';
-import { contentOf } from './read-once.ts';
+import { contentOf, readMessage } from './read-once.ts';
 import { transactionsOf } from './told-transactions.ts';
 import { record } from './wire.ts';
 
@@ -41,10 +41,15 @@ export function checkSequences(evidence: Evidence): Violation[] {
 export interface OwnerRules {
   /** Each may cost one re-send per station (D2), by then to another backend. */
   readonly kills: number;
+  /** Message ids with which transactions begin that were handed over on purpose. */
+  readonly handed?: ReadonlySet<string>;
 }
 
 /** M1: whatever a station says of a transaction reaches one backend of those that answer it, wherever the station is moved meanwhile. */
-export function checkOwners(evidence: Evidence, { kills }: OwnerRules): Violation[] {
+export function checkOwners(
+  evidence: Evidence,
+  { kills, handed = new Set<string>() }: OwnerRules,
+): Violation[] {
   const found: Violation[] = [];
   for (const station of evidence.stations.keys()) {
     const owners = new Map<string, Map<string, string>>();
@@ -58,7 +63,7 @@ export function checkOwners(evidence: Evidence, { kills }: OwnerRules): Violatio
         if (!heard.has(backend)) heard.set(backend, text);
       }
     }
-    const shared = [...owners.values()].filter(({ size }) => size > 1);
+    const shared = [...owners.values()].filter((heard) => heard.size > 1 && !isHanded(heard, handed));
     if (shared.length > kills)
       found.push(
         violation(
@@ -70,6 +75,10 @@ export function checkOwners(evidence: Evidence, { kills }: OwnerRules): Violatio
       );
   }
   return found;
+}
+
+function isHanded(heard: ReadonlyMap<string, string>, handed: ReadonlySet<string>): boolean {
+  return [...heard.values()].some((text) => handed.has(readMessage(text)?.id ?? ''));
 }
 
 /** What tells a transaction wherever it is told: 2.x its name; 1.6, where each backend has its own, what was read when and where. */
@@ -103,7 +112,8 @@ export function checkKnownWhole({ stations, backends }: Evidence): Violation[] {
   return found;
 }
 
-function takenBy(ledger: Ledger | undefined): ReadonlySet<string> {
+/** Contents of the calls that this backend answered with a result. */
+export function takenBy(ledger: Ledger | undefined): ReadonlySet<string> {
   if (ledger === undefined) return new Set();
   const { exchanges } = exchangesOf(ledger, 'received');
   return new Set(

@@ -16,6 +16,7 @@ export function aDay(plan: Plan): Plan {
     startEveryMs: 8 * plan.startEveryMs,
     quirkEveryMs: 8 * plan.quirkEveryMs,
     askEveryMs: 8 * plan.askEveryMs,
+    handOverEveryMs: 8 * plan.handOverEveryMs,
     // Pings and heartbeats would be most of what happens.
     station: { ...plan.station, pingIntervalMs: 30 * minuteMs },
     stations: plan.stations.map((station) => ({

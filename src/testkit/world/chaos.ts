@@ -17,6 +17,7 @@ import type { Network } from './network.ts';
 import { nowAndThen } from './now-and-then.ts';
 import { grantedCommands, type Fault, type Operated, type Plan } from './plan.ts';
 import { createAlterations, type Alter } from './altering.ts';
+import { startHanding } from './handing.ts';
 import { startQuirks } from './quirks.ts';
 import { startReflashing } from './reflashing.ts';
 import { startStarting } from './starting.ts';
@@ -79,6 +80,7 @@ export function startChaos(world: World): Chaos {
   const asking = startAsking(world);
   const quirks = startQuirks(world);
   const starting = startStarting(world);
+  const handing = startHanding(world);
   return {
     stop() {
       isOver = true;
@@ -89,6 +91,7 @@ export function startChaos(world: World): Chaos {
       asking.stop();
       quirks.stop();
       starting.stop();
+      handing.stop();
       world.trace.note('chaos', 'over', '');
       world.disk.isFailing = false;
       for (const backend of world.backends.values()) {

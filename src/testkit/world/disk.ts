@@ -10,7 +10,8 @@ import type { LearnedToken } from '../../core/hold/held-message.ts';
 import type { BillingRisk } from '../../core/hold/billing-risk.ts';
 import type { DurableStation, JournalRecord, WrittenRecord } from '../../core/journal/record.ts';
 import { positionsOf } from '../../core/journal/record.ts';
-import type { Journal, JournalPressure, JournalStats } from '../../ports/journal.ts';
+import { framesOf, type JournalFrame } from '../../core/journal/frame-view.ts';
+import type { FrameQuery, Journal, JournalPressure, JournalStats } from '../../ports/journal.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { Random, Range } from '../random.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -43,6 +44,8 @@ export function createDisk(): Disk {
 }
 
 export interface SimulatedJournal extends Journal {
+  /** Frames that are on disk, or will be once this commit and the next are done: what a reader gets after a flush. */
+  recall(query: FrameQuery): readonly JournalFrame[];
   /** The process dies: what is not committed is lost, a commit that is under way may or may not have made it. */
   kill(): void;
 }
@@ -116,7 +119,7 @@ class DiskJournal implements SimulatedJournal {
   }
 
   saveStation(station: StationId, durable: DurableStation): void {
-    this.#enter({ position: this.#position, record: null, save: { station, durable: { ...durable } } });
+    this.#enter({ position: this.#position, record: null, save: { station, durable } });
   }
 
   afterCommit<Owner, Task>(
@@ -160,6 +163,19 @@ class DiskJournal implements SimulatedJournal {
     };
   }
 
+  recall({ station, action, fromMs = 0, after = Infinity, limit }: FrameQuery): readonly JournalFrame[] {
+    const entries = [...(this.#committing ?? []), ...this.#pending];
+    const records = [...this.#disk.records, ...entries.flatMap(({ record }) => record ?? [])];
+    const found: JournalFrame[] = [];
+    for (let at = records.length - 1; at >= 0 && found.length < limit; at -= 1) {
+      const frames = framesOf(records[at] as JournalRecord, 2 * at).toReversed();
+      const isWanted = (frame: JournalFrame): boolean =>
+        frame.station === station && frame.action === action && frame.at >= fromMs && frame.position < after;
+      found.push(...frames.filter(isWanted));
+    }
+    return found;
+  }
+
   kill(): void {
     this.#isDead = true;
     if (this.#committing !== null && !this.#disk.isFailing && this.#random.chance(0.5))
@@ -190,7 +206,7 @@ class DiskJournal implements SimulatedJournal {
   }
 
   #commit(): void {
-    const batch = this.#pending;
+    const batch = sealed(this.#pending);
     if (batch.length === 0) return;
     this.#pending = [];
     this.#committing = batch;
@@ -264,6 +280,24 @@ class DiskJournal implements SimulatedJournal {
     this.#weigh();
     for (const listener of this.#listeners) listener(isWritable);
   }
+}
+
+/** The entries with each station as it is now, once: its process goes on changing it in place. */
+function sealed(entries: readonly Entry[]): Entry[] {
+  const saved = new Set<StationId>();
+  const batch: Entry[] = [];
+  for (const { position, record, save } of entries.toReversed()) {
+    const isLast = save !== null && !saved.has(save.station);
+    if (isLast) saved.add(save.station);
+    const copy = isLast ? { station: save.station, durable: savedCopy(save.durable) } : null;
+    batch.push({ position, record, save: copy });
+  }
+  return batch.toReversed();
+}
+
+/** As it is now. How the station itself is said to be may be newer: a crash may cost seconds of that, and here it costs none. */
+export function savedCopy({ image, inventory, ...rest }: DurableStation): DurableStation {
+  return { ...structuredClone(rest), image, inventory };
 }
 
 /** What is read back at a start, beside the stations. */

@@ -65,6 +65,7 @@ export function startProcess(ports: ProcessPorts, settings: Settings): Process {
     tokens,
     risks,
     wheel,
+    recall: (query) => journal.recall(query),
     afterTurn: (run) => void scheduler.after(0, () => !isDead && run()),
   });
   return {

@@ -62,6 +62,8 @@ export interface Plan {
   readonly faults: readonly Fault[];
   /** How often somebody moves a station from one backend to another, or back; Infinity: never. */
   readonly moveEveryMs: number;
+  /** How often somebody hands a station's open transactions over to another backend, there and back; Infinity: never. */
+  readonly handOverEveryMs: number;
   /** How often somebody decides who listens in to a station; Infinity: never. */
   readonly observeEveryMs: number;
   /** When the faults are over, backends that Busbar answers for are away once more, over a restart. */
@@ -87,6 +89,7 @@ export const uneventful = {
   faults: [],
   reflashEveryMs: Infinity,
   reconfigures: false,
+  handOverEveryMs: Infinity,
   startEveryMs: Infinity,
   quirkEveryMs: Infinity,
   askEveryMs: Infinity,
@@ -166,6 +169,7 @@ export function planOf(seed: number): Plan {
     covers: createRandom(seed, 'cover').chance(0.5),
     endsInOutage: createRandom(seed, 'last outage').chance(0.5),
     moveEveryMs: backends.length > 1 ? createRandom(seed, 'moves').pick(moves) : Infinity,
+    handOverEveryMs: backends.length > 1 ? createRandom(seed, 'hand over').pick(handings) : Infinity,
     decideEveryMs: createRandom(seed, 'deciding').pick(decisions),
     reflashEveryMs: createRandom(seed, 'reflashing').pick(reflashes),
     reconfigures: createRandom(seed, 'reconfiguring').chance(0.3),
@@ -180,6 +184,9 @@ export function planOf(seed: number): Plan {
 const moves = [Infinity, minuteMs / 2, 3 * minuteMs, 10 * minuteMs] as const;
 /** Most stations never do: what a version means is best looked at over a life in it. */
 const reflashes = [Infinity, Infinity, 15 * minuteMs, 5 * minuteMs] as const;
+
+/** Most worlds never do: there a transaction has one owner from its start to its end. */
+const handings = [Infinity, Infinity, 4 * minuteMs, 12 * minuteMs] as const;
 
 /** A report is told within seconds. */
 const askings = [Infinity, Infinity, 2 * minuteMs, 10 * minuteMs] as const;

@@ -19,6 +19,7 @@ import {
   type Evidence,
   type Violation,
 } from '../checkers.ts';
+import { checkHandedWhole } from '../handover-checkers.ts';
 import { checkForeignIds } from '../id-checkers.ts';
 import type { Ledger } from '../ledger.ts';
 import { checkStarters } from '../start-checkers.ts';
@@ -40,54 +41,62 @@ export interface Case {
   readonly parked: ReadonlySet<string>;
   /** What the gateway has dropped on record: contents. */
   readonly letGo: ReadonlySet<string>;
+  /** Message ids with which transactions begin that were handed over. */
+  readonly handed: ReadonlySet<string>;
 }
 
 /** Everything that did not hold; empty when all did. */
-export function judge({ evidence, plan, kills, ownErrors, endMs, bounds, parked, letGo }: Case): Violation[] {
+export function judge({
+  evidence,
+  plan,
+  kills,
+  ownErrors,
+  endMs,
+  bounds,
+  parked,
+  letGo,
+  handed,
+}: Case): Violation[] {
   const latencyMs = plan.latencyMs[1];
   const ears = new Set(plan.listeners.map(({ options }) => options.name));
   // A copy proves nothing of delivery, and what listeners say must reach no station.
   const answering = only(evidence, (backend) => !ears.has(backend));
   const listening = only(evidence, (backend) => ears.has(backend));
+  const alone = (backend: string): Evidence => only(evidence, (name) => name === backend);
   const isOwnError = (text: string): boolean => ownErrors.has(text);
   return [
     ...checkDelivered(answering, parked),
     // In time is the monitor's to say: the ledgers do not know whether a call reached the gateway.
     ...checkAnswers(answering, { answerWithinMs: Infinity, endMs }),
     ...checkIdentity(withAsked(answering, evidence, plan), { isOwnError }),
-    ...[...ears].flatMap((ear) =>
-      checkHeard(
-        only(evidence, (backend) => backend === ear),
-        { isOwnError },
-      ),
-    ),
+    ...[...ears].flatMap((ear) => checkHeard(alone(ear), { isOwnError })),
     ...checkOneOutstanding(evidence, {
       callTimeoutMs: plan.callTimeoutMs - 2 * latencyMs - commitWithinMs(plan),
     }),
     ...checkLinks(evidence),
-    ...checkOrder(answering, { perTransaction: mayCover(plan) }),
+    // What is handed over comes when it is handed over.
+    ...checkOrder(answering, { perTransaction: mayCover(plan) || handed.size > 0 }),
     // A copy that was not answered holds up its own transaction.
     ...checkOrder(listening, { perTransaction: true }),
     ...checkForeignIds(evidence),
     ...checkVersions(evidence),
     ...checkAskers(evidence),
-    ...checkStarters(answering),
+    ...checkStarters(answering, handed),
     ...checkParts(answering, new Set([...parked, ...letGo])),
     ...checkSecrets(evidence, stationSecret),
     ...checkSequences(evidence),
-    ...checkOwners(answering, { kills }),
+    ...checkOwners(answering, { kills, handed }),
+    ...checkHandedWhole(answering, parked),
     ...checkRepeats(evidence, {
       kills,
       callTimeoutMs: plan.callTimeoutMs - 2 * latencyMs,
     }),
     // What Busbar answered is sent until the backend has taken it, as the same bytes; that it is not sent after that is for the rule of repeats to say.
-    ...checkDuplicates(answering, { kills: mayCover(plan) ? Infinity : kills }),
-    ...[...ears].flatMap((ear) =>
-      checkDuplicates(
-        only(evidence, (backend) => backend === ear),
-        { kills: Infinity },
-      ),
+    // Of what was handed over, each of its owners is told.
+    ...(handed.size > 0 ? [...answering.backends.keys()].map(alone) : [answering]).flatMap((told) =>
+      checkDuplicates(told, { kills: mayCover(plan) || handed.size > 0 ? Infinity : kills }),
     ),
+    ...[...ears].flatMap((ear) => checkDuplicates(alone(ear), { kills: Infinity })),
     ...checkBounds(bounds),
   ];
 }

@@ -5,6 +5,7 @@
  */
 import { checkStationId } from '../../protocol/station-id.ts';
 import type { AssignmentDecision } from '../../core/station/events.ts';
+import type { StationRecord } from '../../core/journal/record.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { assert } from '../../std/assert.ts';
 import type { DeliveryDecision, DeliverySnapshot } from '../../ports/deliveries.ts';
@@ -21,7 +22,7 @@ import { checkLastViews } from '../view-checkers.ts';
 import { BackendPeer } from './backend-peer.ts';
 import { startChaos } from './chaos.ts';
 import { deliveriesSeen } from './deciding.ts';
-import { createDisk, openJournal, type Disk, type SimulatedJournal } from './disk.ts';
+import { createDisk, openJournal, savedCopy, type Disk, type SimulatedJournal } from './disk.ts';
 import { startProcess, type CreateGateway, type Process } from './gateway.ts';
 import { endsInOutage, startLastOutage } from './last-outage.ts';
 import type { LinkPair, LinkWatch } from './link-pair.ts';
@@ -79,6 +80,8 @@ export interface WorldStats {
   moves: number;
   /** Decisions of operators about held messages, taken or not. */
   decisions: number;
+  /** Transactions that changed hands, each as often as it did. */
+  handovers: number;
   transactions: number;
   discarded: number;
   records: number;
@@ -118,6 +121,7 @@ export class World {
     faults: 0,
     moves: 0,
     decisions: 0,
+    handovers: 0,
     transactions: 0,
     discarded: 0,
     records: 0,
@@ -132,6 +136,10 @@ export class World {
   readonly #found: Violation[] = [];
   /** Contents of what operators said to drop, by station and number. */
   readonly #givenUp = new Map<string, string>();
+  /** Keys of the transactions that changed hands because somebody wanted it: the message ids they begin with. */
+  readonly #handed = new Set<string>();
+  /** That is being decided just now. */
+  #isHanding = false;
   #isEndless = false;
   #operated: Operated;
   #journal: SimulatedJournal | null = null;
@@ -220,14 +228,14 @@ export class World {
         random: this.random(`gateway ${this.stats.kills}`),
         journal: this.#journal,
         dialer: this.network.dialer(),
-        restored: new Map([...disk.stations].map(([id, durable]) => [id, { ...durable }])),
+        restored: new Map([...disk.stations].map(([id, durable]) => [id, savedCopy(durable)])),
         held: new Map([...disk.held].map(([id, held]) => [id, Array.from(held.values(), copyOf)])),
         tokens: new Map(disk.tokens),
         risks: new Map(disk.risks),
         wheelSlotMs: plan.wheelSlotMs,
         epochMs,
         observer: {
-          onRecord: (record) => this.#monitor.recordMade(record),
+          onRecord: (record) => this.#onRecord(record),
           onSent: () => undefined,
           onNotice: (station, notice) => {
             this.trace.note(`${station} gateway`, 'notice', notice);
@@ -285,7 +293,9 @@ export class World {
     const id = checkStationId(station);
     if (gateway === undefined || !id.ok) return;
     const before = gateway.registry.station(id.value);
+    this.#isHanding = decision.do === 'cut_over' && decision.openTransactions === 'handover';
     void gateway.assignments.decide(id.value, decision);
+    this.#isHanding = false;
     const after = gateway.registry.station(id.value);
     if (before === null || after === null) return;
     if (before.connected && !after.connected)
@@ -381,6 +391,15 @@ export class World {
     });
     this.stations.push(station);
     scheduler.after(0, () => station.feed({ type: 'tick' }));
+  }
+
+  #onRecord(record: StationRecord): void {
+    this.#monitor.recordMade(record);
+    if (!this.#isHanding || record.type !== 'changed' || record.change.what !== 'ids') return;
+    const { change } = record.change;
+    if (change.type !== 'transaction_handed') return;
+    this.#handed.add(change.key);
+    this.stats.handovers += 1;
   }
 
   #onOpened(pair: LinkPair, version: OcppVersion): void {
@@ -481,6 +500,7 @@ export class World {
     if (this.#isDelivering(5 * 60_000))
       this.#found.push(violation('liveness', '', 'a held message is not delivered after peace', []));
     if (holding.length === 0) this.#checkNothingOpen();
+    this.#checkNoneOrphaned();
     this.#monitor.finished();
     this.#found.push(...checkRiskTurns(this.disk.records));
     const { plan, stats } = this;
@@ -497,6 +517,7 @@ export class World {
           ...this.#dropped(),
         ]),
         letGo: new Set(this.#letGo()),
+        handed: this.#handed,
       }),
     );
   }
@@ -511,6 +532,18 @@ export class World {
         const claim = `${transactions.length} transactions and ${laneDepth} calls are open at ${backend} after peace`;
         this.#found.push(violation('liveness', id, claim, [JSON.stringify(transactions)]));
       }
+  }
+
+  /** Of what was handed over nothing is stuck because its new owner never got the start. */
+  #checkNoneOrphaned(): void {
+    for (const [station, messages] of this.disk.held)
+      for (const { message, delivery } of messages.values())
+        if (message.isHandedOver === true && delivery.lastError?.includes('never told of') === true)
+          this.#found.push(
+            violation('handed', station, `${message.backend} is handed what it has no start of`, [
+              message.text,
+            ]),
+          );
   }
 
   #evidence(): Evidence {
