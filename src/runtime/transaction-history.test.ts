@@ -114,17 +114,17 @@ describe('the history of open transactions', () => {
     const outward = { ...common, link: to, direction: 'out', kind: 'call', outcome: null } as const;
     // Newest first.
     const answers: JournalFrame[] = [
-      { ...inward, position: 9, link: to, kind: 'result', messageId: 'taken' },
+      { ...inward, position: 9, link: to, kind: 'result', messageId: `${'k'.repeat(33)}.1` },
       { ...inward, position: 8, link: to, kind: 'error', messageId: 'refused', outcome: 'relayed' },
       { ...inward, position: 7, link: other, kind: 'result', messageId: 'of another' },
       { ...inward, position: 6, link: to, kind: 'error', messageId: 'of another', outcome: 'relayed' },
-      { ...outward, position: 5, messageId: 'taken', text: 'taken' },
+      { ...outward, position: 5, messageId: 'k'.repeat(36), text: 'taken' },
       { ...outward, position: 4, messageId: 'left', text: 'left' },
     ];
     const frames = async (query: FrameQuery): Promise<JournalFrame[]> =>
       query.after === undefined ? [...answers, ...(await calls.frames(query))] : [];
     const { taken, left } = await readHistory({ frames }, station, [rowOf({})], 'new');
-    expect([...taken]).toEqual(['taken', 'refused']);
+    expect([...taken]).toEqual(['k'.repeat(33), 'refused']);
     expect([...left]).toEqual([['left', 'left']]);
   });
 });

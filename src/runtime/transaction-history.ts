@@ -9,6 +9,7 @@ import { stringOf } from '../core/ids/id-token.ts';
 import { numberAt, textAt } from '../core/ids/transactions.ts';
 import type { FrameQuery, JournalReader } from '../ports/journal.ts';
 import type { LinkName } from '../core/journal/record.ts';
+import { callOf } from '../core/station/call-id.ts';
 import type { History } from '../core/station/handover.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { tokenAt } from '../protocol/splice.ts';
@@ -115,17 +116,17 @@ function* readBack(
   return calls.toReversed();
 }
 
-/** What a frame on a backend's link says of what that backend has: a message has one id on all its ways, in all processes. Newest first. */
+/** What a frame on a backend's link says of what that backend has: the ids of a message begin alike on all its ways, in all processes. Newest first. */
 function look(
   { link, direction, kind, messageId, text, outcome }: JournalFrame,
   { to, taken, takenByOthers, refused, left }: Sought,
 ): void {
   if (messageId === null) return;
-  if (direction === 'in' && kind === 'result') (link === to ? taken : takenByOthers).add(messageId);
+  const call = callOf(messageId);
+  if (direction === 'in' && kind === 'result') (link === to ? taken : takenByOthers).add(call);
   if (link !== to) return;
-  if (direction === 'in' && kind === 'error' && outcome === 'relayed') refused.add(messageId);
-  if (direction === 'out' && kind === 'call' && !taken.has(messageId) && !left.has(messageId))
-    left.set(messageId, text);
+  if (direction === 'in' && kind === 'error' && outcome === 'relayed') refused.add(call);
+  if (direction === 'out' && kind === 'call' && !taken.has(call) && !left.has(call)) left.set(call, text);
 }
 
 function isStartOf({ connectorId, startedAt }: TransactionRow, { text }: JournalFrame): boolean {

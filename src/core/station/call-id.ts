@@ -18,6 +18,11 @@ export function callId(key: string, refusals: number): string {
   return refusals === 0 ? key : `${key.slice(0, keyCharactersMax)}.${refusals.toString(36)}`;
 }
 
+/** What all ids of one call have in common. */
+export function callOf(id: string): string {
+  return id.slice(0, keyCharactersMax);
+}
+
 /** The same for a call of the station's that is relayed. */
 export function relayId({ refused }: Pick<BackendLink, 'refused'>, key: string): string {
   return refused === null ? key : callId(key, refused.get(key) ?? 0);

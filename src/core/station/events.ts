@@ -88,7 +88,7 @@ export type StationEvent =
     }
   /**
    * What an operator or a migration wants of whose the station is. Settled by an `assignment_settled` of the same number. `said`: where open transactions are handed over, the
-   * calls in which the station told of them, oldest first, as far as the journal reaches. `taken`: the message ids of what the new primary has taken of it, or
+   * calls in which the station told of them, oldest first, as far as the journal reaches. `taken`: the calls (`callOf` their message ids) of what the new primary has taken of it, or
    * refused for good; `left`: by message id what left for it and it did not take, as it left.
    */
   | {

@@ -4,6 +4,7 @@ import type { MessageClass } from '../../protocol/message-class.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { answerAs, Bench, routing, sent, sentTo } from '../../testkit/station-bench.ts';
 import { plainAssignment } from '../routing/table.ts';
+import { callOf } from './call-id.ts';
 import type { AssignmentDecision } from './events.ts';
 
 const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
@@ -252,7 +253,9 @@ function takes(bench: Bench, backend: string, answer: string): string[] {
 
 function takenBy(backend: string): Set<string> {
   return new Set(
-    [...taken].flatMap((one) => (one.startsWith(`${backend} `) ? [one.slice(backend.length + 1)] : [])),
+    [...taken].flatMap((one) =>
+      one.startsWith(`${backend} `) ? [callOf(one.slice(backend.length + 1))] : [],
+    ),
   );
 }
 
@@ -354,7 +357,7 @@ describe('there and back', () => {
       bench.pass(1_000);
     }
     const decision = { ...handover, primary: 'old' };
-    const history = { said, taken: takenBy('old'), left: new Map([[idIn(left), left]]) };
+    const history = { said, taken: takenBy('old'), left: new Map([[callOf(idIn(left)), left]]) };
     bench.do({ type: 'assignment_decided', requestId: 3, decision, ...history });
     expect(sentTo(bench.last.effects, 'old')).toEqual([left]);
   });

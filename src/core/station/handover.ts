@@ -17,6 +17,7 @@ import { heldLaneOf, hold, release } from './holding.ts';
 import { note } from './identifiers.ts';
 import { transactionListeners } from './listening.ts';
 import { answerGiven, contentKey } from './repeats.ts';
+import { callOf } from './call-id.ts';
 import { findCall } from './slot.ts';
 import type { BackendLink, StationState } from './state.ts';
 import type { Turn } from './turn.ts';
@@ -77,7 +78,7 @@ function handOne(
   const rest = untold.flatMap(({ message: { text, key } }) => callIn(inStationsWords(row, text), key) ?? []);
   const parts = partsOf(row, [...said, ...rest]).filter((part) => {
     const key = keyOf(state, turn, part);
-    return !taken.has(key) && findCall(to, key) === null;
+    return !taken.has(callOf(key)) && findCall(to, key) === null;
   });
   if (start !== null) holdFor(state, turn, row, name, start, left);
   // Before it named the transaction they cannot have left.
@@ -95,7 +96,7 @@ function lacksStart(
   const id = Object.hasOwn(ids, to.backend) ? ids[to.backend] : undefined;
   if (id === undefined) return true;
   // It took it and gave nothing usable, or it did not take it.
-  const isUntold = id === 'pending' || (id === 'none' && !taken.has(key));
+  const isUntold = id === 'pending' || (id === 'none' && !taken.has(callOf(key)));
   return isUntold && findCall(to, key) === null;
 }
 
@@ -194,11 +195,11 @@ function holdFor(
     version: row.family === 'v16' ? 'ocpp1.6' : (state.link?.version ?? 'ocpp2.0.1'),
     action,
     transaction: row.key,
-    hasLeft: left.has(key),
+    hasLeft: left.has(callOf(key)),
     answer: answer ?? usual,
-    isWorded: left.has(key),
+    isWorded: left.has(callOf(key)),
     isHandedOver: true,
-    text: left.get(key) ?? part.text,
+    text: left.get(callOf(key)) ?? part.text,
   });
 }
 
