@@ -297,7 +297,16 @@ function sealed(entries: readonly Entry[]): Entry[] {
 
 /** As it is now. How the station itself is said to be may be newer: a crash may cost seconds of that, and here it costs none. */
 export function savedCopy({ image, inventory, ...rest }: DurableStation): DurableStation {
-  return { ...structuredClone(rest), image, inventory };
+  return { ...copied(rest), image, inventory };
+}
+
+/** Of values as JSON has them. A structured clone of each save would take a fifth of a simulated life. */
+function copied<Value>(value: Value): Value {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copied) as Value;
+  const copy: Record<string, unknown> = { ...(value as object) };
+  for (const name in copy) if (typeof copy[name] === 'object') copy[name] = copied(copy[name]);
+  return copy as Value;
 }
 
 /** What is read back at a start, beside the stations. */
