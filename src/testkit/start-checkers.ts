@@ -7,6 +7,7 @@ import { violation, type Evidence, type Violation } from './checkers.ts';
 import { closedAtMs, exchangesOf, type Exchange, type Ledger } from './ledger.ts';
 import { contentOf } from './read-once.ts';
 import { isStart } from './told-transactions.ts';
+import { isOneOf } from './transaction-checkers.ts';
 import { record } from './wire.ts';
 
 const starts: ReadonlySet<string> = new Set(['RemoteStartTransaction', 'RequestStartTransaction']);
@@ -36,7 +37,7 @@ export function checkStarters(
       // One that is not there any more has nothing of it.
       if (asker === undefined || others.length > 0 || asker.goneAtMs < call.atMs + noticeMs) continue;
       const told = peers
-        .filter(({ ledger }) => idsTold(ledger, call).some((key) => !handed.has(key)))
+        .filter(({ ledger }) => idsTold(ledger, call).some((id) => !isOneOf(handed, id)))
         .map(({ name }) => name);
       if (told.length > 0 && !told.includes(asker.name))
         found.push(

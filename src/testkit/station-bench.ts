@@ -5,7 +5,14 @@
  */
 import { plainAssignment, type Assignment, type RoutingTable } from '../core/routing/table.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
-import type { Effect, StationContext, StationEvent, Step } from '../core/station/events.ts';
+import type {
+  AssignmentDecision,
+  AssignmentOutcome,
+  Effect,
+  StationContext,
+  StationEvent,
+  Step,
+} from '../core/station/events.ts';
 import { createStation, type StationState } from '../core/station/state.ts';
 import { step } from '../core/station/step.ts';
 import { checkStationId } from '../protocol/station-id.ts';
@@ -142,6 +149,18 @@ export function sentTo(effects: readonly Effect[], backend: string): string[] {
 export function answerAs(bench: Bench, backend: string, payload: string): readonly Effect[] {
   const [text = '[]'] = sentTo(bench.last.effects, backend);
   return bench.fromBackend(`[3,"${(JSON.parse(text) as string[])[1]}",${payload}]`, backend);
+}
+
+/** That backend answers what it has. */
+export function answerHeld(bench: Bench, name: string, payload: string): void {
+  const link = bench.state.backends.find(({ backend }) => backend === name);
+  bench.fromBackend(`[3,"${link?.slot?.sentId}",${payload}]`, name);
+}
+
+/** What comes of a decision about whose the station is. */
+export function decide(bench: Bench, decision: AssignmentDecision): AssignmentOutcome | undefined {
+  const effects = bench.do({ type: 'assignment_decided', requestId: 1, decision });
+  return effects.find((effect) => effect.type === 'assignment_settled')?.outcome;
 }
 
 export function kinds(effects: readonly Effect[]): string[] {

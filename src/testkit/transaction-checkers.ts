@@ -78,7 +78,14 @@ export function checkOwners(
 }
 
 function isHanded(heard: ReadonlyMap<string, string>, handed: ReadonlySet<string>): boolean {
-  return [...heard.values()].some((text) => handed.has(readMessage(text)?.id ?? ''));
+  return [...heard.values()].some((text) => isOneOf(handed, readMessage(text)?.id ?? ''));
+}
+
+/** True for one of these ids, and for what it becomes once a backend has refused it: its beginning with a count behind it. */
+export function isOneOf(ids: ReadonlySet<string>, id: string): boolean {
+  if (ids.has(id)) return true;
+  const head = id.slice(0, Math.max(0, id.lastIndexOf('.')));
+  return head !== '' && [...ids].some((one) => one.startsWith(head));
 }
 
 /** What tells a transaction wherever it is told: 2.x its name; 1.6, where each backend has its own, what was read when and where. */

@@ -2,8 +2,8 @@
 import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { OcppVersion } from '../../protocol/version.ts';
-import { answerAs, Bench, sent, sentTo } from '../../testkit/station-bench.ts';
-import type { AssignmentDecision, AssignmentOutcome, Effect } from './events.ts';
+import { answerAs, answerHeld, Bench, decide, sent, sentTo } from '../../testkit/station-bench.ts';
+import type { AssignmentDecision, Effect } from './events.ts';
 
 const boot = '[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]';
 const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
@@ -24,20 +24,9 @@ const cutOver: AssignmentDecision = {
   isForced: false,
 };
 
-function decide(bench: Bench, decision: AssignmentDecision): AssignmentOutcome | undefined {
-  const effects = bench.do({ type: 'assignment_decided', requestId: 1, decision });
-  return effects.find((effect) => effect.type === 'assignment_settled')?.outcome;
-}
-
 /** What left for that backend, without message ids. */
 function to(bench: Bench, backend: string, effects: readonly Effect[] = bench.last.effects): string[] {
   return sentTo(effects, backend).map((text) => text.replace(/^\[(\d),"[^"]*"/, '[$1'));
-}
-
-/** That backend answers what it has. */
-function answerHeld(bench: Bench, name: string, payload: string): void {
-  const link = bench.state.backends.find(({ backend }) => backend === name);
-  bench.fromBackend(`[3,"${link?.slot?.sentId}",${payload}]`, name);
 }
 
 /** `new` answers all that it is told, one after the other: their actions. */

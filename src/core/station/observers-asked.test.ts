@@ -1,6 +1,6 @@
 /** Who listens in to one station is decided beside its route. */
 import { describe, expect, test } from 'vitest';
-import { answerAs, Bench, sent, sentTo } from '../../testkit/station-bench.ts';
+import { answerAs, Bench, decide, sent, sentTo } from '../../testkit/station-bench.ts';
 import type { PlacedObserver } from '../routing/placement.ts';
 import type { AssignmentDecision, AssignmentOutcome, Effect } from './events.ts';
 import { durableStation } from './state.ts';
@@ -18,11 +18,6 @@ const listener = (backend: string, changes: Partial<PlacedObserver> = {}): Place
   commands: [],
   ...changes,
 });
-
-function decide(bench: Bench, decision: AssignmentDecision): AssignmentOutcome | undefined {
-  const effects = bench.do({ type: 'assignment_decided', requestId: 1, decision });
-  return effects.find((effect) => effect.type === 'assignment_settled')?.outcome;
-}
 
 function place(bench: Bench, primary: string, observers?: Observers): AssignmentOutcome | undefined {
   const rest = { openTransactions: 'pin', keepWarmMs: 60_000, isForced: false } as const;

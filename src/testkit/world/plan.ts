@@ -186,7 +186,7 @@ const moves = [Infinity, minuteMs / 2, 3 * minuteMs, 10 * minuteMs] as const;
 const reflashes = [Infinity, Infinity, 15 * minuteMs, 5 * minuteMs] as const;
 
 /** Most worlds never do: there a transaction has one owner from its start to its end. */
-const handings = [Infinity, Infinity, 4 * minuteMs, 12 * minuteMs] as const;
+const handings = [Infinity, Infinity, 10 * minuteMs, 20 * minuteMs] as const;
 
 /** A report is told within seconds. */
 const askings = [Infinity, Infinity, 2 * minuteMs, 10 * minuteMs] as const;
