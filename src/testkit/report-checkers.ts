@@ -67,8 +67,8 @@ export function checkParts({ stations, backends }: Evidence, parked: ReadonlySet
   return found;
 }
 
-/** Null: it names nobody. */
-function askerIn({ data, reportData }: Readonly<Record<string, unknown>>): string | null {
+/** Who asked for the report, `<backend> <requestId>`, as its payload says; null: it names nobody. */
+export function askerIn({ data, reportData }: Readonly<Record<string, unknown>>): string | null {
   if (typeof data === 'string') return data;
   const [first] = Array.isArray(reportData) ? (reportData as unknown[]) : [];
   const { name } = record(record(first)['component']);

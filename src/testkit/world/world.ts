@@ -22,6 +22,7 @@ import { checkLastViews } from '../view-checkers.ts';
 import { BackendPeer } from './backend-peer.ts';
 import { startChaos } from './chaos.ts';
 import { deliveriesSeen } from './deciding.ts';
+import { letGoOf } from './let-go.ts';
 import { createDisk, openJournal, savedCopy, type Disk, type SimulatedJournal } from './disk.ts';
 import { startProcess, type CreateGateway, type Process } from './gateway.ts';
 import { endsInOutage, startLastOutage } from './last-outage.ts';
@@ -465,17 +466,6 @@ export class World {
     });
   }
 
-  /** Contents of what the gateway has dropped on record, for whatever reason: reports are worth nothing after minutes. */
-  #letGo(): string[] {
-    const held = new Map<string, string>();
-    return this.disk.records.flatMap((record) => {
-      if (record.type === 'held')
-        held.set(`${record.station} ${record.message.number}`, contentOf(record.message.text));
-      if (record.type !== 'delivery' || record.outcome !== 'dropped') return [];
-      return held.get(`${record.station} ${record.number}`) ?? [];
-    });
-  }
-
   /** Something is held for at least so long that could be delivered, and is not given up. */
   #isDelivering(heldMs: number): boolean {
     for (const messages of this.disk.held.values()) {
@@ -516,7 +506,7 @@ export class World {
           ...[...this.#heldMessages()].map(({ text }) => contentOf(text)),
           ...this.#dropped(),
         ]),
-        letGo: new Set(this.#letGo()),
+        letGo: letGoOf(this.disk.records),
         handed: this.#handed,
       }),
     );
