@@ -279,7 +279,7 @@ const breaks: readonly Break[] = [
     file: 'core/commands/served-settings.ts',
     from: 'return isAmbiguous ? { instead: { key',
     to: 'return key === null ? { instead: { key',
-    seed: 12,
+    seed: 51,
   },
   {
     name: 'the password that a station gives away is passed on',
