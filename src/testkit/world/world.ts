@@ -516,8 +516,8 @@ export class World {
   #checkNothingOpen(): void {
     for (const { id, backends } of this.#process?.gateway.registry.stations() ?? [])
       for (const { backend, role, laneDepth, transactions } of backends) {
-        // Copies wait for whoever listens in until it knows the station; where telling it has failed, it is told again after minutes.
-        if (role === 'observer') continue;
+        // Copies wait for whoever listens in, or is kept ready, until it knows the station; where telling it has failed, it is told again after minutes.
+        if (role === 'observer' || role === 'standby') continue;
         if (transactions.length === 0 && laneDepth === 0) continue;
         const claim = `${transactions.length} transactions and ${laneDepth} calls are open at ${backend} after peace`;
         this.#found.push(violation('liveness', id, claim, [JSON.stringify(transactions)]));
