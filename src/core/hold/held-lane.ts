@@ -297,7 +297,7 @@ function isHoldingUp({ message, delivery }: HeldEntry): boolean {
 }
 
 /** 2.1: what is said of a transaction beside its own messages. */
-const asides: ReadonlySet<string> = new Set(['NotifyPriorityCharging', 'NotifySettlement']);
+export const asides: ReadonlySet<string> = new Set(['NotifyPriorityCharging', 'NotifySettlement']);
 
 function isOfBill({ version, action, transaction }: HeldMessage): boolean {
   return transaction !== null && isGuaranteed(version, action);

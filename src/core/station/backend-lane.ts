@@ -3,7 +3,6 @@
  *
  * Pure.
  */
-import { unaskedAnswer } from '../cover/cover-answer.ts';
 import { recordSkipped } from './copies.ts';
 import { coverWaiting } from './covering.ts';
 import { deliverHeld } from './delivering.ts';
@@ -15,7 +14,8 @@ import { roleOf } from './roles.ts';
 import { hasRoom } from './room.ts';
 import { pump } from './slot.ts';
 import type { BackendLink, StationState, WaitingCall } from './state.ts';
-import { recordDropped, sendOwn, type Turn } from './turn.ts';
+import { recordDropped, type Turn } from './turn.ts';
+import { answerUnasked } from './unasked.ts';
 
 /** Sends what is next at this backend: a call of Busbar's own that is due, or one that waits. */
 export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink): void {
@@ -61,9 +61,8 @@ function withhold(state: StationState, turn: Turn, waiting: WaitingCall): void {
   const { link } = state;
   if (link?.epoch !== waiting.caller.epoch) return;
   const when = waiting.isGuaranteed ? 'afterCommit' : 'now';
-  const answer = unaskedAnswer(link.version, waiting.action);
   for (const { idToken } of [waiting.caller, ...(waiting.joined ?? [])])
-    sendOwn(state, turn, link, `[3,${idToken},${answer}]`, idToken, 'result', waiting.action, when);
+    answerUnasked(state, turn, link, waiting.action, idToken, when);
 }
 
 /** Calls may follow: a primary takes them unless it is being told the boot, the others only once they accepted it. */

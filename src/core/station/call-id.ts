@@ -23,7 +23,7 @@ export function callOf(id: string): string {
   return id.slice(0, keyCharactersMax);
 }
 
-/** The same for a call of the station's that is relayed. */
+/** The id under which a call of the station's is relayed that has this key. */
 export function relayId({ refused }: Pick<BackendLink, 'refused'>, key: string): string {
   return refused === null ? key : callId(key, refused.get(key) ?? 0);
 }

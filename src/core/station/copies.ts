@@ -70,8 +70,10 @@ export function isCopied({ frame: { action } }: Received): boolean {
   return action !== 'BootNotification' && action !== 'Heartbeat';
 }
 
-/** The primary listened in when this transaction of another's began, and was cut over to since: it goes on being told, all of it or nothing (H24). One that had it
- * before it was handed over is told nothing more. */
+/**
+ * The primary listened in when this transaction of another's began, and was cut over to since: it goes on being told, all of it or nothing (H24). One that had it before it was
+ * handed over is told nothing more.
+ */
 function wasShown(
   { durable }: StationState,
   primary: string,

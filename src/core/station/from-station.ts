@@ -5,7 +5,6 @@
  * sends more than one call at a time is queued, never refused (refusing has stopped charging: CitrineOS #178).
  */
 import { isGuaranteed } from '../../protocol/actions.ts';
-import { unaskedAnswer } from '../cover/cover-answer.ts';
 import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, idTokenOf, payloadOf, type Malformed } from '../../protocol/frame.ts';
 import { answerMalformed } from '../../protocol/malformed.ts';
@@ -59,6 +58,7 @@ import {
   type Received,
   type Turn,
 } from './turn.ts';
+import { answerUnasked } from './unasked.ts';
 
 /** How many texts may come at once beyond the rate, as a multiple of one second's. */
 export const burstSeconds = 5;
@@ -155,8 +155,7 @@ function toAuthority(
     recordReceived(state, turn, received, 'answered', action);
     if (owner !== null && roleOf(state, owner) === null) {
       // Whoever asked for it, or wrote what it is about, has nothing to do with the station any more: nobody is told, and nothing is wrong.
-      const answer = `[3,${caller.idToken},${unaskedAnswer(link.version, action)}]`;
-      return sendOwn(state, turn, link, answer, caller.idToken, 'result', action);
+      return answerUnasked(state, turn, link, action, caller.idToken);
     }
     const answer = callErrorText(link.version, caller.idToken, 'internal', backendGone);
     return sendOwn(state, turn, link, answer, caller.idToken, 'error', action);
@@ -195,9 +194,7 @@ function toAuthority(
     if (isKept && hasRoom(state, turn, backend))
       return coverCall(state, turn, link, received, backend, guaranteed, transaction);
     recordReceived(state, turn, received, 'answered', action);
-    const when = isKept ? 'afterCommit' : 'now';
-    const answer = `[3,${caller.idToken},${unaskedAnswer(link.version, action)}]`;
-    return sendOwn(state, turn, link, answer, caller.idToken, 'result', action, when);
+    return answerUnasked(state, turn, link, action, caller.idToken, isKept ? 'afterCommit' : 'now');
   }
   if (!enqueue(state, turn, backend, received, placement)) return refuseFlood(state, turn, received);
   // The owner of a transaction that is long over has no link until something is to be said to it.

@@ -8,7 +8,7 @@
  */
 import { findValue, tokenAt, valueEnd } from '../../protocol/splice.ts';
 import { decode, payloadOf } from '../../protocol/frame.ts';
-import type { HeldEntry } from '../hold/held-lane.ts';
+import { asides, type HeldEntry } from '../hold/held-lane.ts';
 import type { HeldMessage } from '../hold/held-message.ts';
 import { integerOf, stringOf } from '../ids/id-token.ts';
 import type { IdFamily, TransactionRow } from '../ids/ledger.ts';
@@ -127,14 +127,11 @@ function callIn(text: string, key: string | null = null): SaidCall | null {
   const payload = payloadOf(text, frame);
   const isEvent = action === 'TransactionEvent';
   const token = tokenAt(text, bodyStart, isEvent ? ['transactionInfo', 'transactionId'] : ['transactionId']);
-  const family = isEvent || besideEvents.has(action) ? 'v2' : 'v16';
+  const family = isEvent || asides.has(action) ? 'v2' : 'v16';
   const ext = token === null ? null : family === 'v2' ? stringOf(token) : integerOf(token);
   const part = (isEvent ? tokenAt(text, bodyStart, ['seqNo']) : null) ?? payload;
   return { action, text, payload, family, ext, part, key };
 }
-
-/** What a 2.1 station says of a transaction besides. */
-const besideEvents: ReadonlySet<string> = new Set(['NotifySettlement', 'NotifyPriorityCharging']);
 
 /** What is to be told of it beside a 1.6 start, which is made of the row: each part once. */
 function partsOf(row: TransactionRow, calls: readonly SaidCall[]): SaidCall[] {

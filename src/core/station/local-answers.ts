@@ -6,7 +6,6 @@
  */
 import { findValue, valueEnd } from '../../protocol/splice.ts';
 import { isoTime } from '../../std/iso-time.ts';
-import { unaskedAnswer } from '../cover/cover-answer.ts';
 import { isHeldLater } from '../cover/later.ts';
 import { ofSession } from '../ids/call-arrived.ts';
 import { backendLinkOf } from './backend-link.ts';
@@ -19,6 +18,7 @@ import { hasRoom } from './room.ts';
 import { callerOf } from './slot.ts';
 import { nextMessageId, type StationLink, type StationState } from './state.ts';
 import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
+import { answerUnasked } from './unasked.ts';
 
 /** Answers the station's call if the route leaves that to Busbar. `messageId`: of a guaranteed message, whose answer leaves once it is on disk. */
 export function answerLocally(
@@ -72,8 +72,7 @@ export function answerForListener(
   if (isFormer && isDown(turn, backend) && coversFor(state, turn, backend)) return false;
   const { idToken } = callerOf(link.epoch, received.text, received.frame);
   recordReceived(state, turn, received, 'answered', action);
-  const text = `[3,${idToken},${unaskedAnswer(link.version, action)}]`;
-  sendOwn(state, turn, link, text, idToken, 'result', action, isFormer ? 'afterCommit' : 'now');
+  answerUnasked(state, turn, link, action, idToken, isFormer ? 'afterCommit' : 'now');
   // It would believe that its answer counts.
   if (!isHeld) return true;
   if (hasRoom(state, turn, backend)) holdFor(state, turn, link, received, owner, nextMessageId(state), null);

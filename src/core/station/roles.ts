@@ -40,6 +40,8 @@ export function owns({ durable }: StationState, backend: string): boolean {
 
 /** Who may have asked for a start while it was the primary, and is there to have it: kept ready, or with a transaction to finish. */
 export function formerPrimaries(state: StationState): readonly string[] {
+  // Most stations were never moved, and this is asked at each message of a transaction.
+  if (state.durable.placement === null) return noNames;
   const former = state.backends.filter((link) => isFormerPrimary(state, link));
   return former.map(({ backend }) => backend);
 }
@@ -49,7 +51,7 @@ function isFormerPrimary(state: StationState, { backend, phase }: BackendLink): 
   if (phase !== 'open' || assignment === null || backend === assignment.primary) return false;
   const isKeptReady = durable.placement?.ready.some((one) => one.until !== null && one.backend === backend);
   if (isKeptReady === true && assignment.standbys.includes(backend)) return true;
-  return durable.placement !== null && roleOf(state, backend) === 'draining';
+  return roleOf(state, backend) === 'draining';
 }
 
 /** True for a backend that the station waits for: its primary, or the authority for an action. */
@@ -171,3 +173,4 @@ const listeners = new WeakMap<Assignment, readonly Observer[]>();
 const byDefault: ReadonlySet<MessageClass> = new Set(defaultReceived);
 const withoutHeartbeats: ReadonlySet<MessageClass> = new Set(['registration', 'state']);
 const nothing: ReadonlySet<never> = new Set();
+const noNames: readonly string[] = [];

@@ -39,7 +39,7 @@ export interface Case {
   readonly bounds: readonly Bound[];
   /** What the gateway holds at the end and says it cannot deliver: contents. */
   readonly parked: ReadonlySet<string>;
-  /** What the gateway has dropped on record: contents. */
+  /** What the gateway is not to tell any more (let-go.ts): contents. */
   readonly letGo: ReadonlySet<string>;
   /** Message ids with which transactions begin that were handed over. */
   readonly handed: ReadonlySet<string>;
