@@ -7,7 +7,8 @@ import { createStation } from '../core/station/state.ts';
 import type { BillingRisk } from '../core/hold/billing-risk.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
 import type { LearnedToken } from '../core/hold/held-message.ts';
-import type { DurableStation } from '../core/journal/record.ts';
+import type { DurableStation, JournalRecord } from '../core/journal/record.ts';
+import { relearn } from '../core/station/relearn.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { Assignments } from '../ports/assignments.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -49,6 +50,8 @@ export interface GatewayPorts {
   readonly randomPrefix: () => string;
   /** What outlived the last process. */
   readonly restored: ReadonlyMap<StationId, DurableStation>;
+  /** What it recorded in its last seconds, in order: saves may not have all of it. */
+  readonly recent: readonly JournalRecord[];
   /** What the last process held, by number. */
   readonly held: ReadonlyMap<StationId, readonly HeldEntry[]>;
   /** What it had learnt of tokens, by digest. */
@@ -128,6 +131,9 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
       ports.random,
     ),
   };
+
+  for (const station of relearn(plane.remembered, ports.recent))
+    journal.saveStation(station, plane.remembered.get(station) as DurableStation);
 
   journal.onWritableChange((isWritable) => {
     if (!isWritable) for (const driver of plane.drivers.values()) driver.onJournalFailing();

@@ -7,6 +7,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { DialFault, Effect, LinkRef, StationEvent, Step } from '../core/station/events.ts';
 import type { StationState } from '../core/station/state.ts';
 import { answersStation } from '../core/station/roles.ts';
+import { saveWithinMs } from '../core/station/relearn.ts';
 import { step } from '../core/station/step.ts';
 import type { OcppVersion } from '../protocol/version.ts';
 import type { Arrival } from '../ports/listener.ts';
@@ -48,9 +49,6 @@ interface LinkEnd {
 
 /** Who sends more than this, in characters as `lately` counts them, waits first when the disk cannot follow. A busy station sends a tenth. */
 const heavyAbove = 16 * 1_024;
-
-/** A status is saved with whatever else is, or by then: saving it at once would cost more than relaying it. */
-const saveWithinMs = 10_000;
 
 const copiesDue: StationEvent = { type: 'copies_due' };
 

@@ -311,6 +311,7 @@ export class Hands {
       digest: (text) => text.length.toString(16).padStart(32, '0'),
       randomPrefix: () => 'p',
       restored: new Map(),
+      recent: [],
       held: new Map(held.length === 0 ? [] : [[stationId, held]]),
       tokens: new Map(),
       risks: new Map(risks),

@@ -101,6 +101,14 @@ const breaks: readonly Break[] = [
     to: 'hasMissed: false,',
     seed: 39,
   },
+  {
+    name: 'what was answered in the last seconds and not saved yet is forgotten with the process',
+    rule: 'views',
+    file: 'runtime/gateway.ts',
+    from: 'relearn(plane.remembered, ports.recent)',
+    to: 'relearn(plane.remembered, [])',
+    seed: 57,
+  },
 ];
 
 test.concurrent.each(breaks)('$rule: $name', { timeout: 120_000 }, (each) => expectBroken(each, false));

@@ -159,3 +159,19 @@ describe('an action that the backend does not know', () => {
     expect(outage.state.held).toHaveLength(1);
   });
 });
+
+test('how a station says it is leaves the gateway answered once that is on disk: nobody else has it', () => {
+  const outage = new Outage();
+  outage.begin();
+  outage.goDown();
+  const whenOf = (action: string, payload: string): unknown =>
+    outage
+      .fromStation(`[2,"${action}","${action}",${payload}]`)
+      .find((effect) => effect.type === 'send' && effect.link.side === 'station');
+  const connector = '{"connectorId":1,"errorCode":"NoError","status":"Preparing"}';
+  expect(whenOf('StatusNotification', connector)).toMatchObject({ when: 'afterCommit' });
+  expect(whenOf('FirmwareStatusNotification', '{"status":"Installing"}')).toMatchObject({
+    when: 'afterCommit',
+  });
+  expect(whenOf('Heartbeat', '{}')).toMatchObject({ when: 'now' });
+});

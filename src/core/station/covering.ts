@@ -10,7 +10,7 @@ import { membersOf, readPayload, textOf } from '../commands/payload.ts';
 import { openGroup } from '../cover/learned-tokens.ts';
 import type { LearnedToken } from '../hold/held-message.ts';
 import { extFor, transactionByKey } from '../ids/transactions.ts';
-import { tellsStatus } from '../priming/station-image.ts';
+import { isImaged, tellsStatus } from '../priming/station-image.ts';
 import type { Assignment } from '../routing/table.ts';
 import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, payloadOf } from '../../protocol/frame.ts';
@@ -196,9 +196,9 @@ function cover(
       ? { ...covered, payload: withRefusal(state, turn, said.transaction, covered.payload) }
       : covered;
   const isHeld = laterOf(version, action) === 'held';
-  const isKept =
-    isHeld ||
-    (tellsStatus(action) && keepMissed(state, turn, backend.backend, version, action, said.payload));
+  if (tellsStatus(action)) keepMissed(state, turn, backend.backend, version, action, said.payload);
+  // Nobody else has it: a crash must not forget what the station was told is known.
+  const isKept = isHeld || isImaged(action);
   for (const { idToken } of callers) {
     const text =
       answer.kind === 'result'

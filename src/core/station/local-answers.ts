@@ -7,6 +7,7 @@
 import { findValue, valueEnd } from '../../protocol/splice.ts';
 import { isoTime } from '../../std/iso-time.ts';
 import { isHeldLater } from '../cover/later.ts';
+import { isImaged } from '../priming/station-image.ts';
 import { ofSession } from '../ids/call-arrived.ts';
 import { backendLinkOf } from './backend-link.ts';
 import { namesTransaction, offerCopy } from './copies.ts';
@@ -40,7 +41,7 @@ export function answerLocally(
   const { idToken } = callerOf(link.epoch, received.text, received.frame);
   const payload = action === 'Heartbeat' ? `{"currentTime":"${isoTime(turn.context.wallMs)}"}` : '{}';
   recordReceived(state, turn, received, 'answered', action);
-  const when = messageId === null ? 'now' : 'afterCommit';
+  const when = messageId === null && !isImaged(action) ? 'now' : 'afterCommit';
   sendOwn(state, turn, link, `[3,${idToken},${payload}]`, idToken, 'result', action, when);
   if (action === 'Heartbeat') return true;
   const owner = authorityFor(state, action);

@@ -11,6 +11,7 @@ import type { BillingRisk } from '../../core/hold/billing-risk.ts';
 import type { DurableStation, JournalRecord, WrittenRecord } from '../../core/journal/record.ts';
 import { positionsOf } from '../../core/journal/record.ts';
 import { framesOf, type JournalFrame } from '../../core/journal/frame-view.ts';
+import { relearntMs } from '../../core/station/relearn.ts';
 import type { FrameQuery, Journal, JournalPressure, JournalStats } from '../../ports/journal.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import type { Random, Range } from '../random.ts';
@@ -295,9 +296,19 @@ function sealed(entries: readonly Entry[]): Entry[] {
   return batch.toReversed();
 }
 
-/** As it is now. How the station itself is said to be may be newer: a crash may cost seconds of that, and here it costs none. */
+/** As it is now. */
 export function savedCopy({ image, inventory, ...rest }: DurableStation): DurableStation {
-  return { ...copied(rest), image, inventory };
+  return {
+    ...copied(rest),
+    image: { ...image, statuses: [...image.statuses] },
+    inventory: { ...inventory, settings: { ...inventory.settings } },
+  };
+}
+
+/** What a start reads of the records. */
+export function recentOn({ records }: Disk): readonly JournalRecord[] {
+  const fromMs = (records.at(-1)?.at ?? 0) - relearntMs;
+  return records.slice(records.findLastIndex(({ at }) => at < fromMs) + 1);
 }
 
 /** Of values as JSON has them. A structured clone of each save would take a fifth of a simulated life. */

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import type { BillingRisk } from '../../core/hold/billing-risk.ts';
 import type { HeldEntry } from '../../core/hold/held-lane.ts';
 import type { LearnedToken } from '../../core/hold/held-message.ts';
-import type { DurableStation } from '../../core/journal/record.ts';
+import type { DurableStation, JournalRecord } from '../../core/journal/record.ts';
 import type { Dialer } from '../../ports/dialer.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Settings } from '../../ports/settings.ts';
@@ -31,6 +31,7 @@ export interface ProcessPorts {
   readonly observer: Observer;
   /** What outlived the last process. */
   readonly restored: ReadonlyMap<StationId, DurableStation>;
+  readonly recent: readonly JournalRecord[];
   readonly held: ReadonlyMap<StationId, readonly HeldEntry[]>;
   readonly tokens: ReadonlyMap<string, LearnedToken>;
   readonly risks: ReadonlyMap<string, BillingRisk>;
@@ -48,7 +49,8 @@ export interface Process {
 
 /** Starts a process. */
 export function startProcess(ports: ProcessPorts, settings: Settings): Process {
-  const { scheduler, random, journal, dialer, observer, restored, held, tokens, risks, epochMs } = ports;
+  const { scheduler, random, journal, dialer, observer, restored, recent, held, tokens, risks, epochMs } =
+    ports;
   const wheel = new VirtualWheel(scheduler, ports.wheelSlotMs);
   let isDead = false;
   const gateway = ports.createGateway(settings, {
@@ -61,6 +63,7 @@ export function startProcess(ports: ProcessPorts, settings: Settings): Process {
     digest: (text) => createHash('md5').update(text).digest('hex'),
     randomPrefix: () => `${random.below(0x7fff_ffff).toString(36)}-`,
     restored,
+    recent,
     held,
     tokens,
     risks,

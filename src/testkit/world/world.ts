@@ -23,7 +23,7 @@ import { BackendPeer } from './backend-peer.ts';
 import { startChaos } from './chaos.ts';
 import { deliveriesSeen } from './deciding.ts';
 import { letGoOf } from './let-go.ts';
-import { createDisk, openJournal, savedCopy, type Disk, type SimulatedJournal } from './disk.ts';
+import { createDisk, openJournal, recentOn, savedCopy, type Disk, type SimulatedJournal } from './disk.ts';
 import { startProcess, type CreateGateway, type Process } from './gateway.ts';
 import { endsInOutage, startLastOutage } from './last-outage.ts';
 import type { LinkPair, LinkWatch } from './link-pair.ts';
@@ -230,6 +230,7 @@ export class World {
         journal: this.#journal,
         dialer: this.network.dialer(),
         restored: new Map([...disk.stations].map(([id, durable]) => [id, savedCopy(durable)])),
+        recent: recentOn(disk),
         held: new Map([...disk.held].map(([id, held]) => [id, Array.from(held.values(), copyOf)])),
         tokens: new Map(disk.tokens),
         risks: new Map(disk.risks),
