@@ -15,7 +15,8 @@ export async function recentRecords(
   lastPosition: number,
 ): Promise<JournalRecord[]> {
   const recent: JournalRecord[] = [];
-  const [last] = (await reader.records(lastPosition - 1, 1)).records;
+  // A record may take two positions, and is found by its first.
+  const last = (await reader.records(Math.max(0, lastPosition - 2), 2)).records.at(-1);
   if (last === undefined) return recent;
   const fromMs = last.record.at - relearntMs;
   let after: number | null = await positionBefore(reader, fromMs, lastPosition);

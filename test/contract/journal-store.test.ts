@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { recentRecords } from '../../src/app/recent-records.ts';
 import { framesOf, type JournalFrame } from '../../src/core/journal/frame-view.ts';
 import { positionsOf, type JournalRecord } from '../../src/core/journal/record.ts';
 import type { FrameQuery } from '../../src/ports/journal.ts';
@@ -121,6 +122,30 @@ describe.each(storesUnderTest)('a journal store $name', (underTest) => {
       after = page.next;
     }
     expect(positions).toEqual([1, 3, 4, 6, 8, 9]);
+  });
+
+  test('gives a start the last seconds once more, in order, over whatever takes one position or two', async () => {
+    const statuses = Array.from({ length: 3_000 }, (_, at) =>
+      frameRecord({
+        at: 10 * at,
+        action: 'StatusNotification',
+        relayedTo: at % 3 === 0 ? null : 'backend:old',
+      }),
+    );
+    const batches = Array.from({ length: 6 }, (_, at) => statuses.slice(500 * at, 500 * (at + 1)));
+    for (const [at, batch] of batches.entries()) {
+      await store.commit(
+        batchOf(store.lastPosition + 1, [...batch, sentRecord({ at: 5_000 * (at + 1) - 1 })]),
+      );
+      await reopen();
+    }
+    const found = await recentRecords(store.reader, store.lastPosition);
+    expect(found.map(({ at }) => at)).toEqual(statuses.slice(1_000).map(({ at }) => at));
+    await store.commit(
+      batchOf(store.lastPosition + 1, [frameRecord({ at: 30_000, action: 'StatusNotification' })]),
+    );
+    await reopen();
+    expect(await recentRecords(store.reader, store.lastPosition)).toHaveLength(2_001);
   });
 
   test('deletes old batches in the background, but never the newest', async () => {
