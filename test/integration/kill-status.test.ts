@@ -12,6 +12,16 @@ import { BusbarProcess, freePorts } from './busbar-process.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 
+/** As connector 1 says that it is now. */
+function status(now: string): string {
+  return `{"connectorId":1,"errorCode":"NoError","status":"${now}","timestamp":"2026-01-01T00:00:00Z"}`;
+}
+
+async function say(station: BarePeer, id: string, action: string, payload: string): Promise<void> {
+  station.send(`[2,"${id}","${action}",${payload}]`);
+  await until(`${id} is answered`, () => station.texts.some((text) => text.startsWith(`[3,"${id}"`)));
+}
+
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
@@ -45,13 +55,6 @@ routes:
     cleanups.push(async () => station.socket.terminate());
     return station;
   };
-  const say = async (station: BarePeer, id: string, action: string, payload: string): Promise<void> => {
-    station.send(`[2,"${id}","${action}",${payload}]`);
-    await until(`${id} is answered`, () => station.texts.some((text) => text.startsWith(`[3,"${id}"`)));
-  };
-  const status = (now: string): string =>
-    `{"connectorId":1,"errorCode":"NoError","status":"${now}","timestamp":"2026-01-01T00:00:00Z"}`;
-
   const before = await connect();
   await say(before, 'boot', 'BootNotification', '{"chargePointVendor":"V","chargePointModel":"M"}');
   await say(before, 'free', 'StatusNotification', status('Available'));
