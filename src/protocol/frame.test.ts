@@ -110,6 +110,15 @@ test('a call without payload, or with null, passes (OCPP-J 1.6 §4.2.1)', () => 
   expect(payloadOf('[3,"1"]', frameOf('[3,"1"]'))).toBe('{}');
 });
 
+test('an empty array, as PHP writes an empty object, passes as it is and counts as no payload', () => {
+  for (const text of ['[2,"1","Heartbeat",[]]', '[3,"1",[]]', '[3, "1", [ ]]', '[6,"1","A",[\n]]']) {
+    const frame = frameOf(text);
+    expect(payloadOf(text, frame)).toBe('{}');
+    expect(withMessageId(text, frame, 'x')).toBe(text.replace('"1"', '"x"'));
+  }
+  expect(decode('[3,"1",[0]]', 'ocpp1.6')).toMatchObject({ kind: 'invalid', fault: 'bad_payload' });
+});
+
 function nested(levels: number): string {
   return `[2,"1","A",${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}]`;
 }

@@ -6,7 +6,7 @@
  * payload passes (1.6 has both notations), and a message id may be up to 255 characters, since every hop gets a new one anyway.
  */
 import { frequentActionAt } from './frequent-actions.ts';
-import { scanJson } from './json-scan.ts';
+import { scanJson, type JsonScan } from './json-scan.ts';
 import type { OcppVersion } from './version.ts';
 
 /** The OCPP-J message types. `result` is CALLRESULT, `error` CALLERROR, `result_error` 2.1's CALLRESULTERROR, `send` 2.1's SEND. */
@@ -90,21 +90,24 @@ export function decode(text: string, version: OcppVersion): Frame | Malformed {
       const action = actionAt(text, starts[2] as number, ends[2] as number);
       if (action === '') return malformed('bad_action', typeNumber, text.slice(idStart, idEnd));
       if (count > 4) return malformed('bad_length', typeNumber, text.slice(idStart, idEnd));
-      const bodyStart = count > 3 ? (starts[3] as number) : idEnd;
-      const bodyEnd = count > 3 ? (ends[3] as number) : idEnd;
-      if (count > 3 && !isObjectOrNull(text, bodyStart))
+      const hasBody = count > 3 && !isEmptyArray(text, starts[3] as number, ends[3] as number);
+      const bodyStart = hasBody ? (starts[3] as number) : idEnd;
+      const bodyEnd = hasBody ? (ends[3] as number) : idEnd;
+      if (hasBody && !isObjectOrNull(text, bodyStart))
         return malformed('bad_payload', typeNumber, text.slice(idStart, idEnd));
       return { kind, idStart, idEnd, action, bodyStart, bodyEnd };
     }
-    case 'result':
+    case 'result': {
       if (count > 3) return malformed('bad_length', typeNumber, text.slice(idStart, idEnd));
-      if (count > 2 && !isObjectOrNull(text, starts[2] as number))
+      const hasBody = count > 2 && !isEmptyArray(text, starts[2] as number, ends[2] as number);
+      if (hasBody && !isObjectOrNull(text, starts[2] as number))
         return malformed('bad_payload', typeNumber, text.slice(idStart, idEnd));
-      return body(kind, idStart, idEnd, count, starts, ends);
+      return answer(kind, idStart, idEnd, hasBody, scan);
+    }
     case 'error':
     case 'result_error':
       if (count > 5) return malformed('bad_length', typeNumber, text.slice(idStart, idEnd));
-      return body(kind, idStart, idEnd, count, starts, ends);
+      return answer(kind, idStart, idEnd, count > 2, scan);
   }
 }
 
@@ -138,24 +141,28 @@ export function payloadOf(text: string, frame: Pick<Frame, 'bodyStart' | 'bodyEn
 const quote = 0x22;
 const zero = 0x30;
 const openBrace = 0x7b;
+const openBracket = 0x5b;
 
-function body(
+function answer(
   kind: FrameKind,
   idStart: number,
   idEnd: number,
-  count: number,
-  starts: Int32Array,
-  ends: Int32Array,
+  hasBody: boolean,
+  { starts, ends }: Pick<JsonScan, 'starts' | 'ends'>,
 ): Frame {
-  const has = count > 2;
   return {
     kind,
     idStart,
     idEnd,
     action: '',
-    bodyStart: has ? (starts[2] as number) : idEnd,
-    bodyEnd: has ? (ends[2] as number) : idEnd,
+    bodyStart: hasBody ? (starts[2] as number) : idEnd,
+    bodyEnd: hasBody ? (ends[2] as number) : idEnd,
   };
+}
+
+/** What some languages write for an object that has no members (PHP): it passes, and counts as no payload. */
+function isEmptyArray(text: string, start: number, end: number): boolean {
+  return text.charCodeAt(start) === openBracket && text.slice(start + 1, end - 1).trim() === '';
 }
 
 function isId(text: string, start: number, end: number): boolean {

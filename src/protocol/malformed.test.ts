@@ -59,7 +59,7 @@ const table: readonly (readonly [string, FrameFault, string | null, string | nul
     ...both(`[4,"7","RpcFrameworkError","${badAction}",{}]`),
   ],
   [
-    '[2,"7","Heartbeat",[]]',
+    '[2,"7","Heartbeat",[0]]',
     'bad_payload',
     '[4,"7","FormationViolation","The payload is not a JSON object.",{}]',
     ...both('[4,"7","FormatViolation","The payload is not a JSON object.",{}]'),
@@ -72,7 +72,7 @@ const table: readonly (readonly [string, FrameFault, string | null, string | nul
   ],
   // An answer is never answered.
   ['[3]', 'bad_id', null, null, null],
-  ['[3,"7",[]]', 'bad_payload', null, null, null],
+  ['[3,"7",[0]]', 'bad_payload', null, null, null],
   ['[3,"7",{},{}]', 'bad_length', null, null, null],
   ['[4,7]', 'bad_id', null, null, null],
   ['[4,"7","InternalError","",{},{}]', 'bad_length', null, null, null],

@@ -66,7 +66,8 @@ function faultOf(
 }
 
 function isPayload(element: string | undefined): boolean {
-  return element === undefined || element === 'null' || element.startsWith('{');
+  // An empty array is how some languages write an empty object.
+  return element === undefined || element === 'null' || element.startsWith('{') || /^\[\s*\]$/.test(element);
 }
 
 function refused(answer: PrescribedAnswer): Verdict {

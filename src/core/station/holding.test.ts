@@ -251,3 +251,15 @@ test('a backend that refuses what is only said of a transaction gets the rest of
   expect(outage.heard[0]?.payload).toMatchObject({ eventType: 'Ended' });
   expect(outage.heard[0]?.payload).not.toHaveProperty('offline');
 });
+
+test('what a backend answers with an empty array, as PHP writes an empty object, is delivered', () => {
+  const outage = new Outage();
+  outage.begin();
+  outage.goDown();
+  outage.stop(outage.start(1), 9);
+  outage.answer = (call) => (call.action === 'StopTransaction' ? '3|[]' : outage.usual(call));
+  outage.comeBack();
+  outage.pass(60_000);
+  expect(outage.held).toEqual([]);
+  expect(outage.heard.filter(({ action }) => action === 'StopTransaction')).toHaveLength(1);
+});
