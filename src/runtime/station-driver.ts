@@ -156,7 +156,8 @@ export class StationDriver implements Sleeper, Driver {
     const { reach, clock } = this.#plane;
     if (fault === null) reach.opened(backend);
     // These are Busbar's own.
-    else if (fault !== 'not_paced' && fault !== 'misconfigured') reach.failed(backend, clock.nowMs());
+    else if (fault !== 'not_paced' && fault !== 'misconfigured')
+      reach.failed(backend, this.state.id, clock.nowMs());
   }
 
   /** Takes an upgrade request to the machine. */
@@ -246,8 +247,15 @@ export class StationDriver implements Sleeper, Driver {
 
   forget(end: LinkEnd): void {
     const at = this.#ends.indexOf(end);
-    if (at !== -1) this.#ends.splice(at, 1);
+    if (at !== -1) {
+      this.#ends.splice(at, 1);
+      this.#noteClosed(end);
+    }
     if (end.isCongested) this.applyPauses();
+  }
+
+  #noteClosed({ backend, link }: LinkEnd): void {
+    if (backend !== null && link !== null) this.#plane.reach.closed(backend);
   }
 
   #run(event: StationEvent): void {
@@ -521,6 +529,7 @@ export class StationDriver implements Sleeper, Driver {
     for (const end of this.#ends.splice(0)) {
       end.abandon?.();
       end.link?.terminate();
+      this.#noteClosed(end);
     }
     forgetDriver(this.#plane, this);
     this.#plane.observer.onBug(this.state.id, bug);
