@@ -576,21 +576,3 @@ test('what is held waits for a backend that has the station wait for its accepta
   outage.pass(60_000);
   expect(outage.held).toEqual([]);
 });
-
-test('what was said in 1.6 does not leave over a link of 2.0.1: it is parked, and says why', () => {
-  const outage = new Outage();
-  outage.begin();
-  outage.goDown();
-  outage.start(1);
-  outage.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
-  outage.isUp = true;
-  outage.heard = [];
-  outage.arrive(2, true, ['ocpp2.0.1']);
-  outage.pass(120_000);
-  expect(outage.heard.map(({ action }) => action)).not.toContain('StartTransaction');
-  expect(outage.held).toMatchObject([
-    {
-      delivery: { state: 'parked', lastError: 'it is in ocpp1.6, and the station has changed to ocpp2.0.1' },
-    },
-  ]);
-});

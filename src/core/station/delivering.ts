@@ -10,6 +10,7 @@ import { isGuaranteed } from '../../protocol/actions.ts';
 import { isPassing } from '../../protocol/error-code.ts';
 import { decode, idTokenOf } from '../../protocol/frame.ts';
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
 import { keptMsOf } from '../cover/later.ts';
 import { retryMaxMs, type HeldEntry, type HeldLane } from '../hold/held-lane.ts';
 import type { Delivery, HeldMessage } from '../hold/held-message.ts';
@@ -130,6 +131,28 @@ function later(backend: BackendLink, atMs: number): false {
   return false;
 }
 
+/** The link has just opened: what was parked because the station spoke another version leaves over it, where it is in the one that is spoken now. */
+export function resumeSpoken(state: StationState, turn: Turn, backend: BackendLink): void {
+  const lane = heldLaneOf(state, backend.backend);
+  for (const entry of lane ?? []) {
+    const { message, delivery } = entry;
+    if (delivery.state !== 'parked' || delivery.lastError?.startsWith(isIn(message.version)) !== true)
+      continue;
+    if (lane !== null && isSpokenOn(backend, message.version))
+      mark(state, turn, lane, entry, 'retried', { ...delivery, state: 'waiting', lastError: null });
+  }
+}
+
+/** 2.0.1 and 2.1 say what is held in the same words. */
+function isSpokenOn(backend: BackendLink, version: OcppVersion): boolean {
+  return (version === 'ocpp1.6') === (backend.version === 'ocpp1.6');
+}
+
+/** How the reason begins for which a message of another version is parked. */
+function isIn(version: OcppVersion): string {
+  return `it is in ${version}`;
+}
+
 function send(
   state: StationState,
   turn: Turn,
@@ -146,13 +169,13 @@ function send(
   const words = isWorded
     ? message.text
     : wordsFor(state, backend, { action, transaction, text: message.text, bodyStart, bodyEnd });
-  const isForeign = (version === 'ocpp1.6') !== (backend.version === 'ocpp1.6');
+  const isForeign = !isSpokenOn(backend, version);
   if (words === null || isForeign) {
     // A listener that may not see it misses nothing.
     if (message.answer === null) finish(state, turn, lane, entry, 'dropped');
     else {
       const why = isForeign
-        ? `it is in ${version}, and the station has changed to ${backend.version ?? 'another version'}`
+        ? `${isIn(version)}, and the station has changed to ${backend.version ?? 'another version'}`
         : 'it is about what this backend was never told of';
       park(state, turn, lane, entry, entry.delivery.attempts, why);
     }

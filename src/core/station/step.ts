@@ -20,6 +20,7 @@ import { pumpCalls } from './backend-lane.ts';
 import { coverAll, coversFor } from './covering.ts';
 import { onAssignmentDecided } from './cutover.ts';
 import { onDeliveryDecided } from './deciding.ts';
+import { resumeSpoken } from './delivering.ts';
 import { onBackendText } from './from-backend.ts';
 import { onStationText } from './from-station.ts';
 import { assertConsistent } from './invariants.ts';
@@ -134,6 +135,7 @@ function onLinksUnread(state: StationState, turn: Turn, epochs: readonly number[
 function onBackendOpened(state: StationState, turn: Turn, backend: BackendLink | null): void {
   if (backend === null) return;
   markOpened(state, turn, backend);
+  resumeSpoken(state, turn, backend);
   const { arrival } = state;
   if (arrival?.phase.name === 'dialling' && arrival.assignment.primary === backend.backend)
     admit(state, turn, arrival);
