@@ -104,6 +104,13 @@ export function startPriming(priming: Priming, view: PrimingView, verdict: Verdi
   register(priming, view.nowMs);
 }
 
+/** A backend that hears the station itself has missed something. Where the station has not booted since Busbar knows it, it did for that backend: the statuses alone are told. */
+export function startCatchingUp(priming: Priming, view: PrimingView, verdict: Verdict | null): void {
+  const { boot, statuses } = view.image;
+  if (boot === null && statuses.length > 0) beginStatuses(priming, view, Infinity);
+  else startPriming(priming, view, verdict);
+}
+
 /** The station has just booted: the backend is told, whatever it thought before. */
 export function onStationBooted(priming: Priming, view: PrimingView): void {
   if (!view.receives.has('registration') || view.image.boot === null) return;

@@ -335,3 +335,21 @@ describe('a primary that another was before', () => {
     expect(sentTo(bench.last.effects, 'old')).toEqual([expect.stringContaining('"status":"Charging"')]);
   });
 });
+
+test('a backend is told of the statuses of an outage also where the station has not booted since Busbar knows it', () => {
+  const outage = new Outage();
+  outage.arrive(1, true, ['ocpp1.6']);
+  outage.say('StatusNotification', status(0, 'NoError', 'Available'));
+  outage.goDown();
+  say(outage, status(1, 'GroundFailure', 'Faulted'), status(2, 'NoError', 'Charging'));
+  outage.start(1, 3);
+  outage.comeBack();
+  outage.pass(60_000);
+  expect(told(outage)).toEqual([1, 2]);
+  expect(outage.heard.map(({ action }) => action)).toEqual([
+    'StatusNotification',
+    'StatusNotification',
+    'StartTransaction',
+  ]);
+  expect(outage.state.durable.unaware).toEqual([]);
+});

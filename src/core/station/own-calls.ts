@@ -13,6 +13,7 @@ import {
   clockSkewOf,
   heartbeatMs,
   register,
+  startCatchingUp,
   startPriming,
   type OwnCall,
   type PrimingView,
@@ -40,11 +41,8 @@ export function beginPriming(state: StationState, turn: Turn, backend: BackendLi
   if (roleOf(state, backend.backend) !== 'primary' && state.arrival?.assignment.primary !== backend.backend)
     return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
   // It was down while Busbar answered: it is told how the station is now, as one that joins.
-  if (backend.hasMissed || missedBy(state, backend.backend).length > 0) {
-    backend.hasMissed = false;
-    backend.isCatchingUp = true;
-    return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
-  }
+  if (backend.hasMissed || missedBy(state, backend.backend).length > 0)
+    return tellMissed(state, turn, backend);
   if (verdict !== null) awaitBeat(state, turn, backend, verdict, isMovedTo(state, backend.backend));
 }
 
@@ -62,9 +60,16 @@ export function catchUp(state: StationState, turn: Turn, backend: BackendLink, c
   if (priming.phase !== 'idle' && priming.phase !== 'priming' && priming.phase !== 'synced') return;
   // Over a link that is for delivery alone, to a station that has not been here since the start, nobody is told how it is.
   if (!receivesOf(state, backend.backend).has('state')) return;
+  tellMissed(state, turn, backend);
+}
+
+function tellMissed(state: StationState, turn: Turn, backend: BackendLink): void {
   backend.hasMissed = false;
   backend.isCatchingUp = true;
-  startPriming(priming, viewOf(state, turn, backend), verdictOf(state, backend));
+  const view = viewOf(state, turn, backend);
+  const verdict = verdictOf(state, backend);
+  if (roleOf(state, backend.backend) === 'primary') startCatchingUp(backend.priming, view, verdict);
+  else startPriming(backend.priming, view, verdict);
 }
 
 /** Sends Busbar's own call if one is due. The slot must be free. True when it is taken. */
