@@ -195,3 +195,51 @@ test.each([
   lane.remove(lane.find(1) as HeldEntry);
   expect(lane.depth(5)).toEqual({ held: 3, parked: 0, atRisk: 2, oldestAtRisk: 3 });
 });
+
+function numberIn(lane: HeldLane, wallMs: number): number | undefined {
+  return lane.next(wallMs)?.message.number;
+}
+
+describe('a lane in which nothing may leave for now', () => {
+  const later = nowMs + 60_000;
+  const quiet = (): HeldLane => {
+    const lane = laneWith(['t', refusedUntil(later)], ['t']);
+    expect(lane.next(nowMs)).toBeNull();
+    return lane;
+  };
+
+  test('is looked at again when the first one may', () => {
+    const lane = quiet();
+    expect(lane.nextRetryAt()).toBe(later);
+    expect(lane.next(later - 1)).toBeNull();
+    expect(numberIn(lane, later)).toBe(1);
+  });
+
+  test('is looked at again when the clock goes back by more than any wait', () => {
+    expect(numberIn(quiet(), nowMs - 600_000)).toBe(1);
+  });
+
+  test('lets out what comes after, is decided about, or has nothing in front of it any more', () => {
+    const grown = quiet();
+    grown.push(entryOf(3, 'u'));
+    expect(numberIn(grown, nowMs)).toBe(3);
+    const decided = quiet();
+    for (const entry of decided) if (entry.message.number === 1) decided.mark(entry, freshDelivery);
+    expect(numberIn(decided, nowMs)).toBe(1);
+    const dropped = quiet();
+    const first = dropped.find(1);
+    if (first !== null) dropped.remove(first);
+    expect(numberIn(dropped, nowMs)).toBe(2);
+  });
+
+  test('is not read through again however often it is asked', () => {
+    const lane = laneWith(...Array.from({ length: 20_000 }, () => ['t', refusedUntil(later)] as const));
+    const startedAt = performance.now();
+    for (let asked = 0; asked < 20_000; asked += 1) {
+      expect(lane.next(nowMs)).toBeNull();
+      lane.nextRetryAt();
+    }
+    // Read through each time, it takes 10 s.
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+});

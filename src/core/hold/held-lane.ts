@@ -48,6 +48,8 @@ export class HeldLane {
   #characters = 0;
   #owed = 0;
   #sequenced = 0;
+  /** As long as the lane is what it was, nothing may leave from then until then, by the wall clock: a long one behind a message that was refused is not read through for whatever its station says. null: that was not looked at. */
+  #quiet: { readonly fromMs: number; readonly untilMs: number } | null = null;
   /** How many of them each transaction has. */
   readonly #ofTransaction = new Map<string, number>();
 
@@ -75,6 +77,7 @@ export class HeldLane {
       'held messages are numbered in order',
     );
     this.#entries.push(entry);
+    this.#quiet = null;
     this.#characters += entry.message.text.length;
     if (entry.message.answer !== null) this.#owed += 1;
     if (isBacklog(entry.message)) this.#sequenced += 1;
@@ -119,8 +122,14 @@ export class HeldLane {
   /** The next message that may leave at this wall-clock time. */
   next(wallMs: number): HeldEntry | null {
     if (this.#blocked === 0) return this.#entries[this.#from] ?? null;
+    if (this.#isQuiet(wallMs)) return null;
     for (const entry of this.#due(wallMs)) return entry;
+    this.#quiet = { fromMs: wallMs, untilMs: this.nextRetryAt() };
     return null;
+  }
+
+  #isQuiet(wallMs: number): boolean {
+    return this.#quiet !== null && wallMs >= this.#quiet.fromMs && wallMs < this.#quiet.untilMs;
   }
 
   /** Those that may leave, and are behind none of their transaction that may not. What is of none keeps its place among its like while that is to leave by itself. */
@@ -136,6 +145,7 @@ export class HeldLane {
 
   /** When the next one that was refused may leave again: wall clock; Infinity when none is to. */
   nextRetryAt(): number {
+    if (this.#quiet !== null) return this.#quiet.untilMs;
     let earliest = Infinity;
     if (this.#blocked === 0) return earliest;
     for (const { delivery } of this)
@@ -152,6 +162,7 @@ export class HeldLane {
     if (this.holdsUp(transaction)) return true;
     if (this.#sequenced === 0) return false;
     if (this.#blocked === 0) return true;
+    if (this.#isQuiet(wallMs)) return false;
     for (const { message } of this.#due(wallMs)) if (isBacklog(message)) return true;
     return false;
   }
@@ -238,11 +249,13 @@ export class HeldLane {
   mark(entry: HeldEntry, delivery: Delivery): void {
     this.#blocked += Number(isBlocked(delivery)) - Number(isBlocked(entry.delivery));
     entry.delivery = delivery;
+    this.#quiet = null;
   }
 
   remove(entry: HeldEntry): void {
     const at = this.#entries.indexOf(entry, this.#from);
     assert(at !== -1, 'what is removed is in the lane');
+    this.#quiet = null;
     if (entry.message.answer !== null) this.#owed -= 1;
     if (isBacklog(entry.message)) this.#sequenced -= 1;
     if (isBlocked(entry.delivery)) this.#blocked -= 1;
