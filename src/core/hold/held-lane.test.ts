@@ -196,6 +196,15 @@ test.each([
   expect(lane.depth(5)).toEqual({ held: 3, parked: 0, atRisk: 2, oldestAtRisk: 3 });
 });
 
+test('what was held while the clock was ahead does not hide what is older than it looks behind that', () => {
+  const dayMs = 86_400_000;
+  const lane = new HeldLane('b');
+  lane.push(entryOf(1, 't', freshDelivery, nowMs + dayMs));
+  lane.push(entryOf(2, 't', freshDelivery, nowMs - dayMs));
+  lane.push(entryOf(3, 't', freshDelivery, nowMs));
+  expect(lane.depth(nowMs)).toMatchObject({ held: 3, atRisk: 1, oldestAtRisk: nowMs - dayMs });
+});
+
 function numberIn(lane: HeldLane, wallMs: number): number | undefined {
   return lane.next(wallMs)?.message.number;
 }

@@ -6,6 +6,7 @@
  */
 import { assert } from '../../std/assert.ts';
 import { isGuaranteed } from '../../protocol/actions.ts';
+import { riskAgeMs } from './billing-risk.ts';
 import type { Delivery, HeldMessage } from './held-message.ts';
 
 export interface HeldEntry {
@@ -194,6 +195,8 @@ export class HeldLane {
       // Most lanes: nothing was refused, and what is old stands first.
       for (let at = this.#from; at < this.#entries.length; at += 1) {
         const { message } = this.#entries[at] as HeldEntry;
+        // Held while the clock was ahead: what came after it may well be older.
+        if (message.since - before > riskAgeMs) continue;
         if (message.since >= before) break;
         if (!isOfBill(message)) continue;
         if (atRisk === 0) oldestAtRisk = message.since;
