@@ -75,6 +75,19 @@ test('1.6: a station that is away is told when it is back', () => {
   expect(sent(effects, 'station')[0]).toContain(`"transactionId":${String(transactionId)}`);
 });
 
+test('1.6: so is one that was refused while Busbar’s clock was ahead, and not only when that time comes round again', () => {
+  const bench = covered('ocpp1.6');
+  bench.fromStation(start16);
+  back(bench);
+  bench.context.wallMs += 24 * hourMs;
+  bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+  answer(bench, '{"transactionId":7,"idTagInfo":{"status":"Blocked"}}');
+  bench.context.wallMs -= 24 * hourMs;
+  bench.connect(2);
+  bench.pass(1_000);
+  expect(bench.state.link?.slot?.action).toBe('RemoteStopTransaction');
+});
+
 const event = (type: string, seqNo: number, more = ''): string =>
   `[2,"${type}${seqNo}","TransactionEvent",{"eventType":"${type}","seqNo":${seqNo},"transactionInfo":{"transactionId":"TX"}${more}}]`;
 const token = ',"idToken":{"idToken":"T","type":"ISO14443"}';

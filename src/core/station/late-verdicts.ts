@@ -82,7 +82,8 @@ export function resultWithRefusal(
 export function tendRefusals(state: StationState, turn: Turn): void {
   const { link, durable } = state;
   if (link === null) return;
-  const due = durable.refusals.filter((refusal) => dueAt(refusal) <= turn.context.wallMs);
+  const { wallMs } = turn.context;
+  const due = durable.refusals.filter((refusal) => dueAt(refusal, wallMs) <= wallMs);
   for (const refusal of due)
     if (isOver(state, refusal) || tellToStop(state, turn, refusal.transaction))
       change(state, turn, refusal.transaction, null);
@@ -110,14 +111,15 @@ export function refusalsDueMs({ link, durable }: StationState, { context }: Turn
   const { nowMs, wallMs } = context;
   return Math.min(
     ...durable.refusals.map((refusal) => {
-      const inMs = dueAt(refusal) - wallMs;
+      const inMs = dueAt(refusal, wallMs) - wallMs;
       return nowMs + (inMs > 0 ? inMs : busyMs);
     }),
   );
 }
 
-/** Wall clock. */
-function dueAt({ info, since }: Refusal): number {
+/** Wall clock. What came at a time still to come did so by a clock that was ahead, however long ago that is. */
+function dueAt({ info, since }: Refusal, wallMs: number): number {
+  if (since > wallMs) return wallMs;
   return info === '' ? since : since + patienceMs;
 }
 
