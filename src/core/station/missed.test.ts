@@ -353,3 +353,30 @@ test('a backend is told of the statuses of an outage also where the station has 
   ]);
   expect(outage.state.durable.unaware).toEqual([]);
 });
+
+test('a station that boots while its backend is told of an outage cuts none of it short', () => {
+  const outage = down();
+  say(
+    outage,
+    status(1, 'GroundFailure', 'Faulted'),
+    status(2, 'NoError', 'Available'),
+    status(3, 'WeakSignal', 'Charging', 2),
+    status(4, 'NoError', 'Available', 2),
+  );
+  outage.answer = (call) => (call.action === 'StatusNotification' ? silence : outage.usual(call));
+  outage.comeBack();
+  outage.say('BootNotification', { chargePointVendor: 'V', chargePointModel: 'M' });
+  outage.answer = (call) => outage.usual(call);
+  const epoch = outage.backendEpoch('old');
+  const text = `[3,"${outage.heard[0]?.id}",{}]`;
+  outage.do({ type: 'backend_frame', backend: 'old', epoch, text });
+  outage.pass(1_000);
+  expect(told(outage)).toEqual([1, 3, 2, 4]);
+  expect(outage.heard[1]?.action).toBe('BootNotification');
+  expect(outage.state.durable).toMatchObject({ missed: [], unaware: [] });
+  // Once only.
+  outage.say('BootNotification', { chargePointVendor: 'V', chargePointModel: 'M' });
+  outage.goDown();
+  outage.comeBack();
+  expect(told(outage)).toEqual([]);
+});

@@ -55,12 +55,18 @@ export function tellMore(state: StationState, turn: Turn, backend: BackendLink):
 /** A backend that left the station waiting answers in time again, on a link that never went: it is told what did not wait for it. */
 export function catchUp(state: StationState, turn: Turn, backend: BackendLink, call: OpenCall): void {
   const { priming } = backend;
-  if (!backend.hasMissed || turn.context.nowMs - call.sentAtMs >= turn.context.settings.answerWithinMs)
-    return;
+  // One that has the station wait for its acceptance is told nothing else, and a boot that waits is told first.
+  if (!backend.hasMissed || backend.isStationWaiting || isBootWaiting(backend)) return;
+  if (turn.context.nowMs - call.sentAtMs >= turn.context.settings.answerWithinMs) return;
   if (priming.phase !== 'idle' && priming.phase !== 'priming' && priming.phase !== 'synced') return;
   // Over a link that is for delivery alone, to a station that has not been here since the start, nobody is told how it is.
   if (!receivesOf(state, backend.backend).has('state')) return;
   tellMissed(state, turn, backend);
+}
+
+function isBootWaiting({ lane }: BackendLink): boolean {
+  for (const { action } of lane ?? []) if (action === 'BootNotification') return true;
+  return false;
 }
 
 function tellMissed(state: StationState, turn: Turn, backend: BackendLink): void {
@@ -167,6 +173,9 @@ export function spreadBoot(state: StationState, turn: Turn): void {
   for (const backend of state.backends) {
     if (backend.phase !== 'open') continue;
     if (roleOf(state, backend.backend) === 'primary') {
+      // What it was still to be told of an outage it is told once it has taken the boot.
+      if (isStillTold(backend)) backend.hasMissed = true;
+      backend.isCatchingUp = false;
       backend.priming.phase = 'idle';
       // From here on the station keeps this backend's own interval.
       if (isMovedTo(state, backend.backend)) backend.priming.dueAtMs = Infinity;
@@ -202,6 +211,11 @@ export function onLateVerdict(
   if (boot === null || call.text.slice(call.bodyStart, call.bodyEnd) !== boot.payload) return;
   const verdict = readVerdict(payloadOf(text, frame), boot.number);
   if (verdict !== null) keepVerdict(state, turn, backend, verdict);
+}
+
+/** It is being told what it has missed, and that is not over. */
+function isStillTold({ isCatchingUp, priming: { phase } }: BackendLink): boolean {
+  return isCatchingUp && phase !== 'idle' && phase !== 'synced' && phase !== 'failed';
 }
 
 /**
