@@ -287,6 +287,17 @@ test('an event with a token is answered with the verdict on it, and with nothing
     }
 });
 
+test('a token in the readings of a transaction is that of who charges already, and is not judged anew', () => {
+  for (const policy of policies)
+    for (const version of ['ocpp2.0.1', 'ocpp2.1'] as const) {
+      const event = { eventType: 'Updated', ...rfid };
+      for (const triggerReason of ['MeterValuePeriodic', 'MeterValueClock', 'ChargingStateChanged'])
+        expect(answerTo(version, 'TransactionEvent', { ...event, triggerReason }, { policy })).toEqual({});
+      const authorized = { ...event, triggerReason: 'Authorized' };
+      expect(answerTo(version, 'TransactionEvent', authorized, { policy })).toHaveProperty('idTokenInfo');
+    }
+});
+
 test('a token that is elsewhere in use may end a transaction, and begin none', () => {
   expect(statusWhileInUse({ eventType: 'Started', triggerReason: 'Authorized' })).toBe('ConcurrentTx');
   expect(statusWhileInUse({ eventType: 'Updated', triggerReason: 'Authorized' })).toBe('ConcurrentTx');

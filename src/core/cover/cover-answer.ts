@@ -116,9 +116,21 @@ function startAnswer(call: CoveredCall): CoverAnswer {
 function eventAnswer(call: CoveredCall): CoverAnswer {
   const payload = readPayload(call.payload);
   const presented = presentedToken(call.version, payload);
-  if (presented === null) return resultText('{}');
+  if (presented === null || isUnderWay(payload.members)) return resultText('{}');
   return resultText(`{"idTokenInfo":${verdictOn(presented, call, isEnd(payload.members))}}`);
 }
+
+/** The token is that of who charges already, which some stations say in every event: nothing is asked about it, and a refusal would stop a session that the backend has let begin. */
+function isUnderWay(event: Members): boolean {
+  return textOf(event, 'eventType') === 'Updated' && underWay.has(textOf(event, 'triggerReason'));
+}
+
+const underWay: ReadonlySet<string | null> = new Set([
+  'ChargingRateChanged',
+  'ChargingStateChanged',
+  'MeterValueClock',
+  'MeterValuePeriodic',
+]);
 
 /** The token is presented to end a transaction, not to have one. */
 function isEnd(event: Members): boolean {
