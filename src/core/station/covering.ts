@@ -191,10 +191,9 @@ function cover(
   const { action } = said;
   const { version } = link;
   const covered = answerTo(state, turn, version, backend, said);
-  const answer =
-    covered.kind === 'result' && action === 'TransactionEvent'
-      ? { ...covered, payload: withRefusal(state, turn, said.transaction, covered.payload) }
-      : covered;
+  // What the backend has said of the driver counts, and not what Busbar would say.
+  const refused = action === 'TransactionEvent' ? withRefusal(state, turn, said.transaction, '{}') : '{}';
+  const answer = covered.kind === 'result' && refused !== '{}' ? { ...covered, payload: refused } : covered;
   const isHeld = laterOf(version, action) === 'held';
   if (tellsStatus(action)) keepMissed(state, turn, backend.backend, version, action, said.payload);
   // Nobody else has it: a crash must not forget what the station was told is known.

@@ -123,6 +123,17 @@ test('2.x: so does the answer that Busbar gives while the backend is gone again'
   expect(given(bench.fromStation(event('Updated', 1)))).toEqual({ idTokenInfo: { status: 'Invalid' } });
 });
 
+test('2.x: also where Busbar itself would let the driver charge', () => {
+  const bench = covered('ocpp2.0.1');
+  bench.fromStation(event('Started', 0, token));
+  back(bench);
+  answer(bench, '{"idTokenInfo":{"status":"Invalid"}}');
+  const epoch = bench.backendEpoch('old');
+  bench.do({ type: 'backend_lost', backend: 'old', epoch, code: null, reason: 'gone' });
+  const told = given(bench.fromStation(event('Updated', 22, token)));
+  expect(told).toEqual({ idTokenInfo: { status: 'Invalid' } });
+});
+
 test('2.x: a station that says nothing for a minute is told to stop', () => {
   const bench = covered('ocpp2.0.1');
   bench.fromStation(event('Started', 0, token));
