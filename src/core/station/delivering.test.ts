@@ -161,6 +161,23 @@ describe('what was held', () => {
     expect(outage.heard.map(({ action }) => action)).toEqual(['TransactionEvent']);
   });
 
+  test('is dropped with the rest of its report, the end of which a backend would take for the whole', () => {
+    const outage = new Outage('ocpp2.0.1');
+    outage.begin();
+    outage.goDown();
+    const part = { requestId: 1, generatedAt: minuteOf(0), seqNo: 0, tbc: true };
+    outage.say('NotifyReport', part);
+    outage.pass(4 * 60_000);
+    outage.say('NotifyReport', { ...part, seqNo: 1, tbc: false });
+    outage.say('NotifyReport', { ...part, requestId: 2, tbc: false });
+    outage.pass(61_000);
+    outage.comeBack();
+    outage.pass(1_000);
+    const told = outage.heard.map(({ payload }) => payload['requestId']);
+    expect(told).toEqual([2]);
+    expect(outage.held).toEqual([]);
+  });
+
   test('outlives the process: the next one delivers the same messages under the same ids', () => {
     const outage = new Outage('ocpp2.1');
     outage.begin();

@@ -9,7 +9,7 @@
 import { isGuaranteed } from '../../protocol/actions.ts';
 import { isPassing } from '../../protocol/error-code.ts';
 import { decode, idTokenOf } from '../../protocol/frame.ts';
-import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
+import { findValue, tokenAt, valueEnd, withMember } from '../../protocol/splice.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { keptMsOf } from '../cover/later.ts';
 import { retryMaxMs, type HeldEntry, type HeldLane } from '../hold/held-lane.ts';
@@ -81,9 +81,23 @@ function nextOf(state: StationState, turn: Turn, lane: HeldLane): HeldEntry | nu
     const { version, action, since } = entry.message;
     if (isHandedOn(state, entry.message)) finish(state, turn, lane, entry, 'dropped');
     else if (wallMs - since <= (keptMsOf(version, action) ?? Infinity)) return entry;
-    else release(state, turn, lane, entry, 'dropped');
+    else for (const part of partsOf(lane, entry)) release(state, turn, lane, part, 'dropped');
   }
   return null;
+}
+
+/** With what is too old goes the rest of its report: a backend would take the last parts for the whole. */
+function partsOf(lane: HeldLane, entry: HeldEntry): readonly HeldEntry[] {
+  const report = reportOf(entry.message);
+  return report === null ? [entry] : [...lane].filter(({ message }) => reportOf(message) === report);
+}
+
+/** The report that this is a part of; null: of none. */
+function reportOf({ version, action, text }: HeldMessage): string | null {
+  if (keptMsOf(version, action) === null) return null;
+  const frame = decode(text, version);
+  const request = frame.kind === 'call' ? tokenAt(text, frame.bodyStart, ['requestId']) : null;
+  return request === null ? null : `${action} ${request}`;
 }
 
 /** It was on its way to the one that had its transaction when that was handed over, was not taken, and the new owner has been told it. */
