@@ -14,6 +14,7 @@ import { factsOf, findBackendLink } from './find-backend.ts';
 import { forgetCopies } from './copies.ts';
 import { markCutOff } from './holding.ts';
 import { note } from './identifiers.ts';
+import { isStillTold } from './missed.ts';
 import { recordDropped, recordDurably, refOf, type Turn } from './turn.ts';
 
 /** How long a link must have been open for its failures to be forgotten. */
@@ -210,8 +211,7 @@ function recordClosed(
  */
 function forget(state: StationState, turn: Turn, link: BackendLink): void {
   // What it was being told when the link went is told from the start on the next.
-  if (link.isCatchingUp && link.priming.phase !== 'synced' && link.priming.phase !== 'failed')
-    link.hasMissed = true;
+  if (isStillTold(link)) link.hasMissed = true;
   link.isCatchingUp = false;
   link.isStationWaiting = false;
   forgetCopies(state, turn, link);

@@ -380,3 +380,24 @@ test('a station that boots while its backend is told of an outage cuts none of i
   outage.comeBack();
   expect(told(outage)).toEqual([]);
 });
+
+test.each(['the next one of the station', 'one over its next link'])(
+  'a backend that refuses the boot which Busbar tells it is told of the outage once it takes %s',
+  (which) => {
+    const boot = { chargePointVendor: 'V', chargePointModel: 'M', firmwareVersion: '2' };
+    const outage = down();
+    outage.say('BootNotification', boot);
+    say(outage, status(1, 'NoError', 'Charging'));
+    outage.answer = (call) => (call.action === 'BootNotification' ? refusal : outage.usual(call));
+    outage.comeBack();
+    expect(told(outage)).toEqual([]);
+    outage.answer = (call) => outage.usual(call);
+    if (which.startsWith('the')) outage.say('BootNotification', boot);
+    else {
+      outage.goDown();
+      outage.comeBack();
+    }
+    outage.pass(1_000);
+    expect(told(outage)).toEqual([1]);
+  },
+);

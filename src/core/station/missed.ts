@@ -66,6 +66,11 @@ export function hearAs(state: StationState, turn: Turn, primary: string, hasList
   } else if (heardBy !== null) noteMissed(state, turn, primary);
 }
 
+/** It is being told what it has missed, and that is not over. One that has yet to take the boot has heard nothing of it. */
+export function isStillTold({ isCatchingUp, priming: { phase, isRegistered } }: BackendLink): boolean {
+  return isCatchingUp && phase !== 'synced' && !(phase === 'failed' && isRegistered);
+}
+
 /** The backend was told how the station is. */
 export function noteTold(state: StationState, turn: Turn, { backend, hasMissed }: BackendLink): void {
   if (!hasMissed && state.durable.unaware.includes(backend)) changeUnaware(state, turn, backend, false);

@@ -25,7 +25,7 @@ import { payloadOf, type Frame } from '../../protocol/frame.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
 import { isGivenUp } from './liveness.ts';
 import { factsOf } from './find-backend.ts';
-import { missedBy, noteTold, onHeard } from './missed.ts';
+import { isStillTold, missedBy, noteTold, onHeard } from './missed.ts';
 import { isBusbars } from './slot.ts';
 import { isMovedTo, receivesOf, roleOf } from './roles.ts';
 import { nextOwnId, type BackendLink, type OpenCall, type StationState } from './state.ts';
@@ -174,7 +174,7 @@ export function spreadBoot(state: StationState, turn: Turn): void {
     if (backend.phase !== 'open') continue;
     if (roleOf(state, backend.backend) === 'primary') {
       // What it was still to be told of an outage it is told once it has taken the boot.
-      if (isStillTold(backend)) backend.hasMissed = true;
+      if (backend.priming.phase !== 'idle' && isStillTold(backend)) backend.hasMissed = true;
       backend.isCatchingUp = false;
       backend.priming.phase = 'idle';
       // From here on the station keeps this backend's own interval.
@@ -211,11 +211,6 @@ export function onLateVerdict(
   if (boot === null || call.text.slice(call.bodyStart, call.bodyEnd) !== boot.payload) return;
   const verdict = readVerdict(payloadOf(text, frame), boot.number);
   if (verdict !== null) keepVerdict(state, turn, backend, verdict);
-}
-
-/** It is being told what it has missed, and that is not over. */
-function isStillTold({ isCatchingUp, priming: { phase } }: BackendLink): boolean {
-  return isCatchingUp && phase !== 'idle' && phase !== 'synced' && phase !== 'failed';
 }
 
 /**
