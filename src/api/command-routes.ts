@@ -3,6 +3,7 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { redact } from '../core/commands/redact.ts';
+import { strikeWords, struckOut } from '../core/commands/strike-words.ts';
 import type { AuditOutcome } from '../ports/audit.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { CommandOutcome, CommandRefusal, StationCommander } from '../ports/station-commander.ts';
@@ -49,18 +50,19 @@ export function addCommandRoutes(
       };
       return makeChange(changer, request, reply, change, async () => {
         const text = JSON.stringify(payload);
-        const outcome = readable(await commander.command({ station: id.value, action, payload: text }));
-        const came = auditOf(action, outcome);
+        const came = await commander.command({ station: id.value, action, payload: text });
+        const outcome = readable(discreet(action, text, came));
+        const audited = auditOf(action, outcome);
         changer.log.info('station_commanded', {
           station: id.value,
           action,
           by: request.caller?.name,
           reason,
-          outcome: came.outcome,
-          detail: came.detail,
+          outcome: audited.outcome,
+          detail: audited.detail,
         });
         return {
-          outcome: came,
+          outcome: audited,
           send: (to) =>
             outcome.kind === 'result'
               ? // The station's own text: reading and writing it anew would change its numbers.
@@ -76,6 +78,13 @@ export function addCommandRoutes(
 function readable(outcome: CommandOutcome): CommandOutcome {
   if (outcome.kind !== 'result' || isObject(outcome.payload)) return outcome;
   return { kind: 'error', code: 'FormationViolation', description: 'its answer is no JSON object' };
+}
+
+/** The audit and the log keep what a station says of an error, and it may repeat what it was sent. */
+function discreet(action: string, payload: string, outcome: CommandOutcome): CommandOutcome {
+  if (outcome.kind !== 'error' || outcome.description === '') return outcome;
+  const isOfSecret = redact(action, payload) !== payload;
+  return { ...outcome, description: isOfSecret ? struckOut : strikeWords(outcome.description) };
 }
 
 function isObject(text: string): boolean {

@@ -2,9 +2,8 @@
  * `GET /stations/{id}/frames`: a station's frames from the journal, page by page.
  */
 import type { FastifyInstance } from 'fastify';
-import { mayCarrySecrets, redact } from '../core/commands/redact.ts';
+import { redactFrame } from '../core/commands/redact.ts';
 import type { JournalFrame } from '../core/journal/frame-view.ts';
-import { decode } from '../protocol/frame.ts';
 import type { FrameQuery, JournalReader } from '../ports/journal.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { StationId } from '../protocol/station-id.ts';
@@ -48,7 +47,7 @@ export function addFrameRoutes(app: FastifyInstance, registry: Registry, reader:
 
 /** A frame as the API gives it: what was received or sent, but for secrets in it. */
 export function presentFrame(frame: JournalFrame): Frame {
-  const { position, at, station, link, direction, kind, messageId, action, outcome, latencyMs } = frame;
+  const { position, at, station, link, direction, kind, messageId, action, text, outcome, latencyMs } = frame;
   return {
     position,
     at: isoTime(at),
@@ -58,19 +57,10 @@ export function presentFrame(frame: JournalFrame): Frame {
     kind,
     messageId,
     action,
-    text: shownText(frame),
+    text: redactFrame(action, text),
     ...(outcome === null ? {} : { relayed: outcome === 'relayed', outcome }),
     ...(latencyMs === null ? {} : { latencyMs }),
   };
-}
-
-function shownText({ action, text }: JournalFrame): string {
-  if (action === null || !mayCarrySecrets(action)) return text;
-  // The newest version reads the frames of all.
-  const frame = decode(text, 'ocpp2.1');
-  if (frame.kind !== 'call' && frame.kind !== 'result') return text;
-  const payload = text.slice(frame.bodyStart, frame.bodyEnd);
-  return text.slice(0, frame.bodyStart) + redact(action, payload) + text.slice(frame.bodyEnd);
 }
 
 function readFrameQuery(station: StationId, given: FrameListQuery): Result<FrameQuery, Problem> {

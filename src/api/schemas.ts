@@ -254,7 +254,7 @@ export const frame = Type.Object(
     ),
     text: Type.String({
       description:
-        'What was received or sent, to the byte, but for passwords and keys in settings: `***` stands in their place.',
+        'What was received or sent, to the byte, but for what gives access: passwords and keys in settings, login and query of addresses, and what answers or errors may repeat of them. `***` stands in their place.',
     }),
     relayed: Type.Optional(
       Type.Boolean({ description: 'A received frame: whether it was sent on at once.' }),

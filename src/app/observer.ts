@@ -3,6 +3,7 @@
  *
  * Not pure only in that it counts and logs. It stands on a frame's path, so it does nothing for a frame but count.
  */
+import { strikeWords } from '../core/commands/strike-words.ts';
 import type { DeliveryRecord, LinkRecord } from '../core/journal/record.ts';
 import type { Notice } from '../core/station/events.ts';
 import type { Log } from '../ports/log.ts';
@@ -54,7 +55,7 @@ function logLink(log: Log, { station, link, change, version, code, reason }: Lin
     link,
     version: version ?? undefined,
     code: code ?? undefined,
-    reason: reason ?? undefined,
+    reason: reason === null ? undefined : strikeWords(reason),
   });
 }
 

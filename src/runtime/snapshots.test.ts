@@ -43,3 +43,10 @@ test('a backend’s address is shown without what its query holds', () => {
     'wss://csms.example/{station}?token=***',
   ]);
 });
+
+test('why a backend’s link is gone is shown without the password that the backend repeats', () => {
+  const hands = new Hands();
+  const { backend } = hands.connect();
+  backend.closes(1008, 'no: Authorization: Basic Q1AtMTpodW50ZXIy');
+  expect(hands.gateway.registry.backends()[0]?.lastError).toBe('no: Authorization: ***');
+});

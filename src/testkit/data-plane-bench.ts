@@ -70,8 +70,8 @@ export class HandLink implements Link {
     this.#handler.onDrained(this.#owner);
   }
 
-  closes(code: number | null = 1006): void {
-    this.#handler.onClosed(this.#owner, code, 'gone');
+  closes(code: number | null = 1006, reason = 'gone'): void {
+    this.#handler.onClosed(this.#owner, code, reason);
   }
 }
 

@@ -190,6 +190,21 @@ describe('the audit', () => {
     });
   });
 
+  test.each([
+    [
+      { action: 'ChangeConfiguration', payload: { key: 'AuthorizationKey', value: 'hunter2' } },
+      'hunter2: short',
+    ],
+    [{ action: 'GetLog', payload: {} }, 'no login at ftp://u:hunter2@files.example'],
+  ])('keeps no password that the station repeats in its error', async (body, description) => {
+    outcome = { kind: 'error', code: 'GenericError', description };
+    const answered = await call('/stations/CP-1/commands', { ...body, reason: 'new key' });
+    const { detail } = await newest();
+    expect(detail).toMatch(/^The station answered GenericError: .*\*\*\*/);
+    expect(answered.body.detail).toBe(detail);
+    expect(JSON.stringify([answered.body, detail, world.log])).not.toContain('hunter2');
+  });
+
   test('has an entry with an unknown outcome while the change is made', async () => {
     const answer = Promise.withResolvers<CommandOutcome>();
     const asked = Promise.withResolvers<void>();

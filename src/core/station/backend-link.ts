@@ -6,6 +6,7 @@
  */
 import type { OcppVersion } from '../../protocol/version.ts';
 import { assert } from '../../std/assert.ts';
+import { strikeWords } from '../commands/strike-words.ts';
 import { commandFailed } from '../ids/result-to-backend.ts';
 import { idlePriming } from '../priming/priming.ts';
 import type { BackendFacts } from '../routing/table.ts';
@@ -119,7 +120,8 @@ export function markDown(
   link.downSinceMs ??= nowMs;
   link.redialAtMs = nowMs + random() * redialCeilingMs(link, factsOf(turn, link.backend));
   link.phase = 'waiting';
-  link.lastError = error;
+  // People see it, and a backend may close with what it was sent.
+  link.lastError = strikeWords(error);
   forget(state, turn, link);
 }
 

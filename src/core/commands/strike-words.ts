@@ -1,0 +1,35 @@
+/**
+ * What a peer says in its own words, as it may be shown and logged: without what gives access.
+ *
+ * Pure. Close reasons and the descriptions of errors are free text, and some peers repeat in them what they were sent: an address with its password, a header, a setting. Nothing here knows which
+ * texts are secret, only what stands before one.
+ */
+
+/** What stands in the place of a secret. */
+export const struckOut = '***';
+
+/** Who logs in, in an address: `user:password@`, or a token for a user. A password may hold what ends a host's name. */
+const addressLogin = /:\/\/[^/]*@/g;
+
+/** All behind the path of an address: signatures and tokens, in parameters of any name. */
+const addressQuery = /(:\/\/[^?#]*[?#])[^]+/g;
+
+/** What a header or a setting gives away, behind its name. */
+const namedSecret =
+  /((?:authorization|auth|pass|passwd|password|passphrase|secret|token|credentials?|psk|(?:api|access|private|vpn|authorization|auth)[-_ ]?key)["']?\s*[:=]\s*)(?:"[^"]*"?|'[^']*'?|(?:(?:basic|bearer)\s+)?[^\s,;]+)/gi;
+
+/** A header's value without its name. The letters alone may be a word: `Basic authentication`. */
+const bareCredentials = /\b(basic|bearer)\s+(?=[^\s,;]*[\d=+/._-])[^\s,;]+/gi;
+
+/** The same text when no address in it gives access. */
+export function strikeAddresses(text: string): string {
+  if (!text.includes('://')) return text;
+  return text.replaceAll(addressLogin, `://${struckOut}@`).replaceAll(addressQuery, `$1${struckOut}`);
+}
+
+/** The same text when it gives nothing away that its words tell of. */
+export function strikeWords(text: string): string {
+  return strikeAddresses(text)
+    .replaceAll(namedSecret, `$1${struckOut}`)
+    .replaceAll(bareCredentials, `$1 ${struckOut}`);
+}
