@@ -1,4 +1,6 @@
 /** What a hostile or broken peer may do on a link, or before it has one, and what becomes of it. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { LinkLimits } from '../../src/ports/settings.ts';
@@ -233,6 +235,20 @@ test('half-open and dripping handshakes end at their deadline, however slowly th
     Array.from({ length: 2 }, () => ({ refusal: 'timed_out', status: 0, station: null })),
   );
   expect(started.door.arrivals).toEqual([]);
+});
+
+test('half-open handshakes from one port to two addresses of the machine both end at their deadline', async () => {
+  const started = await startListener({
+    ...settingsWith({ limits: { handshakeTimeoutMs: 300 } }),
+    host: '0.0.0.0',
+  });
+  open.push(started);
+  const first = await rawClient(started.port, '127.0.0.1', '127.0.0.1');
+  const { localPort } = first.socket;
+  const second = connect({ port: started.port, host: '127.0.0.2', localAddress: '127.0.0.1', localPort });
+  await once(second, 'connect');
+  await Promise.all([first.socket, second].map((socket) => once(socket.resume(), 'close')));
+  expect(started.door.refusals).toHaveLength(2);
 });
 
 test('a thousand half-open handshakes do not keep a good station out', async () => {

@@ -46,7 +46,7 @@ export class HandshakeGate {
   readonly #events: GateEvents;
   /** The newest last. */
   #waiting: Socket[] = [];
-  /** By remote address and port, oldest first. */
+  /** By both ends, oldest first. */
   readonly #active = new Map<string, Handshake>();
   /** Places freed by handshakes that ended, since the last sweep. */
   #endedSinceSweep = 0;
@@ -152,11 +152,12 @@ export class HandshakeGate {
   }
 }
 
-/** A socket, or the TLS socket around it: both tell the same remote end. */
-type Connection = Pick<Socket, 'remoteAddress' | 'remotePort'>;
+/** A socket, or the TLS socket around it: both tell the same two ends. */
+type Connection = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress'>;
 
+/** Our own address is in it: from one port a peer may connect to each that the machine has. */
 function keyOf(connection: Connection): string {
-  return `${connection.remotePort} ${connection.remoteAddress}`;
+  return `${connection.remotePort} ${connection.remoteAddress} ${connection.localAddress}`;
 }
 
 function onClose(this: AtGate): void {
