@@ -40,6 +40,8 @@ declare module 'fastify' {
 const bodyBytesMax = 16 * 1024;
 
 const requestTimeoutMs = 10_000;
+/** How often Node looks for requests that are over their time; its own half minute would be three times that. */
+const requestsLookedAtEveryMs = 1_000;
 const connectionsMax = 512;
 const stalledMs = 60_000;
 
@@ -74,6 +76,7 @@ export async function createServer<Routes>(
     trustProxy: false,
     bodyLimit: bodyBytesMax,
     requestTimeout: requestTimeoutMs,
+    http: { connectionsCheckingInterval: requestsLookedAtEveryMs },
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: (error, _request, reply) => {

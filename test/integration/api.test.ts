@@ -315,6 +315,16 @@ describe('who may call', () => {
     for (const socket of idle) socket.destroy();
   });
 
+  test('a request that does not come to its end is given up after ten seconds, within one', async () => {
+    const sinceMs = performance.now();
+    const slow = connect(guarded.api.port, '127.0.0.1');
+    slow.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n');
+    const [answer] = (await once(slow, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 408 [^]*urn:busbar:problem:too-slow/);
+    expect(performance.now() - sinceMs).toBeLessThan(12_000);
+    slow.destroy();
+  }, 60_000);
+
   test('a token that a reload takes away counts no more, and its streams end', async () => {
     const fleeting = await startWorld({ tokens: tokenSettings });
     const headers = { authorization: `Bearer ${tokens.viewer}` };

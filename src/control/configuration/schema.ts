@@ -444,12 +444,16 @@ const limits = section(
     }),
     controlFramesPerSecond: count('Pings, pongs and closes of one link.', 10, 1, 100_000),
     handshakes: count('Handshakes under way at a time; further ones wait.', 200, 1, 100_000),
-    handshakeTimeout: quantity('duration', 'Time for a TLS handshake.', {
-      default: '10s',
-      least: '1s',
-      most: '5min',
-    }),
-    upgradeTimeout: quantity('duration', 'Time for an upgrade request to arrive and be answered.', {
+    handshakeTimeout: quantity(
+      'duration',
+      'Time for a connection’s TLS handshake and the whole upgrade request; that of a dial too, until the backend has answered.',
+      {
+        default: '10s',
+        least: '1s',
+        most: '5min',
+      },
+    ),
+    upgradeTimeout: quantity('duration', 'Time for an upgrade request that has arrived to be answered.', {
       default: '10s',
       least: '1s',
       most: '5min',
