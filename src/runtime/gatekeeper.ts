@@ -29,6 +29,19 @@ const digestKey = randomBytes(32);
 
 type Refused = Extract<Entry, { isAdmitted: false }>;
 
+/** Whether the station may come at all, if it then shows what it has to. */
+export function isExpected({ auth, admit, known }: ListenerSettings, station: StationId): boolean {
+  const entry = known.get(station) ?? null;
+  switch (auth) {
+    case 'none':
+      return entry !== null || admit === 'any';
+    case 'basic':
+      return entry !== null && entry.password !== null;
+    case 'certificate':
+      return entry !== null;
+  }
+}
+
 /** A gatekeeper that judges by these settings until `update` brings others. */
 export function createGatekeeper(settings: ListenerSettings, clock: Clock): Gatekeeper {
   return new SettingsGatekeeper(settings, clock);

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
-import { heldStop, Hands, idOf } from '../testkit/data-plane-bench.ts';
+import { heldStop, Hands, idOf, settingsWith, stationId } from '../testkit/data-plane-bench.ts';
 import type { Arrival } from '../ports/listener.ts';
+import type { KnownStation } from '../ports/settings.ts';
 import type { StationId } from '../protocol/station-id.ts';
+import { Secret } from '../std/secret.ts';
 import { stationsMax } from './gateway.ts';
 
 /** One that is refused at once, so that its station is idle. */
@@ -73,4 +75,35 @@ test('no delivery for a station that is away begins while it drains: its link wo
   for (let second = 0; second < 120; second += 1) hands.pass(1_000);
   expect(hands.dialer.dials.length).toBe(before);
   expect(await drained).toBe(true);
+});
+
+const expected = {
+  password: new Secret(Buffer.from('x')),
+  certificate: null,
+  tags: [],
+  site: null,
+  identities: new Map(),
+};
+
+test.each([
+  ['taken off the list', { auth: 'none', admit: 'listed' }, null],
+  ['unknown where a password is needed', { auth: 'basic', admit: 'any' }, null],
+  ['left without a password', { auth: 'basic', admit: 'any' }, { ...expected, password: null }],
+  ['unknown where a certificate is needed', { auth: 'certificate', admit: 'any' }, null],
+] as const)('a reload closes the link of a station that is %s, and of no other', (_why, changes, entry) => {
+  const hands = new Hands();
+  const { station, backend } = hands.connect();
+  const settings = settingsWith({});
+  const reloadWith = (known: KnownStation | null): void => {
+    const all = new Map(known === null ? [] : [[stationId, known]]);
+    hands.gateway.reload({ ...settings, listener: { ...settings.listener, ...changes, known: all } });
+    hands.journal.commit();
+  };
+  reloadWith(expected);
+  expect([station.did, backend.did]).toEqual([[], []]);
+  const newcomer = hands.arrive('secret', false);
+  reloadWith(entry);
+  expect(station.did).toEqual(['ping', 'close 1008 not_admitted']);
+  expect(backend.did).toEqual(['close 1001 station_gone']);
+  expect([newcomer.link, hands.gateway.registry.connectedCount]).toEqual([null, 0]);
 });

@@ -27,6 +27,7 @@ import { watchBilling } from './billing-watch.ts';
 import { BackendReach } from './backend-reach.ts';
 import { DeliveryPacer } from './delivery-pacer.ts';
 import { forgetDriver, tokensFound, type DataPlane, type Driver, type Observer } from './data-plane.ts';
+import { isExpected } from './gatekeeper.ts';
 import { createOperatorCommands, type CommandRequested } from './operator-commands.ts';
 import { createOperatorDecisions } from './operator-decisions.ts';
 import { createRegistry } from './snapshots.ts';
@@ -75,7 +76,7 @@ export interface Gateway {
   readonly commander: StationCommander;
   readonly deliveries: Deliveries;
   readonly assignments: Assignments;
-  /** Replaces the settings as a whole and re-evaluates every station; links that need not move stay. */
+  /** Replaces the settings as a whole and re-evaluates every station; links that need not move stay, but for those of stations that are not let in any more. */
   reload(settings: Settings): void;
   /** Refuses newcomers, closes station links spread over `spreadMs`, each after its calls in flight. True when all closed before the deadline. */
   drain(spreadMs: number, deadlineMs: number): Promise<boolean>;
@@ -187,7 +188,10 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
       plane.context.routing = next.routing;
       plane.context.settings = next.station;
       // In one go, before any frame: no station ever sees new routes without having been placed by them.
-      for (const driver of plane.drivers.values()) driver.handle({ type: 'routing_changed' });
+      for (const driver of plane.drivers.values()) {
+        if (!isExpected(next.listener, driver.state.id)) driver.handle({ type: 'admission_ended' });
+        driver.handle({ type: 'routing_changed' });
+      }
     },
     drain: (spreadMs, deadlineMs) => {
       isDraining = true;

@@ -101,6 +101,8 @@ export type StationEvent =
     }
   /** The routing table or the settings in the context are new. */
   | { readonly type: 'routing_changed' }
+  /** The configuration does not let this station in any more, whatever it presents. */
+  | { readonly type: 'admission_ended' }
   /** Busbar is going down: refuse arrivals, close this station's link at that time, and at the latest then when calls are in flight. */
   | { readonly type: 'drain_started'; readonly closeAtMs: number; readonly deadlineMs: number };
 

@@ -31,7 +31,7 @@ import { payCopies } from './owed-copies.ts';
 import { beginPriming } from './own-calls.ts';
 import { followRoutes, forgetOverruled } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
-import { admit, callsAt, closeCode, forsake } from './station-link.ts';
+import { admit, callsAt, closeCode, closeStation, forsake } from './station-link.ts';
 import { notice, type Turn } from './turn.ts';
 import { nextWakeMs, onBackendDown, onTick, tendDrain, tendLanes } from './upkeep.ts';
 
@@ -104,6 +104,9 @@ function decide(state: StationState, turn: Turn, event: StationEvent): void {
     }
     case 'routing_changed':
       return onRoutingChanged(state, turn);
+    case 'admission_ended':
+      refusePending(state, turn, 503, configurationChanged, 1);
+      return closeStation(state, turn, closeCode.policy, 'not_admitted');
     case 'drain_started':
       state.drain = { closeAtMs: event.closeAtMs, deadlineMs: event.deadlineMs };
   }
@@ -156,9 +159,12 @@ function onBackendRefused(state: StationState, turn: Turn, backend: BackendLink 
   }
 }
 
+/** Whoever comes again is judged by what counts now. */
+const configurationChanged = 'The configuration has just changed.';
+
 function onRoutingChanged(state: StationState, turn: Turn): void {
   forgetOverruled(state, turn);
-  refusePending(state, turn, 503, 'The configuration has just changed.', 1);
+  refusePending(state, turn, 503, configurationChanged, 1);
   redialReconfigured(state, turn);
   if (state.link !== null) followRoutes(state, turn);
   else closeBackends(state, turn, 'not_routed_here');
