@@ -14,7 +14,7 @@ export const configurationReader: ConfigurationReader = {
       backends: settings.backends.size,
       routes: settings.routing.routes.length,
       knownStations: settings.listener.known.size,
-      effective,
+      effective: effective(),
     });
   },
   schema: () => Promise.resolve(publishedSchema()),

@@ -2,8 +2,9 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { configurationForBackends } from '../../src/control/configuration/load.ts';
-import { formatProblem } from '../../src/control/configuration/problem.ts';
+import { formatProblem, ProblemList } from '../../src/control/configuration/problem.ts';
 import { publishedSchema } from '../../src/control/configuration/json-schema.ts';
+import { readYaml } from '../../src/control/configuration/yaml-source.ts';
 import { assign, plainAssignment } from '../../src/core/routing/table.ts';
 import type { Settings } from '../../src/ports/settings.ts';
 import { checkStationId, type StationId } from '../../src/protocol/station-id.ts';
@@ -195,16 +196,16 @@ privacy: { tokensInLogs: masked }
       { ...env, CP_2: 'hush-4', KEY: 'hush-5' },
       { ...files, ...secrets },
     );
-    expect(effective).not.toContain('hush');
-    expect(effective).not.toContain('A'.repeat(64));
-    expect(effective.match(/\*\*\*/g)).toHaveLength(6);
+    expect(effective()).not.toContain('hush');
+    expect(effective()).not.toContain('A'.repeat(64));
+    expect(effective().match(/\*\*\*/g)).toHaveLength(6);
     for (const line of [
       'X-Forwarded-Proto: https',
       'fragments: 64',
       'url: wss://csms.example/ocpp/{station}?token=***',
       'auth: basic',
     ])
-      expect(effective).toContain(line);
+      expect(effective()).toContain(line);
   });
 
   test('fits the published schema', async () => {
@@ -289,8 +290,8 @@ routes:
     );
     expect(validate(parse(text)), JSON.stringify(validate.errors)).toBe(true);
     const { effective } = await configurationOf(text);
-    expect(effective).toContain('- backend: tariffs');
-    expect(effective).toContain('nonBilling: true');
+    expect(effective()).toContain('- backend: tariffs');
+    expect(effective()).toContain('nonBilling: true');
   });
 });
 
@@ -396,7 +397,7 @@ backends:
     const towards = settings.backends.get('old')?.tls;
     expect(towards).toMatchObject({ ca: [ca], cert: ec.cert });
     expect(textOf(towards?.key)).toBe(ec.key);
-    expect(effective).not.toContain('rsa.key');
+    expect(effective()).not.toContain('rsa.key');
   });
 
   test('must be what OpenSSL takes', async () => {
@@ -561,4 +562,22 @@ test('a fleet of 4,000 known stations with password files is read within seconds
   const { settings } = await configurationOf(text, {}, files);
   expect(settings.listener.known.size).toBe(4_000);
   expect(performance.now() - startedMs).toBeLessThan(20_000);
+});
+
+test('a fleet’s worth of stations is read in slices, so that links are answered meanwhile', async () => {
+  const text = Array.from(
+    { length: 2_000 },
+    (_, at) => `CP-${at}: { tags: [pilot], site: berlin, identities: { new: DE-${at} } }\n`,
+  ).join('');
+  let turns = 0;
+  let isRead = false;
+  const turn = (): void => {
+    turns += 1;
+    if (!isRead) setImmediate(turn);
+  };
+  turn();
+  const source = await readYaml('stations.yaml', text, {}, new ProblemList());
+  isRead = true;
+  expect(Object.keys(source.value as object)).toHaveLength(2_000);
+  expect(turns).toBeGreaterThan(5);
 });

@@ -160,13 +160,13 @@ test('a sound file with any of its characters changed ends with settings or prob
   );
 });
 
-test('random text is YAML or a problem', () => {
-  fc.assert(
-    fc.property(
+test('random text is YAML or a problem', async () => {
+  await fc.assert(
+    fc.asyncProperty(
       fc.string({ unit: fc.constantFrom(...'ab:-?*&!|>%@`\'"#{}[],\n\t $0.~'), maxLength: 60 }),
-      (text) => {
+      async (text) => {
         const problems = new ProblemList();
-        const source = readYaml('busbar.yaml', text, {}, problems);
+        const source = await readYaml('busbar.yaml', text, {}, problems);
         expect(source.value === undefined && problems.isEmpty).toBe(false);
       },
     ),

@@ -30,8 +30,8 @@ import { sourceBytesMax, type Environment } from './yaml-source.ts';
 /** A configuration that was found sound. */
 export interface LoadedConfiguration {
   readonly settings: Settings;
-  /** YAML: every default filled in, secrets as `***`. */
-  readonly effective: string;
+  /** YAML: every default filled in, secrets as `***`. To write a fleet's takes a second. */
+  readonly effective: () => string;
 }
 
 /** `NAME=URL` of `serve --backend`. */
@@ -126,7 +126,7 @@ async function readAll(value: unknown, place: Place, file: string, problems: Pro
     station: readStationSettings(configuration),
     links,
   };
-  return ok({ settings, effective: effectiveYaml(configuration, routes) });
+  return ok({ settings, effective: () => effectiveYaml(configuration, routes) });
 }
 
 /** A backend that is this very listener: every station would be relayed to itself, without end. */

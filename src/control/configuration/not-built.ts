@@ -77,7 +77,7 @@ function follow(
       value.forEach((item, index) => follow(item, refusal, depth + 1, [...path, index], found));
     return;
   }
-  for (const [key, entry] of Object.entries(value)) {
-    if (step === '*' || step === key) follow(entry, refusal, depth + 1, [...path, key], found);
-  }
+  const entries = value as Readonly<Record<string, unknown>>;
+  const keys = step === '*' ? Object.keys(entries) : Object.hasOwn(entries, step) ? [step] : [];
+  for (const key of keys) follow(entries[key], refusal, depth + 1, [...path, key], found);
 }

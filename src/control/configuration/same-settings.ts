@@ -18,7 +18,8 @@ function isSame(one: unknown, other: unknown): boolean {
     assert(typeof one !== 'function', 'settings are values: two functions cannot be compared');
     return false;
   }
-  if (one instanceof Secret) return other instanceof Secret && isSame([...one.reveal()], [...other.reveal()]);
+  if (one instanceof Secret)
+    return other instanceof Secret && Buffer.compare(one.reveal(), other.reveal()) === 0;
   const [ours, theirs] = [entriesOf(one), entriesOf(other)];
   return (
     ours.length === theirs.length &&

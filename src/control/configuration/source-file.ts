@@ -24,6 +24,6 @@ export async function readSource(
     problems.of(name, () => null).add([], 'is not UTF-8 text', 'save it as UTF-8');
     return null;
   }
-  const source = readYaml(name, text, env, problems);
+  const source = await readYaml(name, text, env, problems);
   return source.value === undefined ? null : source;
 }

@@ -1,25 +1,33 @@
 /**
  * A YAML text as plain values, with the line of every key.
  *
- * Pure. Read from the syntax tree rather than by the library's own conversion: maps have no prototype, so that `__proto__` is a key like any
+ * Pure but for the turns that it lets pass. Read from the syntax tree rather than by the library's own conversion: maps have no prototype, so that `__proto__` is a key like any
  * other; number-like keys keep their spelling; aliases are refused, so nothing can grow by being named twice. `${NAME}` is replaced in values after
  * the text is taken apart, so that what the environment holds can never become structure. `$${NAME}` stands for `${NAME}` itself.
  *
  * `{station}` and `${NAME}` need no quotes, not even between the braces of YAML's short maps: their own braces are hidden from the parser behind two
  * characters of the private use area, one for one, so that every position stays what it was.
+ *
+ * A text with a whole fleet in it takes seconds to read: that is done in slices, since links are waiting meanwhile.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
+  Composer,
   isAlias,
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
-  parseDocument,
+  Parser,
   Scalar,
+  YAMLParseError,
+  type CST,
   type Document,
   type ParsedNode,
   type YAMLMap,
 } from 'yaml';
+import { assert } from '../../std/assert.ts';
 import type { KeyPath, ProblemList, Report } from './problem.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -36,23 +44,19 @@ export const sourceBytesMax = 16 * 1024 * 1024;
 const depthMax = 32;
 
 /** Takes the text of `file` apart and reports what is not YAML or not allowed in it. */
-export function readYaml(file: string, text: string, env: Environment, problems: ProblemList): YamlSource {
+export async function readYaml(
+  file: string,
+  text: string,
+  env: Environment,
+  problems: ProblemList,
+): Promise<YamlSource> {
   const counter = new LineCounter();
   if (/[\uE000\uE001]/.test(text)) {
     const report = problems.of(file, () => null);
     report.add([], 'holds the characters U+E000 or U+E001, which mean nothing', 'remove them');
     return { value: undefined, report };
   }
-  const document = parseDocument(withBracesHidden(text), {
-    lineCounter: counter,
-    prettyErrors: false,
-    schema: 'core',
-    // Looked for below: the library compares every key with every other, which takes seconds for a fleet's worth of stations.
-    uniqueKeys: false,
-    strict: true,
-    // Nothing is logged here, but `silent` would also let a second document pass.
-    logLevel: 'error',
-  });
+  const document = await parse(withBracesHidden(text), counter);
   // What follows the first mistake in YAML is mostly its echo.
   const faults = [...document.errors.slice(0, 1), ...document.warnings];
   for (const fault of faults) {
@@ -63,10 +67,48 @@ export function readYaml(file: string, text: string, env: Environment, problems:
   const pairs: PairsByKey = new Map();
   const report = problems.of(file, (path) => lineOf(document, counter, pairs, path));
   if (faults.length > 0) return { value: undefined, report };
+  await nextTurn();
   const at = (offset: number): Report => problems.of(file, () => counter.linePos(offset).line);
   const reader: Reader = { env, report, at, isSound: true };
   const value = valueOf(document.contents, [], reader);
   return { value: reader.isSound ? value : undefined, report };
+}
+
+/** What the library's `parseDocument` does, in slices. */
+async function parse(text: string, lineCounter: LineCounter): Promise<Document.Parsed> {
+  const tokens = await tokensOf(text, lineCounter);
+  const composer = new Composer({
+    lineCounter,
+    prettyErrors: false,
+    schema: 'core',
+    // Looked for below: the library compares every key with every other, which takes seconds for a fleet's worth of stations.
+    uniqueKeys: false,
+    strict: true,
+  });
+  const [document, second] = composer.compose(tokens, true, text.length);
+  assert(document !== undefined, 'a document is always composed when one is asked for');
+  if (second !== undefined) {
+    const [start, end] = second.range;
+    document.errors.push(new YAMLParseError([start, end], 'MULTIPLE_DOCS', 'another document'));
+  }
+  return document;
+}
+
+/** Some ten milliseconds' worth. */
+const lexemesAtOnce = 10_000;
+
+async function tokensOf(text: string, { addNewLine }: LineCounter): Promise<readonly CST.Token[]> {
+  const parser = new Parser(addNewLine);
+  const tokens: CST.Token[] = [];
+  addNewLine(0);
+  let lexemes = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme));
+    lexemes += 1;
+    if (lexemes % lexemesAtOnce === 0) await nextTurn();
+  }
+  tokens.push(...parser.end());
+  return tokens;
 }
 
 interface Reader {
