@@ -1,8 +1,9 @@
 /**
  * Migrations as the API shows them.
  *
- * Pure. No plan has settings that are secrets (read-plan.ts), so that nothing is to be struck out.
+ * Pure. No plan has settings that are secrets (read-plan.ts), but what a station had before may be an address with its password.
  */
+import { strikeAddresses, strikeWords } from '../core/commands/strike-words.ts';
 import { effectName } from '../core/migration/effect-phase.ts';
 import type { Canary, MigrationPlan, PlanProblem } from '../core/migration/plan.ts';
 import type { EffectProgress, GateProgress, StationProgress } from '../core/migration/state.ts';
@@ -120,9 +121,29 @@ function presentEffect(
   plan: MigrationPlan,
   { what, phase, reason, before }: EffectProgress,
 ): MovedStation['effects'][number] {
-  return { what: effectName(plan, what), state: phase, reason, before };
+  return {
+    what: effectName(plan, what),
+    state: phase,
+    reason: reason === null ? null : strikeWords(reason),
+    before: before === null ? null : strikeAddresses(before),
+  };
 }
 
 export function presentEvidence(entry: Evidence): EvidencePage['items'][number] {
-  return { ...entry, at: isoTime(entry.at), values: entry.values === null ? null : { ...entry.values } };
+  const { at, reason, values } = entry;
+  return {
+    ...entry,
+    at: isoTime(at),
+    reason: reason === null ? null : strikeWords(reason),
+    values: values === null ? null : struckValues(values),
+  };
+}
+
+function struckValues(values: NonNullable<Evidence['values']>): NonNullable<Evidence['values']> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? strikeAddresses(value) : value,
+    ]),
+  );
 }

@@ -4,6 +4,7 @@
  * Read-only, over the registry's snapshots. The list is ordered by identity, so a page stays where it was while stations come and go.
  */
 import type { FastifyInstance } from 'fastify';
+import { strikeAddresses } from '../core/commands/strike-words.ts';
 import { matchesPattern } from '../core/routing/pattern.ts';
 import type { PlacementSnapshot } from '../ports/assignments.ts';
 import type { Registry, StationSnapshot } from '../ports/registry.ts';
@@ -119,7 +120,8 @@ function presentStation({ objects, placing: _placing, ...station }: StationSnaps
     placement: presentPlacement(station.placement),
     backends: station.backends.map((backend) => ({
       ...backend,
-      asked: backend.asked.map((setting) => ({ ...setting })),
+      // What it asked for may be an address with its password.
+      asked: backend.asked.map((setting) => ({ ...setting, value: strikeAddresses(setting.value) })),
       transactions: backend.transactions.map((transaction) => ({ ...transaction })),
     })),
     recentCommands: station.recentCommands.map((command) => ({ ...command })),

@@ -334,7 +334,13 @@ const fleet: readonly StationSnapshot[] = [
     ...never,
     primary: 'new',
     lastSeenAt: null,
-    backends: [stationBackend('new', { laneDepth: 3, lastError: 'connect_failed: ECONNREFUSED' })],
+    backends: [
+      stationBackend('new', {
+        laneDepth: 3,
+        lastError: 'connect_failed: ECONNREFUSED',
+        asked: [{ component: null, key: 'LogTarget', value: 'ftp://u:hunter2@files.example/' }],
+      }),
+    ],
   }),
 ];
 

@@ -22,6 +22,13 @@ beforeAll(async () => {
 afterAll(() => world.api.close());
 
 describe('stations', () => {
+  test('are shown without the passwords in addresses that a backend asked them for', async () => {
+    const { body } = await call(world, '/api/v1/stations/CP-2');
+    expect(body.backends[0].asked).toEqual([
+      { component: null, key: 'LogTarget', value: 'ftp://***@files.example/' },
+    ]);
+  });
+
   test('are listed by identity', async () => {
     const reply = await call(world, '/api/v1/stations');
     expect(ids(reply)).toEqual(['CP-1', 'CP-2', 'CP-3']);

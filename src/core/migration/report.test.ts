@@ -189,6 +189,16 @@ describe('a report', () => {
     expect(report.waves[0]?.stations.map(({ wentBackAt }) => wentBackAt)).toEqual([null, 30]);
   });
 
+  test('repeats no password in an address that a station had, or that it was told of', () => {
+    const address = 'ftp://u:hunter2@files.example/';
+    const effect = { what: 1, phase: 'failed', reason: `cannot read ${address}`, before: address } as const;
+    const stations = [progressOf('S', { effects: [{ ...effect, isWritten: true }] })];
+    const sources = { head: headOf(0), stations, sessionsOf: () => null, madeAt: 0 };
+    const text = JSON.stringify(finishReport(beginReport(), sources));
+    expect(text).not.toContain('hunter2');
+    expect(text.match(/ftp:\/\/\*\*\*@files\.example/g)).toHaveLength(3);
+  });
+
   test('says once who took a wave back', () => {
     const draft = beginReport();
     const undone = { what: 'wave', wave: 'a', after: 'rolling-back' } as const;

@@ -3,6 +3,7 @@
  *
  * Pure. Made from the migration as it stands and its evidence, which may be long: it is handed over page by page. Times are wall clock, milliseconds since 1970.
  */
+import { strikeAddresses, strikeWords } from '../commands/strike-words.ts';
 import type { StationId } from '../../protocol/station-id.ts';
 import { addSessions, noSessions } from './counts.ts';
 import { effectName } from './effect-phase.ts';
@@ -347,8 +348,9 @@ function stationReport(
       what: effectName(plan, effect.what),
       isOfPlan: typeof effect.what !== 'object',
       phase: effect.phase,
-      before: effect.before,
-      reason: effect.reason,
+      // The report is handed on, and what the station had may be an address with its password.
+      before: effect.before === null ? null : strikeAddresses(effect.before),
+      reason: effect.reason === null ? null : strikeWords(effect.reason),
     })),
   };
 }
@@ -366,7 +368,7 @@ function exceptionsOf(
       at: draft.failedAt.get(keyOf(station, effectName(plan, effect.what))) ?? since,
       station,
       wave,
-      reason: effect.reason,
+      reason: effect.reason === null ? null : strikeWords(effect.reason),
     })),
   ];
 }
