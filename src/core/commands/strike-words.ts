@@ -11,9 +11,6 @@ export const struckOut = '***';
 /** Who logs in, in an address: `user:password@`, or a token for a user. A password may hold what ends a host's name. */
 const addressLogin = /:\/\/[^/]*@/g;
 
-/** All behind the path of an address: signatures and tokens, in parameters of any name. */
-const addressQuery = /(:\/\/[^?#]*[?#])[^]+/g;
-
 /** What a header or a setting gives away, behind its name. */
 const namedSecret =
   /((?:authorization|auth|pass|passwd|password|passphrase|secret|token|credentials?|psk|(?:api|access|private|vpn|authorization|auth)[-_ ]?key)["']?\s*[:=]\s*)(?:"[^"]*"?|'[^']*'?|(?:(?:basic|bearer)\s+)?[^\s,;]+)/gi;
@@ -23,8 +20,15 @@ const bareCredentials = /\b(basic|bearer)\s+(?=[^\s,;]*[\d=+/._-])[^\s,;]+/gi;
 
 /** The same text when no address in it gives access. */
 export function strikeAddresses(text: string): string {
-  if (!text.includes('://')) return text;
-  return text.replaceAll(addressLogin, `://${struckOut}@`).replaceAll(addressQuery, `$1${struckOut}`);
+  return text.includes('://') ? strikeQuery(text.replaceAll(addressLogin, `://${struckOut}@`)) : text;
+}
+
+/** All behind the path of the first address goes: signatures and tokens, in parameters of any name. Looked for from there once, since a peer may write as many addresses as fit. */
+function strikeQuery(text: string): string {
+  const addressAt = text.indexOf('://');
+  const query = text.slice(addressAt).search(/[?#]/);
+  const queryEnd = addressAt + query + 1;
+  return query === -1 || queryEnd === text.length ? text : text.slice(0, queryEnd) + struckOut;
 }
 
 /** The same text when it gives nothing away that its words tell of. */
