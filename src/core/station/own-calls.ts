@@ -23,6 +23,7 @@ import { connectorsIn, emptyImage, tellsStatus } from '../priming/station-image.
 import { isPassing } from '../../protocol/error-code.ts';
 import { payloadOf, type Frame } from '../../protocol/frame.ts';
 import type { MessageClass } from '../../protocol/message-class.ts';
+import { ownText } from '../../std/own-text.ts';
 import { isGivenUp } from './liveness.ts';
 import { factsOf } from './find-backend.ts';
 import { isStillTold, missedBy, noteTold, onHeard } from './missed.ts';
@@ -335,9 +336,14 @@ function keepVerdict(
   recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
 }
 
-/** The code of a CALLERROR; '' for what is none. */
+/** Twice as long as any of the specifications. */
+const errorCodeCharactersMax = 64;
+
+/** The code of a CALLERROR; '' for what is none. It is kept with what was refused: of a peer's own making no more than that, and without the rest of its frame. */
 export function errorCodeOf(text: string, frame: Frame): string {
-  return frame.kind === 'error' ? text.slice(frame.bodyStart + 1, frame.bodyEnd - 1) : '';
+  if (frame.kind !== 'error') return '';
+  const start = frame.bodyStart + 1;
+  return ownText(text.slice(start, Math.min(frame.bodyEnd - 1, start + errorCodeCharactersMax)));
 }
 
 /** The caller of a call that nobody asked for. Epochs of links begin at 1. */
