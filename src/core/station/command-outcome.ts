@@ -3,6 +3,7 @@
  *
  * Pure.
  */
+import { ownText } from '../../std/own-text.ts';
 import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, payloadOf } from '../../protocol/frame.ts';
 import { payloadReader } from '../commands/payload.ts';
@@ -146,6 +147,9 @@ function errorOf(reply: Received | null): { readonly code: string; readonly desc
   return { code: errorCodeOf(reply.text, reply.frame), description };
 }
 
+/** Twice as long as any of the specifications. */
+const actionCharactersMax = 64;
+
 function noteEnding(
   { recentCommands }: StationState,
   turn: Turn,
@@ -156,7 +160,8 @@ function noteEnding(
   const entry: RecentCommand = {
     at: command.askedAt,
     from: askerNames[from] ?? from,
-    action,
+    // A piece of the command's text, and as long as its backend likes.
+    action: ownText(action.slice(0, actionCharactersMax)),
     outcome: endings[ending] ?? 'refused',
     tookMs: Math.round(turn.context.nowMs - command.askedAtMs),
   };

@@ -190,6 +190,14 @@ test('one whose time is up before its turn is refused in its own words, and neve
   expect(sent(bench.fromStation('[3,"p1",{"status":"Accepted"}]'), 'station')).toEqual([]);
 });
 
+test('of an action that a backend makes up, no more is kept among the recent commands than an action can have', () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.fromBackend(`[2,"1","${'X'.repeat(100_000)}",{}]`);
+  bench.fromStation('[4,"p1","NotImplemented","",{}]');
+  expect(bench.state.recentCommands.map(({ action }) => action)).toEqual(['X'.repeat(64)]);
+});
+
 const ask = (
   bench: Bench,
   requestId: number,
