@@ -35,12 +35,22 @@ export function resultToBackend(
   span: BodySpan,
   context: IdContext,
 ): AnswerToBackend {
-  const changes =
-    note === null ? [] : settled(receiver.backend, note, isAccepted(text, span), leftBy(text, span), context);
+  const changes = commandAnswered(receiver.backend, note, text, span, context);
   const fields = fieldsOf(version).stationResults.get(action);
   if (fields === undefined) return { text, changes };
   const rewritten = rewriteAll(text, span, fields, (field, token) => judge(ledger, receiver, field, token));
   return { text: rewritten, changes };
+}
+
+/** What the station's CALLRESULT to a command tells the ledger. */
+export function commandAnswered(
+  backend: string,
+  note: CommandNote | null,
+  text: string,
+  span: BodySpan,
+  context: IdContext,
+): readonly IdChange[] {
+  return note === null ? [] : settled(backend, note, isAccepted(text, span), leftBy(text, span), context);
 }
 
 /** A command that was never sent, or that the station answered with an error. One whose outcome nobody knows is left as it is: reports may still come. */

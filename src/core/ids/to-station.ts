@@ -84,22 +84,58 @@ export function toStation(
   span: BodySpan,
   context: IdContext,
 ): ToStation {
-  const draft: Draft = {
+  const draft = draftOf(ledger, sender, version, action, text, span, context);
+  if (version === 'ocpp1.6') noteV16(draft, text, span);
+  return translated(draft, fieldsOf(version).backendCalls.get(action) ?? noFields, text, span);
+}
+
+/**
+ * The same for an operator's command: it speaks in the station's own terms, but for the number of a request. What the station says of that later is nobody's, and must not reach a backend that
+ * has used the same number. `operator`: how the ledger calls whoever is no backend.
+ */
+export function operatorToStation(
+  ledger: IdLedger,
+  operator: string,
+  version: OcppVersion,
+  action: string,
+  text: string,
+  span: BodySpan,
+  context: IdContext,
+): ToStation {
+  const fields = fieldsOf(version).backendCalls.get(action) ?? noFields;
+  const requests = fields.filter(({ kind }) => kind === 'request' || kind === 'remote_start');
+  const sender = { backend: operator, isPrimary: false };
+  const draft = draftOf(ledger, sender, version, action, text, span, context);
+  return translated(draft, requests, text, span);
+}
+
+const noFields: readonly IdField[] = [];
+
+function draftOf(
+  ledger: IdLedger,
+  sender: Sender,
+  version: OcppVersion,
+  action: string,
+  text: string,
+  span: BodySpan,
+  { wallMs }: IdContext,
+): Draft {
+  return {
     ledger,
     sender,
     version,
     action,
     driver: action === 'RequestStartTransaction' ? driverOf(text, span) : null,
     isPassing: goesWithTransaction(action, text, span.bodyStart),
-    wallMs: context.wallMs,
+    wallMs,
     changes: [],
     objects: [],
     minted: null,
     listVersion: null,
   };
-  if (version === 'ocpp1.6') noteV16(draft, text, span);
-  const fields = fieldsOf(version).backendCalls.get(action);
-  if (fields === undefined) return { what: 'send', text, note: null, changes: draft.changes };
+}
+
+function translated(draft: Draft, fields: readonly IdField[], text: string, span: BodySpan): ToStation {
   const isFull = textAt(text, span.bodyStart, 'updateType') !== 'Differential';
   const rewritten = rewrite(text, span, fields, (field, token) => judge(draft, field, token, isFull));
   if (typeof rewritten !== 'string') return { what: 'refuse', reason: rewritten.stop };

@@ -17,7 +17,7 @@ import { overlay } from '../commands/served-settings.ts';
 import { confirmedOf, mergeOwn, type VirtualValue } from '../commands/settings.ts';
 import { withMessagesInQueue } from '../hold/messages-in-queue.ts';
 import { transactionNamed } from '../ids/transactions.ts';
-import { resultToBackend } from '../ids/result-to-backend.ts';
+import { commandAnswered, resultToBackend } from '../ids/result-to-backend.ts';
 import { virtualOf } from './command-facts.ts';
 import { bodyOf, finishCommand } from './command-outcome.ts';
 import { heldLaneOf } from './holding.ts';
@@ -54,6 +54,7 @@ export function onCommandReply(
     isAccepted(received)
   )
     learnStarted(state, turn, call.from, state.link.version, readPayload(bodyOf(call)));
+  if (call.purpose === 'operator') settleRequest(state, turn, received, call);
   if (call.action === 'SendLocalList' && call.purpose === 'operator' && isAccepted(received))
     note(state, turn, { type: 'list_installed', backend: fromOperator, version: '0' });
   finishCommand(state, turn, call, frame.kind === 'result' ? 'result' : 'error', received);
@@ -63,6 +64,13 @@ export function onCommandReply(
   }
   const answer = backend === null ? received.text : answerFor(state, turn, received, call, backend);
   deliverReply(state, turn, received, call, backend?.phase === 'open' ? backend : null, answer);
+}
+
+/** A request of an operator's that the station has refused is not reported on. */
+function settleRequest(state: StationState, turn: Turn, { text, frame }: Received, call: OpenCall): void {
+  if (frame.kind !== 'result' || call.command === null) return;
+  for (const change of commandAnswered(call.from, call.command.note, text, frame, turn.context))
+    note(state, turn, change);
 }
 
 const remoteStarts: ReadonlySet<string> = new Set(['RemoteStartTransaction', 'RequestStartTransaction']);

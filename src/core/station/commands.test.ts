@@ -264,6 +264,53 @@ describe('an operator', () => {
   });
 });
 
+const uploaded = (requestId: number): string =>
+  `[2,"l${requestId}","LogStatusNotification",{"status":"Uploading","requestId":${requestId}}]`;
+const requestIn = (effects: readonly Effect[]): number =>
+  (JSON.parse(sent(effects, 'station')[0] ?? '[]') as [number, string, string, { requestId: number }])[3]
+    .requestId;
+
+describe('what a station says of an operator’s own request', () => {
+  const log = '{"logType":"DiagnosticsLog","requestId":7,"log":{"remoteLocation":"ftp://x"}}';
+  const asking = (status: string): { bench: Bench; minted: number } => {
+    const bench = new Bench();
+    bench.connect(1, true, 'ocpp2.0.1');
+    const minted = requestIn(ask(bench, 1, 'GetLog', log));
+    bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"${status}"}]`);
+    return { bench, minted };
+  };
+
+  test('reaches no backend, not the one that has used the same number', () => {
+    const { bench, minted } = asking('Accepted');
+    const own = requestIn(bench.fromBackend(`[2,"g","GetLog",${log}]`));
+    bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+    expect(new Set([7, minted, own]).size).toBe(3);
+    const told = bench.fromStation(uploaded(minted));
+    expect(sent(told, 'backend')).toEqual([]);
+    expect(sent(told, 'station')).toEqual([`[3,"l${minted}",{}]`]);
+    expect(sent(bench.fromStation(uploaded(own)), 'backend')[0]).toContain('"requestId":7');
+  });
+
+  test('is nothing more where the station has refused it', () => {
+    const { bench } = asking('Rejected');
+    expect(bench.state.durable.ids.requests).toMatchObject([{ state: 'closed' }]);
+  });
+
+  test('names no remote start to the primary, whose the transaction is', () => {
+    const bench = new Bench();
+    bench.connect(1, true, 'ocpp2.0.1');
+    const start = '{"idToken":{"idToken":"T","type":"Central"},"remoteStartId":7,"evseId":1}';
+    const [call = '[]'] = sent(ask(bench, 1, 'RequestStartTransaction', start), 'station');
+    const { remoteStartId } = (JSON.parse(call) as [number, string, string, { remoteStartId: number }])[3];
+    expect(remoteStartId).not.toBe(7);
+    bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+    const event = `{"eventType":"Started","timestamp":"2023-11-14T22:13:20Z","triggerReason":"RemoteStart","seqNo":0,"transactionInfo":{"transactionId":"t","remoteStartId":${remoteStartId}},"evse":{"id":1}}`;
+    const [told = ''] = sentTo(bench.fromStation(`[2,"e","TransactionEvent",${event}]`), 'old');
+    expect(told).toContain('"transactionId":"t"');
+    expect(told).not.toContain('remoteStartId');
+  });
+});
+
 test('a local list of which nobody heard whether the station took it is nobody’s: no backend changes another’s', () => {
   const bench = withObserver(['SendLocalList']);
   const listOf = (backend: string, id: string, listVersion: number, updateType: string): readonly Effect[] =>

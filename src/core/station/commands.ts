@@ -12,7 +12,7 @@ import { commandTimeoutMs, queueDeadlineMs } from '../commands/idempotence.ts';
 import { serveSettings } from '../commands/served-settings.ts';
 import { payloadReader, type Payload } from '../commands/payload.ts';
 import { refuse, type Answer, type RefusalReason } from '../commands/refusal.ts';
-import { commandSent, toStation, type RefuseReason } from '../ids/to-station.ts';
+import { commandSent, operatorToStation, toStation, type RefuseReason } from '../ids/to-station.ts';
 import { askerOf, factsOf, listVersionFor, virtualOf } from './command-facts.ts';
 import { keepAsked, remember } from './command-replies.ts';
 import { onTriggered } from '../priming/priming.ts';
@@ -135,10 +135,17 @@ export function onOperatorCommand(
   action: string,
   payload: string,
 ): void {
-  const command = ownCommand(state, turn, fromOperator, String(requestId), action, payload);
-  if (state.link === null && state.grace === null)
-    return finishCommand(state, turn, command, 'not_connected');
-  if (!takeCommand(state, turn, command)) finishCommand(state, turn, command, 'queue_full');
+  const own = ownCommand(state, turn, fromOperator, String(requestId), action, payload);
+  const waitedFor = state.link ?? state.grace;
+  if (waitedFor === null) return finishCommand(state, turn, own, 'not_connected');
+  const { ids } = state.durable;
+  const meant = operatorToStation(ids, fromOperator, waitedFor.version, action, own.text, own, turn.context);
+  if (meant.what === 'refuse') return finishCommand(state, turn, own, refusals[meant.reason]);
+  const bodyEnd = own.bodyEnd + meant.text.length - own.text.length;
+  const { text, note: noted } = meant;
+  const command = { ...own, text, bodyEnd, command: { ...own.command, note: noted } };
+  if (!takeCommand(state, turn, command)) return finishCommand(state, turn, own, 'queue_full');
+  for (const change of meant.changes) note(state, turn, change);
 }
 
 /** A command that Busbar gives of its own accord to a connected station. False where the queue is full, and it is not given. */

@@ -15,7 +15,14 @@ import type { Predecessor } from '../ids/arrival.ts';
 import { transactionListeners } from './listening.ts';
 import { formerPrimaries, roleOf, type Belonging } from './roles.ts';
 import { ownerOfDriver } from './stop-authorisation.ts';
-import type { BackendLink, OpenCall, StationLink, StationState, WaitingCall } from './state.ts';
+import {
+  fromOperator,
+  type BackendLink,
+  type OpenCall,
+  type StationLink,
+  type StationState,
+  type WaitingCall,
+} from './state.ts';
 import { recordDurably, type Received, type Turn } from './turn.ts';
 
 /** Reads a station's call: which transaction it is about, whose it is. `key`: of a guaranteed message, else ''. */
@@ -50,6 +57,7 @@ export function readCall(
     turn.context,
   );
   for (const change of changes) note(state, turn, change);
+  if (owner === fromOperator) return { owner, transaction };
   const isThere = owner !== null && factsOf(turn, owner)?.versions.includes(version) === true;
   const asked = owner !== null && version === 'ocpp1.6' ? issuedBy.get(frame.action) : undefined;
   if (owner === null || asked === undefined) return { owner: isThere ? owner : null, transaction };

@@ -17,7 +17,7 @@ import { wordsFor } from './identifiers.ts';
 import { authorityFor, roleOf, type Belonging } from './roles.ts';
 import { hasRoom } from './room.ts';
 import { callerOf } from './slot.ts';
-import { nextMessageId, type StationLink, type StationState } from './state.ts';
+import { fromOperator, nextMessageId, type StationLink, type StationState } from './state.ts';
 import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 import { answerUnasked } from './unasked.ts';
 
@@ -52,7 +52,7 @@ export function answerLocally(
 }
 
 /**
- * Answers, in the place of a backend that only listens in, or was the primary, what the station reports on that backend's own request: neither keeps a station waiting.
+ * Answers, in the place of a backend that only listens in, or was the primary, or of an operator, what the station reports on their own request: none of them keeps a station waiting.
  * All of these calls are answered with nothing, but for what only that backend could say: that is refused.
  */
 export function answerForListener(
@@ -64,6 +64,12 @@ export function answerForListener(
 ): boolean {
   const { action } = received.frame;
   if (owner === null || transaction !== null || ofSession.has(action)) return false;
+  if (owner === fromOperator) {
+    const { idToken } = callerOf(link.epoch, received.text, received.frame);
+    recordReceived(state, turn, received, 'answered', action);
+    answerUnasked(state, turn, link, action, idToken);
+    return true;
+  }
   const role = roleOf(state, owner);
   const isHeld = isHeldLater(action);
   const isFormer = isHeld && (role === 'standby' || role === 'draining');

@@ -15,7 +15,7 @@ export type Role = 'primary' | 'authority' | 'observer' | 'draining' | 'standby'
 
 /** Whose a station's call is. */
 export interface Belonging {
-  /** The backend that answers it; null: the route decides. */
+  /** The backend that answers it; null: the route decides. `fromOperator`: it is said of an operator's request, and no backend's. */
   readonly owner: string | null;
   /** The key of the transaction it is about. */
   readonly transaction: string | null;
