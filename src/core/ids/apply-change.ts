@@ -10,6 +10,7 @@ import { isNumberAlone } from './transactions.ts';
 import {
   closedRequestMs,
   dayMs,
+  droppedMax,
   endedObjectMs,
   endedTransactionsMax,
   integerMax,
@@ -50,6 +51,12 @@ export function applyIdChange(ledger: IdLedger, change: IdChange): void {
       row.owner = change.to;
       if (change.isAnew === true || !Object.hasOwn(row.ids, change.to))
         row.ids[change.to] = row.family === 'v2' ? 'shown' : 'pending';
+      break;
+    }
+    case 'transaction_dropped': {
+      const row = transactionByKey(ledger, change.key);
+      if (row?.state === 'open')
+        row.dropped = [...(row.dropped ?? []), [change.backend, change.call] as const].slice(-droppedMax);
       break;
     }
     case 'transaction_driver': {
@@ -209,6 +216,7 @@ function close(row: TransactionRow, atMs: number): void {
   row.state = 'ended';
   row.endedAtMs = atMs;
   row.idTag = null;
+  delete row.dropped;
 }
 
 /** Ended transactions beyond the bound leave their number behind, which is not given out again for a while. */

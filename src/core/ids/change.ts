@@ -43,6 +43,13 @@ export type IdChange =
       readonly to: string;
       readonly isAnew?: true;
     }
+  /** An operator decided that this backend never gets a message of it; `call`: what all ids of that have in common. */
+  | {
+      readonly type: 'transaction_dropped';
+      readonly key: string;
+      readonly backend: string;
+      readonly call: string;
+    }
   /** Who it is that charges, where the start did not say (2.x). */
   | { readonly type: 'transaction_driver'; readonly key: string; readonly idTag: string }
   /** Where it is, which its start did not say (2.x: authorised before it was plugged in). */

@@ -10,6 +10,8 @@
 export const openTransactionsMax = 64;
 /** Transactions kept after their end, so that late messages and answers find them; beside those of which something is held. */
 export const endedTransactionsMax = 16;
+/** Messages of a transaction that are remembered as dropped; beyond it the oldest are not. */
+export const droppedMax = 64;
 /** Numbers of 1.6 transactions that ended and are not given out again; beyond it the oldest becomes free before its time. */
 export const usedNumbersMax = 128;
 /** How long the number of an ended 1.6 transaction is not given out again. */
@@ -66,6 +68,8 @@ export interface TransactionRow {
   isHeld?: boolean;
   /** Who had it before it was handed over. What they call it is still known, and they are told nothing more of it. */
   former?: readonly string[];
+  /** What an operator decided that a backend never gets of it, while it is open: the backend, and what all ids of the message have in common. */
+  dropped?: readonly (readonly [backend: string, call: string])[];
 }
 
 /** A number of a 1.6 transaction that is over and has no row any more, and the day it ended (days since 1970): short, since there are many. */

@@ -7,9 +7,11 @@
 import type { HeldEntry, HeldLane } from '../hold/held-lane.ts';
 import { freshDelivery } from '../hold/fresh-delivery.ts';
 import { pumpCalls } from './backend-lane.ts';
+import { callOf } from './call-id.ts';
 import { finish, ofRefusals } from './delivering.ts';
 import type { DecisionOutcome, DecisionRefusal, DeliveryDecision } from './events.ts';
 import { mark } from './holding.ts';
+import { note } from './identifiers.ts';
 import type { StationState } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -38,7 +40,7 @@ function decide(
     return refused('on_its_way', `It is on its way to ${lane.backend}, which has not answered yet.`);
   if (!turn.context.isJournalWritable)
     return refused('journal_failing', 'The journal cannot be written now, so nothing can be decided.');
-  if (decision === 'drop') finish(state, turn, lane, entry, 'dropped');
+  if (decision === 'drop') drop(state, turn, lane, entry);
   else {
     const first = parkedBefore(lane, entry);
     if (first !== null)
@@ -60,6 +62,19 @@ function decide(
   // What stood still may leave at once.
   if (link !== undefined) pumpCalls(state, turn, link);
   return { kind: 'done' };
+}
+
+/** It is remembered, too: a backend that is handed the transaction once more is told what it has not taken of it, but for this. */
+function drop(state: StationState, turn: Turn, lane: HeldLane, entry: HeldEntry): void {
+  const { transaction, key } = entry.message;
+  if (transaction !== null)
+    note(state, turn, {
+      type: 'transaction_dropped',
+      key: transaction,
+      backend: lane.backend,
+      call: callOf(key),
+    });
+  finish(state, turn, lane, entry, 'dropped');
 }
 
 function findHeld({ held }: StationState, number: number): { lane: HeldLane; entry: HeldEntry } | null {

@@ -288,6 +288,25 @@ function heard(): Bench {
   return bench;
 }
 
+/** `old` was lost, and what it was to get by then is dropped; `new` has taken all of it, and `old` is there again. */
+function dropped(bench: Bench, said: readonly string[], answer: string): void {
+  for (const { message } of bench.state.held.flatMap((lane) => [...lane]))
+    bench.do({
+      type: 'delivery_decided',
+      requestId: 8,
+      number: message.number,
+      decision: 'drop',
+    });
+  handTo(bench, 'new', said);
+  takes(bench, 'new', answer);
+  bench.pass(60_000);
+  bench.do({ type: 'backend_opened', backend: 'old', epoch: bench.backendEpoch('old') });
+  for (let waits = 0; waits < 5; waits += 1) {
+    takes(bench, 'old', accepted);
+    bench.pass(1_000);
+  }
+}
+
 describe('there and back', () => {
   const started = '{"transactionId":77,"idTagInfo":{"status":"Accepted"}}';
   const others = '{"transactionId":5,"idTagInfo":{"status":"Accepted"}}';
@@ -382,6 +401,32 @@ describe('there and back', () => {
     }
     handTo(bench, 'old', said);
     expect(takes(bench, 'old', started)).toEqual([start.replace('"t",', ''), bare('', 77, 1)]);
+  });
+
+  describe('what an operator dropped for it is not told again to the one that gets it back', () => {
+    test('its start: the transaction stays where it is', () => {
+      const bench = covered('ocpp1.6');
+      lose(bench, 'old');
+      bench.fromStation(start);
+      dropped(bench, [start], others);
+      handTo(bench, 'old', [start]);
+      expect(takes(bench, 'old', started)).toEqual([]);
+      expect(bench.state.durable.ids.transactions).toMatchObject([{ owner: 'new' }]);
+    });
+
+    test('a reading: the others are', () => {
+      const bench = covered('ocpp1.6');
+      bench.fromStation(start);
+      takes(bench, 'old', started);
+      lose(bench, 'old');
+      const said = [start, values('m1', 77, 1), values('m2', 77, 2)];
+      bench.fromStation(said[1] ?? '');
+      dropped(bench, said.slice(0, 2), others);
+      bench.fromStation(said[2] ?? '');
+      takes(bench, 'new', others);
+      handTo(bench, 'old', said);
+      expect(takes(bench, 'old', started)).toEqual([bare('', 77, 2)]);
+    });
   });
 
   test('taken back without it, the one that had it first is told nothing more of it', () => {

@@ -4,7 +4,8 @@
  * Pure. The new owner is told all of a transaction in the station's own words: its start (1.6: with the reading and the time of then, so that it bills the whole), what was said of it
  * since, as far as the journal reaches, and then the rest as it comes; the one before is told nothing more, and its half has to be voided there by people. One that has taken some of it
  * already, since it had it before or listened in, is told the others alone: it bills nothing twice, and misses nothing that was said meanwhile. What the new owner thinks of the
- * driver is put on record and no more: whoever is charging finishes. A 1.6 transaction of which not all is known that a start needs stays where it is.
+ * driver is put on record and no more: whoever is charging finishes. A 1.6 transaction of which not all is known that a start needs stays where it is, and so does one whose start an operator
+ * dropped for the new owner. Nor is it told anything else that was dropped for it.
  */
 import { findValue, tokenAt, valueEnd } from '../../protocol/splice.ts';
 import { decode, payloadOf } from '../../protocol/frame.ts';
@@ -60,10 +61,14 @@ function handOne(
   row: TransactionRow,
   from: string,
   to: BackendLink,
-  { said, taken, left }: Omit<History, 'said'> & { readonly said: readonly SaidCall[] },
+  { said, left, ...answers }: Omit<History, 'said'> & { readonly said: readonly SaidCall[] },
   share: Share,
 ): void {
   const name = to.backend;
+  const dropped = droppedFor(row, name);
+  // An operator has decided that it never hears of it.
+  if (dropped.has(callOf(row.key))) return;
+  const taken = new Set([...answers.taken, ...dropped]);
   const isShown = Object.hasOwn(row.ids, name);
   const start = lacksStart(row, to, taken) ? startOf(row, (call) => keyOf(state, turn, call), said) : null;
   if (start === 'unknown') return;
@@ -84,6 +89,11 @@ function handOne(
   // Before it named the transaction they cannot have left.
   const before = start === null ? left : nothingLeft;
   for (const part of within(parts, share)) holdFor(state, turn, row, name, part, before);
+}
+
+/** What an operator decided that this backend never gets of it. */
+function droppedFor({ dropped }: TransactionRow, backend: string): ReadonlySet<string> {
+  return new Set((dropped ?? []).flatMap(([name, call]) => (name === backend ? [call] : [])));
 }
 
 /** True where a 1.6 backend has yet to get the start, and it is not on its way there. */

@@ -23,13 +23,11 @@ export const deliveriesSeen = 50;
 
 export function startDeciding(world: World): { stop(): void } {
   const random = world.random('deciding');
-  const { decideEveryMs, handOverEveryMs } = world.plan;
+  const { decideEveryMs } = world.plan;
   return nowAndThen(world.scheduler, random, decideEveryMs, () => {
     const held = world.deliveries();
     // Drawn each time, so that what is held moves nothing that comes later.
-    const drawn = random.pick(['retry', 'drop'] as const);
-    // What is dropped for one backend another may have by then, and hand back.
-    const decision = handOverEveryMs === Infinity ? drawn : 'retry';
+    const decision = random.pick(['retry', 'drop'] as const);
     const place = random.next();
     const isFirst = random.chance(0.4);
     const chosen = held[isFirst ? 0 : Math.floor(place * held.length)];
