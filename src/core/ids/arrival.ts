@@ -17,6 +17,8 @@ export interface ArrivedCall {
 /** Who is there, when a call arrives. */
 export interface Attendance {
   readonly primary: string;
+  /** Who answers this action, where that is not the primary. */
+  readonly authority?: string;
   /** Whose the station was before it was cut over; none: there is nobody to go back to. */
   readonly before?: Predecessor | null;
   /** Backends besides the primary that may own a transaction which they started. */

@@ -11,7 +11,7 @@ import { fieldsOf } from './field-table.ts';
 import { stringOf } from './id-token.ts';
 import { lastPartOf } from './last-part.ts';
 import type { IdLedger, ObjectKind, TransactionRow } from './ledger.ts';
-import { objectByExt, objectIdOf } from './objects.ts';
+import { hasRoomForObject, objectByExt, objectIdOf } from './objects.ts';
 import { requestByMinted } from './requests.ts';
 import type { BodySpan } from './rewrite.ts';
 import { eventArrived, meterValuesArrived, startArrived, stopArrived } from './transaction-arrived.ts';
@@ -41,6 +41,8 @@ export function callArrived(
     return eventArrived(ledger, call, attendance, text, span, context);
   } else if (ofSession.has(call.action)) {
     return { ...nobodys, owner: ownerAt(ledger, text, span) };
+  } else if (call.action === 'OpenPeriodicEventStream') {
+    return streamOpened(ledger, attendance, text, span, context);
   }
   return subjectArrived(ledger, call, text, span, context);
 }
@@ -88,8 +90,29 @@ function subjectArrived(
     case 'remote_start':
       return nobodys;
     default:
-      return ofObject(ledger, subject.kind, token, call.action, text, span, wallMs);
+      return ofObject(ledger, subject.kind, token, call.action, wallMs);
   }
+}
+
+/** 2.1: what a stream reports has no answer, and is of use to the one alone that let it be opened (N11). Where that one refuses, nothing is ever reported. */
+function streamOpened(
+  ledger: IdLedger,
+  { primary, authority = primary }: Attendance,
+  text: string,
+  { bodyStart }: BodySpan,
+  { wallMs }: IdContext,
+): Arrival {
+  const token = tokenAt(text, bodyStart, ['constantStreamData', 'id']);
+  const id = token === null ? null : objectIdOf('stream', token);
+  if (id === null || !hasRoomForObject(ledger)) return nobodys;
+  const kind = 'stream';
+  const before = objectByExt(ledger, kind, id);
+  const changes: IdChange[] = [];
+  // A station that counts from the start again.
+  if (before?.state === 'live' && before.backend !== authority)
+    changes.push({ type: 'object_ended', kind, backend: before.backend, ext: id, atMs: wallMs });
+  const stream = { kind, backend: authority, id, ext: id, isPassing: true } as const;
+  return { ...nobodys, changes: [...changes, { type: 'object_written', ...stream, atMs: wallMs }] };
 }
 
 function ofObject(
@@ -97,20 +120,20 @@ function ofObject(
   kind: ObjectKind,
   token: string,
   action: string,
-  text: string,
-  span: BodySpan,
   wallMs: number,
 ): Arrival {
   const ext = objectIdOf(kind, token);
   const row = ext === null ? null : objectByExt(ledger, kind, ext);
   if (row === null) return nobodys;
-  const isOver =
-    action === 'ReservationStatusUpdate' && row.state === 'live' && lastPartOf(action, text, span);
+  const isOver = endings.has(action) && row.state === 'live';
   const changes: IdChange[] = isOver
     ? [{ type: 'object_ended', kind, backend: row.backend, ext: row.ext, atMs: wallMs }]
     : [];
   return { owner: row.backend, transaction: null, issuer: null, changes };
 }
+
+/** What says that what it is about is over. */
+const endings: ReadonlySet<string> = new Set(['ReservationStatusUpdate', 'ClosePeriodicEventStream']);
 
 /** 1.6: the notifications without a number, by what is asked for. */
 export const issuedBy: ReadonlyMap<string, string> = new Map([

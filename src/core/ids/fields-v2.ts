@@ -1,8 +1,9 @@
 /**
  * Where OCPP 2.0.1 and 2.1 carry identifiers that one side gives out.
  *
- * Pure data; one table, since 2.1 only adds. Identifiers that the station itself gives out within one link's dialogue (monitors, events, periodic streams) go
- * through unchanged; fields.test.ts names each with its reason. Transaction ids are the station's too, but only those who were shown the transaction may see one.
+ * Pure data; one table, since 2.1 only adds. Identifiers that the station itself gives out within one link's dialogue (monitors, events) go
+ * through unchanged; fields.test.ts names each with its reason. Transaction ids are the station's too, but only those who were shown the transaction may see one; and periodic streams, which are
+ * for the one that let them be opened.
  */
 import { field, table, type FieldTable, type IdField } from './field.ts';
 
@@ -33,6 +34,9 @@ export const fieldsV2: FieldTable = {
     NotifyPriorityCharging: [field('transactionId', 'transaction', 'subject')],
     NotifyEvent: [field('eventData.*.transactionId', 'transaction', 'optional')],
     ReservationStatusUpdate: [field('reservationId', 'reservation', 'subject')],
+    OpenPeriodicEventStream: [field('constantStreamData.id', 'stream', 'view')],
+    NotifyPeriodicEventStream: [field('id', 'stream', 'subject')],
+    ClosePeriodicEventStream: [field('id', 'stream', 'subject')],
     PullDynamicScheduleUpdate: [field('chargingProfileId', 'profile', 'subject')],
     NotifyDERStartStop: [
       field('controlId', 'control', 'subject'),
@@ -88,6 +92,7 @@ export const fieldsV2: FieldTable = {
       field('chargingProfile.transactionId', 'transaction', 'refer'),
     ],
     ClearChargingProfile: [field('chargingProfileId', 'profile', 'refer')],
+    AdjustPeriodicEventStream: [field('id', 'stream', 'refer')],
     UpdateDynamicSchedule: [field('chargingProfileId', 'profile', 'refer')],
     SetDisplayMessage: [
       field('message.id', 'message', 'write'),

@@ -40,15 +40,15 @@ const pathsElsewhere: readonly (readonly [action: RegExp, path: RegExp, why: str
   [/./, /salesTariff\.id$/, 'names a tariff inside of one schedule'],
   [/VariableMonitoring/, /(^|\.)id(\.\*)?$/, 'the station numbers its monitors'],
   [/^NotifyMonitoringReport/, /variableMonitoring\.\*\.id$/, 'the station numbers its monitors'],
-  [/PeriodicEventStream/, /(^|\.)id$/, 'the station numbers its streams'],
+  [/^GetPeriodicEventStream/, /(^|\.)id$/, 'the station numbers its streams'],
   [/SignCertificate|CertificateSigned/, /requestId$/, 'given out by the station: the same for every backend'],
 ];
 
-/** The identifiers in an action's request or response, in any of these versions. */
+/** The identifiers in an action's request or response, or in a SEND, in any of these versions. */
 function idPathsOf(versions: readonly string[], suffix: string, action: string): string[] {
   return versions.flatMap((version) =>
     fileNames(version)
-      .filter((name) => name === `${action}${suffix}.json`)
+      .filter((name) => name === `${action}${suffix}.json` || name === `${action}.json`)
       .flatMap((name) =>
         idPaths(JSON.parse(readFileSync(`schemas/ocpp/${version}/${name}`, 'utf8')) as Schema),
       ),

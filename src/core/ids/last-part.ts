@@ -1,5 +1,5 @@
 /**
- * Whether a notification is the last that a request or a reservation gives rise to.
+ * Whether a notification is the last that a request gives rise to.
  *
  * Pure. Reports say so by `tbc` (absent: false), progress by a status (OCPP 2.0.1 part 2 §3; 1.6 security extension §5).
  */
@@ -20,9 +20,8 @@ const lastStatuses: Readonly<Record<string, readonly string[]>> = {
   PublishFirmwareStatusNotification: ['Published', 'DownloadFailed', 'InvalidChecksum', 'PublishFailed'],
 };
 
-/** True when nothing more comes of it. `action` is one that reports on a request, or ReservationStatusUpdate. */
+/** True when nothing more comes of it. `action` is one that reports on a request. */
 export function lastPartOf(action: string, text: string, span: BodySpan): boolean {
-  if (action === 'ReservationStatusUpdate') return true;
   if (action === 'BatterySwap') return says(text, span, 'eventType', ['BatteryOut', 'BatteryOutTimeout']);
   const statuses = lastStatuses[action];
   if (statuses !== undefined) return says(text, span, 'status', statuses);

@@ -31,8 +31,8 @@ export const endedObjectMs = 86_400_000;
 export const mintedFrom = 0x4000_0000;
 export const integerMax = 0x7fff_ffff;
 
-/** The part of the identifiers that a station and a backend can name in common. */
-export type ObjectKind = 'reservation' | 'profile' | 'message' | 'tariff' | 'control';
+/** The part of the identifiers that a station and a backend can name in common. A `stream` is numbered by the station, and its backend's who let it be opened (2.1 N11). */
+export type ObjectKind = 'reservation' | 'profile' | 'message' | 'tariff' | 'control' | 'stream';
 
 /** Whose ids they are: the backend's integers of 1.6, or the station's strings of 2.x. */
 export type IdFamily = 'v16' | 'v2';
@@ -94,14 +94,14 @@ export interface RequestRow {
   atMs: number;
 }
 
-/** Something a backend wrote to the station under a number of its own. */
+/** Something a backend wrote to the station under a number of its own, or a stream that was opened to it. */
 export interface ObjectRow {
   readonly kind: ObjectKind;
   readonly backend: string;
   readonly id: string;
   /** What the station knows it by. */
   readonly ext: string;
-  /** It goes with a transaction or a driver, and nobody says when: a backend that counts them on leaves no end of these behind. */
+  /** It goes with a transaction, a driver or a reboot, and nobody says when: a backend or station that counts them on leaves no end of these behind. */
   readonly isPassing?: true;
   state: 'live' | 'ended';
   atMs: number;

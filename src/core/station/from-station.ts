@@ -29,7 +29,7 @@ import {
 } from './slot.ts';
 import { answerByMs, coverCall, coverOpen, coversFor, followsHeld, hasBacklog, isDown } from './covering.ts';
 import { hasRoom } from './room.ts';
-import { readCall, wordsFor } from './identifiers.ts';
+import { ownerOfSend, readCall, wordsFor } from './identifiers.ts';
 import { mayTake } from './backend-lane.ts';
 import { onCommandReply } from './command-replies.ts';
 import { pumpCommands } from './commands.ts';
@@ -247,7 +247,7 @@ function onReply(state: StationState, turn: Turn, link: StationLink, received: R
 
 function onSend(state: StationState, turn: Turn, received: Received): void {
   const { action } = received.frame;
-  const backend = findBackendLink(state, authorityFor(state, action));
+  const backend = findBackendLink(state, ownerOfSend(state, received) ?? authorityFor(state, action));
   if (backend?.phase !== 'open') return recordReceived(state, turn, received, 'refused', action);
   const { text, frame } = received;
   const words = wordsFor(state, backend, { ...frame, transaction: null, text });

@@ -4,16 +4,18 @@
  * Pure. What a message means to whom is core/ids; here is the moment. A call is read once, when it comes; it is translated when it is sent, since the start of its
  * transaction may have been named by then.
  */
+import { tokenAt } from '../../protocol/splice.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import type { IdChange } from '../ids/change.ts';
 import { fieldsOf } from '../ids/field-table.ts';
 import { callArrived, issuedBy, ofSession } from '../ids/call-arrived.ts';
 import { callFailed, resultToStation } from '../ids/result-to-station.ts';
+import { objectByExt, objectIdOf } from '../ids/objects.ts';
 import { toBackend } from '../ids/to-backend.ts';
 import { factsOf } from './find-backend.ts';
 import type { Predecessor } from '../ids/arrival.ts';
 import { transactionListeners } from './listening.ts';
-import { formerPrimaries, roleOf, type Belonging } from './roles.ts';
+import { authorityFor, formerPrimaries, roleOf, type Belonging } from './roles.ts';
 import { ownerOfDriver } from './stop-authorisation.ts';
 import {
   fromOperator,
@@ -43,6 +45,7 @@ export function readCall(
   if (isOfSession && assignment?.actions.has(frame.action) === true) return nobodys;
   const attendance = {
     primary: assignment?.primary ?? '',
+    authority: authorityFor(state, frame.action),
     before: predecessorOf(state, turn),
     owners: isStart(frame.action) ? formerPrimaries(state) : noOwners,
     listeners: isStart(frame.action) ? transactionListeners(state, turn) : noOwners,
@@ -65,6 +68,14 @@ export function readCall(
   // Whoever asked for it has nothing to do with the station any more.
   note(state, turn, { type: 'issued', action: asked, backend: null });
   return nobodys;
+}
+
+/** Whose a SEND is: 2.1, of who let its stream be opened; else the route decides. */
+export function ownerOfSend({ durable }: StationState, { text, frame }: Received): string | null {
+  if (frame.action !== 'NotifyPeriodicEventStream') return null;
+  const token = tokenAt(text, frame.bodyStart, ['id']);
+  const id = token === null ? null : objectIdOf('stream', token);
+  return id === null ? null : (objectByExt(durable.ids, 'stream', id)?.backend ?? null);
 }
 
 /** Whose the station was before it was cut over. A station tells what it has queued right after it comes: later its starts are live, whatever its clock says. */

@@ -168,3 +168,48 @@ describe('what the backend before had asked the station to report', () => {
     expect(heard).toContain(endOfUpload);
   });
 });
+
+/** The station opens a stream, and `backend` lets it. */
+function openStream(bench: Bench, backend: string): void {
+  bench.fromStation(
+    '[2,"o","OpenPeriodicEventStream",{"constantStreamData":{"id":3,"variableMonitoringId":1,"params":{}}}]',
+  );
+  answerAs(bench, backend, '{"status":"Accepted"}');
+}
+
+const streaming = (): Bench => moved({}, [], (bench) => openStream(bench, 'old'));
+
+describe('what a periodic stream reports', () => {
+  const report = '[6,"r","NotifyPeriodicEventStream",{"id":3,"pending":0,"basetime":"2023-11-14T22:13:20Z"}]';
+  const close = '[2,"x","ClosePeriodicEventStream",{"id":3}]';
+  const adjust = '[2,"a","AdjustPeriodicEventStream",{"id":3,"params":{"interval":1}}]';
+
+  test('goes to who let it be opened, which alone may adjust it, until it is closed there', () => {
+    const bench = streaming();
+    bench.fromStation(report);
+    expect(told(bench)).toEqual({ old: ['NotifyPeriodicEventStream'], new: [] });
+    expect(sentTo(bench.fromBackend(adjust, 'new'), 'new')[0]).toContain('[3,"a",{"status":"Rejected"');
+    bench.fromStation(close);
+    expect(told(bench)).toEqual({ old: ['ClosePeriodicEventStream'], new: [] });
+  });
+
+  test('goes to nobody once that one is not there', () => {
+    const bench = streaming();
+    bench.do({
+      type: 'backend_lost',
+      backend: 'old',
+      epoch: bench.backendEpoch('old'),
+      code: 1006,
+      reason: '',
+    });
+    bench.fromStation(report);
+    expect(told(bench)).toEqual({ old: [], new: [] });
+  });
+
+  test('goes to the new primary where the station has opened it again there', () => {
+    const bench = streaming();
+    openStream(bench, 'new');
+    bench.fromStation(report);
+    expect(told(bench)).toEqual({ old: [], new: ['NotifyPeriodicEventStream'] });
+  });
+});
