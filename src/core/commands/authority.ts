@@ -73,11 +73,14 @@ export function judge(
       return textOf(payload().members, 'updateType') === 'Full' ? forward : refused('list_not_own');
     case 'own_transaction':
     case 'not_others': {
+      // Whose it is by one reading it may not be by the station's.
+      if (payload().isAmbiguous) return refused('unreadable');
       const owner = facts.transaction();
       if (owner === 'own' || (owner === 'none' && permission === 'not_others')) return forward;
       return refused(isAboutTransaction(group) ? 'unknown_transaction' : 'no_authority');
     }
     case 'own_object':
+      if (payload().isAmbiguous) return refused('unreadable');
       return facts.ownsObject() ? forward : refused('no_authority');
     case 'key':
       return { verdict: 'by_key' };
@@ -156,7 +159,10 @@ function lineOf(action: string, payload: () => Payload): Group | 'ambiguous' {
   if (action !== 'SetChargingProfile') return groupOf(action);
   const { members, isAmbiguous } = payload();
   if (isAmbiguous) return 'ambiguous';
-  const profile = membersOf(members['csChargingProfiles'] ?? members['chargingProfile']);
+  const { csChargingProfiles, chargingProfile } = members;
+  // Each version has one of them: of two the station would take its own.
+  if (csChargingProfiles !== undefined && chargingProfile !== undefined) return 'ambiguous';
+  const profile = membersOf(csChargingProfiles ?? chargingProfile);
   return textOf(profile, 'chargingProfilePurpose') === 'TxProfile' ? 'transaction' : 'profiles';
 }
 

@@ -5,6 +5,7 @@
  */
 import { tokenAt } from '../../protocol/splice.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
+import { fieldsOf } from './field-table.ts';
 import { integerOf, stringOf } from './id-token.ts';
 import type { IdLedger, TransactionRow } from './ledger.ts';
 import { objectById } from './objects.ts';
@@ -23,14 +24,15 @@ export function whoseTransaction(
   bodyStart: number,
 ): Whose {
   if (ledger.transactions.length === 0) return 'none';
-  const token = transactionIn(text, bodyStart);
+  const token = transactionIn(version, action, text, bodyStart);
   if (token !== null) {
     const row = rowNamed(ledger, backend, version, token);
     return row === null ? 'none' : whose([row], backend);
   }
   const open = ledger.transactions.filter(({ state }) => state === 'open');
   if (action === 'Reset') return whose(open, backend);
-  const place = version === 'ocpp1.6' ? numberAt(text, bodyStart, 'connectorId') : evseIn(text, bodyStart);
+  const place =
+    version === 'ocpp1.6' ? numberAt(text, bodyStart, 'connectorId') : evseIn(action, text, bodyStart);
   // It points nowhere, and not at a transaction of which nobody knows yet where it is.
   if (place === null) return 'none';
   return whose(
@@ -71,22 +73,17 @@ function whose(rows: readonly TransactionRow[], backend: string): Whose {
   return rows.every(({ owner }) => owner === backend) ? 'own' : 'other';
 }
 
-const transactionPaths = [
-  ['transactionId'],
-  ['csChargingProfiles', 'transactionId'],
-  ['chargingProfile', 'transactionId'],
-] as const;
-
-function transactionIn(text: string, bodyStart: number): string | null {
-  for (const path of transactionPaths) {
-    const token = tokenAt(text, bodyStart, path);
-    if (token !== null) return token;
-  }
-  return null;
+/** Where this action names one, and nowhere else: a member that the station does not know says nothing of whose its command is. */
+function transactionIn(version: OcppVersion, action: string, text: string, bodyStart: number): string | null {
+  const named = fieldsOf(version)
+    .backendCalls.get(action)
+    ?.find(({ kind }) => kind === 'transaction');
+  return named === undefined ? null : tokenAt(text, bodyStart, named.path);
 }
 
-function evseIn(text: string, bodyStart: number): number | null {
-  const token = tokenAt(text, bodyStart, ['evseId']) ?? tokenAt(text, bodyStart, ['evse', 'id']);
+/** A trigger names an EVSE as a member of its own, the others by its number. */
+function evseIn(action: string, text: string, bodyStart: number): number | null {
+  const token = tokenAt(text, bodyStart, action === 'TriggerMessage' ? ['evse', 'id'] : ['evseId']);
   const id = token === null ? null : integerOf(token);
   return id === null ? null : Number(id);
 }

@@ -213,3 +213,30 @@ describe('what a periodic stream reports', () => {
     expect(told(bench)).toEqual({ old: [], new: ['NotifyPeriodicEventStream'] });
   });
 });
+
+describe('a backend that has one transaction left to finish', () => {
+  test.each([
+    ['UnlockConnector', '{"transactionId":"T","evseId":2,"connectorId":1}'],
+    ['UnlockConnector', '{"evseId":2,"evseId":1,"connectorId":1}'],
+    ['UnlockConnector', '{"EVSEID":2,"evseId":1,"connectorId":1}'],
+    ['RequestStopTransaction', '{"TransactionId":"other","transactionId":"T"}'],
+    [
+      'SetChargingProfile',
+      '{"transactionId":"T","evseId":2,"chargingProfile":{"id":1,"chargingProfilePurpose":"TxProfile"}}',
+    ],
+    [
+      'SetChargingProfile',
+      '{"transactionId":"T","evseId":1,"csChargingProfiles":{"chargingProfilePurpose":"TxProfile"},"chargingProfile":{"id":1,"chargingProfilePurpose":"ChargingStationMaxProfile"}}',
+    ],
+  ])('reaches no other by what its %s says beside: %s', (action, payload) => {
+    const bench = moved();
+    const effects = bench.fromBackend(`[2,"c","${action}",${payload}]`);
+    expect(sent(effects, 'station')).toEqual([]);
+    expect(sentTo(effects, 'old')).toHaveLength(1);
+  });
+
+  test('may unlock the connector of that one', () => {
+    const effects = moved().fromBackend('[2,"c","UnlockConnector",{"evseId":1,"connectorId":1}]');
+    expect(sent(effects, 'station')).toHaveLength(1);
+  });
+});
