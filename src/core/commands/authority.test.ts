@@ -213,8 +213,9 @@ test('a profile for a transaction is its owner’s, any other the primary’s (H
 const listVersion = (role: Role, localList: 'own' | 'other' | 'unknown'): Verdict =>
   judged(asker(role), 'GetLocalListVersion', {}, { localList: () => localList });
 
-test('a list’s version is virtual, but for a primary on whose station no list was ever put through Busbar (H15)', () => {
+test('a list’s version is virtual, but for a primary on whose station no list of another’s was put through Busbar (H15)', () => {
   expect(listVersion('primary', 'unknown')).toEqual({ verdict: 'forward' });
+  expect(listVersion('primary', 'own')).toEqual({ verdict: 'forward' });
   for (const role of ['draining', 'standby', 'observer', 'authority'] as const)
     expect(listVersion(role, 'unknown')).toEqual({ verdict: 'serve', from: 'list_version' });
   expect(listVersion('primary', 'other')).toEqual({ verdict: 'serve', from: 'list_version' });

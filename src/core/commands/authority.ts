@@ -87,8 +87,8 @@ export function judge(
     case 'serve':
       if (group === 'read_settings') return { verdict: 'serve', from: 'inventory' };
       if (group !== 'list_version') return refused('no_authority');
-      // A station that came with a list of its own: its only writer so far may see it.
-      return asker.role === 'primary' && facts.localList() === 'unknown'
+      // Its only writer so far may see it: the station may have come with a list of its own, or have lost the one it was sent (a reset, another board).
+      return asker.role === 'primary' && facts.localList() !== 'other'
         ? forward
         : { verdict: 'serve', from: 'list_version' };
     case 'serve_trigger': {

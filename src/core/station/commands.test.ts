@@ -254,7 +254,7 @@ describe('an operator', () => {
       );
     const list = '{"listVersion":7,"updateType":"Full","localAuthorizationList":[]}';
     answerOf(bench.fromBackend(`[2,"1","SendLocalList",${list}]`), '{"status":"Accepted"}');
-    const ask7 = bench.fromBackend('[2,"2","GetLocalListVersion",{}]');
+    const ask7 = answerOf(bench.fromBackend('[2,"2","GetLocalListVersion",{}]'), '{"listVersion":7}');
     expect(sent(ask7, 'backend')).toEqual(['[3,"2",{"listVersion":7}]']);
     const payload = list.replace('7', '8');
     const own = bench.do({ type: 'command_requested', requestId: 9, action: 'SendLocalList', payload });
@@ -309,6 +309,19 @@ describe('what a station says of an operator’s own request', () => {
     expect(told).toContain('"transactionId":"t"');
     expect(told).not.toContain('remoteStartId');
   });
+});
+
+test('a primary whose list the station has lost, in a reset or with its board, hears of it', () => {
+  const bench = new Bench();
+  bench.connect();
+  const answer = (payload: string): readonly Effect[] =>
+    bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",${payload}]`);
+  bench.fromBackend(
+    '[2,"1","SendLocalList",{"listVersion":7,"updateType":"Full","localAuthorizationList":[]}]',
+  );
+  answer('{"status":"Accepted"}');
+  bench.fromBackend('[2,"2","GetLocalListVersion",{}]');
+  expect(sent(answer('{"listVersion":0}'), 'backend')).toEqual(['[3,"2",{"listVersion":0}]']);
 });
 
 test('a local list of which nobody heard whether the station took it is nobody’s: no backend changes another’s', () => {
