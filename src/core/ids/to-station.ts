@@ -106,7 +106,17 @@ export function operatorToStation(
   const requests = fields.filter(({ kind }) => kind === 'request' || kind === 'remote_start');
   const sender = { backend: operator, isPrimary: false };
   const draft = draftOf(ledger, sender, version, action, text, span, context);
+  if (action === 'CancelReservation') noteCancelled(draft, text, span);
   return translated(draft, requests, text, span);
+}
+
+/** Whoever made the reservation, it is over once an operator has cancelled it: it stands in the way of no move any more. */
+function noteCancelled({ ledger, objects }: Draft, text: string, { bodyStart }: BodySpan): void {
+  const token = tokenAt(text, bodyStart, ['reservationId']);
+  const ext = token === null ? null : integerOf(token);
+  const row = ext === null ? null : objectByExt(ledger, 'reservation', ext);
+  if (row?.state !== 'live') return;
+  objects.push({ kind: 'reservation', backend: row.backend, ext: row.ext, outcome: 'ended_by' });
 }
 
 const noFields: readonly IdField[] = [];

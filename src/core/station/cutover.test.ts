@@ -190,6 +190,15 @@ describe('a cutover', () => {
     const [command = '[]'] = sent(reserved.fromBackend(reserve), 'station');
     reserved.fromStation(`[3,"${(JSON.parse(command) as string[])[1]}",{"status":"Accepted"}]`);
     expect(decide(reserved, cutOver)).toMatchObject({ reason: 'reservation' });
+    const payload = '{"reservationId":5}';
+    reserved.do({ type: 'command_requested', requestId: 7, action: 'CancelReservation', payload });
+    const cancelled = (status: string): readonly Effect[] =>
+      reserved.fromStation(`[3,"${reserved.state.link?.slot?.sentId}",{"status":"${status}"}]`);
+    cancelled('Rejected');
+    expect(decide(reserved, cutOver)).toMatchObject({ reason: 'reservation' });
+    reserved.do({ type: 'command_requested', requestId: 8, action: 'CancelReservation', payload });
+    cancelled('Accepted');
+    expect(decide(reserved, cutOver)).toEqual({ kind: 'done', isChanged: true });
     const reporting = ready({}, 'ocpp2.0.1');
     const [ask = '[]'] = sent(
       reporting.fromBackend('[2,"g","GetBaseReport",{"requestId":1,"reportBase":"FullInventory"}]'),
