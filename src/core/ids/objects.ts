@@ -71,7 +71,9 @@ export function written(
   isPassing: boolean,
   atMs: number,
 ): Extract<IdChange, { readonly type: 'object_written' }> | null {
-  const isKnown = own !== null && own.ext === object.ext && own.state === 'live';
+  // A reservation counts from when it was made last: one that nobody came for has ended without a word (1.6).
+  const isKnown =
+    own !== null && own.ext === object.ext && own.state === 'live' && object.kind !== 'reservation';
   // What stays is not forgotten sooner because a transaction goes by it too.
   if (isKnown && (isPassing || own.isPassing !== true)) return null;
   return { type: 'object_written', ...object, ...(isPassing ? { isPassing } : {}), atMs };

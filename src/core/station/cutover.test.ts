@@ -211,6 +211,23 @@ describe('a cutover', () => {
   });
 });
 
+test('a reservation that is made again under its number stands in the way of a move again', () => {
+  const bench = ready();
+  const reserve = (): void => {
+    const text =
+      '[2,"r","ReserveNow",{"connectorId":1,"expiryDate":"2023-11-14T23:00:00Z","idTag":"X","reservationId":1}]';
+    const [command = '[]'] = sent(bench.fromBackend(text), 'station');
+    bench.fromStation(`[3,"${(JSON.parse(command) as string[])[1]}",{"status":"Accepted"}]`);
+  };
+  reserve();
+  // Nobody came, and a 1.6 station says nothing of that.
+  bench.context.wallMs += 13 * 3_600_000;
+  reserve();
+  expect(decide(bench, cutOver)).toMatchObject({ reason: 'reservation' });
+  bench.context.wallMs += 13 * 3_600_000;
+  expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+});
+
 describe('a backend that failed to take a station in', () => {
   test('is told again at once when it is ordered anew, and not when its minutes are over', () => {
     const bench = settled();
