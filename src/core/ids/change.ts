@@ -93,6 +93,8 @@ export type IdChange =
       readonly ext: string;
       /** It goes with a transaction or a driver. */
       readonly isPassing?: true;
+      /** When a reservation expires. */
+      readonly endsAt?: number;
       readonly atMs: number;
     }
   | {

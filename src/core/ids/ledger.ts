@@ -103,6 +103,8 @@ export interface ObjectRow {
   readonly ext: string;
   /** It goes with a transaction, a driver or a reboot, and nobody says when: a backend or station that counts them on leaves no end of these behind. */
   readonly isPassing?: true;
+  /** When a reservation expires, wall clock, milliseconds since 1970: a 1.6 station says nothing of that. None: it is not known. */
+  readonly endsAt?: number;
   state: 'live' | 'ended';
   atMs: number;
 }

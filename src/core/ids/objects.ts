@@ -67,7 +67,7 @@ export function extToWrite(
 /** What the ledger is told when the backend writes an object that the station is to know by `ext`; null: it is known so. `own`: its row for that id. */
 export function written(
   own: ObjectRow | null,
-  object: Pick<ObjectRow, 'kind' | 'backend' | 'id' | 'ext'>,
+  object: Pick<ObjectRow, 'kind' | 'backend' | 'id' | 'ext' | 'endsAt'>,
   isPassing: boolean,
   atMs: number,
 ): Extract<IdChange, { readonly type: 'object_written' }> | null {

@@ -4,6 +4,7 @@
  * Pure. Every number that one side gives out is put into the station's terms; a command about what is another backend's never gets there. Refused is not answered: the
  * caller has each action's words for that.
  */
+import { parseIsoTime } from '../../std/iso-time.ts';
 import { tokenAt } from '../../protocol/splice.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { hasRoomForRequest } from './apply-change.ts';
@@ -137,6 +138,7 @@ function draftOf(
     action,
     driver: action === 'RequestStartTransaction' ? driverOf(text, span) : null,
     isPassing: goesWithTransaction(action, text, span.bodyStart),
+    endsAt: action === 'ReserveNow' ? expiryIn(text, span.bodyStart) : null,
     wallMs,
     changes: [],
     objects: [],
@@ -165,6 +167,8 @@ interface Draft {
   readonly driver: string | null;
   /** What it writes goes with a transaction. */
   readonly isPassing: boolean;
+  /** When the reservation that it makes expires; null: it makes none, or does not say. */
+  readonly endsAt: number | null;
   readonly wallMs: number;
   readonly changes: IdChange[];
   readonly objects: NotedObject[];
@@ -289,7 +293,8 @@ function objectAtStation(
   if (field.use === 'write') {
     if (own === null && !hasRoomForObject(ledger)) return { stop: 'too_many_open' };
     const ext = extToWrite(ledger, backend, kind, id, wallMs);
-    const change = written(own, { kind, backend, id, ext }, draft.isPassing, wallMs);
+    const ends = draft.endsAt === null ? {} : { endsAt: draft.endsAt };
+    const change = written(own, { kind, backend, id, ext, ...ends }, draft.isPassing, wallMs);
     if (change !== null) draft.changes.push(change);
     // Where the station has it, a refusal leaves it there.
     if (own === null || own.ext !== ext || own.state === 'ended')
@@ -310,6 +315,12 @@ function objectAtStation(
       draft.objects.push({ kind, backend: removed.backend, ext: removed.ext, outcome: 'ended_by' });
   }
   return meant === id ? 'keep' : { token: objectToken(kind, meant) };
+}
+
+/** 1.6 and 2.x have a name each for it. */
+function expiryIn(text: string, bodyStart: number): number | null {
+  const expiry = textAt(text, bodyStart, 'expiryDate') ?? textAt(text, bodyStart, 'expiryDateTime');
+  return expiry === null ? null : parseIsoTime(expiry);
 }
 
 /** True where the command writes a profile, message or tariff that ends with its transaction, of which no number says so. */

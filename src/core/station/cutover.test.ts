@@ -211,21 +211,32 @@ describe('a cutover', () => {
   });
 });
 
-test('a reservation that is made again under its number stands in the way of a move again', () => {
-  const bench = ready();
-  const reserve = (): void => {
-    const text =
-      '[2,"r","ReserveNow",{"connectorId":1,"expiryDate":"2023-11-14T23:00:00Z","idTag":"X","reservationId":1}]';
-    const [command = '[]'] = sent(bench.fromBackend(text), 'station');
-    bench.fromStation(`[3,"${(JSON.parse(command) as string[])[1]}",{"status":"Accepted"}]`);
-  };
-  reserve();
-  // Nobody came, and a 1.6 station says nothing of that.
-  bench.context.wallMs += 13 * 3_600_000;
-  reserve();
-  expect(decide(bench, cutOver)).toMatchObject({ reason: 'reservation' });
-  bench.context.wallMs += 13 * 3_600_000;
-  expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+/** `old` reserves a connector under the number 1 until then, and the station agrees. */
+function reserveUntil(bench: Bench, expiryDate: string): void {
+  const text = `[2,"r","ReserveNow",{"connectorId":1,"expiryDate":"${expiryDate}","idTag":"X","reservationId":1}]`;
+  const [command = '[]'] = sent(bench.fromBackend(text), 'station');
+  bench.fromStation(`[3,"${(JSON.parse(command) as string[])[1]}",{"status":"Accepted"}]`);
+}
+
+describe('a reservation that nobody came for, of which a 1.6 station says nothing,', () => {
+  test('stands in the way of a move until it expires, or for half a day', () => {
+    const bench = ready();
+    reserveUntil(bench, '2023-11-14T22:28:20Z');
+    bench.context.wallMs += 14 * 60_000;
+    expect(decide(bench, cutOver)).toMatchObject({ reason: 'reservation' });
+    bench.context.wallMs += 60_000;
+    expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+  });
+
+  test('does so again when it is made again under its number', () => {
+    const bench = ready();
+    reserveUntil(bench, '2030-01-01T00:00:00Z');
+    bench.context.wallMs += 13 * 3_600_000;
+    reserveUntil(bench, '2030-01-01T00:00:00Z');
+    expect(decide(bench, cutOver)).toMatchObject({ reason: 'reservation' });
+    bench.context.wallMs += 13 * 3_600_000;
+    expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
+  });
 });
 
 describe('a backend that failed to take a station in', () => {

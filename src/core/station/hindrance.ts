@@ -14,7 +14,7 @@ export interface Hindrance {
   readonly detail: string;
 }
 
-/** How long a reservation counts as one: when it expires is not known here. */
+/** How long a reservation counts as one that does not expire before. */
 const reservationMs = 12 * 3_600_000;
 /** How long the last part of a report is waited for. */
 const reportMs = 120_000;
@@ -38,8 +38,11 @@ export function hindranceOf({ durable }: StationState, turn: Turn, primary: stri
     return { reason: 'firmware_update', detail };
   }
   const reserved = ids.objects.find(
-    ({ kind, backend, state, atMs }) =>
-      kind === 'reservation' && backend === primary && state === 'live' && wallMs - atMs < reservationMs,
+    ({ kind, backend, state, atMs, endsAt = Infinity }) =>
+      kind === 'reservation' &&
+      backend === primary &&
+      state === 'live' &&
+      wallMs < Math.min(endsAt, atMs + reservationMs),
   );
   if (reserved !== undefined) {
     const detail = `Reservation ${reserved.id} of ${primary} is active; have it used or cancelled, or force the cutover.`;
