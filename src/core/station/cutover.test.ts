@@ -228,6 +228,25 @@ describe('a reservation that nobody came for, of which a 1.6 station says nothin
     expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
   });
 
+  test('is named by the station’s number too where that is another, since an operator cancels it by that', () => {
+    const bench = ready();
+    const atMs = bench.context.wallMs;
+    const others = {
+      kind: 'reservation',
+      backend: 'vendor',
+      id: '1',
+      ext: '1',
+      state: 'live',
+      atMs,
+    } as const;
+    bench.state.durable.ids.objects.push(others);
+    reserveUntil(bench, '2030-01-01T00:00:00Z');
+    const ext = bench.state.durable.ids.objects.at(-1)?.ext;
+    expect(decide(bench, cutOver)).toMatchObject({
+      detail: expect.stringContaining(`Reservation 1 (${ext} to the station) of old`) as string,
+    });
+  });
+
   test('does so again when it is made again under its number', () => {
     const bench = ready();
     reserveUntil(bench, '2030-01-01T00:00:00Z');

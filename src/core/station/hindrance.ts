@@ -45,7 +45,10 @@ export function hindranceOf({ durable }: StationState, turn: Turn, primary: stri
       wallMs < Math.min(endsAt, atMs + reservationMs),
   );
   if (reserved !== undefined) {
-    const detail = `Reservation ${reserved.id} of ${primary} is active; have it used or cancelled, or force the cutover.`;
+    const { id, ext } = reserved;
+    // An operator cancels it by the station's number, and this one may be another's there.
+    const named = ext === id ? id : `${id} (${ext} to the station)`;
+    const detail = `Reservation ${named} of ${primary} is active; have it used or cancelled, or force the cutover.`;
     return { reason: 'reservation', detail };
   }
   const asked = ids.requests.find(
