@@ -190,15 +190,6 @@ describe('a cutover', () => {
     const [command = '[]'] = sent(reserved.fromBackend(reserve), 'station');
     reserved.fromStation(`[3,"${(JSON.parse(command) as string[])[1]}",{"status":"Accepted"}]`);
     expect(decide(reserved, cutOver)).toMatchObject({ reason: 'reservation' });
-    const payload = '{"reservationId":5}';
-    reserved.do({ type: 'command_requested', requestId: 7, action: 'CancelReservation', payload });
-    const cancelled = (status: string): readonly Effect[] =>
-      reserved.fromStation(`[3,"${reserved.state.link?.slot?.sentId}",{"status":"${status}"}]`);
-    cancelled('Rejected');
-    expect(decide(reserved, cutOver)).toMatchObject({ reason: 'reservation' });
-    reserved.do({ type: 'command_requested', requestId: 8, action: 'CancelReservation', payload });
-    cancelled('Accepted');
-    expect(decide(reserved, cutOver)).toEqual({ kind: 'done', isChanged: true });
     const reporting = ready({}, 'ocpp2.0.1');
     const [ask = '[]'] = sent(
       reporting.fromBackend('[2,"g","GetBaseReport",{"requestId":1,"reportBase":"FullInventory"}]'),
@@ -208,53 +199,6 @@ describe('a cutover', () => {
     expect(decide(reporting, cutOver)).toMatchObject({ reason: 'report_in_parts' });
     reporting.context.wallMs += 120_000;
     expect(decide(reporting, cutOver)).toEqual({ kind: 'done', isChanged: true });
-  });
-});
-
-/** `old` reserves a connector under the number 1 until then, and the station agrees. */
-function reserveUntil(bench: Bench, expiryDate: string): void {
-  const text = `[2,"r","ReserveNow",{"connectorId":1,"expiryDate":"${expiryDate}","idTag":"X","reservationId":1}]`;
-  const [command = '[]'] = sent(bench.fromBackend(text), 'station');
-  bench.fromStation(`[3,"${(JSON.parse(command) as string[])[1]}",{"status":"Accepted"}]`);
-}
-
-describe('a reservation that nobody came for, of which a 1.6 station says nothing,', () => {
-  test('stands in the way of a move until it expires, or for half a day', () => {
-    const bench = ready();
-    reserveUntil(bench, '2023-11-14T22:28:20Z');
-    bench.context.wallMs += 14 * 60_000;
-    expect(decide(bench, cutOver)).toMatchObject({ reason: 'reservation' });
-    bench.context.wallMs += 60_000;
-    expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
-  });
-
-  test('is named by the station’s number too where that is another, since an operator cancels it by that', () => {
-    const bench = ready();
-    const atMs = bench.context.wallMs;
-    const others = {
-      kind: 'reservation',
-      backend: 'vendor',
-      id: '1',
-      ext: '1',
-      state: 'live',
-      atMs,
-    } as const;
-    bench.state.durable.ids.objects.push(others);
-    reserveUntil(bench, '2030-01-01T00:00:00Z');
-    const ext = bench.state.durable.ids.objects.at(-1)?.ext;
-    expect(decide(bench, cutOver)).toMatchObject({
-      detail: expect.stringContaining(`Reservation 1 (${ext} to the station) of old`) as string,
-    });
-  });
-
-  test('does so again when it is made again under its number', () => {
-    const bench = ready();
-    reserveUntil(bench, '2030-01-01T00:00:00Z');
-    bench.context.wallMs += 13 * 3_600_000;
-    reserveUntil(bench, '2030-01-01T00:00:00Z');
-    expect(decide(bench, cutOver)).toMatchObject({ reason: 'reservation' });
-    bench.context.wallMs += 13 * 3_600_000;
-    expect(decide(bench, cutOver)).toEqual({ kind: 'done', isChanged: true });
   });
 });
 
