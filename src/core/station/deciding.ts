@@ -7,6 +7,7 @@
 import type { HeldEntry, HeldLane } from '../hold/held-lane.ts';
 import { freshDelivery } from '../hold/fresh-delivery.ts';
 import { pumpCalls } from './backend-lane.ts';
+import { transactionByKey } from '../ids/transactions.ts';
 import { callOf } from './call-id.ts';
 import { finish, ofRefusals } from './delivering.ts';
 import type { DecisionOutcome, DecisionRefusal, DeliveryDecision } from './events.ts';
@@ -67,7 +68,7 @@ function decide(
 /** It is remembered, too: a backend that is handed the transaction once more is told what it has not taken of it, but for this. */
 function drop(state: StationState, turn: Turn, lane: HeldLane, entry: HeldEntry): void {
   const { transaction, key } = entry.message;
-  if (transaction !== null)
+  if (transaction !== null && transactionByKey(state.durable.ids, transaction)?.state === 'open')
     note(state, turn, {
       type: 'transaction_dropped',
       key: transaction,

@@ -26,6 +26,7 @@ import { readVerdict } from './late-verdicts.ts';
 import { errorCodeOf } from './own-calls.ts';
 import { rememberGiven } from './repeats.ts';
 import type { BackendLink, OpenCall, StationState } from './state.ts';
+import { isUnnumbered } from './unnumbered.ts';
 import { recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 
 /** How long after a refusal a message is sent again; after the last one it is parked, and after two in a row that were for good. */
@@ -35,6 +36,8 @@ const unansweredMs = 60_000;
 const unansweredAgainMs = retryMaxMs;
 /** How soon a link that cannot be renewed now is looked at again. */
 const busyMs = 1_000;
+/** Why a start is sent again and parked though it was answered. */
+const unnumbered = 'the answer has no transactionId';
 /** Copies younger than this leave at once. */
 const liveMs = 10_000;
 /** It leaves after a commit: so much later at the most, but for a disk that fails. */
@@ -260,14 +263,16 @@ export function onHeldReply(
 }
 
 function settle(state: StationState, turn: Turn, lane: HeldLane, entry: HeldEntry, reply: Received): void {
+  const { text, frame } = reply;
+  const isTaken = frame.kind === 'result' && !isUnnumbered(entry.message, text, frame);
   // What a listener thinks of a copy is nobody's affair.
-  if (entry.message.answer === null || reply.frame.kind === 'result') {
+  if (entry.message.answer === null || isTaken) {
     finish(state, turn, lane, entry, 'delivered');
     return readVerdict(state, turn, entry, reply);
   }
   delete entry.unansweredOn;
   const attempts = entry.delivery.attempts + 1;
-  const lastError = errorCodeOf(reply.text, reply.frame);
+  const lastError = frame.kind === 'result' ? unnumbered : errorCodeOf(text, frame);
   const isFinal = isForGood(lastError) && isForGood(entry.delivery.lastError);
   const retryMs = isFinal ? undefined : retriesMs[attempts - 1];
   const refusals = (entry.delivery.refusals ?? 0) + 1;

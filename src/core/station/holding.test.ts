@@ -263,3 +263,63 @@ test('what a backend answers with an empty array, as PHP writes an empty object,
   expect(outage.held).toEqual([]);
   expect(outage.heard.filter(({ action }) => action === 'StopTransaction')).toHaveLength(1);
 });
+
+/** What became of a transaction whose start the backend answers so. */
+function startAnswered(payload: object): Outage {
+  const outage = new Outage();
+  outage.begin();
+  outage.goDown();
+  outage.stop(outage.start(1), 9);
+  outage.answer = (call) =>
+    call.action === 'StartTransaction' ? `3|${JSON.stringify(payload)}` : outage.usual(call);
+  outage.comeBack();
+  outage.pass(60_000);
+  return outage;
+}
+
+const accepted = { idTagInfo: { status: 'Accepted' } };
+
+function countOf(outage: Outage, said: string): number {
+  return outage.heard.filter(({ action }) => action === said).length;
+}
+
+describe('a start that its backend answers without a number', () => {
+  test.each([{}, accepted, { ...accepted, transactionId: null }, { ...accepted, transactionId: 12.5 }])(
+    'as %j is tried once more and parked with all that follows',
+    (payload) => {
+      const outage = startAnswered(payload);
+      expect(
+        outage.held.map(({ delivery: { state, attempts, lastError } }) => [state, attempts, lastError]),
+      ).toEqual([
+        ['parked', 2, 'the answer has no transactionId'],
+        ['waiting', 0, null],
+      ]);
+      expect([countOf(outage, 'StartTransaction'), countOf(outage, 'StopTransaction')]).toEqual([2, 0]);
+    },
+  );
+
+  test('is delivered with its number once it gets one', () => {
+    const outage = startAnswered(accepted);
+    outage.answer = (call) => outage.usual(call);
+    const [start] = outage.held;
+    outage.do({
+      type: 'delivery_decided',
+      requestId: 7,
+      number: start?.message.number ?? 0,
+      decision: 'retry',
+    });
+    outage.pass(60_000);
+    expect(outage.held).toEqual([]);
+    expect(countOf(outage, 'StopTransaction')).toBe(1);
+  });
+
+  test.each([
+    { idTagInfo: { status: 'Invalid' } },
+    { ...accepted, transactionId: '7' },
+    { ...accepted, transactionId: -1 },
+  ])('but %j, as where the driver is refused or the number is odd, is delivered', (payload) => {
+    const outage = startAnswered(payload);
+    expect(outage.held).toEqual([]);
+    expect([countOf(outage, 'StartTransaction'), countOf(outage, 'StopTransaction')]).toEqual([1, 1]);
+  });
+});
