@@ -18,8 +18,8 @@ export interface JournalBatch {
   readonly body: Uint8Array;
   /** The stations that the records are about. */
   readonly stations: ReadonlySet<StationId>;
-  /** What outlives the process of these stations, as JSON. */
-  readonly saved: ReadonlyMap<StationId, string>;
+  /** What outlives the process of these stations, as JSON; null: nothing any more. */
+  readonly saved: ReadonlyMap<StationId, string | null>;
   /** What the records change of held messages, learned tokens and billing at risk, in order. It is there when the records are, and outlives their deletion. */
   readonly kept: readonly KeptChange[];
 }

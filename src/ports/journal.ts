@@ -29,6 +29,8 @@ export interface Journal {
   ): void;
   /** Saves what outlives the process of a station, in the same commit as the records before it. */
   saveStation(station: StationId, durable: DurableStation): void;
+  /** Deletes what was saved of a station, with the next commit. */
+  forgetStation(station: StationId): void;
   /** False from a failed write until the next good one. */
   readonly isWritable: boolean;
   /** Why it is not; null while it is. */

@@ -5,6 +5,7 @@ import type { JournalReader } from '../ports/journal.ts';
 import { createAssignments } from './assignments.ts';
 import type { DataPlane, Driver } from './data-plane.ts';
 import { createOperatorDecisions } from './operator-decisions.ts';
+import { Remembered } from './remembered.ts';
 
 const handover = {
   do: 'cut_over',
@@ -48,7 +49,7 @@ function decide(frames: JournalReader['frames']) {
   };
   const plane = {
     drivers: new Map([[bench.state.id, driver]]),
-    remembered: new Map(),
+    remembered: new Remembered(new Map(), new Map(), new Map()),
     placements,
     journal: { flush: async () => isFlushed } as Partial<DataPlane['journal']> as DataPlane['journal'],
   };

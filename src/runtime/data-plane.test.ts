@@ -1,11 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { learnedTokensMax } from '../core/cover/learned-tokens.ts';
-import type { DurableStation } from '../core/journal/record.ts';
 import { createStation, durableStation } from '../core/station/state.ts';
 import { checkStationId, type StationId } from '../protocol/station-id.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
+import type { Placement } from '../core/routing/placement.ts';
 import type { LearnedToken } from '../core/hold/held-message.ts';
-import { forgetDriver, learnToken, rememberedMax, tokensFound, type Driver } from './data-plane.ts';
+import { forgetDriver, learnToken, tokensFound, type DataPlane, type Driver } from './data-plane.ts';
+import { Remembered, stationsKnownMax } from './remembered.ts';
 
 function idOf(text: string): StationId {
   const id = checkStationId(text);
@@ -14,6 +15,17 @@ function idOf(text: string): StationId {
 }
 
 const nothing = (): void => {};
+
+const placement: Placement = {
+  routed: 'old',
+  primary: 'new',
+  before: 'old',
+  observers: null,
+  observersBefore: null,
+  at: 1,
+  keepWarmMs: 0,
+  ready: [],
+};
 
 function driverOf(text: string, lastSeenAt: number | null): Driver {
   const state = createStation(idOf(text), durableStation({ lastSeenAt }), 'p');
@@ -30,17 +42,28 @@ function driverOf(text: string, lastSeenAt: number | null): Driver {
 
 function planeWith(...drivers: Driver[]): {
   drivers: Map<StationId, Driver>;
-  remembered: Map<StationId, DurableStation>;
+  remembered: Remembered;
   held: Map<StationId, readonly HeldEntry[]>;
   heldCharacters: number;
+  journal: DataPlane['journal'];
 } {
+  const held = new Map<StationId, readonly HeldEntry[]>();
   return {
     drivers: new Map(drivers.map((driver) => [driver.state.id, driver])),
-    remembered: new Map(),
-    held: new Map(),
+    remembered: new Remembered(new Map(), held, new Map()),
+    held,
     heldCharacters: 0,
+    journal: {
+      forgetStation: (station) => void forgotten.push(station),
+    } as Partial<DataPlane['journal']> as DataPlane['journal'],
   };
 }
+
+let forgotten: StationId[] = [];
+
+beforeEach(() => {
+  forgotten = [];
+});
 
 describe('a driver that is let go of', () => {
   test('leaves what its station said, if that was ever seen', () => {
@@ -49,7 +72,7 @@ describe('a driver that is let go of', () => {
     forgetDriver(plane, seen);
     forgetDriver(plane, unseen);
     expect([...plane.drivers]).toEqual([]);
-    expect([...plane.remembered.values()]).toEqual([seen.state.durable]);
+    expect([...plane.remembered]).toEqual([[seen.state.id, seen.state.durable]]);
   });
 
   test('does not take its successor with it', () => {
@@ -60,15 +83,25 @@ describe('a driver that is let go of', () => {
     expect(plane.remembered.size).toBe(0);
   });
 
-  test('is remembered up to a bound, the oldest making room', () => {
+  test('leaves what was decided about its station, also where that was never seen', () => {
+    const driver = driverOf('CP-1', null);
+    driver.state.durable.placement = placement;
+    const plane = planeWith(driver);
+    forgetDriver(plane, driver);
+    expect(plane.remembered.get(driver.state.id)?.placement).toBe(placement);
+  });
+
+  test('is remembered up to a bound, the oldest making room in memory and in the journal', () => {
     const plane = planeWith();
-    for (let count = 0; count < rememberedMax; count += 1)
-      plane.remembered.set(idOf(`S${count}`), durableStation({ lastSeenAt: 1 }));
+    const durable = durableStation({ lastSeenAt: 1 });
+    for (let count = 0; count < stationsKnownMax; count += 1)
+      plane.remembered.add(idOf(`S${count}`), durable);
     const driver = driverOf('CP-1', 7);
     plane.drivers.set(driver.state.id, driver);
     forgetDriver(plane, driver);
-    expect(plane.remembered.size).toBe(rememberedMax);
+    expect(plane.remembered.size).toBe(stationsKnownMax);
     expect([plane.remembered.has(idOf('S0')), plane.remembered.has(driver.state.id)]).toEqual([false, true]);
+    expect(forgotten).toEqual(['S0']);
   });
 });
 

@@ -14,7 +14,7 @@ import type { BillingRisk } from '../core/hold/billing-risk.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
 import { learnedTokensMax } from '../core/cover/learned-tokens.ts';
 import type { LearnedToken } from '../core/hold/held-message.ts';
-import type { DurableStation, LearnedRecord, StationRecord } from '../core/journal/record.ts';
+import type { LearnedRecord, StationRecord } from '../core/journal/record.ts';
 import type { StationState } from '../core/station/state.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -28,6 +28,7 @@ import type { BackendReach } from './backend-reach.ts';
 import type { DeliveryPacer } from './delivery-pacer.ts';
 import type { OperatorCommands } from './operator-commands.ts';
 import type { OperatorDecisions } from './operator-decisions.ts';
+import { makeRoom, type Remembered } from './remembered.ts';
 import { forgetOldest } from '../std/forget-oldest.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
@@ -76,7 +77,7 @@ export interface DataPlane {
   /** Drivers by identity; made when a station first arrives. */
   readonly drivers: Map<StationId, Driver>;
   /** What is known of stations that have no driver: what outlived the last process, and what forgotten drivers left. */
-  readonly remembered: Map<StationId, DurableStation>;
+  readonly remembered: Remembered;
   /** What is held for stations that have no driver. */
   readonly held: Map<StationId, readonly HeldEntry[]>;
   /** Of what is held for all stations that have a driver. */
@@ -102,12 +103,9 @@ export function tokensFound(found: ReadonlyMap<string, LearnedToken>): Map<strin
   return new Map(inOrder.slice(-learnedTokensMax));
 }
 
-/** Stations without a driver that are remembered; where the journal brought more, so many. The oldest makes room, and says what it is at its next boot. */
-export const rememberedMax = 100_000;
-
-/** Lets go of a station's driver, and keeps what it knew of the station if that was ever seen. */
+/** Lets go of a station's driver, and keeps what it knew of the station if that was ever seen or decided about. */
 export function forgetDriver(
-  plane: Pick<DataPlane, 'drivers' | 'remembered' | 'held' | 'heldCharacters'>,
+  plane: Pick<DataPlane, 'drivers' | 'remembered' | 'held' | 'heldCharacters' | 'journal'>,
   driver: Driver,
 ): void {
   const { drivers, remembered } = plane;
@@ -124,9 +122,9 @@ export function forgetDriver(
         .flatMap((lane) => Array.from(lane))
         .toSorted((one, other) => one.message.number - other.message.number),
     );
-  if (durable.lastSeenAt === null) return;
-  if (!remembered.has(id) && remembered.size >= rememberedMax) forgetOldest(remembered);
-  remembered.set(id, durable);
+  if (durable.lastSeenAt === null && durable.placement === null) return;
+  makeRoom(plane);
+  remembered.add(id, durable);
 }
 
 export function backendSettingsOf(plane: DataPlane, backend: string): BackendSettings | null {

@@ -30,6 +30,7 @@ import { forgetDriver, tokensFound, type DataPlane, type Driver, type Observer }
 import { isExpected } from './gatekeeper.ts';
 import { createOperatorCommands, type CommandRequested } from './operator-commands.ts';
 import { createOperatorDecisions } from './operator-decisions.ts';
+import { Remembered, trimRemembered } from './remembered.ts';
 import { createRegistry } from './snapshots.ts';
 import { StationDriver } from './station-driver.ts';
 import { startTimerWheel, type TimerWheel } from './timer-wheel.ts';
@@ -87,6 +88,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
   const { clock, journal, dialer, log, observer } = ports;
   let epoch = 0;
   let isDraining = false;
+  const held = new Map(ports.held);
   const plane: DataPlane = {
     context: {
       wallMs: clock.wallMs(),
@@ -119,8 +121,8 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     placements: createOperatorDecisions(),
     settings,
     drivers: new Map(),
-    remembered: new Map(ports.restored),
-    held: new Map(ports.held),
+    remembered: new Remembered(ports.restored, held, settings.listener.known),
+    held,
     heldCharacters: 0,
     tokens: tokensFound(ports.tokens),
     risks: new Map(ports.risks),
@@ -158,6 +160,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
       plane,
     );
     plane.held.delete(station);
+    plane.remembered.delete(station);
     plane.drivers.set(station, driver);
     return driver;
   }
@@ -171,6 +174,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
   // Whoever is owed something gets it, also where the station does not come back.
   for (const station of ports.held.keys()) driverOf(station)?.handle({ type: 'tick' });
   watchBilling(plane);
+  trimRemembered(plane);
 
   return {
     registry: createRegistry(plane, deliveries),
@@ -187,6 +191,7 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
       plane.settings = next;
       plane.context.routing = next.routing;
       plane.context.settings = next.station;
+      plane.remembered.update(next.listener.known);
       // In one go, before any frame: no station ever sees new routes without having been placed by them.
       for (const driver of plane.drivers.values()) {
         if (!isExpected(next.listener, driver.state.id)) driver.handle({ type: 'admission_ended' });

@@ -16,7 +16,7 @@ export class GatheringBatch implements JournalBatch {
   atFrom = Infinity;
   atTo = -Infinity;
   readonly stations = new Set<StationId>();
-  readonly saved = new Map<StationId, string>();
+  readonly saved = new Map<StationId, string | null>();
   /** Of what is saved. */
   savedCharacters = 0;
   readonly #body: BatchBody;
@@ -90,8 +90,15 @@ export class GatheringBatch implements JournalBatch {
   }
 
   save(station: StationId, durable: DurableStation): void {
-    const text = JSON.stringify(durable);
-    this.savedCharacters += text.length - (this.saved.get(station)?.length ?? 0);
+    this.#put(station, JSON.stringify(durable));
+  }
+
+  forget(station: StationId): void {
+    this.#put(station, null);
+  }
+
+  #put(station: StationId, text: string | null): void {
+    this.savedCharacters += (text?.length ?? 0) - (this.saved.get(station)?.length ?? 0);
     this.saved.set(station, text);
   }
 }

@@ -195,6 +195,18 @@ test('a station is saved with the records before it, or alone', async () => {
   expect(disk.batches).toHaveLength(0);
 });
 
+test('a station is forgotten with the next commit, unless it is saved again before', async () => {
+  open();
+  const [other, durable] = ['CP-2' as StationId, durableStation({ lastSeenAt: 1 })];
+  for (const id of [station, other]) journal.saveStation(id, durable);
+  await pass(100);
+  for (const id of [station, other]) journal.forgetStation(id);
+  journal.saveStation(other, durable);
+  expect([...disk.stations.keys()]).toEqual([station, other]);
+  await pass(100);
+  expect([...disk.stations.keys()]).toEqual([other]);
+});
+
 test('while commits fail nobody who waits is told; the same batch is tried every second until it is taken', async () => {
   let isFull = true;
   open({ faultOf: () => (isFull ? diskFull : null) });

@@ -151,6 +151,13 @@ class JournalWriter implements Journal {
     this.#armIdleTimer();
   }
 
+  forgetStation(station: StationId): void {
+    const before = this.#gathering.savedCharacters;
+    this.#gathering.forget(station);
+    this.#savedCharacters += this.#gathering.savedCharacters - before;
+    this.#armIdleTimer();
+  }
+
   flush(timeoutMs: number): Promise<boolean> {
     const batch = this.#gathering.isEmpty ? this.#sealed.at(-1) : this.#gathering;
     if (batch === undefined) return Promise.resolve(true);

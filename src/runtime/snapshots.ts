@@ -46,8 +46,7 @@ export function createRegistry(plane: DataPlane, deliveries: Pick<Deliveries, 'h
     },
     stations: function* stations() {
       for (const [id, { state }] of plane.drivers) yield stationSnapshot(plane, id, state.durable, state);
-      for (const [id, durable] of plane.remembered)
-        if (!plane.drivers.has(id)) yield stationSnapshot(plane, id, durable, null);
+      for (const [id, durable] of plane.remembered) yield stationSnapshot(plane, id, durable, null);
       for (const id of plane.settings.listener.known.keys())
         if (!plane.drivers.has(id) && !plane.remembered.has(id))
           yield stationSnapshot(plane, id, unseen, null);

@@ -132,6 +132,8 @@ export class HandJournal implements Journal {
 
   saveStation(): void {}
 
+  forgetStation(): void {}
+
   onWritableChange(listener: (isWritable: boolean) => void): void {
     this.#writable = listener;
   }

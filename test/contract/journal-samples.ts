@@ -125,7 +125,7 @@ const meterValuesText = `[2,"${'a'.repeat(36)}","MeterValues",{"connectorId":1,"
 export function batchOf(
   first: number,
   records: readonly JournalRecord[],
-  saved: ReadonlyMap<StationId, string> = new Map(),
+  saved: JournalBatch['saved'] = new Map(),
 ): JournalBatch {
   const taken = records.reduce((sum, record) => sum + positionsOf(record), 0);
   const times = records.map((record) => record.at);

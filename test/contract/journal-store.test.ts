@@ -77,6 +77,18 @@ describe.each(storesUnderTest)('a journal store $name', (underTest) => {
     );
   });
 
+  test('forgets what was saved of a station, and knows it again once it is saved anew', async () => {
+    const state = JSON.stringify({ boot: null, version: 'ocpp1.6', lastSeenAt: 1 });
+    const both = [stationOne, stationTwo];
+    await store.commit(batchOf(1, [], new Map(both.map((id) => [id, state]))));
+    const forgotten = batchOf(1, [sentRecord()], new Map(both.map((id) => [id, null])));
+    await store.commit(forgotten);
+    expect(await store.reader.stations()).toEqual(new Map());
+    await store.commit(batchOf(2, [], new Map([[stationTwo, state]])));
+    await reopen();
+    expect([...(await store.reader.stations()).keys()]).toEqual([stationTwo]);
+  });
+
   test('takes the same batch again and holds it once', async () => {
     const batch = batchOf(1, [frameRecord(), sentRecord()]);
     await store.commit(batch);

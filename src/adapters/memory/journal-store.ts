@@ -103,7 +103,10 @@ export function openMemoryJournal(
 const utf8 = new TextDecoder();
 
 function write(disk: MemoryDisk, batch: JournalBatch): void {
-  for (const [station, state] of batch.saved) disk.stations.set(station, state);
+  for (const [station, state] of batch.saved) {
+    if (state === null) disk.stations.delete(station);
+    else disk.stations.set(station, state);
+  }
   for (const change of batch.kept) keep(disk, change);
   if (batch.records === 0) return;
   const newest = disk.batches.at(-1);

@@ -30,7 +30,8 @@ import { checksumOf, packBody, type BatchHead } from './stored-batch.ts';
 /** A batch as it is handed to the writer's thread. */
 export interface WrittenBatch extends BatchHead {
   readonly body: Uint8Array;
-  readonly saved: readonly (readonly [station: string, state: string])[];
+  /** null: it is forgotten. */
+  readonly saved: readonly (readonly [station: string, state: string | null])[];
   readonly kept: readonly KeptChange[];
   /** Its stations that the index of its page has not got yet, or may not have. */
   readonly indexed: readonly string[];
@@ -287,8 +288,9 @@ function openJournalOf(
         index(batch);
       }
       for (const [station, state] of batch.saved) {
-        statements.station.run(station, state, stationChecksum(station, state));
-        walBytes += state.length + rowsOverheadBytes;
+        if (state === null) statements.forget.run(station);
+        else statements.station.run(station, state, stationChecksum(station, state));
+        walBytes += (state?.length ?? 0) + rowsOverheadBytes;
       }
       statements.commit.run();
       walBytes += commitOverheadBytes;
@@ -321,6 +323,7 @@ interface Statements {
   readonly pageStation: StatementSync;
   readonly pageTime: StatementSync;
   readonly station: StatementSync;
+  readonly forget: StatementSync;
 }
 
 function prepareStatements(database: DatabaseSync): Statements {
@@ -331,6 +334,7 @@ function prepareStatements(database: DatabaseSync): Statements {
     pageStation: database.prepare('INSERT OR REPLACE INTO page_station VALUES (?, ?)'),
     pageTime: database.prepare('INSERT OR REPLACE INTO page_time VALUES (?, ?, ?)'),
     station: database.prepare('INSERT OR REPLACE INTO station VALUES (?, ?, ?)'),
+    forget: database.prepare('DELETE FROM station WHERE id = ?'),
   };
 }
 

@@ -16,7 +16,7 @@ export const relearntMs = 2 * saveWithinMs;
 
 /** Learns again what `records`, in order, say of these stations. Returns those that are otherwise than they were saved. */
 export function relearn(
-  stations: ReadonlyMap<StationId, DurableStation>,
+  stations: Pick<ReadonlyMap<StationId, DurableStation>, 'get'>,
   records: Iterable<JournalRecord>,
 ): ReadonlySet<StationId> {
   const changed = new Set<StationId>();

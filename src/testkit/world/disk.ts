@@ -64,7 +64,8 @@ const idleCommitMs = 50;
 interface Entry {
   readonly position: number;
   readonly record: WrittenRecord | null;
-  readonly save: { readonly station: StationId; readonly durable: DurableStation } | null;
+  /** `durable` null: it is forgotten. */
+  readonly save: { readonly station: StationId; readonly durable: DurableStation | null } | null;
 }
 
 interface Waiter {
@@ -121,6 +122,10 @@ class DiskJournal implements SimulatedJournal {
 
   saveStation(station: StationId, durable: DurableStation): void {
     this.#enter({ position: this.#position, record: null, save: { station, durable } });
+  }
+
+  forgetStation(station: StationId): void {
+    this.#enter({ position: this.#position, record: null, save: { station, durable: null } });
   }
 
   afterCommit<Owner, Task>(
@@ -241,7 +246,8 @@ class DiskJournal implements SimulatedJournal {
         keep(this.#disk, record);
         this.#disk.onCommitted(record);
       }
-      if (save !== null) this.#disk.stations.set(save.station, save.durable);
+      if (save?.durable === null) this.#disk.stations.delete(save.station);
+      else if (save !== null) this.#disk.stations.set(save.station, save.durable);
       this.committedPosition = position;
       this.#disk.position = position;
     }
@@ -290,7 +296,8 @@ function sealed(entries: readonly Entry[]): Entry[] {
   for (const { position, record, save } of entries.toReversed()) {
     const isLast = save !== null && !saved.has(save.station);
     if (isLast) saved.add(save.station);
-    const copy = isLast ? { station: save.station, durable: savedCopy(save.durable) } : null;
+    const durable = isLast && save.durable !== null ? savedCopy(save.durable) : null;
+    const copy = isLast ? { station: save.station, durable } : null;
     batch.push({ position, record, save: copy });
   }
   return batch.toReversed();

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import type { Placement } from '../core/routing/placement.ts';
+import { durableStation } from '../core/station/state.ts';
+import type { StationId } from '../protocol/station-id.ts';
+import { Remembered, stationsKnownMax, trimRemembered } from './remembered.ts';
+import type { Sleeper } from './timer-wheel.ts';
+
+const nobody = new Set<StationId>();
+
+function idOf(text: string): StationId {
+  return text as StationId;
+}
+
+function seen(lastSeenAt: number | null, placement: Placement | null = null) {
+  return durableStation({ lastSeenAt, placement });
+}
+
+const placement: Placement = {
+  routed: 'old',
+  primary: 'new',
+  before: 'old',
+  observers: null,
+  observersBefore: null,
+  at: 1,
+  keepWarmMs: 0,
+  ready: [],
+};
+
+test('who was seen longest ago is let go of first, whatever the order on disk', () => {
+  const restored = new Map([
+    [idOf('A'), seen(7)],
+    [idOf('B'), seen(3)],
+    [idOf('C'), seen(null)],
+  ]);
+  const remembered = new Remembered(restored, nobody, nobody);
+  remembered.add(idOf('B'), seen(9));
+  expect(Array.from({ length: 4 }, () => remembered.letGo())).toEqual(['C', 'A', 'B', undefined]);
+  expect(remembered.size).toBe(0);
+});
+
+test('who is decided about, held for or configured goes after all others', () => {
+  const restored = new Map(
+    ['A', 'B', 'C', 'D'].map((id, at) => [idOf(id), seen(at, id === 'A' ? placement : null)]),
+  );
+  const remembered = new Remembered(restored, new Set([idOf('B')]), new Set([idOf('C')]));
+  remembered.add(idOf('E'), seen(9));
+  expect(Array.from({ length: 5 }, () => remembered.letGo())).toEqual(['D', 'E', 'A', 'B', 'C']);
+});
+
+test('another configuration says anew who goes first', () => {
+  const restored = new Map(['A', 'B'].map((id, at) => [idOf(id), seen(at)]));
+  const remembered = new Remembered(restored, nobody, new Set([idOf('B')]));
+  remembered.update(new Set([idOf('A')]));
+  expect([...remembered].map(([id]) => id)).toEqual(['B', 'A']);
+  expect(remembered.letGo()).toBe('B');
+});
+
+test('what a start finds beyond the bound is let go of little by little, once those who come back are back', () => {
+  const [tooMany, stranger] = [250, seen(1)];
+  const restored = new Map(
+    Array.from({ length: stationsKnownMax + tooMany }, (_, at) => [idOf(`S${at}`), stranger]),
+  );
+  const forgotten: StationId[] = [];
+  const journal = { isWritable: true, forgetStation: (id: StationId) => void forgotten.push(id) };
+  const sleepers: Sleeper[] = [];
+  const plane = {
+    drivers: new Map(),
+    remembered: new Remembered(restored, nobody, nobody),
+    journal,
+    clock: { nowMs: () => 0, wallMs: () => 0 },
+    wheel: { schedule: (sleeper: Sleeper) => void sleepers.push(sleeper), stop: () => {} },
+  };
+  trimRemembered(plane);
+  expect([sleepers[0]?.wakeAtMs, forgotten.length]).toEqual([600_000, 0]);
+  journal.isWritable = false;
+  sleepers[0]?.wake();
+  expect([sleepers[0]?.wakeAtMs, forgotten.length]).toEqual([1_000, 0]);
+  journal.isWritable = true;
+  const counts = Array.from({ length: 4 }, () => {
+    sleepers[0]?.wake();
+    return forgotten.length;
+  });
+  expect([counts, sleepers[0]?.wakeAtMs]).toEqual([[100, 200, 251, 251], Infinity]);
+  expect([forgotten[0], forgotten.at(-1), plane.remembered.size]).toEqual([
+    'S0',
+    'S250',
+    stationsKnownMax - 1,
+  ]);
+});
