@@ -126,6 +126,39 @@ describe.each(storesUnderTest)('what a journal store keeps for a start $name', (
     expect(await held()).toEqual([]);
   });
 
+  test.each([
+    ['soon after it was held', false],
+    ['long after', true],
+  ])('is not a message that its station repeats %s, and its backend then takes', async (_, isLater) => {
+    const { message, ...record } = heldRecord(1);
+    const again = { ...record, message, at: message.since + 5 };
+    await commit([heldRecord(1), heldRecord(2)]);
+    if (isLater) await reopen();
+    await commit([again, deliveryRecord(1), { ...again, message: heldRecord(2).message }]);
+    await commit([deliveryRecord(2)]);
+    expect(await held()).toEqual([]);
+    // Rows are all written now.
+    await reopen();
+    await reopen();
+    expect(await held()).toEqual([]);
+  });
+
+  test('is the newer of two messages that a clock set back has given one number, once the other is over', async () => {
+    const { message, ...record } = heldRecord(1);
+    const newer = { ...record, message: { ...message, key: 'newer' } };
+    await commit([heldRecord(1)]);
+    await reopen();
+    await commit([deliveryRecord(1, refusedOnce), deliveryRecord(1)]);
+    await commit([newer]);
+    const isNewer = new Map([[one, [{ message: newer.message, delivery: freshDelivery }]]]);
+    expect(await store.reader.held()).toEqual(isNewer);
+    await reopen();
+    expect(await store.reader.held()).toEqual(isNewer);
+    await commit([deliveryRecord(1)]);
+    await reopen();
+    expect(await held()).toEqual([]);
+  });
+
   test('is each station by itself, by number', async () => {
     const stations = Array.from({ length: 300 }, (_, at) => `CP-${at}` as StationId);
     for (const number of [10, 2, 9]) await commit(stations.map((station) => heldRecord(number, station)));

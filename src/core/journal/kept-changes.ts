@@ -2,7 +2,7 @@
  * What records change of the held messages, learned tokens and billing at risk that are read back at a start.
  *
  * Pure. Only what they come to: the last mark of a message, the last word on a token, and nothing of a message that is held and over among them. Numbers
- * grow, so a message that is held here has no row of before, unless the same records were told of already.
+ * grow, so a message that is held here has no row of before, unless its station has repeated it, or the same records were told of already.
  */
 import type { StationId } from '../../protocol/station-id.ts';
 import type { BillingRecord, DeliveryRecord, HeldRecord, JournalRecord, LearnedRecord } from './record.ts';
@@ -18,6 +18,8 @@ export type KeptChange =
       readonly number: number;
       /** JSON of a `HeldMessage`. */
       readonly message: string;
+      /** Its station has repeated it: it may have its row already. */
+      readonly isAgain?: true;
     }
   | {
       readonly do: 'mark';
@@ -81,8 +83,10 @@ export class KeptChanges {
       case 'release': {
         const { number, station } = change;
         this.#changes.delete(`mark ${number} ${station}`);
-        const isHeldHere = this.#changes.delete(`hold ${number} ${station}`);
-        if (!isHeldHere || this.#mayBeThere) this.#changes.set(`release ${number} ${station}`, change);
+        const held = this.#changes.get(`hold ${number} ${station}`);
+        this.#changes.delete(`hold ${number} ${station}`);
+        const hasNoRow = held?.do === 'hold' && held.isAgain === undefined && !this.#mayBeThere;
+        if (!hasNoRow) this.#changes.set(`release ${number} ${station}`, change);
         return;
       }
       case 'learn':
@@ -102,8 +106,15 @@ export class KeptChanges {
 function changeOf(record: KeptRecord): KeptChange {
   switch (record.type) {
     case 'held': {
-      const { station, message } = record;
-      return { do: 'hold', station, number: message.number, message: JSON.stringify(message) };
+      const { at, station, message } = record;
+      const change = {
+        do: 'hold',
+        station,
+        number: message.number,
+        message: JSON.stringify(message),
+      } as const;
+      // It is recorded as it is held, and then whenever its station repeats it.
+      return at === message.since ? change : { ...change, isAgain: true };
     }
     case 'delivery': {
       const { station, number, delivery } = record;
