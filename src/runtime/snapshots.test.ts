@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import type { KnownStation } from '../ports/settings.ts';
+import type { StationId } from '../protocol/station-id.ts';
 import { backendNamed, Hands, idOf, settingsWith, stationId } from '../testkit/data-plane-bench.ts';
 
 const start =
@@ -30,6 +32,31 @@ test('a station is last seen with its last frame, and once it is gone with the e
   station.closes();
   hands.pass(2_000);
   expect(Date.parse(lastSeenAt() ?? '') - connected).toBe(27_000);
+});
+
+test('who walks over all stations with pauses meets each once, also those that come and go meanwhile', () => {
+  const hands = new Hands();
+  const settings = settingsWith({});
+  const unnamed: KnownStation = {
+    password: null,
+    certificate: null,
+    tags: [],
+    site: null,
+    identities: new Map(),
+  };
+  const others = ['A', 'B'] as StationId[];
+  const reload = (ids: readonly StationId[]): void => {
+    const known = new Map(ids.map((id) => [id, unnamed]));
+    hands.gateway.reload({ ...settings, listener: { ...settings.listener, known } });
+  };
+  reload([...others, stationId]);
+  const walk = hands.gateway.registry.stations();
+  const met = [walk.next().value?.id];
+  // It has a machine from now on; before, it was configured only.
+  hands.connect();
+  reload([stationId, ...others]);
+  for (const { id } of walk) met.push(id);
+  expect(met).toEqual([...others, stationId]);
 });
 
 test('a backend’s address is shown without what its query holds', () => {

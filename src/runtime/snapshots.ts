@@ -36,20 +36,24 @@ import { placementSnapshot } from './assignments.ts';
 import { heldIn, heldLanesOf } from './deliveries.ts';
 
 export function createRegistry(plane: DataPlane, deliveries: Pick<Deliveries, 'heldByBackend'>): Registry {
+  const station = (id: StationId): StationSnapshot | null => {
+    const state = plane.drivers.get(id)?.state;
+    if (state !== undefined) return stationSnapshot(plane, id, state.durable, state);
+    const durable = plane.remembered.get(id) ?? (plane.settings.listener.known.has(id) ? unseen : undefined);
+    return durable === undefined ? null : stationSnapshot(plane, id, durable, null);
+  };
   return {
-    station: (id) => {
-      const state = plane.drivers.get(id)?.state;
-      if (state !== undefined) return stationSnapshot(plane, id, state.durable, state);
-      const durable =
-        plane.remembered.get(id) ?? (plane.settings.listener.known.has(id) ? unseen : undefined);
-      return durable === undefined ? null : stationSnapshot(plane, id, durable, null);
-    },
+    station,
     stations: function* stations() {
-      for (const [id, { state }] of plane.drivers) yield stationSnapshot(plane, id, state.durable, state);
-      for (const [id, durable] of plane.remembered) yield stationSnapshot(plane, id, durable, null);
-      for (const id of plane.settings.listener.known.keys())
-        if (!plane.drivers.has(id) && !plane.remembered.has(id))
-          yield stationSnapshot(plane, id, unseen, null);
+      const { drivers, remembered, settings } = plane;
+      // Taken first: whoever walks in slices would pass by a station that comes meanwhile, and meet one that is forgotten twice.
+      const ids = new Set(drivers.keys());
+      for (const [id] of remembered) ids.add(id);
+      for (const id of settings.listener.known.keys()) ids.add(id);
+      for (const id of ids) {
+        const snapshot = station(id);
+        if (snapshot !== null) yield snapshot;
+      }
     },
     backends: () => {
       const held = deliveries.heldByBackend();
