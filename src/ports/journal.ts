@@ -13,8 +13,8 @@ import type { StationId } from '../protocol/station-id.ts';
  * counted as missing.
  */
 export interface Journal {
-  /** Takes the record and returns its (first) position; `Infinity`, which never commits, where it could not be taken. */
-  append(record: WrittenRecord): number;
+  /** Takes the record and returns its (first) position; `Infinity`, which never commits, where it could not be taken. `isOfSameStep`: it goes to the disk together with the record before it. */
+  append(record: WrittenRecord, isOfSameStep?: boolean): number;
   /**
    * Runs `done(owner, task)` once everything up to `position` is on disk: at once where it is, never for a record that was not taken. In the order of
    * the calls, which is that of positions. Kept without a promise: this is on a frame's path. `isPatient`: no station waits for it, so that it goes
@@ -27,7 +27,7 @@ export interface Journal {
     task: Task,
     isPatient?: boolean,
   ): void;
-  /** Saves what outlives the process of a station, in the same commit as the records before it. */
+  /** Saves what outlives the process of a station, in the same commit as the records of the step before it. */
   saveStation(station: StationId, durable: DurableStation): void;
   /** Deletes what was saved of a station, with the next commit. */
   forgetStation(station: StationId): void;

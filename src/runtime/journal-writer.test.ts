@@ -418,6 +418,16 @@ test('what is saved with a record is on disk before who waits for that record is
   expect(savedThen).not.toBeNull();
 });
 
+test('the records of one step are on disk together, with what it saved, also where the first of them fills the batch', async () => {
+  open();
+  journal.append(frameRecord({ text: 'x'.repeat(300 * 1024) }));
+  const last = journal.append(sentRecord(), true);
+  journal.saveStation(station, durableStation({ lastSeenAt: 7 }));
+  journal.append(sentRecord());
+  await pass(100);
+  expect(disk.batches.map((batch) => batch.last)).toEqual([last, last + 1]);
+});
+
 test('a disk that hangs is noticed also where nothing more is to be written', async () => {
   open({ commitMs: 60_000 });
   journal.afterCommit(journal.append(sentRecord()), () => void events.push('told'), null, null);

@@ -116,10 +116,11 @@ class JournalWriter implements Journal {
     this.#pressureListeners.push(listener);
   }
 
-  append(record: WrittenRecord): number {
+  append(record: WrittenRecord, isOfSameStep = false): number {
     const encoded = encodeRecord(record);
     const isTaken = this.#leftOut === 0 && this.#keptCharacters + encoded.length <= this.#pendingMax;
-    return isTaken && this.#phase !== 'closed' ? this.#take(record, encoded) : this.#leaveOut();
+    if (!isTaken || this.#phase === 'closed') return this.#leaveOut();
+    return this.#take(record, encoded, isOfSameStep);
   }
 
   afterCommit<Owner, Task>(
@@ -195,9 +196,9 @@ class JournalWriter implements Journal {
     return this.stats.pendingBytes + (this.isWritable ? 0 : this.#savedCharacters);
   }
 
-  #take(record: JournalRecord, encoded: string): number {
-    // Not as soon as it is full: what is saved with the record that filled it belongs to the same commit.
-    if (this.#gathering.bytes >= batchMax) this.#seal();
+  #take(record: JournalRecord, encoded: string, isOfSameStep = false): number {
+    // Not as soon as it is full: the rest of the step that filled it, and what that saves, belong to the same commit.
+    if (this.#gathering.bytes >= batchMax && !isOfSameStep) this.#seal();
     const batch = this.#gathering;
     const bytesBefore = batch.bytes;
     const position = batch.add(record, encoded);

@@ -276,7 +276,7 @@ export class StationDriver implements Sleeper, Driver {
     const { journal, observer } = this.#plane;
     let position = 0;
     for (const record of records) {
-      position = journal.append(record);
+      position = journal.append(record, position !== 0);
       observer.onRecord(record);
       if (record.type === 'learned') learnToken(this.#plane, record);
       else if (record.type === 'delivery') this.#plane.deliveries.observe(record);
