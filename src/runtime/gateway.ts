@@ -146,10 +146,12 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     for (const driver of plane.drivers.values()) driver.applyPauses();
   });
 
+  const forgetOne = createForgetting(plane);
+
   function driverOf(station: StationId): Driver | null {
     const known = plane.drivers.get(station);
     if (known !== undefined) return known;
-    if (plane.drivers.size >= stationsMax && !forgetOne(plane)) return null;
+    if (plane.drivers.size >= stationsMax && !forgetOne()) return null;
     const driver = new StationDriver(
       createStation(
         station,
@@ -218,15 +220,32 @@ function deliverCommand(plane: DataPlane, station: StationId, event: CommandRequ
   return driver !== undefined;
 }
 
-/** Makes room by forgetting a station that has nothing open and is owed nothing, oldest first: what is held for a station only its own machine delivers. False when all of them are in use. */
-function forgetOne(plane: DataPlane): boolean {
-  for (const driver of plane.drivers.values()) {
-    if (!driver.isIdle || driver.state.held.length > 0) continue;
-    forgetDriver(plane, driver);
-    return true;
-  }
-  return false;
+/**
+ * Makes room by forgetting a station that has nothing open and is owed nothing: what is held for a station only its own machine delivers. They are looked at in turn, since a hundred thousand looked at for each newcomer
+ * would leave no time for frames. False when all of them are in use, or were a moment ago.
+ */
+function createForgetting(plane: DataPlane): () => boolean {
+  let turn = plane.drivers.values();
+  let allInUseUntilMs = -Infinity;
+  return () => {
+    const nowMs = plane.clock.nowMs();
+    if (nowMs < allInUseUntilMs) return false;
+    for (let looked = 0; looked < plane.drivers.size; looked += 1) {
+      let next = turn.next();
+      if (next.done === true) next = (turn = plane.drivers.values()).next();
+      if (next.done === true) break;
+      const driver = next.value;
+      if (!driver.isIdle || driver.state.held.length > 0) continue;
+      forgetDriver(plane, driver);
+      return true;
+    }
+    allInUseUntilMs = nowMs + lookAgainMs;
+    return false;
+  };
 }
+
+/** Where all were in use, they are not looked at for so long. */
+const lookAgainMs = 1_000;
 
 async function drainAll(plane: DataPlane, spreadMs: number, deadlineMs: number): Promise<boolean> {
   const startMs = plane.clock.nowMs();
