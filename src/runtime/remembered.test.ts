@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
+import { frameRecord } from '../../test/contract/journal-samples.ts';
+import type { DurableStation } from '../core/journal/record.ts';
 import type { Placement } from '../core/routing/placement.ts';
+import { relearn } from '../core/station/relearn.ts';
 import { durableStation } from '../core/station/state.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { Remembered, stationsKnownMax, trimRemembered } from './remembered.ts';
@@ -86,4 +89,24 @@ test('what a start finds beyond the bound is let go of little by little, once th
     'S250',
     stationsKnownMax - 1,
   ]);
+});
+
+test('what an older program saved without all of it is complete, and can be learnt of again', () => {
+  const placed = { routed: 'old', primary: 'new', before: 'old', at: 5, keepWarmMs: 5, ready: [] };
+  const older = { boot: null, version: 'ocpp1.6', lastSeenAt: 1 };
+  const restored = new Map<StationId, object>([
+    [idOf('A'), older],
+    [idOf('B'), { ...older, placement: placed }],
+  ]) as unknown as ReadonlyMap<StationId, DurableStation>;
+  const remembered = new Remembered(restored, nobody, nobody);
+  const payload = '{"connectorId":1,"errorCode":"NoError","status":"Available"}';
+  const status = {
+    ...frameRecord({ station: idOf('A') }),
+    action: 'StatusNotification',
+    text: `[2,"1","StatusNotification",${payload}]`,
+  };
+  expect(relearn(remembered, [status])).toEqual(new Set(['A']));
+  expect(remembered.get(idOf('A'))?.image.statuses).toHaveLength(1);
+  expect(remembered.get(idOf('B'))?.placement).toEqual({ ...placed, observers: null, observersBefore: null });
+  expect([remembered.letGo(), remembered.letGo()]).toEqual(['A', 'B']);
 });

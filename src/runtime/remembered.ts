@@ -5,6 +5,7 @@
  * the next boot. Letting go costs the same however many there are.
  */
 import type { DurableStation } from '../core/journal/record.ts';
+import { durableStation } from '../core/station/state.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Journal } from '../ports/journal.ts';
 import type { StationId } from '../protocol/station-id.ts';
@@ -27,7 +28,8 @@ export class Remembered {
     const byAge = [...restored].toSorted(
       ([, one], [, other]) => (one.lastSeenAt ?? 0) - (other.lastSeenAt ?? 0),
     );
-    for (const [id, durable] of byAge) this.add(id, durable);
+    // An older program may have saved them without all of it.
+    for (const [id, saved] of byAge) this.add(id, durableStation(saved, id));
   }
 
   get size(): number {
