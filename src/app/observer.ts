@@ -36,9 +36,10 @@ export function createObserver(meter: TrafficMeter, log: Log): Observer {
       if (warnings.has(notice)) log.warn(notice, { station, backend });
       else log.debug(notice, { station, backend });
     },
-    onRefusal: (station, status, reason) => {
-      meter.refused(refusalOfStatus(status));
-      log.info('station_refused', { station, status, reason });
+    onRefusal: (station, status, detail) => {
+      const reason = refusalOfStatus(status);
+      meter.refused(reason);
+      log.info('station_refused', { station, status, reason, detail });
     },
     onBug: (station, bug) => {
       const message = bug instanceof Error ? bug.message : String(bug);

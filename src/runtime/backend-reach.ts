@@ -21,11 +21,11 @@ interface Reach {
 }
 
 export class BackendReach {
-  readonly #told: (backend: string, isUp: boolean) => void;
+  readonly #told: (backend: string, lastError: string | null) => void;
   readonly #backends = new Map<string, Reach>();
 
-  /** `told` hears when a backend goes down, and when it is up again. */
-  constructor(told: (backend: string, isUp: boolean) => void) {
+  /** `told` hears when a backend goes down, with what the last dial ended in, and with null when it is up again. */
+  constructor(told: (backend: string, lastError: string | null) => void) {
     this.#told = told;
   }
 
@@ -36,7 +36,7 @@ export class BackendReach {
     reach.failures = 0;
     reach.stations.clear();
     reach.isDown = false;
-    if (wasDown) this.#told(backend, true);
+    if (wasDown) this.#told(backend, null);
   }
 
   /** A link that was open is gone. */
@@ -44,7 +44,7 @@ export class BackendReach {
     this.#reachOf(backend).links -= 1;
   }
 
-  failed(backend: string, station: string, nowMs: number): void {
+  failed(backend: string, station: string, nowMs: number, error: string): void {
     const reach = this.#reachOf(backend);
     if (nowMs - reach.failedAtMs >= freshMs) {
       reach.failures = 0;
@@ -56,7 +56,7 @@ export class BackendReach {
     if (reach.isDown || reach.failures < failuresMin) return;
     if (reach.links > 0 && reach.stations.size < failuresMin) return;
     reach.isDown = true;
-    this.#told(backend, false);
+    this.#told(backend, error);
   }
 
   /** True while it was lately found not to be there. */

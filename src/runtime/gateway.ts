@@ -3,6 +3,7 @@
  *
  * Not pure. It routes an arrival to its driver and otherwise keeps out of a frame's way.
  */
+import { strikeWords } from '../core/commands/strike-words.ts';
 import { createStation } from '../core/station/state.ts';
 import type { BillingRisk } from '../core/hold/billing-risk.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
@@ -126,8 +127,10 @@ export function createGateway(settings: Settings, ports: GatewayPorts): Gateway 
     heldCharacters: 0,
     tokens: tokensFound(ports.tokens),
     risks: new Map(ports.risks),
-    reach: new BackendReach((backend, isUp) =>
-      isUp ? log.info('backend_up', { backend }) : log.warn('backend_down', { backend }),
+    reach: new BackendReach((backend, lastError) =>
+      lastError === null
+        ? log.info('backend_up', { backend })
+        : log.warn('backend_down', { backend, lastError: strikeWords(lastError) }),
     ),
     deliveries: new DeliveryPacer(
       (backend) => plane.settings.backends.get(backend)?.deliveriesPerSecond ?? Infinity,

@@ -89,13 +89,13 @@ const dialOutcome: DialOutcome<LinkEnd> = {
     end.abandon = null;
     end.link = link;
     driver.pauseIfPressed();
-    if (backend !== null) driver.reached(backend, null);
+    if (backend !== null) driver.reached(backend, null, '');
     if (backend !== null) driver.handle({ type: 'backend_opened', backend, epoch });
   },
   onRefused: (end, fault, detail) => {
     const { driver, backend, epoch } = end;
     driver.forget(end);
-    if (backend !== null) driver.reached(backend, fault);
+    if (backend !== null) driver.reached(backend, fault, detail);
     if (backend !== null) driver.handle({ type: 'backend_refused', backend, epoch, fault, detail });
   },
 };
@@ -152,12 +152,12 @@ export class StationDriver implements Sleeper, Driver {
   }
 
   /** A dial has ended: that says something of the backend to all stations. */
-  reached(backend: string, fault: DialFault | null): void {
+  reached(backend: string, fault: DialFault | null, detail: string): void {
     const { reach, clock } = this.#plane;
     if (fault === null) reach.opened(backend);
     // These are Busbar's own.
     else if (fault !== 'not_paced' && fault !== 'misconfigured')
-      reach.failed(backend, this.state.id, clock.nowMs());
+      reach.failed(backend, this.state.id, clock.nowMs(), `${fault}: ${detail}`);
   }
 
   /** Takes an upgrade request to the machine. */
