@@ -8,7 +8,7 @@ import { createHistogram, performance, type RecordableHistogram } from 'node:per
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExitCode } from '../cli/exit-code.ts';
 import type { CliIo } from '../cli/io.ts';
-import { printRows, type Column } from '../cli/output.ts';
+import { neutralised, printRows, type Column } from '../cli/output.ts';
 import type { SimulateStationsOptions } from '../cli/simulate-verbs.ts';
 import { isOcppVersion, ocppVersions, type OcppVersion } from '../protocol/version.ts';
 import { emptyStats, isSettled, type LifeStats } from './life-state.ts';
@@ -123,7 +123,7 @@ function verdict(
   const total = sumOf(stations);
   if (total.links === 0) {
     io.stderr.write(
-      `no station got a connection to ${options.url}: ${lastError ?? 'there was no time to'}\n`,
+      `no station got a connection to ${options.url}: ${neutralised(lastError ?? 'there was no time to')}\n`,
     );
     return 1;
   }

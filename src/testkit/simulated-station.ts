@@ -4,9 +4,11 @@
  * Shell, and lean: thousands live in one process, with one timer each and no closure that is not needed. `ws` and `wss`, HTTP Basic,
  * client certificates, lists of subprotocols (OCPP-J §3, security profiles 1 to 3).
  */
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { WebSocket, type ClientOptions } from 'ws';
 import { isOcppVersion } from '../protocol/version.ts';
+import { connectFault } from './connect-fault.ts';
 import { createLedger, stepWithLedger, type Ledger } from './ledger.ts';
 import {
   createLife,
@@ -147,6 +149,7 @@ export class SimulatedStation {
     socket.on('open', onOpen);
     socket.on('message', onMessage);
     socket.on('error', onError);
+    socket.on('unexpected-response', onRefused);
     socket.on('close', onClose);
   }
 
@@ -211,7 +214,38 @@ function onMessage(this: WebSocket, data: Buffer | ArrayBuffer | Buffer[]): void
 /** `close` follows and is what the life hears of; the reason is kept for people. */
 function onError(this: WebSocket, error: Error): void {
   const owner = owners.get(this);
-  if (owner !== undefined) owner.lastError = error.message;
+  if (owner !== undefined) owner.lastError = connectFault(error, this.url);
+}
+
+/** Keeps what the server said, then lets go as `ws` does by itself. */
+function onRefused(this: WebSocket, _request: ClientRequest, response: IncomingMessage): void {
+  let said: string | null = '';
+  const finish = (): void => {
+    if (said === null) return;
+    const owner = owners.get(this);
+    const sentence = said.trim().split('\n')[0]?.slice(0, sentenceMax) ?? '';
+    said = null;
+    this.removeListener('error', onError);
+    this.on('error', ignoreError);
+    this.terminate();
+    if (owner !== undefined)
+      owner.lastError = `the server answered ${response.statusCode}${sentence === '' ? '' : `: ${sentence}`}`;
+  };
+  response.on('error', finish);
+  response.on('end', finish);
+  // Pages are for browsers.
+  if (response.headers['content-type']?.startsWith('text/plain') !== true) return finish();
+  response.setEncoding('utf8').on('data', (text: string) => {
+    if (said === null) return;
+    said += text;
+    if (said.length >= sentenceMax) finish();
+  });
+}
+
+const sentenceMax = 200;
+
+function ignoreError(): void {
+  // It was told of already.
 }
 
 function onClose(this: WebSocket): void {
