@@ -316,7 +316,8 @@ function addDecision(migration: Command, io: CliIo, verb: Verb): void {
   const command = apiOptions(migration.command(`${verb.name} <id>`).description(verb.description));
   if (verb.ofWave !== null) command.option('--wave <wave>', verb.ofWave);
   if (verb.risk !== null) command.option('--yes', 'do not ask');
-  command.option('--reason <text>', 'why; the audit keeps it');
+  const need = verb.needsReason(null) ? ' (needed)' : verb.needsReason('') ? ' (needed with --wave)' : '';
+  command.option('--reason <text>', `why; the audit keeps it${need}`);
   command.action(async (id: string, _options: unknown, its: Command) => {
     const { wave = null, reason = null, yes } = its.optsWithGlobals<DecisionOptions>();
     if (reason === null && verb.needsReason(wave)) {

@@ -4,7 +4,7 @@
  *
  * Verbs that ask a running gateway add themselves (`add`); they start from `apiOptions`.
  */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
 import { addConfigVerbs, configOption, type ConfigurationReader } from './config-verbs.ts';
 import { exitCodeOf, type ExitCode } from './exit-code.ts';
 import { addExamples } from './help-example.ts';
@@ -62,6 +62,8 @@ export function createProgram(io: CliIo, version: string, verbs: Verbs): Command
     .description('An open OCPP gateway between charging stations and their backends.')
     .version(version)
     .exitOverride()
+    .configureHelp({ optionDescription })
+    .addHelpText('after', `\n${exitCodes}`)
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
@@ -79,6 +81,14 @@ export function createProgram(io: CliIo, version: string, verbs: Verbs): Command
   addSimulateVerbs(program, io, verbs);
   for (const add of verbs.add) add(program, io);
   return program;
+}
+
+const exitCodes = 'Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 a check did not hold.';
+
+/** Commander does not show which options cannot be left out. */
+function optionDescription(option: Option): string {
+  const description = Help.prototype.optionDescription(option);
+  return option.mandatory ? `${description} (needed)` : description;
 }
 
 const outputsOf = new WeakMap<Command, readonly string[]>();

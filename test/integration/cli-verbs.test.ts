@@ -486,6 +486,25 @@ test('every verb’s help has an example', async () => {
   }
 });
 
+test('help says which options cannot be left out, and what exit codes mean', async () => {
+  const needed = async (...args: readonly string[]): Promise<readonly string[]> => {
+    const { out } = await busbar([...args, '--help']);
+    return out
+      .replaceAll(/\n {3,}/g, ' ')
+      .split('\n')
+      .filter((line) => line.includes('(needed'))
+      .map((line) => /--\S+/.exec(line)?.[0] ?? line);
+  };
+  expect(await needed('delivery', 'drop')).toEqual(['--reason']);
+  expect(await needed('delivery', 'retry')).toEqual([]);
+  expect(await needed('station', 'move')).toEqual(['--to', '--reason']);
+  expect(await needed('migration', 'plan')).toEqual(['--from', '--to']);
+  expect(await needed('migration', 'rollback')).toEqual(['--reason']);
+  expect(await needed('migration', 'pause')).toEqual([]);
+  expect((await busbar(['migration', 'start', '--help'])).out).toMatch(/needed\s+with\s+--wave/);
+  expect((await busbar(['--help'])).out).toContain('Exit codes: 0 done, 1 failed');
+});
+
 async function until(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 5_000;
   while (!condition()) {
