@@ -4,6 +4,8 @@
  * SIGTERM and SIGINT drain: not ready, newcomers refused, calls in flight finished, links closed spread over time, journal flushed, exit 0; a second one ends at once.
  * SIGHUP reads the configuration again.
  */
+import { isIPv6 } from 'node:net';
+import { resolve } from 'node:path';
 import { cwd } from 'node:process';
 import type { ExitCode } from '../cli/exit-code.ts';
 import type { CliIo } from '../cli/io.ts';
@@ -12,7 +14,7 @@ import { shuttingDown } from '../api/config-routes.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import { configurationForBackends, loadConfiguration } from '../control/configuration/load.ts';
 import { formatProblem, type ConfigurationProblem } from '../control/configuration/problem.ts';
-import type { Log } from '../ports/log.ts';
+import type { Log, LogFields } from '../ports/log.ts';
 import type { Settings } from '../ports/settings.ts';
 import { ok, type Result } from '../std/result.ts';
 import { startBusbar, type Busbar } from './busbar.ts';
@@ -48,15 +50,32 @@ export async function serve(options: ServeOptions, io: CliIo): Promise<ExitCode>
     return 1;
   }
   const busbar = started.value;
-  const { stationPort, adminUrl } = busbar;
   // Whoever is told that it has started may signal at once: a hangup that nobody listens for would end it.
   const stopped = runUntilStopped(busbar, log, io.signal);
   process.off('SIGHUP', onEarlyHangup);
   if (isHungUp) void reload(busbar, log);
-  log.info('started', { version: busbarVersion, node: process.version, stationPort, adminUrl });
+  log.info('started', startedFields(options, settings.value, busbar));
   const isClean = await stopped;
   log.info('stopped', { isClean });
   return isClean ? 0 : 1;
+}
+
+/** What whoever looks at a gateway wants to know first: what runs, by which file, where stations and operators connect, and where the journal is. */
+function startedFields(options: ServeOptions, { listener, storage }: Settings, busbar: Busbar): LogFields {
+  const { stationPort, adminUrl } = busbar;
+  const host = isIPv6(listener.host) ? `[${listener.host}]` : listener.host;
+  const scheme = listener.tls === null ? 'ws' : 'wss';
+  return {
+    version: busbarVersion,
+    node: process.version,
+    config: options.from === 'file' ? resolve(options.config) : null,
+    stationUrl: `${scheme}://${host}:${stationPort}/ocpp/{station}`,
+    stationPort,
+    auth: listener.auth,
+    admit: listener.admit,
+    adminUrl,
+    storage: storage.file,
+  };
 }
 
 function readerOf(options: ServeOptions, io: CliIo): Read {
@@ -91,11 +110,11 @@ async function runUntilStopped(busbar: Busbar, log: Log, signal: AbortSignal | u
 
 /** The first thing that says stop. */
 function stopSignal(signal: AbortSignal | undefined): Promise<string> {
-  return new Promise((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
-    if (signal?.aborted === true) resolve('abort');
-    signal?.addEventListener('abort', () => resolve('abort'), { once: true });
+  return new Promise((stop) => {
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+    if (signal?.aborted === true) stop('abort');
+    signal?.addEventListener('abort', () => stop('abort'), { once: true });
   });
 }
 

@@ -102,6 +102,19 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+test('a gateway that has started says by which file, where stations and operators connect, who may, and where its journal is', async () => {
+  const { gateway, admin } = await started('said');
+  const line = gateway.err.split('\n').find((text) => text.includes('"event":"started"')) ?? '';
+  expect(JSON.parse(line)).toMatchObject({
+    config: join(folder, 'said.yaml'),
+    stationUrl: expect.stringMatching(/^ws:\/\/127\.0\.0\.1:[1-9]\d*\/ocpp\/\{station\}$/),
+    auth: 'basic',
+    admit: 'listed',
+    adminUrl: admin,
+    storage: join(folder, 'said.db'),
+  });
+});
+
 describe.concurrent('wrong usage ends with exit code 2 and says what to write', () => {
   test.each<[string, string]>([
     ['stations', "unknown command 'stations'"],
