@@ -4,6 +4,7 @@
  * A real Busbar with a real configuration file, simulated backends and a simulated mixed fleet on real sockets. It reloads the certificates under open links, lets a third
  * backend listen in, takes both backends away under transactions, one of them stood in for, moves the fleet of one to the other and part of it back, and drains. What it says was verified comes from the ledgers of stations and backends and from the journal, not from Busbar's own counters.
  */
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,16 +25,42 @@ const outageMs = 6_000;
 export async function demo(options: DemoOptions, io: CliIo): Promise<ExitCode> {
   const folder = await mkdtemp(join(tmpdir(), 'busbar-demo-'));
   const say = (line: string): void => void io.stdout.write(`${line}\n`);
+  const interruption = removeWhenInterrupted(folder);
   const world = await openDemoWorld(folder);
   try {
     const { code, reportFiles } = await show(world, folder, say);
-    if (!options.once) await stayUp(world, reportFiles, say, io.signal);
+    if (!options.once) await stayUp(world, reportFiles, say, io.signal, interruption);
     return code;
   } finally {
     await world.close();
     await rm(folder, { recursive: true, force: true });
+    interruption.release();
   }
 }
+
+interface Interruption {
+  /** Signals have their usual effect again, or that of whoever listens for them. */
+  release(): void;
+}
+
+/** Removes the folder, a journal and private keys, when the process is told to end or ends before the demo does; it then ends as it would have. */
+function removeWhenInterrupted(folder: string): Interruption {
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  const onSignal = (signal: NodeJS.Signals): void => {
+    release();
+    remove();
+    process.kill(process.pid, signal);
+  };
+  const release = (): void => {
+    for (const signal of endSignals) process.off(signal, onSignal);
+    process.off('exit', remove);
+  };
+  for (const signal of endSignals) process.once(signal, onSignal);
+  process.once('exit', remove);
+  return { release };
+}
+
+const endSignals = ['SIGINT', 'SIGTERM'] as const;
 
 async function show(
   world: DemoWorld,
@@ -129,6 +156,7 @@ async function stayUp(
   reportFiles: readonly string[],
   say: (line: string) => void,
   signal: AbortSignal | undefined,
+  interruption: Interruption,
 ): Promise<void> {
   await world.reopen();
   world.connect();
@@ -140,9 +168,9 @@ async function stayUp(
   say(`  npm start -- frames tail --admin ${world.busbar.adminUrl}`);
   say(`The migration's report lies in ${reportFiles.join(' and ')} as long.`);
   say('Ctrl-C ends it.');
+  interruption.release();
   await new Promise<void>((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
+    for (const name of endSignals) process.once(name, () => resolve());
     signal?.addEventListener('abort', () => resolve(), { once: true });
   });
 }

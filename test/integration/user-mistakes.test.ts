@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -113,6 +113,18 @@ test('a gateway that has started says by which file, where stations and operator
     adminUrl: admin,
     storage: join(folder, 'said.db'),
   });
+});
+
+test('a demo that is interrupted leaves nothing behind', { timeout: 60_000 }, async () => {
+  const TMPDIR = join(folder, 'demo');
+  await mkdir(TMPDIR);
+  const demo = new Run(['demo'], { TMPDIR });
+  await until('it is at it', () => demo.out.includes('stations are connected'), 40_000);
+  expect(await readdir(TMPDIR)).toContainEqual(expect.stringMatching(/^busbar-demo-/));
+  demo.child.kill('SIGINT');
+  await demo.ended;
+  expect(demo.child.signalCode).toBe('SIGINT');
+  expect((await readdir(TMPDIR)).filter((name) => name.startsWith('busbar-demo-'))).toEqual([]);
 });
 
 describe.concurrent('wrong usage ends with exit code 2 and says what to write', () => {
