@@ -47,7 +47,7 @@ test('one station that is refused again and again makes nobody be answered in th
   expect(reach.isDown('old', 20)).toBe(false);
   for (const station of ['CP-2', 'CP-3', 'CP-4', 'CP-5']) reach.failed('old', station, 20, 'refused');
   expect(reach.isDown('old', 21)).toBe(true);
-  expect(told).toEqual(['old down']);
+  expect(told).toEqual(['old refused']);
 });
 
 test('where nobody has a link, one station is enough', () => {

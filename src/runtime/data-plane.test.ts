@@ -5,7 +5,14 @@ import { checkStationId, type StationId } from '../protocol/station-id.ts';
 import type { HeldEntry } from '../core/hold/held-lane.ts';
 import type { Placement } from '../core/routing/placement.ts';
 import type { LearnedToken } from '../core/hold/held-message.ts';
-import { forgetDriver, learnToken, tokensFound, type DataPlane, type Driver } from './data-plane.ts';
+import {
+  createForgetting,
+  forgetDriver,
+  learnToken,
+  tokensFound,
+  type DataPlane,
+  type Driver,
+} from './data-plane.ts';
 import { Remembered, stationsKnownMax } from './remembered.ts';
 
 function idOf(text: string): StationId {
@@ -63,6 +70,41 @@ let forgotten: StationId[] = [];
 
 beforeEach(() => {
   forgotten = [];
+});
+
+describe('room for a newcomer', () => {
+  let looks = 0;
+
+  /** Busy ones count how often they are looked at. */
+  function crowd(size: number): { plane: Parameters<typeof createForgetting>[0]; now: { ms: number } } {
+    const now = { ms: 0 };
+    const drivers = Array.from({ length: size }, (_, at) => driverOf(`CP-${at}`, 7));
+    for (const driver of drivers)
+      Object.defineProperty(driver, 'isIdle', { configurable: true, get: () => (looks += 1) === 0 });
+    looks = 0;
+    const clock = { wallMs: () => 0, nowMs: () => now.ms };
+    return { plane: { ...planeWith(...drivers), clock }, now };
+  }
+
+  test('is found by looking at each station in turn, not at all of them each time', () => {
+    const { plane } = crowd(100);
+    const forget = createForgetting(plane);
+    for (let at = 0; at < 50; at += 1) {
+      const newcomer = driverOf(`N-${at}`, 7);
+      plane.drivers.set(newcomer.state.id, newcomer);
+      expect(forget()).toBe(true);
+    }
+    expect(looks).toBe(100);
+    expect(plane.drivers.size).toBe(100);
+  });
+
+  test('where there is none is looked for again after a second', () => {
+    const { plane, now } = crowd(100);
+    const forget = createForgetting(plane);
+    expect([forget(), forget(), looks]).toEqual([false, false, 100]);
+    now.ms = 1_000;
+    expect([forget(), looks]).toEqual([false, 200]);
+  });
 });
 
 describe('a driver that is let go of', () => {

@@ -127,6 +127,35 @@ export function forgetDriver(
   remembered.add(id, durable);
 }
 
+/**
+ * Makes room by forgetting a station that has nothing open and is owed nothing: what is held for a station only its own machine delivers. They are looked at in turn, since a hundred thousand looked at for each newcomer
+ * would leave no time for frames. False when all of them are in use, or were a moment ago.
+ */
+export function createForgetting(
+  plane: Parameters<typeof forgetDriver>[0] & Pick<DataPlane, 'clock'>,
+): () => boolean {
+  let turn = plane.drivers.values();
+  let allInUseUntilMs = -Infinity;
+  return () => {
+    const nowMs = plane.clock.nowMs();
+    if (nowMs < allInUseUntilMs) return false;
+    for (let looked = 0; looked < plane.drivers.size; looked += 1) {
+      let next = turn.next();
+      if (next.done === true) next = (turn = plane.drivers.values()).next();
+      if (next.done === true) break;
+      const driver = next.value;
+      if (!driver.isIdle || driver.state.held.length > 0) continue;
+      forgetDriver(plane, driver);
+      return true;
+    }
+    allInUseUntilMs = nowMs + lookAgainMs;
+    return false;
+  };
+}
+
+/** Where all were in use, they are not looked at for so long. */
+const lookAgainMs = 1_000;
+
 export function backendSettingsOf(plane: DataPlane, backend: string): BackendSettings | null {
   return plane.settings.backends.get(backend) ?? null;
 }

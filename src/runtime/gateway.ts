@@ -27,7 +27,7 @@ import { createDeliveries } from './deliveries.ts';
 import { watchBilling } from './billing-watch.ts';
 import { BackendReach } from './backend-reach.ts';
 import { DeliveryPacer } from './delivery-pacer.ts';
-import { forgetDriver, tokensFound, type DataPlane, type Driver, type Observer } from './data-plane.ts';
+import { createForgetting, tokensFound, type DataPlane, type Driver, type Observer } from './data-plane.ts';
 import { isExpected } from './gatekeeper.ts';
 import { createOperatorCommands, type CommandRequested } from './operator-commands.ts';
 import { createOperatorDecisions } from './operator-decisions.ts';
@@ -222,33 +222,6 @@ function deliverCommand(plane: DataPlane, station: StationId, event: CommandRequ
   driver?.handle(event);
   return driver !== undefined;
 }
-
-/**
- * Makes room by forgetting a station that has nothing open and is owed nothing: what is held for a station only its own machine delivers. They are looked at in turn, since a hundred thousand looked at for each newcomer
- * would leave no time for frames. False when all of them are in use, or were a moment ago.
- */
-function createForgetting(plane: DataPlane): () => boolean {
-  let turn = plane.drivers.values();
-  let allInUseUntilMs = -Infinity;
-  return () => {
-    const nowMs = plane.clock.nowMs();
-    if (nowMs < allInUseUntilMs) return false;
-    for (let looked = 0; looked < plane.drivers.size; looked += 1) {
-      let next = turn.next();
-      if (next.done === true) next = (turn = plane.drivers.values()).next();
-      if (next.done === true) break;
-      const driver = next.value;
-      if (!driver.isIdle || driver.state.held.length > 0) continue;
-      forgetDriver(plane, driver);
-      return true;
-    }
-    allInUseUntilMs = nowMs + lookAgainMs;
-    return false;
-  };
-}
-
-/** Where all were in use, they are not looked at for so long. */
-const lookAgainMs = 1_000;
 
 async function drainAll(plane: DataPlane, spreadMs: number, deadlineMs: number): Promise<boolean> {
   const startMs = plane.clock.nowMs();

@@ -4,6 +4,7 @@ import type { DurableStation } from '../core/journal/record.ts';
 import type { Placement } from '../core/routing/placement.ts';
 import { relearn } from '../core/station/relearn.ts';
 import { durableStation } from '../core/station/state.ts';
+import { Bench } from '../testkit/station-bench.ts';
 import type { StationId } from '../protocol/station-id.ts';
 import { Remembered, stationsKnownMax, trimRemembered } from './remembered.ts';
 import type { Sleeper } from './timer-wheel.ts';
@@ -48,6 +49,17 @@ test('who is decided about, held for or configured goes after all others', () =>
   const remembered = new Remembered(restored, new Set([idOf('B')]), new Set([idOf('C')]));
   remembered.add(idOf('E'), seen(9));
   expect(Array.from({ length: 5 }, () => remembered.letGo())).toEqual(['D', 'E', 'A', 'B', 'C']);
+});
+
+test('so does one that charges: what its stop is called is known here alone', () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.fromStation(
+    '[2,"s","StartTransaction",{"connectorId":1,"idTag":"T","meterStart":0,"timestamp":"2023-11-14T22:13:20Z"}]',
+  );
+  const remembered = new Remembered(new Map([[idOf('A'), bench.state.durable]]), nobody, nobody);
+  remembered.add(idOf('B'), seen(9));
+  expect(Array.from({ length: 2 }, () => remembered.letGo())).toEqual(['B', 'A']);
 });
 
 test('another configuration says anew who goes first', () => {

@@ -1,7 +1,7 @@
 /**
  * What is known of stations that have no machine, up to a bound: with `admit: any` anyone can make identities up, and each that a backend lets in leaves a row in the journal.
  *
- * Not pure only in that it is told who is held for. Who was seen longest ago is let go of first, and last of all who an operator has decided about, is owed something or is configured: that does not come back with
+ * Not pure only in that it is told who is held for. Who was seen longest ago is let go of first, and last of all who an operator has decided about, is owed something, charges or is configured: that does not come back with
  * the next boot. Letting go costs the same however many there are.
  */
 import type { DurableStation } from '../core/journal/record.ts';
@@ -52,7 +52,11 @@ export class Remembered {
   /** As the one that was seen last. */
   add(station: StationId, durable: DurableStation): void {
     this.delete(station);
-    const isWanted = durable.placement !== null || this.#held.has(station) || this.#known.has(station);
+    const isWanted =
+      durable.placement !== null ||
+      this.#held.has(station) ||
+      this.#known.has(station) ||
+      durable.ids.transactions.some(({ state }) => state === 'open');
     (isWanted ? this.#wanted : this.#strangers).set(station, durable);
   }
 

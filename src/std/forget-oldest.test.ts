@@ -13,14 +13,3 @@ test('what was put in first goes, however much has come, gone and come again mea
   for (let at = 0; at < 2_000; at += 1) kept.add(at);
   expect([forgetOldest(kept), forgetOldest(kept)]).toEqual([0, 1]);
 });
-
-test('of hundreds of thousands the oldest is found as quickly as of few', () => {
-  const kept = new Set(Array.from({ length: 400_000 }, (_, at) => at));
-  const startMs = performance.now();
-  for (let at = 0; at < 100_000; at += 1) {
-    forgetOldest(kept);
-    kept.add(400_000 + at);
-  }
-  // A new walk each time took seconds.
-  expect(performance.now() - startMs).toBeLessThan(2_000);
-});
