@@ -244,3 +244,22 @@ test('a station that was lost with its answer is told again, since it may never 
   expect(bench.state.durable.refusals).toEqual([]);
   expect(sent(bench.pass(1_000), 'station').filter(isStop)).toEqual([]);
 });
+
+test('a station that speaks 2.x for a moment is told to stop what it began in 1.6 once it speaks that again', () => {
+  const bench = covered('ocpp1.6');
+  bench.fromStation(start16);
+  bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+  back(bench);
+  answer(bench, '{"transactionId":7,"idTagInfo":{"status":"Blocked"}}');
+  expect(bench.state.durable.refusals).toHaveLength(1);
+  bench.arrive(2, true, ['ocpp2.0.1']);
+  bench.do({ type: 'backend_opened', backend: 'old', epoch: bench.backendEpoch('old') });
+  expect(bench.state.link?.version).toBe('ocpp2.0.1');
+  expect(sent(bench.pass(hourMs), 'station').filter((text) => text.includes('Stop'))).toEqual([]);
+  expect(bench.state.durable.refusals).toHaveLength(1);
+  bench.do({ type: 'station_lost', epoch: 2, code: null, reason: 'gone' });
+  bench.arrive(3, true, ['ocpp1.6']);
+  const opened = bench.do({ type: 'backend_opened', backend: 'old', epoch: bench.backendEpoch('old') });
+  const told = [...sent(opened, 'station'), ...sent(bench.pass(60_000), 'station')];
+  expect(told.filter((text) => text.includes('RemoteStopTransaction'))).toHaveLength(1);
+});

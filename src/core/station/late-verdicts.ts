@@ -8,9 +8,9 @@
 import { findValue, valueEnd, withMember } from '../../protocol/splice.ts';
 import { transactionByKey } from '../ids/transactions.ts';
 import { isOfHanded, type HeldEntry } from '../hold/held-lane.ts';
-import type { Refusal } from '../journal/record.ts';
+import type { DurableStation, Refusal } from '../journal/record.ts';
 import { sendOwnCommand } from './commands.ts';
-import type { StationState } from './state.ts';
+import type { StationLink, StationState } from './state.ts';
 import { notice, recordDurably, type Received, type Turn } from './turn.ts';
 
 /** How long a 2.x station may be silent about the transaction before it is told to stop it. */
@@ -83,10 +83,18 @@ export function tendRefusals(state: StationState, turn: Turn): void {
   const { link, durable } = state;
   if (link === null) return;
   const { wallMs } = turn.context;
-  const due = durable.refusals.filter((refusal) => dueAt(refusal, wallMs) <= wallMs);
+  const due = durable.refusals.filter(
+    (refusal) => isSayable(durable, link, refusal) && dueAt(refusal, wallMs) <= wallMs,
+  );
   for (const refusal of due)
     if (isOver(state, refusal) || tellToStop(state, turn, refusal.transaction))
       change(state, turn, refusal.transaction, null);
+}
+
+/** What began in 1.6 has a name that 2.x has no words for, and the other way round: it is stopped once the station speaks as it did. */
+function isSayable({ ids }: DurableStation, { version }: StationLink, { transaction }: Refusal): boolean {
+  const row = transactionByKey(ids, transaction);
+  return row === null || (row.family === 'v16') === (version === 'ocpp1.6');
 }
 
 /** There is nothing to stop, or no name to stop it by. */
@@ -111,6 +119,7 @@ export function refusalsDueMs({ link, durable }: StationState, { context }: Turn
   const { nowMs, wallMs } = context;
   return Math.min(
     ...durable.refusals.map((refusal) => {
+      if (!isSayable(durable, link, refusal)) return Infinity;
       const inMs = dueAt(refusal, wallMs) - wallMs;
       return nowMs + (inMs > 0 ? inMs : busyMs);
     }),
