@@ -67,6 +67,21 @@ describe('what is said while the like of before is still held', () => {
     expect(part(3, false)).toBeNull();
   });
 
+  test('passes it where the journal cannot be written: what cannot be stored is not answered', () => {
+    const outage = new Outage('ocpp2.0.1');
+    outage.begin();
+    const part = (seqNo: number): unknown =>
+      outage.say('NotifyReport', { requestId: 1, generatedAt: minuteOf(0), seqNo, tbc: true });
+    outage.goDown();
+    part(0);
+    outage.context.deliveryWaitMs = () => 60_000;
+    outage.comeBack();
+    outage.context.isJournalWritable = false;
+    expect(part(1)).toEqual({});
+    expect(outage.state.link).not.toBeNull();
+    expect(outage.heard.map(({ payload }) => payload['seqNo'])).toContain(1);
+  });
+
   test('waits while that is to be told again, and no longer', () => {
     const outage = new Outage();
     outage.begin();

@@ -142,7 +142,8 @@ function toAuthority(
     const isGone = isDown(turn, backend);
     const isPrimarys = state.assignment?.primary === backend.backend;
     // What stands behind a backlog is held though the route says otherwise by now: it must not go past what was said before it.
-    const mustHold = (isBehind || isNext) && !(isGone && isPrimarys) && hasRoom(state, turn, backend);
+    const mayHold = turn.context.isJournalWritable && hasRoom(state, turn, backend);
+    const mustHold = (isBehind || isNext) && !(isGone && isPrimarys) && mayHold;
     if (mustHold || ((isBehind || isGone) && coversFor(state, turn, backend))) {
       coverCall(state, turn, link, received, backend, guaranteed, transaction);
       return attachListeners(state, turn);
