@@ -171,6 +171,14 @@ describe('what is wrong is said with its line, its key, why and what to do:', ()
       ],
     ],
     [
+      'values that are not to be seen, or were not',
+      `${sound}also: { configuration: [{ key: K, value: 'ftp://u:p@files' }, { key: L, value: 'ftp://***@files' }] }\n`,
+      [
+        'plan.yaml:5: also.configuration[0].value: holds the login of an address, and would stand in the evidence and the report; set it with `busbar station command`',
+        'plan.yaml:5: also.configuration[1].value: holds ***, which stands where something that gives access was left out; write the value itself',
+      ],
+    ],
+    [
       'a measure that is none',
       `${sound}gates: [{ measure: boots.acepted, atLeast: 100% }]\n`,
       [

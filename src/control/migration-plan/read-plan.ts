@@ -5,6 +5,7 @@
  */
 import { resolve } from 'node:path';
 import { secretNames } from '../../core/commands/connection-keys.ts';
+import { hasLogin, struckOut } from '../../core/commands/strike-words.ts';
 import type {
   Gate,
   MigrationPlan,
@@ -91,6 +92,18 @@ function readSetting(
     report.add(
       ['also', 'configuration', at, 'key'],
       'is a secret by its name, and would stand in the evidence and the report',
+      'set it with `busbar station command`',
+    );
+  if (value.includes(struckOut))
+    report.add(
+      ['also', 'configuration', at, 'value'],
+      `holds ${struckOut}, which stands where something that gives access was left out`,
+      'write the value itself',
+    );
+  else if (hasLogin(value))
+    report.add(
+      ['also', 'configuration', at, 'value'],
+      'holds the login of an address, and would stand in the evidence and the report',
       'set it with `busbar station command`',
     );
   return { component: component ?? null, key, value };

@@ -31,6 +31,11 @@ function strikeQuery(text: string): string {
   return query === -1 || queryEnd === text.length ? text : text.slice(0, queryEnd) + struckOut;
 }
 
+/** True where an address in the text says who logs in. */
+export function hasLogin(text: string): boolean {
+  return text.search(addressLogin) !== -1;
+}
+
 /** The same text when it gives nothing away that its words tell of. */
 export function strikeWords(text: string): string {
   return strikeAddresses(text)
