@@ -10,7 +10,9 @@ const binaries = join(root, 'node_modules/.bin');
 
 interface Cruise {
   readonly modules: readonly unknown[];
-  readonly summary: { readonly violations: readonly { readonly rule: { readonly name: string } }[] };
+  readonly summary: {
+    readonly violations: readonly { readonly from: string; readonly rule: { readonly name: string } }[];
+  };
 }
 
 /** A file that breaks exactly the rule it stands for. */
@@ -67,29 +69,28 @@ afterAll(async () => {
   await rm(copy, { recursive: true, force: true });
 });
 
-test('the tree keeps its layers, and the check has looked at it', async () => {
-  const { modules, summary } = await cruise(root);
-  expect(summary.violations).toEqual([]);
+test('the tree keeps its layers, and every rule finds the file that breaks it', async () => {
+  const { modules, summary } = await cruise(copy);
   expect(modules.length).toBeGreaterThan(60);
-});
-
-test('every rule finds the file that breaks it', async () => {
-  const { summary } = await cruise(copy);
   const found = new Set(summary.violations.map(({ rule }) => rule.name));
   expect([...found].toSorted()).toEqual(offences.map(([rule]) => rule).toSorted());
+  // What was not put there to break a rule breaks none.
+  const planted = new Set([...offences, ...companions].flatMap((each) => each.slice(0, 2)));
+  expect(summary.violations.map(({ from }) => from).filter((file) => !planted.has(file))).toEqual([]);
 });
 
-test.each([
-  ['a timer', 'setTimeout(() => {}, 1);'],
-  ['the process', 'process.exit();'],
-  ['a Node module', `import { readFileSync } from 'node:fs';\nreadFileSync('x');`],
-  ['the console', `console.log('x');`],
-])('%s does not compile in the core', async (_name, source) => {
-  const file = join(copy, 'src/core/station/impure.ts');
+test('a timer, the process, a Node module and the console do not compile in the core', async () => {
+  const impure = {
+    timer: 'setTimeout(() => {}, 1);',
+    process: 'process.exit();',
+    module: `import { readFileSync } from 'node:fs';\nreadFileSync('x');`,
+    console: `console.log('x');`,
+  };
   await rm(join(copy, 'src/core/station/offence.ts'), { force: true });
-  await writeFile(file, `${source}\nexport {};\n`);
+  for (const [name, source] of Object.entries(impure))
+    await writeFile(join(copy, `src/core/station/impure-${name}.ts`), `${source}\nexport {};\n`);
   const { code, output } = await run('tsc', ['-p', 'tsconfig.pure.json', '--noEmit'], copy);
-  expect(output).toContain('src/core/station/impure.ts');
+  for (const name of Object.keys(impure)) expect(output).toContain(`src/core/station/impure-${name}.ts`);
   expect(code).not.toBe(0);
 });
 
