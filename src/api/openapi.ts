@@ -24,6 +24,7 @@ export async function openApiDocument(): Promise<Readonly<Record<string, unknown
       reader: {
         frames: () => Promise.resolve([]),
         records: () => Promise.resolve({ records: [], next: null }),
+        recent: () => Promise.resolve([]),
         stations: () => Promise.resolve(new Map()),
         held: () => Promise.resolve(new Map()),
         tokens: () => Promise.resolve(new Map()),

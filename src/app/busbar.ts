@@ -40,7 +40,6 @@ import { createTrafficMetrics, type TrafficMetrics } from '../runtime/metrics-fr
 import { gatewayMetrics } from '../runtime/metrics-of-gateway.ts';
 import { fail, ok, type Result } from '../std/result.ts';
 import { createObserver } from './observer.ts';
-import { recentRecords } from './recent-records.ts';
 import { warnOfRemoved } from './removed-backends.ts';
 import { busbarVersion } from './version.ts';
 
@@ -152,11 +151,11 @@ interface Plane {
 type Restored = Pick<GatewayPorts, 'restored' | 'recent' | 'held' | 'tokens' | 'risks'>;
 
 /** What outlived the last process. A reader rejects where its storage is broken: then Busbar does not start on half of it. */
-async function readBack({ reader, lastPosition }: JournalStore): Promise<Result<Restored, StartFault>> {
+async function readBack({ reader }: JournalStore): Promise<Result<Restored, StartFault>> {
   try {
     return ok({
       restored: await reader.stations(),
-      recent: await recentRecords(reader, lastPosition),
+      recent: await reader.recent(),
       held: await reader.held(),
       tokens: await reader.tokens(),
       risks: await reader.risks(),

@@ -100,6 +100,8 @@ export interface JournalReader {
     readonly records: readonly { position: number; record: JournalRecord }[];
     readonly next: number | null;
   }>;
+  /** What the last seconds before the last record say of how stations are and of their settings, in order: see core/station/relearn.ts. What cannot be trusted is logged and left out. */
+  recent(): Promise<readonly JournalRecord[]>;
   /** What outlived the last process, of every station. */
   stations(): Promise<ReadonlyMap<StationId, DurableStation>>;
   /** The messages that are still to be delivered, of every station that has some, by number. One that cannot be trusted is logged and left out. */

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { recentRecords } from '../../src/app/recent-records.ts';
 import { framesOf, type JournalFrame } from '../../src/core/journal/frame-view.ts';
 import { positionsOf, type JournalRecord } from '../../src/core/journal/record.ts';
 import type { FrameQuery } from '../../src/ports/journal.ts';
@@ -151,13 +150,13 @@ describe.each(storesUnderTest)('a journal store $name', (underTest) => {
       );
       await reopen();
     }
-    const found = await recentRecords(store.reader, store.lastPosition);
+    const found = await store.reader.recent();
     expect(found.map(({ at }) => at)).toEqual(statuses.slice(1_000).map(({ at }) => at));
     await store.commit(
       batchOf(store.lastPosition + 1, [frameRecord({ at: 30_000, action: 'StatusNotification' })]),
     );
     await reopen();
-    expect(await recentRecords(store.reader, store.lastPosition)).toHaveLength(2_001);
+    expect(await store.reader.recent()).toHaveLength(2_001);
   });
 
   test('deletes old batches in the background, but never the newest', async () => {

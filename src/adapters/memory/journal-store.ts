@@ -9,6 +9,7 @@ import type { Delivery, HeldMessage, LearnedToken } from '../../core/hold/held-m
 import type { JournalFrame } from '../../core/journal/frame-view.ts';
 import type { DurableStation } from '../../core/journal/record.ts';
 import { selectFrames } from '../../core/journal/selection.ts';
+import { isRelearnt, relearntMs } from '../../core/station/relearn.ts';
 import type { HeldEntry } from '../../core/hold/held-lane.ts';
 import type { FrameQuery, JournalReader } from '../../ports/journal.ts';
 import type { KeptChange } from '../../core/journal/kept-changes.ts';
@@ -186,6 +187,15 @@ function readerOf(disk: MemoryDisk): JournalReader {
         records: page,
         next: records.length > limit ? (page.at(-1)?.position ?? null) : null,
       });
+    },
+    recent() {
+      const records = disk.batches.flatMap(({ text, first }) => {
+        const placed = decodeRecords(text, first);
+        assert(placed.ok, 'memory keeps what was written');
+        return placed.value.map(({ record }) => record);
+      });
+      const fromMs = (records.at(-1)?.at ?? 0) - relearntMs;
+      return Promise.resolve(records.filter((record) => record.at >= fromMs && isRelearnt(record)));
     },
     stations: () =>
       Promise.resolve(

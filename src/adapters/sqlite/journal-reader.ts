@@ -71,6 +71,11 @@ export function startReader(file: string, log: Log): JournalReader {
       assert(answer.type === 'records', "an answer is of its request's type");
       return answer.page;
     },
+    async recent() {
+      const answer = await ask({ type: 'recent' });
+      assert(answer.type === 'recent', "an answer is of its request's type");
+      return answer.records;
+    },
     async stations() {
       const answer = await ask({ type: 'stations' });
       assert(answer.type === 'stations', "an answer is of its request's type");

@@ -76,6 +76,8 @@ async function answerOf(
       return { type: 'frames', frames: await reader.frames(request.query, note) };
     case 'records':
       return { type: 'records', page: await reader.records(request.after, request.limit, note) };
+    case 'recent':
+      return { type: 'recent', records: reader.recent(note) };
     case 'stations':
       return { type: 'stations', stations: reader.stations(note) };
     case 'held':

@@ -9,7 +9,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DatabaseSync } from 'node:sqlite';
 import { decodeRecords, type PlacedRecord } from '../../core/journal/codec.ts';
 import type { JournalFrame } from '../../core/journal/frame-view.ts';
+import type { JournalRecord } from '../../core/journal/record.ts';
 import { selectFrames } from '../../core/journal/selection.ts';
+import { isRelearnt, relearntMs } from '../../core/station/relearn.ts';
 import type { FrameQuery } from '../../ports/journal.ts';
 import { firstPositionOf, pageOf } from './database.ts';
 import { type KeptReader, prepareKeptReader, stationChecksum, type UnreadableRow } from './kept-rows.ts';
@@ -28,11 +30,16 @@ export interface Reader extends KeptReader {
   /** `unreadable` is told of every batch met whose checksum does not hold. */
   frames(query: FrameQuery, unreadable: (batch: UnreadableBatch) => void): Promise<JournalFrame[]>;
   records(after: number, limit: number, unreadable: (batch: UnreadableBatch) => void): Promise<RecordsPage>;
+  /** Those of the last seconds that stations are learnt from again, in order. */
+  recent(unreadable: (batch: UnreadableBatch) => void): JournalRecord[];
   stations(unreadable: (row: UnreadableRow) => void): (readonly [id: string, state: string])[];
 }
 
 /** An answer stops here, short of its limit, rather than fill the memory of who asked. Characters of frame text. */
 export const answerCharactersMax = 8 * 1024 * 1024;
+
+/** Batches that a start looks at for what is recent, at most: at full load some hundred a second are written. */
+const recentBatchesMax = 8_192;
 
 /** The reader takes a turn's pause after this long. */
 const turnMs = 10;
@@ -107,6 +114,22 @@ export function createReader(database: DatabaseSync): Reader {
       }
       return { records, next: null };
     },
+    recent(unreadable) {
+      const found: JournalRecord[][] = [];
+      let fromMs: number | null = null;
+      for (const batch of find.newestFirst()) {
+        if (fromMs !== null && batch.atTo < fromMs) break;
+        const placed = readBatch(batch, (body) => decodeRecords(body, batch.first));
+        if (placed === null) unreadable(placeOf(batch));
+        else {
+          const since: number = (fromMs ??= (placed.at(-1)?.record.at ?? 0) - relearntMs);
+          found.push(
+            placed.flatMap(({ record }) => (record.at >= since && isRelearnt(record) ? [record] : [])),
+          );
+        }
+      }
+      return found.toReversed().flat();
+    },
     stations: (unreadable) => find.stations(unreadable),
     ...kept,
   };
@@ -134,6 +157,8 @@ interface Finders {
   /** A page whose times are not noted yet may hold any. */
   overlaps(page: number, fromMs: number, toMs: number): boolean;
   batch(order: 'asc' | 'desc', search: BatchSearch): StoredBatch | null;
+  /** At most so many that a start can look at them all. */
+  newestFirst(): Iterable<StoredBatch>;
   stations(unreadable: (row: UnreadableRow) => void): (readonly [id: string, state: string])[];
 }
 
@@ -142,6 +167,9 @@ function prepareFinders(database: DatabaseSync): Finders {
   const latestUpTo = database.prepare('SELECT first FROM batch WHERE first <= ? ORDER BY first DESC LIMIT 1');
   const hasStation = database.prepare('SELECT 1 FROM page_station WHERE page = ? AND station = ?');
   const times = database.prepare('SELECT at_from, at_to FROM page_time WHERE page = ?');
+  const newest = database.prepare(
+    `SELECT ${batchColumns} FROM batch ORDER BY first DESC LIMIT ${recentBatchesMax}`,
+  );
   const stations = database.prepare('SELECT id, state, checksum FROM station');
   stations.setReadBigInts(true);
   const search = `SELECT ${batchColumns} FROM batch WHERE first BETWEEN ? AND ? AND at_to >= ? AND at_from < ? AND (? = '' OR instr(stations, ?) > 0)`;
@@ -172,6 +200,9 @@ function prepareFinders(database: DatabaseSync): Finders {
       const name = station === undefined ? '' : `\n${station}\n`;
       const row = (order === 'asc' ? ascending : descending).get(low, high, fromMs, toMs, name, name);
       return row === undefined ? null : storedBatchOf(row);
+    },
+    *newestFirst() {
+      for (const row of newest.iterate()) yield storedBatchOf(row);
     },
     stations(unreadable) {
       const found: (readonly [id: string, state: string])[] = [];

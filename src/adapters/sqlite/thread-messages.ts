@@ -3,6 +3,7 @@
  */
 import type { JournalFrame } from '../../core/journal/frame-view.ts';
 import type { PlacedRecord } from '../../core/journal/codec.ts';
+import type { JournalRecord } from '../../core/journal/record.ts';
 import type { FrameQuery } from '../../ports/journal.ts';
 import type { CommitFault, Retention } from '../../ports/journal-store.ts';
 import type { OpenFault } from './database.ts';
@@ -45,6 +46,7 @@ export type FromWriter =
 export type ReadRequest =
   | { readonly type: 'frames'; readonly query: FrameQuery }
   | { readonly type: 'records'; readonly after: number; readonly limit: number }
+  | { readonly type: 'recent' }
   | { readonly type: 'stations' }
   | { readonly type: 'held' }
   | { readonly type: 'tokens' }
@@ -71,6 +73,7 @@ export type FromReader =
 export type ReadAnswer =
   | { readonly type: 'frames'; readonly frames: readonly JournalFrame[] }
   | { readonly type: 'records'; readonly page: RecordsPage }
+  | { readonly type: 'recent'; readonly records: readonly JournalRecord[] }
   | { readonly type: 'stations'; readonly stations: readonly (readonly [id: string, state: string])[] }
   | { readonly type: 'held'; readonly rows: readonly HeldRow[] }
   | { readonly type: 'tokens'; readonly rows: readonly TokenRow[] }
