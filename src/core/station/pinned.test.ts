@@ -240,3 +240,31 @@ describe('a backend that has one transaction left to finish', () => {
     expect(sent(effects, 'station')).toHaveLength(1);
   });
 });
+
+test('a start that a primary has asked for is its own also where it is kept for nothing but the answer that it owes', () => {
+  const bench = moved();
+  bench.fromBackend(
+    '[2,"r","RequestStartTransaction",{"evseId":2,"remoteStartId":5,"idToken":{"idToken":"X","type":"ISO14443"}}]',
+    'new',
+  );
+  const asked = sent(bench.last.effects, 'station')[0] ?? '';
+  bench.fromStation(`[3,"${bench.state.link?.slot?.sentId}",{"status":"Accepted"}]`);
+  bench.fromStation('[2,"h","Heartbeat",{}]');
+  const decision = {
+    do: 'cut_over',
+    primary: 'old',
+    openTransactions: 'pin',
+    keepWarmMs: 0,
+    isForced: true,
+  } as const;
+  bench.do({ type: 'assignment_decided', requestId: 2, decision });
+  expect([bench.state.assignment?.primary, bench.state.durable.placement?.before ?? null]).toEqual([
+    'old',
+    null,
+  ]);
+  const id = /"remoteStartId":(\d+)/.exec(asked)?.[1];
+  bench.fromStation(
+    `[2,"s","TransactionEvent",{"eventType":"Started","triggerReason":"RemoteStart","seqNo":0,"evse":{"id":2},"transactionInfo":{"transactionId":"S","remoteStartId":${id}}}]`,
+  );
+  expect(bench.state.durable.ids.transactions.at(-1)).toMatchObject({ ext: 'S', owner: 'new' });
+});

@@ -71,6 +71,19 @@ test('settings that a command has changed are known again', () => {
   expect(saved.inventory).toEqual(outage.state.durable.inventory);
 });
 
+test('what was said before the last link is in the save, and is not brought back where that said it anew', () => {
+  const outage = new Outage();
+  outage.begin();
+  outage.say('StatusNotification', status('Available'));
+  outage.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+  outage.arrive(2, true, ['ocpp2.0.1']);
+  outage.say('BootNotification', { reason: 'PowerUp', chargingStation: { vendorName: 'V', model: 'M' } });
+  const saved = copy(outage.state.durable);
+  expect(saved.image.statuses).toEqual([]);
+  expect(again(saved, outage)).toEqual(new Set());
+  expect(saved.image).toEqual(outage.state.durable.image);
+});
+
 test('of a station that is not known any more nothing is learnt', () => {
   const { outage } = living();
   expect(relearn(new Map(), outage.records)).toEqual(new Set());

@@ -21,12 +21,11 @@ export function relearn(
 ): ReadonlySet<StationId> {
   const changed = new Set<StationId>();
   const boots = new Map<StationId, DurableStation['image']['boot']>();
-  for (const record of records) {
-    if (!isRelearnt(record)) continue;
+  for (const record of sinceLinks(records)) {
     const durable = stations.get(record.station);
     if (durable === undefined) continue;
     if (!boots.has(record.station)) boots.set(record.station, durable.image.boot);
-    if (applyRecord(durable, record) && record.type !== 'link') changed.add(record.station);
+    if (applyRecord(durable, record)) changed.add(record.station);
   }
   // Boots are counted, and a verdict says which it was about.
   for (const [station, saved] of boots) {
@@ -37,7 +36,20 @@ export function relearn(
   return changed;
 }
 
-/** The version comes with them: it says in which words a status was. */
+/** What was said over the last link of each station. All before it was saved with that, and may be in the words of another version. */
+function sinceLinks(records: Iterable<JournalRecord>): Iterable<StationRecord> {
+  const since = new Map<StationId, StationRecord[]>();
+  for (const record of records) {
+    if (!isRelearnt(record)) continue;
+    const said = since.get(record.station);
+    if (record.type === 'link') since.delete(record.station);
+    else if (said === undefined) since.set(record.station, [record]);
+    else said.push(record);
+  }
+  return [...since.values()].flat();
+}
+
+/** Links tell where to begin. */
 export function isRelearnt(record: JournalRecord): record is StationRecord {
   switch (record.type) {
     case 'frame':
@@ -45,7 +57,7 @@ export function isRelearnt(record: JournalRecord): record is StationRecord {
     case 'changed':
       return record.change.what === 'inventory';
     case 'link':
-      return true;
+      return record.link === 'station';
     default:
       return false;
   }

@@ -38,10 +38,10 @@ export function owns({ durable }: StationState, backend: string): boolean {
   return ownsOpen(durable.ids, backend);
 }
 
-/** Who may have asked for a start while it was the primary, and is there to have it: kept ready, or with a transaction to finish. */
+/** Who may have asked for a start while it was the primary, and is there to have it: kept ready, with a transaction to finish, or with a call to answer. */
 export function formerPrimaries(state: StationState): readonly string[] {
   // Most stations were never moved, and this is asked at each message of a transaction.
-  if (state.durable.placement === null) return noNames;
+  if (state.durable.placement === null && state.backends.length === 1) return noNames;
   const former = state.backends.filter((link) => isFormerPrimary(state, link));
   return former.map(({ backend }) => backend);
 }
@@ -51,7 +51,8 @@ function isFormerPrimary(state: StationState, { backend, phase }: BackendLink): 
   if (phase !== 'open' || assignment === null || backend === assignment.primary) return false;
   const isKeptReady = durable.placement?.ready.some((one) => one.until !== null && one.backend === backend);
   if (isKeptReady === true && assignment.standbys.includes(backend)) return true;
-  return roleOf(state, backend) === 'draining';
+  const role = roleOf(state, backend);
+  return role === 'draining' || (role === null && isCalled(state, backend));
 }
 
 /** True for a backend that the station waits for: its primary, or the authority for an action. */
