@@ -38,8 +38,8 @@ export interface Reader extends KeptReader {
 /** An answer stops here, short of its limit, rather than fill the memory of who asked. Characters of frame text. */
 export const answerCharactersMax = 8 * 1024 * 1024;
 
-/** Batches that a start looks at for what is recent, at most: at full load some hundred a second are written. */
-const recentBatchesMax = 8_192;
+/** Positions that a start looks at for what is recent, at most: what ten seconds take at full load. More would make a start after a storm slow. */
+const recentPositionsMax = 131_072;
 
 /** The reader takes a turn's pause after this long. */
 const turnMs = 10;
@@ -117,8 +117,11 @@ export function createReader(database: DatabaseSync): Reader {
     recent(unreadable) {
       const found: JournalRecord[][] = [];
       let fromMs: number | null = null;
+      let last: number | null = null;
       for (const batch of find.newestFirst()) {
-        if (fromMs !== null && batch.atTo < fromMs) break;
+        last ??= batch.last;
+        const isOld = fromMs !== null && batch.atTo < fromMs;
+        if (isOld || last - batch.last >= recentPositionsMax) break;
         const placed = readBatch(batch, (body) => decodeRecords(body, batch.first));
         if (placed === null) unreadable(placeOf(batch));
         else {
@@ -157,7 +160,7 @@ interface Finders {
   /** A page whose times are not noted yet may hold any. */
   overlaps(page: number, fromMs: number, toMs: number): boolean;
   batch(order: 'asc' | 'desc', search: BatchSearch): StoredBatch | null;
-  /** At most so many that a start can look at them all. */
+  /** All batches. */
   newestFirst(): Iterable<StoredBatch>;
   stations(unreadable: (row: UnreadableRow) => void): (readonly [id: string, state: string])[];
 }
@@ -167,9 +170,7 @@ function prepareFinders(database: DatabaseSync): Finders {
   const latestUpTo = database.prepare('SELECT first FROM batch WHERE first <= ? ORDER BY first DESC LIMIT 1');
   const hasStation = database.prepare('SELECT 1 FROM page_station WHERE page = ? AND station = ?');
   const times = database.prepare('SELECT at_from, at_to FROM page_time WHERE page = ?');
-  const newest = database.prepare(
-    `SELECT ${batchColumns} FROM batch ORDER BY first DESC LIMIT ${recentBatchesMax}`,
-  );
+  const newest = database.prepare(`SELECT ${batchColumns} FROM batch ORDER BY first DESC`);
   const stations = database.prepare('SELECT id, state, checksum FROM station');
   stations.setReadBigInts(true);
   const search = `SELECT ${batchColumns} FROM batch WHERE first BETWEEN ? AND ? AND at_to >= ? AND at_from < ? AND (? = '' OR instr(stations, ?) > 0)`;
