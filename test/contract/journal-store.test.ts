@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { framesOf, type JournalFrame } from '../../src/core/journal/frame-view.ts';
@@ -7,7 +8,13 @@ import type { JournalStore } from '../../src/ports/journal-store.ts';
 import type { StationId } from '../../src/protocol/station-id.ts';
 import { anyRecord } from './journal-arbitraries.ts';
 import { batchOf, frameRecord, sentRecord } from './journal-samples.ts';
-import { keepAll, storesUnderTest, type StoreUnderTest } from './journal-stores.ts';
+import {
+  keepAll,
+  openFile,
+  storesUnderTest,
+  temporaryFolder,
+  type StoreUnderTest,
+} from './journal-stores.ts';
 
 const stationOne = 'CP-1' as StationId;
 const stationTwo = 'CP-2' as StationId;
@@ -222,3 +229,15 @@ function filtered(frames: readonly JournalFrame[], query: FrameQuery): JournalFr
   );
   return (isDescending ? matching.toReversed() : matching).slice(0, limit);
 }
+
+test('a file gives a start no more of its last seconds than can be read in a moment', async () => {
+  const folder = await temporaryFolder();
+  const store = await openFile(join(folder.path, 'journal.db'));
+  const status = (idStart: number): JournalRecord => frameRecord({ action: 'StatusNotification', idStart });
+  for (const first of [1, 100_000, 131_074]) await store.commit(batchOf(first, [status(first % 100)]));
+  // The last one ends at 131,075: what ended so many positions before it is out, and nothing else.
+  const found = await store.reader.recent();
+  expect(found.map((record) => record.type === 'frame' && record.idStart)).toEqual([0, 74]);
+  await store.close();
+  await folder.remove();
+});
