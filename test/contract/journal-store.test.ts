@@ -233,8 +233,8 @@ function filtered(frames: readonly JournalFrame[], query: FrameQuery): JournalFr
 test('a file gives a start no more of its last seconds than can be read in a moment', async () => {
   const folder = await temporaryFolder();
   const store = await openFile(join(folder.path, 'journal.db'));
-  const status = (idStart: number): JournalRecord => frameRecord({ action: 'StatusNotification', idStart });
-  for (const first of [1, 100_000, 131_074]) await store.commit(batchOf(first, [status(first % 100)]));
+  for (const first of [1, 100_000, 131_074])
+    await store.commit(batchOf(first, [frameRecord({ action: 'StatusNotification', idStart: first % 100 })]));
   // The last one ends at 131,075: what ended so many positions before it is out, and nothing else.
   const found = await store.reader.recent();
   expect(found.map((record) => record.type === 'frame' && record.idStart)).toEqual([0, 74]);

@@ -17,7 +17,7 @@ export function missedBy({ durable: { missed } }: StationState, name: string): r
   return missed.length === 0 ? none : missed.filter(({ backend }) => backend === name);
 }
 
-/** Keeps a status or events that were answered in the backend's place, where they are a fault. True when they are kept. */
+/** Keeps a status or events that were answered in the backend's place, where they are a fault. */
 export function keepMissed(
   state: StationState,
   turn: Turn,
@@ -25,11 +25,10 @@ export function keepMissed(
   version: OcppVersion,
   action: string,
   payload: string,
-): boolean {
+): void {
   const { wallMs } = turn.context;
   const fault = faultIn(version, action, payload, wallMs);
-  if (fault === null) return false;
-  if (missedBy(state, backend).some((known) => known.payload === fault)) return true;
+  if (fault === null || missedBy(state, backend).some((known) => known.payload === fault)) return;
   const { missed } = state.durable;
   if (missed.length >= missedMax) notice(turn, 'fault_forgotten', missed[0]?.backend);
   const number = Math.max((missed.at(-1)?.number ?? 0) + 1, Math.floor(wallMs));
@@ -40,7 +39,6 @@ export function keepMissed(
     station: state.id,
     change: { what: 'missed', status },
   });
-  return true;
 }
 
 /** The backend did not hear what the station said: it is told how the station is once it is back, also by the next process. */
