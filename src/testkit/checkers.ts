@@ -9,7 +9,7 @@ import type { OcppVersion } from '../protocol/version.ts';
 import { closedAtMs, exchangesOf, textsOf, type Exchange, type Ledger } from './ledger.ts';
 import { isReplay } from './replays.ts';
 import { contentOf, readMessage } from './read-once.ts';
-import { record } from './wire.ts';
+import { record, type Message } from './wire.ts';
 
 export interface Evidence {
   /** Station's name (as backends know it) -> the station's ledger. */
@@ -144,9 +144,13 @@ export function checkHeard(evidence: Evidence, rules: IdentityRules = {}): Viola
     const fromStation = new Set(
       ledger === undefined ? [] : textsOf(ledger, 'sent').map(({ text }) => contentOf(text)),
     );
+    let before: readonly Message[] | null = null;
+    const saidBefore = (): readonly Message[] =>
+      (before ??=
+        ledger === undefined ? [] : textsOf(ledger, 'sent').flatMap(({ text }) => readMessage(text) ?? []));
     for (const text of backendTexts(evidence, station, 'received')) {
       const isSaid = fromStation.has(contentOf(text)) || fromStation.has(contentOf(asOfStation(text)));
-      if (!isSaid && !isOwnAnswer(text, rules) && !isToldAgain(text, ledger)) {
+      if (!isSaid && !isOwnAnswer(text, rules) && !isToldAgain(text, saidBefore)) {
         found.push(violation('D6', station, 'a backend received what the station did not send', [text]));
       }
     }
@@ -163,10 +167,9 @@ function isOwnAnswer(text: string, { isOwnError }: IdentityRules): boolean {
   return readMessage(text) !== null && isOwnError?.(text) === true;
 }
 
-function isToldAgain(text: string, station: Ledger | undefined): boolean {
+function isToldAgain(text: string, saidBefore: () => readonly Message[]): boolean {
   const call = readMessage(text);
-  if (call === null || station === undefined) return false;
-  return isReplay(call, () => textsOf(station, 'sent').flatMap((sent) => readMessage(sent.text) ?? []));
+  return call !== null && isReplay(call, saidBefore);
 }
 
 /** What only the station and Busbar are to know reaches no backend, however it is written around. */
@@ -221,11 +224,11 @@ export function checkOneOutstanding(evidence: Evidence, rules: SlotRules): Viola
   return allLedgers(evidence).flatMap(({ ledger, owner }) => {
     const found: Violation[] = [];
     let before: Exchange | null = null;
-    /** Of each call on its link: where it was first answered. One that is sent again is the same call, and its sender takes the answer to the first for the answer to both. */
+    /** Of each call on the link: where it was first answered. One that is sent again is the same call, and its sender takes the answer to the first for the answer to both. */
     const firstAnswers = new Map<string, number>();
     for (const exchange of exchangesOf(ledger, 'received').exchanges) {
-      const answeredAt =
-        before === null ? Infinity : (firstAnswers.get(`${before.link} ${before.text}`) ?? Infinity);
+      if (before?.link !== exchange.link) firstAnswers.clear();
+      const answeredAt = before === null ? Infinity : (firstAnswers.get(before.text) ?? Infinity);
       const isOpen = before !== null && before.link === exchange.link && answeredAt > exchange.place;
       if (before !== null && isOpen && exchange.atMs - before.atMs < rules.callTimeoutMs) {
         found.push(
@@ -237,11 +240,8 @@ export function checkOneOutstanding(evidence: Evidence, rules: SlotRules): Viola
           ),
         );
       }
-      const name = `${exchange.link} ${exchange.text}`;
-      firstAnswers.set(
-        name,
-        Math.min(firstAnswers.get(name) ?? Infinity, exchange.answers[0]?.place ?? Infinity),
-      );
+      const { text, answers } = exchange;
+      firstAnswers.set(text, Math.min(firstAnswers.get(text) ?? Infinity, answers[0]?.place ?? Infinity));
       before = exchange;
     }
     return found;

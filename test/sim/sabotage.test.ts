@@ -303,7 +303,7 @@ const breaks: readonly Break[] = [
     file: 'core/station/station-link.ts',
     from: '  dropStaleCopies(state, turn);\n',
     to: '',
-    seed: 16,
+    seed: 51,
   },
   {
     name: 'a station whose clock lags takes what its primary had it start to the one before',
@@ -379,7 +379,7 @@ const breaks: readonly Break[] = [
 ];
 
 describe('every checker sees what it is there for', () => {
-  test.concurrent.each(breaks)('$rule: $name', { timeout: 120_000 }, async (each) => {
+  test.each(breaks)('$rule: $name', { timeout: 120_000 }, async (each) => {
     const url = await breakGateway(each);
     try {
       expect(await firstToBreak(url, each.rule, { max: seedsMax, first: each.seed })).not.toBeNull();

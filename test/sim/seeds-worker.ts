@@ -1,13 +1,15 @@
 /**
- * One thread of the simulation: lives through the seeds it is sent, with the gateway it was started with.
+ * One thread of the simulation: lives through the seeds it is sent, each batch with its gateway.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { describeViolations } from '../../src/testkit/checkers.ts';
 import type { CreateGateway } from '../../src/testkit/world/gateway.ts';
 import { runWorld, type Outcome } from '../../src/testkit/world/world.ts';
 import { aDay, dayMs } from './day.ts';
 
 export interface Batch {
+  /** The module whose `createGateway` is lived with. */
+  readonly url: string;
   /** Both included. */
   readonly from: number;
   readonly to: number;
@@ -43,13 +45,20 @@ export interface Lived {
 
 const hourMs = 3_600_000;
 const tailLines = 40;
-const { createGateway } = (await import(String(workerData))) as { createGateway: CreateGateway };
 
-parentPort?.on('message', ({ from, to, goesOn, isDay }: Batch) => {
+parentPort?.on('message', (batch: Batch) => void liveThrough(batch));
+
+/** A gateway that cannot be loaded ends the thread, and who waits for it hears why. */
+async function liveThrough({ url, from, to, goesOn, isDay }: Batch): Promise<void> {
+  const { createGateway } = (await import(url)) as { createGateway: CreateGateway };
+  const live = (seed: number, traceMax: number): Outcome => {
+    const span = isDay ? { durationMs: dayMs, alter: aDay } : { durationMs: hourMs };
+    return runWorld({ seed, createGateway, ...span, traceMax, goesOn });
+  };
   const failures: Failure[] = [];
   const lived: Lived = { seeds: 0, hours: 0, frames: 0, kills: 0, faults: 0, transactions: 0 };
   for (let seed = from; seed <= to; seed += 1) {
-    const { violations, stats } = live(seed, goesOn, isDay, 0);
+    const { violations, stats } = live(seed, 0);
     lived.seeds += 1;
     lived.hours += stats.livedMs / hourMs;
     lived.frames += stats.frames;
@@ -58,16 +67,11 @@ parentPort?.on('message', ({ from, to, goesOn, isDay }: Batch) => {
     lived.transactions += stats.transactions;
     if (violations.length === 0) continue;
     // The same run again, this time with its trace: cheaper than a trace of every good one.
-    const trace = goesOn ? [] : live(seed, goesOn, isDay, tailLines).trace;
+    const trace = goesOn ? [] : live(seed, tailLines).trace;
     const text = `seed ${seed}: ${describeViolations(violations)}\n${trace.join('\n')}`;
     failures.push({ seed, rules: [...new Set(violations.map(({ rule }) => rule))], text });
   }
   const outcome: BatchOutcome = { failures, lived };
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   parentPort?.postMessage(outcome);
-});
-
-function live(seed: number, goesOn: boolean, isDay: boolean, traceMax: number): Outcome {
-  const span = isDay ? { durationMs: dayMs, alter: aDay } : { durationMs: hourMs };
-  return runWorld({ seed, createGateway, ...span, traceMax, goesOn });
 }

@@ -22,13 +22,22 @@ export async function liveSeeds(
 ): Promise<{ failures: Failure[]; lived: Lived }> {
   const batches: Batch[] = [];
   for (let seed = from; seed <= to; seed += batchSeeds)
-    batches.push({ from: seed, to: Math.min(to, seed + batchSeeds - 1), goesOn: false, isDay });
+    batches.push({
+      url: gatewayUrl,
+      from: seed,
+      to: Math.min(to, seed + batchSeeds - 1),
+      goesOn: false,
+      isDay,
+    });
   const outcomes: BatchOutcome[] = [];
   const threads = Array.from({ length: Math.min(4, Math.max(1, availableParallelism() - 1)) }, async () => {
-    await onThread(gatewayUrl, async (live) => {
+    const worker = startWorker();
+    try {
       for (let batch = batches.shift(); batch !== undefined; batch = batches.shift())
-        outcomes.push(await live(batch));
-    });
+        outcomes.push(await ask(worker, batch));
+    } finally {
+      await worker.terminate();
+    }
   });
   await Promise.all(threads);
   const lived: Lived = { seeds: 0, hours: 0, frames: 0, kills: 0, faults: 0, transactions: 0 };
@@ -46,31 +55,32 @@ export interface Search {
   readonly isDay?: boolean;
 }
 
-/** The first seed that breaks that rule, and null when none does. */
+/** One thread for all breaks of a test file, one after the other: half of what a seed costs a new thread is to compile the world. */
+let searcher: Worker | null = null;
+
+/** The first seed that breaks that rule, and null when none does. One search at a time. */
 export async function firstToBreak(
   url: string,
   rule: string,
   { max, first = 1, isDay = false }: Search,
 ): Promise<number | null> {
   const seeds = [first, ...Array.from({ length: max }, (_, at) => at + 1).filter((seed) => seed !== first)];
-  return onThread(url, async (live) => {
+  searcher ??= startWorker();
+  try {
     for (const seed of seeds) {
-      const { failures } = await live({ from: seed, to: seed, goesOn: true, isDay });
+      const { failures } = await ask(searcher, { url, from: seed, to: seed, goesOn: true, isDay });
       if (failures.some(({ rules }) => rules.includes(rule))) return seed;
     }
     return null;
-  });
+  } catch (error) {
+    // A broken gateway may have ended it; the next break begins anew.
+    searcher = null;
+    throw error;
+  }
 }
 
-type Live = (batch: Batch) => Promise<BatchOutcome>;
-
-async function onThread<Value>(url: string, use: (live: Live) => Promise<Value>): Promise<Value> {
-  const worker = new Worker(new URL('seeds-worker.ts', import.meta.url), { workerData: url });
-  try {
-    return await use((batch) => ask(worker, batch));
-  } finally {
-    await worker.terminate();
-  }
+function startWorker(): Worker {
+  return new Worker(new URL('seeds-worker.ts', import.meta.url));
 }
 
 function ask(worker: Worker, batch: Batch): Promise<BatchOutcome> {
