@@ -46,8 +46,8 @@ export function startStations(
       speed,
       idleMs: [10_000, 60_000],
       chargingMs: [120_000, 600_000],
-      reconnectMs: 6_000,
-      reconnectMaxMs: 30_000,
+      reconnectMs: 20_000,
+      reconnectMaxMs: 40_000,
     } as const;
     const spec = {
       id,
