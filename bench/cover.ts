@@ -13,7 +13,8 @@ import { startRig, type Rig } from './rig/rig.ts';
 
 const perSecond = 500;
 const p50BoundMs = 2;
-const p99BoundMs = 10;
+/** A transaction message is on disk before it is answered. */
+const p99BoundMs = { transaction: 25, ordinary: 10 } as const;
 const drainPerSecond = 500;
 /** Arrivals of the outage before the drain that has a rate. */
 const fillPerSecond = 2_000;
@@ -102,7 +103,7 @@ function answerFigures(mix: Mix): Figure[] {
   const bench = `cover, ${mix}`;
   return [
     { bench, name: 'answer, p50', unit: 'ms', rounds: noted(mix, 0.5), bound: p50BoundMs },
-    { bench, name: 'answer, p99', unit: 'ms', rounds: noted(mix, 0.99), bound: p99BoundMs },
+    { bench, name: 'answer, p99', unit: 'ms', rounds: noted(mix, 0.99), bound: p99BoundMs[mix] },
     { bench, name: 'CPU a message', unit: 'µs', rounds: costs[mix], bound: null },
   ];
 }

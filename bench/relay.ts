@@ -1,7 +1,7 @@
 /**
  * What relaying costs: processor time a frame, saturated, with the journal on and answers to transaction messages durable before they leave.
  *
- *     node bench/relay.ts [--stations 500] [--seconds 4] [--rounds 7] [--profile FOLDER]
+ *     node bench/relay.ts [--stations 500] [--seconds 1] [--rounds 25] [--profile FOLDER]
  *
  * A closed loop: every station has one call outstanding, and there are so many that the gateway has work while some wait for the disk, and no more: with 1,000 a round trip
  * takes the 40 ms after which Linux acknowledges what it got in a segment of its own, and gateway and pipe pay for three segments a frame instead of two in some rounds and not
@@ -20,7 +20,7 @@ const {
   rounds,
   figures: file,
   profile,
-} = readOptions({ stations: 500, seconds: 4, rounds: 7 });
+} = readOptions({ stations: 500, seconds: 1, rounds: 25 });
 const gateway = await startRig({
   subject: 'gateway',
   ...(profile === undefined ? {} : { nodeArguments: ['--cpu-prof', `--cpu-prof-dir=${profile}`] }),
