@@ -35,8 +35,8 @@ import { refuseUpgrade, retryAfter } from './refuse.ts';
 import { peerCertificateOf, serverTlsOptions } from './server-tls.ts';
 import { readUpgradeRequest } from './upgrade-request.ts';
 
-/** Connections the system keeps before they are accepted: all of them are accepted in one go, which takes some 40 ms when it is full. */
-const backlog = 1_024;
+/** Connections the system keeps before they are accepted, as many as Linux allows by default. One more is not refused but not heard: its station tries again after 1, 3, 7 and 15 seconds, which is what a storm takes then. */
+const backlog = 4_096;
 const sweepEveryMs = 250;
 const retryAfterDrainS = 10;
 
