@@ -82,6 +82,11 @@ test('a clean exchange breaks no rule', () => {
   expect(check()).toEqual([]);
 });
 
+test('D6: a heartbeat in the name of a station that was never there', () => {
+  noteText(backend, 'received', tick(), '[2,"b1","Heartbeat",{}]');
+  expect(checkIdentity({ ...evidence(), stations: new Map() }).map(({ rule }) => rule)).toEqual(['D6']);
+});
+
 test('D4: a call that stays unanswered while its link is up', () => {
   relay('1', 'Heartbeat', '{}');
   nowMs += 2_000;

@@ -144,13 +144,10 @@ export function checkHeard(evidence: Evidence, rules: IdentityRules = {}): Viola
     const fromStation = new Set(
       ledger === undefined ? [] : textsOf(ledger, 'sent').map(({ text }) => contentOf(text)),
     );
-    let before: readonly Message[] | null = null;
-    const saidBefore = (): readonly Message[] =>
-      (before ??=
-        ledger === undefined ? [] : textsOf(ledger, 'sent').flatMap(({ text }) => readMessage(text) ?? []));
+    const isToldAgain = ledger === undefined ? never : toldAgainBy(ledger);
     for (const text of backendTexts(evidence, station, 'received')) {
       const isSaid = fromStation.has(contentOf(text)) || fromStation.has(contentOf(asOfStation(text)));
-      if (!isSaid && !isOwnAnswer(text, rules) && !isToldAgain(text, saidBefore)) {
+      if (!isSaid && !isOwnAnswer(text, rules) && !isToldAgain(text)) {
         found.push(violation('D6', station, 'a backend received what the station did not send', [text]));
       }
     }
@@ -167,9 +164,20 @@ function isOwnAnswer(text: string, { isOwnError }: IdentityRules): boolean {
   return readMessage(text) !== null && isOwnError?.(text) === true;
 }
 
-function isToldAgain(text: string, saidBefore: () => readonly Message[]): boolean {
-  const call = readMessage(text);
-  return call !== null && isReplay(call, saidBefore);
+/** Of a station that has said nothing, nothing can be told again. */
+function never(): boolean {
+  return false;
+}
+
+/** Tells what the station has said before, which is read once, and only where something is to be found in it. */
+function toldAgainBy(station: Ledger): (text: string) => boolean {
+  let said: readonly Message[] | null = null;
+  const saidBefore = (): readonly Message[] =>
+    (said ??= textsOf(station, 'sent').flatMap(({ text }) => readMessage(text) ?? []));
+  return (text) => {
+    const call = readMessage(text);
+    return call !== null && isReplay(call, saidBefore);
+  };
 }
 
 /** What only the station and Busbar are to know reaches no backend, however it is written around. */

@@ -57,6 +57,7 @@ export interface Search {
 
 /** One thread for all breaks of a test file, one after the other: half of what a seed costs a new thread is to compile the world. */
 let searcher: Worker | null = null;
+let isSearching = false;
 
 /** The first seed that breaks that rule, and null when none does. One search at a time. */
 export async function firstToBreak(
@@ -65,10 +66,16 @@ export async function firstToBreak(
   { max, first = 1, isDay = false }: Search,
 ): Promise<number | null> {
   const seeds = [first, ...Array.from({ length: max }, (_, at) => at + 1).filter((seed) => seed !== first)];
-  searcher ??= startWorker();
+  if (isSearching) {
+    // Its test has given up on it: a broken gateway may run for ever, and the others are not to wait for it.
+    await searcher?.terminate();
+    searcher = null;
+  }
+  isSearching = true;
+  const worker = (searcher ??= startWorker());
   try {
     for (const seed of seeds) {
-      const { failures } = await ask(searcher, { url, from: seed, to: seed, goesOn: true, isDay });
+      const { failures } = await ask(worker, { url, from: seed, to: seed, goesOn: true, isDay });
       if (failures.some(({ rules }) => rules.includes(rule))) return seed;
     }
     return null;
@@ -76,6 +83,8 @@ export async function firstToBreak(
     // A broken gateway may have ended it; the next break begins anew.
     searcher = null;
     throw error;
+  } finally {
+    isSearching = false;
   }
 }
 
