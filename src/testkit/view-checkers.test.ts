@@ -1,7 +1,7 @@
 /** The checker of views passes on what is right, and finds each thing that is not. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createLedger, noteClosed, noteOpened, noteText, type Ledger } from './ledger.ts';
-import { checkViews } from './view-checkers.ts';
+import { checkViews, type ViewRules } from './view-checkers.ts';
 
 let station: Ledger;
 let backend: Ledger;
@@ -15,12 +15,13 @@ beforeEach(() => {
 
 const behindMs = 100;
 
-function found(endMs = 10_000): string[] {
+function found(endMs = 10_000, refusing?: ViewRules['refusing']): string[] {
   const evidence = {
     stations: new Map([['CP-1', station]]),
     backends: new Map([['new', new Map([['CP-1', backend]])]]),
   };
-  return checkViews(evidence, { behindMs, endMs }).map(({ rule, message }) => `${rule}: ${message}`);
+  const rules = { behindMs, endMs, ...(refusing === undefined ? {} : { refusing }) };
+  return checkViews(evidence, rules).map(({ rule, message }) => `${rule}: ${message}`);
 }
 
 /** Said by the station, or told to the backend, and answered in the same moment unless there is no answer. */
@@ -58,6 +59,17 @@ describe('the views of a backend that is there from the beginning', () => {
     says(2_000, 'Charging');
     isTold(2_100, 'Charging');
     expect(found()).toEqual([]);
+  });
+
+  test('are looked at again as soon as it refuses nothing any more', () => {
+    says(1_000, 'Available');
+    isTold(1_000, 'Available');
+    says(2_000, 'Charging');
+    isTold(3_100, 'Charging');
+    expect(found(10_000, () => ({ fromMs: 1_500, toMs: 3_000 }))).toEqual([]);
+    expect(found(10_000, () => ({ fromMs: 1_500, toMs: 2_999 }))).toEqual([
+      expect.stringContaining('at 3099 ms'),
+    ]);
   });
 
   test('are wrong when one is late, however right they are in the end', () => {

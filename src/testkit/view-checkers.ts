@@ -13,10 +13,12 @@ export interface ViewRules {
   readonly behindMs: number;
   /** The clock of the ledgers when they were read. */
   readonly endMs: number;
+  /** When this backend refused what came from this station, by design of the test: what it believes meanwhile is its own affair. */
+  readonly refusing?: (backend: string, station: string) => Span | null;
 }
 
 /** A stretch of time, by the clock of the ledgers. */
-interface Span {
+export interface Span {
   readonly fromMs: number;
   readonly toMs: number;
 }
@@ -28,7 +30,8 @@ export function checkViews({ stations, backends }: Evidence, rules: ViewRules): 
     for (const [station, ledger] of ledgers) {
       const source = stations.get(station);
       if (source === undefined) continue;
-      const spans = toldSpans(ledger, rules.endMs);
+      const refusing = rules.refusing?.(backend, station) ?? null;
+      const spans = toldSpans(ledger, rules.endMs).flatMap((span) => without(span, refusing));
       const told = Map.groupBy(statusesOf(ledger, 'received'), ({ connector }) => connector);
       const said = Map.groupBy(statusesOf(source, 'sent'), ({ connector }) => connector);
       const note = (message: string, texts: readonly string[]): void =>
@@ -68,6 +71,16 @@ export function checkLastViews(
     }
   }
   return found;
+}
+
+function without(span: Span, hole: Span | null): Span[] {
+  if (hole === null) return [span];
+  const { fromMs, toMs } = span;
+  const [before, after] = [
+    { fromMs, toMs: Math.min(toMs, hole.fromMs) },
+    { fromMs: Math.max(fromMs, hole.toMs), toMs },
+  ];
+  return [before, after].filter((part) => part.fromMs < part.toMs);
 }
 
 type Note = (message: string, texts: readonly string[]) => void;

@@ -31,7 +31,8 @@ import { handOver, type History } from './handover.ts';
 import { heldLaneOf } from './holding.ts';
 import { hindranceOf } from './hindrance.ts';
 import { hearAs } from './missed.ts';
-import { speakToOldPrimary } from './own-calls.ts';
+import { isGivenUp } from './liveness.ts';
+import { askAtOnce, speakToOldPrimary } from './own-calls.ts';
 import { faultsOfObservers } from './observers-asked.ts';
 import { hearsAll, owns, roleOf } from './roles.ts';
 import { hasRoom } from './room.ts';
@@ -84,6 +85,7 @@ function attach(state: StationState, turn: Turn, now: Assignment, backend: strin
   const link = findBackendLink(state, backend);
   if (link?.phase === 'open') {
     tryAgain(link.priming, turn.context.nowMs);
+    if (isGivenUp(link)) askAtOnce(turn, link);
     pumpCalls(state, turn, link);
   }
   if (isReady) return unchanged;
@@ -122,9 +124,9 @@ function cutOver(
   if (state.link === null)
     return refused('not_connected', 'The station is not connected; it is moved once it is back.');
   const to = findBackendLink(state, primary);
-  if (to?.phase !== 'open' || to.priming.phase !== 'synced' || !hearsAll(state, primary)) {
+  if (to?.phase !== 'open' || !isFit(to) || !hearsAll(state, primary)) {
     attach(state, turn, now, primary);
-    return refused('not_synced', `${primary} does not know the station yet: ${readinessOf(to)}.`);
+    return refused('not_synced', whyUnready(primary, to));
   }
   // Else Busbar would answer the station until it has what is before it in a transaction, though both backends are there.
   if (!isForced && (heldLaneOf(state, primary)?.next(turn.context.wallMs) ?? null) !== null) {
@@ -236,11 +238,11 @@ function exchange(state: StationState, turn: Turn, from: string, placement: Plac
   answerQueued(state, turn, from);
   const old = findBackendLink(state, from);
   const to = findBackendLink(state, placement.primary);
-  if (old !== null) speakToOldPrimary(state, turn, old);
-  const hasListened =
-    to?.phase === 'open' && to.priming.phase === 'synced' && hearsAll(state, placement.primary);
+  const isSynced = to?.phase === 'open' && to.priming.phase === 'synced' && !to.hasMissed;
+  const hasListened = isSynced && hearsAll(state, placement.primary);
   if (state.link !== null) hearAs(state, turn, placement.primary, hasListened);
   put(state, turn, placement);
+  if (old !== null) speakToOldPrimary(state, turn, old);
   for (const link of [old, to]) if (link !== null) pumpCalls(state, turn, link);
 }
 
@@ -320,6 +322,17 @@ function released(placement: Placement, backends: readonly string[]): Placement 
 
 function without(ready: readonly ReadyBackend[], backend: string): ReadyBackend[] {
   return ready.filter((one) => one.backend !== backend);
+}
+
+/** It knows the station, and answers: else Busbar would answer the station from the first moment on. */
+function isFit(link: BackendLink): boolean {
+  return link.priming.phase === 'synced' && !isGivenUp(link);
+}
+
+function whyUnready(primary: string, link: BackendLink | null): string {
+  if (link?.phase !== 'open' || link.priming.phase !== 'synced' || !isGivenUp(link))
+    return `${primary} does not know the station yet: ${readinessOf(link)}.`;
+  return `${primary} knows the station, but leaves its calls unanswered; it is asked by a heartbeat, and the station is moved once it has answered.`;
 }
 
 function readinessOf(link: BackendLink | null): string {

@@ -58,10 +58,8 @@ export function hearAs(state: StationState, turn: Turn, primary: string, hasList
   const change = { what: 'heard_by', backend: primary } as const;
   recordDurably(state, turn, { type: 'changed', at: turn.context.wallMs, station: state.id, change });
   const link = findBackendLink(state, primary);
-  if (hasListened && link !== null) {
-    link.hasMissed = false;
-    noteTold(state, turn, link);
-  } else if (heardBy !== null) noteMissed(state, turn, primary);
+  if (hasListened && link !== null) noteTold(state, turn, link);
+  else if (heardBy !== null) noteMissed(state, turn, primary);
 }
 
 /** It is being told what it has missed, and that is not over. One that has yet to take the boot has heard nothing of it. */

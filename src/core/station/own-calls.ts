@@ -39,8 +39,10 @@ const skewEveryMs = 60_000;
 export function beginPriming(state: StationState, turn: Turn, backend: BackendLink): void {
   const verdict = verdictOf(state, backend);
   Object.assign(backend.priming, idlePriming());
-  if (roleOf(state, backend.backend) !== 'primary' && state.arrival?.assignment.primary !== backend.backend)
+  if (roleOf(state, backend.backend) !== 'primary' && state.arrival?.assignment.primary !== backend.backend) {
+    if (isToldState(state, backend)) return tellMissed(state, turn, backend);
     return startPriming(backend.priming, viewOf(state, turn, backend), verdict);
+  }
   // It was down while Busbar answered: it is told how the station is now, as one that joins.
   if (backend.hasMissed || missedBy(state, backend.backend).length > 0)
     return tellMissed(state, turn, backend);
@@ -56,18 +58,22 @@ export function tellMore(state: StationState, turn: Turn, backend: BackendLink):
 /** A backend that left the station waiting answers in time again, on a link that never went: it is told what did not wait for it. */
 export function catchUp(state: StationState, turn: Turn, backend: BackendLink, call: OpenCall): void {
   const { priming } = backend;
-  // One that has the station wait for its acceptance is told nothing else, and a boot that waits is told first.
-  if (!backend.hasMissed || backend.isStationWaiting || isBootWaiting(backend)) return;
+  if (!mayCatchUp(backend)) return;
   if (turn.context.nowMs - call.sentAtMs >= turn.context.settings.answerWithinMs) return;
   if (priming.phase !== 'idle' && priming.phase !== 'priming' && priming.phase !== 'synced') return;
-  // Over a link that is for delivery alone, to a station that has not been here since the start, nobody is told how it is.
-  if (!receivesOf(state, backend.backend).has('state')) return;
-  tellMissed(state, turn, backend);
+  if (isToldState(state, backend)) tellMissed(state, turn, backend);
 }
 
-function isBootWaiting({ lane }: BackendLink): boolean {
-  for (const { action } of lane ?? []) if (action === 'BootNotification') return true;
-  return false;
+/** Over a link that is for delivery alone, of a station that has not been here since the start, nobody is told how it is. */
+function isToldState(state: StationState, { backend }: BackendLink): boolean {
+  return receivesOf(state, backend).has('state');
+}
+
+/** It has missed something and may be told. One that has the station wait for its acceptance is told nothing else, and a boot that waits is told first. */
+function mayCatchUp({ hasMissed, isStationWaiting, lane }: BackendLink): boolean {
+  if (!hasMissed || isStationWaiting) return false;
+  for (const { action } of lane ?? []) if (action === 'BootNotification') return false;
+  return true;
 }
 
 function tellMissed(state: StationState, turn: Turn, backend: BackendLink): void {
@@ -158,15 +164,26 @@ export function onOwnReply(
   if (backend.priming.phase === 'synced') noteTold(state, turn, backend);
 }
 
-/** It is not the primary any more, and knows the station as that is: from now on Busbar speaks to it. */
+/** It is not the primary any more, and knows the station as that is, but for what Busbar answered in its place: from now on Busbar speaks to it. */
 export function speakToOldPrimary(state: StationState, turn: Turn, from: BackendLink): void {
+  const { phase, priming } = from;
+  if (phase !== 'open') return;
   // One that is being told of an outage is told to the end.
-  if (from.phase !== 'open' || from.priming.phase !== 'idle') return;
-  const verdict = verdictOf(state, from);
-  from.priming.phase = verdict?.status === 'Accepted' ? 'synced' : 'idle';
-  from.priming.isRegistered = true;
-  from.priming.intervalMs = verdict === null ? Infinity : heartbeatMs(verdict.intervalS);
-  from.priming.dueAtMs = turn.context.nowMs + from.priming.intervalMs;
+  if (priming.phase === 'idle') {
+    const verdict = verdictOf(state, from);
+    priming.phase = verdict?.status === 'Accepted' ? 'synced' : 'idle';
+    priming.isRegistered = true;
+    priming.intervalMs = verdict === null ? Infinity : heartbeatMs(verdict.intervalS);
+    priming.dueAtMs = turn.context.nowMs + priming.intervalMs;
+  }
+  if (priming.phase !== 'synced') return;
+  if (mayCatchUp(from)) tellMissed(state, turn, from);
+  else if (isGivenUp(from)) askAtOnce(turn, from);
+}
+
+/** One that was given up shows by the answer to a heartbeat that it is back; it may be asked nothing else for hours. */
+export function askAtOnce(turn: Turn, { priming }: BackendLink): void {
+  if (priming.phase === 'synced') priming.dueAtMs = turn.context.nowMs;
 }
 
 /** The station has booted: everyone is told, the primary by the boot itself. */

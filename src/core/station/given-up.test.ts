@@ -1,0 +1,89 @@
+/** A backend that answers nothing, or with errors only, while whose the station is changes. */
+import { describe, expect, test } from 'vitest';
+import { answerAs, answerHeld, Bench, decide, sent, sentTo } from '../../testkit/station-bench.ts';
+import type { AssignmentDecision } from './events.ts';
+
+const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":86400}';
+const alive = '{"currentTime":"2023-11-14T22:13:20Z"}';
+const charging = '[2,"s","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Charging"}]';
+const done = { kind: 'done', isChanged: true };
+const cutOver: AssignmentDecision = {
+  do: 'cut_over',
+  primary: 'new',
+  openTransactions: 'pin',
+  keepWarmMs: 3_600_000,
+  isForced: false,
+};
+
+/** `new` is there, and knows the station of `old`. */
+function ready(): Bench {
+  const bench = new Bench({ whenDown: { covers: true, untilMs: Infinity, untilMessages: Infinity } });
+  bench.connect();
+  bench.fromStation('[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]');
+  answerAs(bench, 'old', accepted);
+  decide(bench, { do: 'attach', backend: 'new' });
+  bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
+  for (const payload of [accepted, alive]) answerAs(bench, 'new', payload);
+  return bench;
+}
+
+function refuseFive(bench: Bench): void {
+  for (const id of ['a', 'b', 'c', 'd', 'e']) {
+    bench.fromStation(`[2,"${id}","Authorize",{"idTag":"X"}]`);
+    const [text = '[]'] = sentTo(bench.last.effects, 'new');
+    bench.fromBackend(`[4,"${(JSON.parse(text) as string[])[1]}","InternalError","",{}]`, 'new');
+  }
+}
+
+/** The station was moved to `new`, said this, and was moved back. */
+function rolledBack(said: readonly string[]): Bench {
+  const bench = ready();
+  expect(decide(bench, cutOver)).toEqual(done);
+  refuseFive(bench);
+  for (const text of said) {
+    bench.fromStation(text);
+    expect(sent(bench.last.effects, 'station')).toEqual(['[3,"s",{}]']);
+  }
+  expect(decide(bench, { do: 'roll_back' })).toEqual(done);
+  return bench;
+}
+
+describe('a new primary that answers with errors only, and is rolled back', () => {
+  test('is told then what Busbar answered in its place', () => {
+    const bench = rolledBack([charging]);
+    expect(sentTo(bench.last.effects, 'new')).toEqual([expect.stringContaining('"status":"Charging"')]);
+  });
+
+  test('is the primary again only once it has been told', () => {
+    const bench = rolledBack([charging]);
+    expect(decide(bench, cutOver)).toMatchObject({ reason: 'not_synced' });
+    for (const payload of ['{}', alive]) answerHeld(bench, 'new', payload);
+    expect(decide(bench, cutOver)).toEqual(done);
+  });
+
+  test('is asked whether it is back, where it has missed nothing', () => {
+    const bench = rolledBack([]);
+    expect(sentTo(bench.last.effects, 'new')).toEqual([expect.stringContaining('"Heartbeat"')]);
+    answerHeld(bench, 'new', alive);
+    expect(decide(bench, cutOver)).toEqual(done);
+    bench.fromStation('[2,"z","Authorize",{"idTag":"X"}]');
+    expect(sentTo(bench.last.effects, 'new')).toHaveLength(1);
+  });
+});
+
+test('a backend that is kept ready and leaves calls unanswered does not take the station over until it answers', () => {
+  const bench = ready();
+  for (let times = 0; times < 5; times += 1) {
+    bench.fromStation(charging);
+    answerAs(bench, 'old', '{}');
+    bench.pass(30_000);
+    bench.do({ type: 'backend_pong', backend: 'new', epoch: bench.backendEpoch('new') });
+  }
+  expect(decide(bench, cutOver)).toMatchObject({
+    reason: 'not_synced',
+    detail: expect.stringContaining('leaves its calls unanswered') as unknown,
+  });
+  expect(sentTo(bench.last.effects, 'new')).toEqual([expect.stringContaining('"Heartbeat"')]);
+  answerHeld(bench, 'new', alive);
+  expect(decide(bench, cutOver)).toEqual(done);
+});
