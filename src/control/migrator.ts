@@ -291,7 +291,7 @@ class House implements Migrator {
   }
 
   async #tickOn(): Promise<void> {
-    const { clock, log, tickMs = everySecondMs } = this.#ports;
+    const { clock, tickMs = everySecondMs } = this.#ports;
     while (this.#isOpen) {
       const beganAtMs = clock.nowMs();
       for (const run of this.#runs) {
@@ -306,7 +306,6 @@ class House implements Migrator {
       await slept.promise;
       clearTimeout(timer);
     }
-    log.debug('migrator_stopped', {});
   }
 
   async #tick(run: MigrationRun): Promise<void> {

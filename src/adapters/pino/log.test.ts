@@ -8,7 +8,7 @@ function logInto(lines: string[], level: LogLevel = 'debug'): Log {
 
 function lineOf(fields: LogFields): Record<string, unknown> {
   const lines: string[] = [];
-  logInto(lines).info('tried', fields);
+  logInto(lines).info('started', fields);
   expect(lines).toHaveLength(1);
   return JSON.parse(lines[0] ?? '') as Record<string, unknown>;
 }
@@ -23,7 +23,7 @@ test('an event is one JSON line with its time, level, name and fields', () => {
   });
   expect(rest).toEqual({
     level: 'info',
-    event: 'tried',
+    event: 'started',
     station: 'CP-1',
     attempts: 3,
     isLast: false,
@@ -41,7 +41,7 @@ test('each level writes at its own and above', () => {
   ] as const) {
     const lines: string[] = [];
     const log = logInto(lines, level);
-    for (const name of ['debug', 'info', 'warn', 'error'] as const) log[name]('tried');
+    for (const name of ['debug', 'info', 'warn', 'error'] as const) log[name]('started');
     expect(lines.map((line) => (JSON.parse(line) as { level: string }).level)).toEqual(expected);
   }
 });
@@ -82,7 +82,7 @@ test('an absent secret shows as absent', () => {
 
 test('a forged line, an escape sequence and a turned direction stay harmless text', () => {
   const lines: string[] = [];
-  logInto(lines).warn('tried', {
+  logInto(lines).warn('started', {
     detail: 'a\r\n{"event":"forged"}\u001b[2J\u009b31m\u2028\u202eb',
     ['x\u001b[2J\n']: 'y',
   });
@@ -100,7 +100,7 @@ test('a long field is cut and says so', () => {
 
 test('a field cannot take the place of the line’s own', () => {
   expect(lineOf({ event: 'forged', level: 'error', time: 'never' })).toMatchObject({
-    event: 'tried',
+    event: 'started',
     level: 'info',
     event_: 'forged',
     level_: 'error',
