@@ -28,8 +28,8 @@ const to = 'new';
 const lookMs = 50;
 /** How long a wave is left where it is before an operator takes it back. */
 const watchMs = 1_000;
-/** How long a wave may take: it moves within seconds, and is watched for seconds. */
-const waveTimeoutMs = 40_000;
+/** How long a wave may take: it moves within seconds, and is watched for seconds, on a machine that has the time. */
+const waveTimeoutMs = 120_000;
 /** Of every five calls about one is a driver's, so that a backend that fails at drivers is far beyond it. */
 const errorsAtMost = '5%';
 

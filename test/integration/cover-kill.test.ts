@@ -60,7 +60,7 @@ afterEach(async () => {
 
 test(
   `${kills} kills while backends come and go: what was answered for them is there, in order, and once`,
-  { timeout: 180_000 + kills * 12_000 },
+  { timeout: 180_000 + kills * 20_000 },
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'busbar-cover-kill-'));
     cleanups.push(() => rm(folder, { recursive: true, force: true }));

@@ -71,7 +71,7 @@ test.each<WorldOptions['security']>(['plain', 'tls'])(
     const probe = new Probe(world);
     const fleet = new Fleet(world);
     try {
-      await until('every good station is in', () => fleet.openCount === goodCount, 60_000);
+      await until('every good station is in', () => fleet.openCount === goodCount, 120_000);
       const beforeMb = await probe.settled();
       const all: Measured[] = [];
       for (let round = 0; round < rounds; round += 1) {
@@ -120,7 +120,7 @@ class Fleet {
     const station = this.#start(`N-${this.#newcomers}`, this.#newcomers);
     this.#newcomers += 1;
     this.stations.push(station);
-    await until(`${station.id} is in`, () => station.isOpen, 30_000);
+    await until(`${station.id} is in`, () => station.isOpen, 120_000);
     return performance.now() - sinceMs;
   }
 

@@ -128,7 +128,7 @@ test(`a log cut at any byte of its last ${cutBytes} holds the commits before the
   }
   // The last commit, and only that, is in the bytes that were cut.
   expect([...seen]).toEqual([commits - 1]);
-}, 120_000);
+}, 300_000);
 
 test(`${flips} flipped bits: each is harmless, or told of, or costs the commits behind it in the log`, async () => {
   const random = createRandom(1, 'flips');
@@ -155,7 +155,7 @@ test(`${flips} flipped bits: each is harmless, or told of, or costs the commits 
     }
   }
   expect(detected).toBeGreaterThan(flips / 10);
-}, 120_000);
+}, 300_000);
 
 test('the writer goes on behind a cut', async () => {
   const log = readFileSync(`${left}-wal`);

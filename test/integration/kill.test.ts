@@ -20,7 +20,7 @@ afterEach(async () => {
 
 test(
   `${kills} kills under ${stations} stations: nothing answered is missing, nothing is reordered, one re-send at most`,
-  { timeout: 120_000 + kills * 12_000 },
+  { timeout: 120_000 + kills * 20_000 },
   async () => {
     const { found, messages } = await killAgainAndAgain({ kills, stations, trapFor }, cleanups);
     expect(describeViolations(found)).toBe('');

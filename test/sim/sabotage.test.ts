@@ -372,7 +372,7 @@ const breaks: readonly Break[] = [
     name: 'a station is moved to a backend that does not know it',
     rule: 'M5',
     file: 'core/station/cutover.ts',
-    from: "if (to?.phase !== 'open' || to.priming.phase !== 'synced' || !hearsAll(state, primary)) {",
+    from: "if (to?.phase !== 'open' || !isFit(to) || !hearsAll(state, primary)) {",
     to: "if (to?.phase !== 'open') {",
     seed: 8,
   },

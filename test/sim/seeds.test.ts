@@ -41,7 +41,7 @@ describe('an hour of life with faults breaks no promise', () => {
     expect(lived.kills).toBeGreaterThan(500);
     expect(lived.faults).toBeGreaterThan(5_000);
     expect(lived.transactions).toBeGreaterThan(5_000);
-  }, 900_000);
+  }, 1_800_000);
 
   test(`${days} seeds of a day with long outages`, { timeout: 60_000 + days * 5_000 }, async () => {
     const { failures, lived } = await liveSeeds(1, days, true);
