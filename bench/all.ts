@@ -5,7 +5,7 @@
  *
  * `--publish` also writes it to `bench/results/<date>-<machine>.md`. Exits 3 when a figure is beyond its bound, after all of them have run.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +32,7 @@ const commands: readonly (readonly [bench: string, ...options: string[]])[] = [
 const { values: options } = parseArgs({ options: { publish: { type: 'boolean', default: false } } });
 const folder = await mkdtemp(join(tmpdir(), 'busbar-bench-'));
 const loadBefore = loadavg()[0] ?? 0;
+const commit = commitName();
 const figures: Figure[] = [];
 const broken: string[] = [];
 for (const [bench, ...rest] of commands) {
@@ -77,7 +78,7 @@ function pageOf(): string {
   const lines = [
     `# Measured on ${today()}`,
     '',
-    `${machine}. ${pinned} Load of the machine before it began: ${loadBefore.toFixed(1)}.`,
+    `${commit}. ${machine}. ${pinned} Load of the machine before it began: ${loadBefore.toFixed(1)}.`,
     '',
     '**A** is a bare `ws` pipe, measured in the same rounds. How: [docs/guide/benchmarks.md](../../docs/guide/benchmarks.md).',
     '',
@@ -93,6 +94,21 @@ async function publish(text: string): Promise<string> {
   const file = join(results, `${today()}-${machine}.md`);
   await writeFile(file, text);
   return file;
+}
+
+/** What was measured. Without a repository nobody can say. */
+function commitName(): string {
+  try {
+    const changed = git('status', '--porcelain', '--untracked-files=no') === '' ? '' : ', with changes';
+    return `Commit ${git('rev-parse', '--short', 'HEAD').trim()}${changed}`;
+  } catch {
+    return 'No commit';
+  }
+}
+
+function git(...args: string[]): string {
+  const cwd = import.meta.dirname;
+  return execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 }
 
 function modelName(): string {
