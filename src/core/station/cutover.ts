@@ -241,7 +241,7 @@ function exchange(state: StationState, turn: Turn, from: string, placement: Plac
   const isSynced = to?.phase === 'open' && to.priming.phase === 'synced' && !to.hasMissed;
   const hasListened = isSynced && hearsAll(state, placement.primary);
   if (state.link !== null) hearAs(state, turn, placement.primary, hasListened);
-  put(state, turn, placement);
+  put(state, turn, { ...placement, routed: routedTo(state, turn) ?? placement.routed });
   if (old !== null) speakToOldPrimary(state, turn, old);
   for (const link of [old, to]) if (link !== null) pumpCalls(state, turn, link);
 }
@@ -277,10 +277,15 @@ function put(state: StationState, turn: Turn, placement: Placement): void {
 /** What was decided so far; where that is nothing, what the route says. */
 function placementOf(state: StationState, turn: Turn, now: Assignment): Placement {
   const { placement } = state.durable;
-  const routed = assign(turn.context.routing, stationFacts(state, turn))?.primary ?? now.primary;
+  const routed = routedTo(state, turn) ?? now.primary;
   if (placement !== null && isStanding({ primary: routed }, placement)) return placement;
   const nothing = { before: null, observers: null, observersBefore: null, at: 0, keepWarmMs: 0, ready: [] };
   return { routed, primary: now.primary, ...nothing };
+}
+
+/** Whose the station is by its route alone, as that is now: it may have followed the station since that was moved. */
+function routedTo(state: StationState, turn: Turn): string | null {
+  return assign(turn.context.routing, stationFacts(state, turn))?.primary ?? null;
 }
 
 /** Lets go of backends whose time as a standby is over. */
