@@ -21,8 +21,8 @@ import { answerUnasked } from './unasked.ts';
 export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink): void {
   const facts = factsOf(turn, backend.backend);
   if (facts === null || backend.phase !== 'open' || backend.slot !== null) return;
-  if (sendOwnCall(state, turn, backend) || !mayTake(state, turn, backend)) return;
-  for (let next = backend.lane?.peek(); next !== undefined; next = backend.lane?.peek()) {
+  if (sendOwnCall(state, turn, backend) || !mayBeAsked(state, turn, backend)) return;
+  for (let next = nextIn(state, backend); next !== undefined; next = nextIn(state, backend)) {
     if (next.purpose === 'relay' && next.isGuaranteed && holdsOf(state, backend, next)) {
       // What its transaction began with was refused meanwhile, and is to be sent again first.
       backend.lane?.shift();
@@ -44,7 +44,20 @@ export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink)
     if (next.purpose === 'relay') withhold(state, turn, next);
   }
   if (backend.lane?.length === 0) backend.lane = null;
-  if (state.held.length > 0) deliverHeld(state, turn, backend);
+  if (state.held.length > 0 && mayBeTold(state, backend)) deliverHeld(state, turn, backend);
+}
+
+/** What is next in its lane. One that has not accepted the boot is sent no copies. */
+function nextIn(state: StationState, backend: BackendLink): WaitingCall | undefined {
+  const { lane } = backend;
+  if (lane === null || mayBeTold(state, backend)) return lane?.peek();
+  const asked = lane.takeFirst(isAsked);
+  if (asked !== undefined) lane.putBack(asked);
+  return asked;
+}
+
+function isAsked({ purpose }: WaitingCall): boolean {
+  return purpose === 'relay';
 }
 
 function holdsOf(state: StationState, { backend }: BackendLink, { transaction }: WaitingCall): boolean {
@@ -65,10 +78,14 @@ function withhold(state: StationState, turn: Turn, waiting: WaitingCall): void {
     answerUnasked(state, turn, link, waiting.action, idToken, when);
 }
 
-/** Calls may follow: a primary takes them unless it is being told the boot, the others only once they accepted it. */
-export function mayTake(state: StationState, turn: Turn, { backend, priming }: BackendLink): boolean {
-  if (roleOf(state, backend) !== 'primary') return priming.isRegistered;
-  return (
-    priming.phase !== 'registering' && (priming.phase !== 'priming' || priming.dueAtMs > turn.context.nowMs)
-  );
+/** The station's own calls may follow, since it waits for their answers: also where the backend has not accepted the boot, but not while it is being told that. */
+export function mayBeAsked(state: StationState, turn: Turn, { backend, priming }: BackendLink): boolean {
+  if (priming.phase === 'registering') return false;
+  if (roleOf(state, backend) !== 'primary') return true;
+  return priming.phase !== 'priming' || priming.dueAtMs > turn.context.nowMs;
+}
+
+/** So may copies and what is held: to a primary, and to others once they have accepted the boot. */
+function mayBeTold(state: StationState, { backend, priming }: BackendLink): boolean {
+  return priming.isRegistered || roleOf(state, backend) === 'primary';
 }

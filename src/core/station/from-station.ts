@@ -30,7 +30,7 @@ import {
 import { answerByMs, coverCall, coverOpen, coversFor, followsHeld, hasBacklog, isDown } from './covering.ts';
 import { hasRoom } from './room.ts';
 import { ownerOfSend, readCall, wordsFor } from './identifiers.ts';
-import { mayTake } from './backend-lane.ts';
+import { mayBeAsked } from './backend-lane.ts';
 import { onCommandReply } from './command-replies.ts';
 import { pumpCommands } from './commands.ts';
 import { tellListeners } from './owed-copies.ts';
@@ -182,7 +182,7 @@ function toAuthority(
     answerByMs: answerByMs(state, turn, backend),
     timeoutMs: facts.callTimeoutMs,
   };
-  if (backend.phase === 'open' && isFree(backend) && mayTake(state, turn, backend)) {
+  if (backend.phase === 'open' && isFree(backend) && mayBeAsked(state, turn, backend)) {
     const words = wordsFor(state, backend, {
       action,
       transaction,
