@@ -60,7 +60,8 @@ export function catchUp(state: StationState, turn: Turn, backend: BackendLink, c
   const { priming } = backend;
   if (!mayCatchUp(backend)) return;
   if (turn.context.nowMs - call.sentAtMs >= turn.context.settings.answerWithinMs) return;
-  if (priming.phase !== 'idle' && priming.phase !== 'priming' && priming.phase !== 'synced') return;
+  // One that has yet to take the boot is told all of it then. One that has refused a status is told like any other.
+  if (priming.phase !== 'idle' && !priming.isRegistered) return;
   if (isToldState(state, backend)) tellMissed(state, turn, backend);
 }
 

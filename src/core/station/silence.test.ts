@@ -313,3 +313,24 @@ describe('a backend that answers too late', () => {
     expect(effects.filter(({ type }) => type === 'send')).toEqual([]);
   });
 });
+
+test('a primary that refused a status while it was told what it had missed is told what it misses later', () => {
+  const outage = new Outage();
+  outage.begin();
+  const available = { connectorId: 0, errorCode: 'NoError', status: 'Available' };
+  outage.say('StatusNotification', available);
+  outage.goDown();
+  outage.say('StatusNotification', statusOf('Preparing'));
+  outage.answer = (call) => (call.payload['connectorId'] === 0 ? refusal : outage.usual(call));
+  outage.comeBack();
+  outage.pass(30_000);
+  // It takes too long for one call, and the status behind that is answered without it.
+  outage.answer = () => silence;
+  outage.say('Authorize', authorize);
+  outage.say('StatusNotification', statusOf('Charging'));
+  outage.pass(31_000);
+  speakAgain(outage);
+  outage.say('Authorize', authorize);
+  const told = outage.heard.filter(({ action }) => action === 'StatusNotification');
+  expect(told.map(({ payload }) => payload['status'])).toContain('Charging');
+});
