@@ -85,7 +85,7 @@ function attach(state: StationState, turn: Turn, now: Assignment, backend: strin
   const link = findBackendLink(state, backend);
   if (link?.phase === 'open') {
     tryAgain(link.priming, turn.context.nowMs);
-    if (isGivenUp(link)) askAtOnce(turn, link);
+    if (!isHeeding(link)) askAtOnce(turn, link);
     pumpCalls(state, turn, link);
   }
   if (isReady) return unchanged;
@@ -331,13 +331,20 @@ function without(ready: readonly ReadyBackend[], backend: string): ReadyBackend[
 
 /** It knows the station, and answers: else Busbar would answer the station from the first moment on. */
 function isFit(link: BackendLink): boolean {
-  return link.priming.phase === 'synced' && !isGivenUp(link);
+  return link.priming.phase === 'synced' && isHeeding(link);
+}
+
+/** It answers, and has missed nothing. */
+function isHeeding(link: BackendLink): boolean {
+  return !isGivenUp(link) && !link.hasMissed;
 }
 
 function whyUnready(primary: string, link: BackendLink | null): string {
-  if (link?.phase !== 'open' || link.priming.phase !== 'synced' || !isGivenUp(link))
+  if (link?.phase !== 'open' || link.priming.phase !== 'synced' || isHeeding(link))
     return `${primary} does not know the station yet: ${readinessOf(link)}.`;
-  return `${primary} knows the station, but leaves its calls unanswered; it is asked by a heartbeat, and the station is moved once it has answered.`;
+  return isGivenUp(link)
+    ? `${primary} knows the station, but leaves its calls unanswered; it is asked by a heartbeat, and the station is moved once it has answered.`
+    : `${primary} has yet to be told what Busbar answered in its place; the station is moved once it has been.`;
 }
 
 function readinessOf(link: BackendLink | null): string {

@@ -87,3 +87,39 @@ test('a backend that is kept ready and leaves calls unanswered does not take the
   answerHeld(bench, 'new', alive);
   expect(decide(bench, cutOver)).toEqual(done);
 });
+
+/** It has a call, and the status behind that was answered without it once it was the primary no more. */
+function rolledBackMeanwhile(): Bench {
+  const bench = ready();
+  expect(decide(bench, cutOver)).toEqual(done);
+  bench.fromStation('[2,"a","Authorize",{"idTag":"X"}]');
+  bench.fromStation(charging);
+  expect(decide(bench, { do: 'roll_back' })).toEqual(done);
+  bench.pass(8_000);
+  expect(sent(bench.last.effects, 'station')).toContain('[3,"s",{}]');
+  return bench;
+}
+
+describe('a new primary that is slow, and is rolled back', () => {
+  test('is told as soon as it has answered what waited for it', () => {
+    const bench = rolledBackMeanwhile();
+    answerHeld(bench, 'new', '{"idTagInfo":{"status":"Accepted"}}');
+    expect(sentTo(bench.last.effects, 'new')).toEqual([expect.stringContaining('"status":"Charging"')]);
+  });
+
+  test('is told though it leaves its call unanswered', () => {
+    const bench = rolledBackMeanwhile();
+    bench.pass(22_000);
+    expect(sentTo(bench.last.effects, 'new')).toEqual([expect.stringContaining('"status":"Charging"')]);
+  });
+
+  test('is the primary again only once it has been told', () => {
+    const bench = rolledBackMeanwhile();
+    expect(decide(bench, cutOver)).toMatchObject({
+      reason: 'not_synced',
+      detail: expect.stringContaining('has yet to be told') as unknown,
+    });
+    for (const payload of ['{}', '{}', alive]) answerHeld(bench, 'new', payload);
+    expect(decide(bench, cutOver)).toEqual(done);
+  });
+});

@@ -77,6 +77,13 @@ function mayCatchUp({ hasMissed, isStationWaiting, lane }: BackendLink): boolean
   return true;
 }
 
+/** Calls that it had as the primary were answered in its place since: nobody waits for it any more, so that it is told at once, whether or not it answers. */
+function isOwedState(state: StationState, backend: BackendLink): boolean {
+  if (backend.priming.phase !== 'synced' || !mayCatchUp(backend)) return false;
+  const role = roleOf(state, backend.backend);
+  return role !== null && role !== 'primary' && role !== 'authority' && isToldState(state, backend);
+}
+
 function tellMissed(state: StationState, turn: Turn, backend: BackendLink): void {
   backend.hasMissed = false;
   backend.isCatchingUp = true;
@@ -89,6 +96,7 @@ function tellMissed(state: StationState, turn: Turn, backend: BackendLink): void
 /** Sends Busbar's own call if one is due. The slot must be free. True when it is taken. */
 export function sendOwnCall(state: StationState, turn: Turn, backend: BackendLink): boolean {
   const { priming } = backend;
+  if (isOwedState(state, backend)) tellMissed(state, turn, backend);
   if (turn.context.nowMs < priming.dueAtMs) return false;
   const call = nextOwnCall(priming, viewOf(state, turn, backend));
   if (call === null) {
@@ -177,9 +185,7 @@ export function speakToOldPrimary(state: StationState, turn: Turn, from: Backend
     priming.intervalMs = verdict === null ? Infinity : heartbeatMs(verdict.intervalS);
     priming.dueAtMs = turn.context.nowMs + priming.intervalMs;
   }
-  if (priming.phase !== 'synced') return;
-  if (mayCatchUp(from)) tellMissed(state, turn, from);
-  else if (isGivenUp(from)) askAtOnce(turn, from);
+  if (isGivenUp(from)) askAtOnce(turn, from);
 }
 
 /** One that was given up shows by the answer to a heartbeat that it is back; it may be asked nothing else for hours. */
