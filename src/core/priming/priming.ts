@@ -111,6 +111,22 @@ export function startCatchingUp(priming: Priming, view: PrimingView, verdict: Ve
   else startPriming(priming, view, verdict);
 }
 
+/** The station itself spoke to this backend, and Busbar does from now on. One that took the last boot knows the station; another is told that boot, and when it wants to be. */
+export function takeOver(priming: Priming, view: PrimingView, verdict: Verdict | null): void {
+  const { boot } = view.image;
+  const isAccepted = verdict?.status === 'Accepted';
+  const isOfThisBoot = verdict !== null && verdict.boot === boot?.number;
+  if (boot === null || !view.receives.has('registration') || (isAccepted && isOfThisBoot)) {
+    priming.phase = isAccepted ? 'synced' : 'idle';
+    priming.isRegistered = true;
+    priming.intervalMs = verdict === null ? Infinity : heartbeatMs(verdict.intervalS);
+    priming.dueAtMs = view.nowMs + priming.intervalMs;
+    return;
+  }
+  register(priming, view.nowMs);
+  if (isOfThisBoot && verdict.status !== 'Unknown') awaitAcceptance(priming, view, verdict);
+}
+
 /** The station has just booted: the backend is told, whatever it thought before. */
 export function onStationBooted(priming: Priming, view: PrimingView): void {
   if (!view.receives.has('registration') || view.image.boot === null) return;
@@ -287,10 +303,15 @@ function onVerdict(priming: Priming, view: PrimingView, result: string): Verdict
     beginStatuses(priming, view, heartbeatMs(verdict.intervalS));
     return verdict;
   }
-  priming.phase = verdict.status === 'Pending' ? 'pending' : 'rejected';
-  priming.reason = verdict.status;
-  priming.dueAtMs = view.nowMs + (verdict.intervalS > 0 ? verdict.intervalS * 1_000 : retryMs(view));
+  awaitAcceptance(priming, view, verdict);
   return verdict;
+}
+
+/** It is told the boot again when it said it wants to be. */
+function awaitAcceptance(priming: Priming, view: PrimingView, { status, intervalS }: Verdict): void {
+  priming.phase = status === 'Pending' ? 'pending' : 'rejected';
+  priming.reason = status;
+  priming.dueAtMs = view.nowMs + (intervalS > 0 ? intervalS * 1_000 : retryMs(view));
 }
 
 function fail(priming: Priming, view: PrimingView, error: string): null {

@@ -15,6 +15,7 @@ import {
   register,
   startCatchingUp,
   startPriming,
+  takeOver,
   type OwnCall,
   type PrimingView,
   type Verdict,
@@ -28,7 +29,7 @@ import { isGivenUp } from './liveness.ts';
 import { factsOf } from './find-backend.ts';
 import { isStillTold, missedBy, noteTold, onHeard } from './missed.ts';
 import { isBusbars } from './slot.ts';
-import { isMovedTo, receivesOf, roleOf } from './roles.ts';
+import { answersStation, isMovedTo, receivesOf, roleOf } from './roles.ts';
 import { nextOwnId, type BackendLink, type OpenCall, type StationState } from './state.ts';
 import { notice, recordDurably, recordReceived, sendOwn, type Received, type Turn } from './turn.ts';
 
@@ -177,14 +178,10 @@ export function onOwnReply(
 export function speakToOldPrimary(state: StationState, turn: Turn, from: BackendLink): void {
   const { phase, priming } = from;
   if (phase !== 'open') return;
+  // That was the station's to ask again.
+  from.isStationWaiting = false;
   // One that is being told of an outage is told to the end.
-  if (priming.phase === 'idle') {
-    const verdict = verdictOf(state, from);
-    priming.phase = verdict?.status === 'Accepted' ? 'synced' : 'idle';
-    priming.isRegistered = true;
-    priming.intervalMs = verdict === null ? Infinity : heartbeatMs(verdict.intervalS);
-    priming.dueAtMs = turn.context.nowMs + priming.intervalMs;
-  }
+  if (priming.phase === 'idle') takeOver(priming, viewOf(state, turn, from), verdictOf(state, from));
   if (isGivenUp(from)) askAtOnce(turn, from);
 }
 
@@ -218,6 +215,7 @@ export function onPrimaryVerdict(
   const number = state.durable.image.boot?.number ?? 0;
   const verdict = readVerdict(result, number) ?? { status: 'Unknown', intervalS: 0, boot: number };
   keepVerdict(state, turn, backend, verdict);
+  if (!answersStation(state, backend.backend)) return heedLate(state, turn, backend, verdict);
   backend.isStationWaiting = verdict.status === 'Pending' || verdict.status === 'Rejected';
   // From its boot on a station that was moved here keeps this one's interval by itself.
   awaitBeat(state, turn, backend, verdict, false);
@@ -235,7 +233,17 @@ export function onLateVerdict(
   if (call.action !== 'BootNotification' || frame.kind !== 'result') return;
   if (boot === null || call.text.slice(call.bodyStart, call.bodyEnd) !== boot.payload) return;
   const verdict = readVerdict(payloadOf(text, frame), boot.number);
-  if (verdict !== null) keepVerdict(state, turn, backend, verdict);
+  if (verdict === null) return;
+  keepVerdict(state, turn, backend, verdict);
+  if (!answersStation(state, backend.backend)) heedLate(state, turn, backend, verdict);
+}
+
+/** It was the primary when the station booted, and is no more: what it thinks of that is between it and Busbar now. */
+function heedLate(state: StationState, turn: Turn, backend: BackendLink, verdict: Verdict): void {
+  const { priming } = backend;
+  const view = viewOf(state, turn, backend);
+  if (verdict.status !== 'Accepted') takeOver(priming, view, verdict);
+  else if (!priming.isRegistered) startPriming(priming, view, verdict);
 }
 
 /**

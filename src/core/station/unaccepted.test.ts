@@ -1,6 +1,7 @@
 /** A backend that is not the primary and does not accept the station's boot, and yet has something to answer. */
 import { describe, expect, test } from 'vitest';
 import { answerAs, answerHeld, Bench, decide, sent, sentTo } from '../../testkit/station-bench.ts';
+import type { AssignmentDecision } from './events.ts';
 
 const boot = '[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]';
 const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":300}';
@@ -23,6 +24,14 @@ function answer(bench: Bench, backend: string, text: string): void {
   bench.fromBackend(text.replace('?', `"${id}"`), backend);
 }
 
+const cutOver = (keepWarmMs: number): AssignmentDecision => ({
+  do: 'cut_over',
+  primary: 'new',
+  openTransactions: 'pin',
+  keepWarmMs,
+  isForced: false,
+});
+
 /** It has a transaction of `old` to end, which says that of its next boot. */
 function movedAndBooted(keepWarmMs: number, verdict: string): Bench {
   const bench = new Bench();
@@ -34,14 +43,7 @@ function movedAndBooted(keepWarmMs: number, verdict: string): Bench {
   decide(bench, { do: 'attach', backend: 'new' });
   bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
   for (const payload of [accepted, alive]) answerAs(bench, 'new', payload);
-  const moved = decide(bench, {
-    do: 'cut_over',
-    primary: 'new',
-    openTransactions: 'pin',
-    keepWarmMs,
-    isForced: false,
-  });
-  expect(moved).toEqual({ kind: 'done', isChanged: true });
+  expect(decide(bench, cutOver(keepWarmMs))).toEqual({ kind: 'done', isChanged: true });
   bench.fromStation(boot);
   answerHeld(bench, 'new', accepted);
   answer(bench, 'old', verdict);
@@ -83,3 +85,42 @@ test.each(verdicts)(
     expect(sentTo(bench.last.effects, 'new')).toEqual([expect.stringContaining('Authorize')]);
   },
 );
+
+describe('a new primary which leaves the station’s own boot pending, and is rolled back,', () => {
+  const pending = '[3,?,{"status":"Pending","currentTime":"2023-11-14T22:13:20Z","interval":600}]';
+  const available =
+    '[2,"s","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Available"}]';
+
+  /** `isLate`: it says so after the rollback. */
+  function rolledBack(isLate: boolean): Bench {
+    const bench = movedAndBooted(3_600_000, `[3,?,${accepted}]`);
+    answerHeld(bench, 'old', alive);
+    bench.fromStation(boot);
+    answer(bench, 'old', `[3,?,${accepted}]`);
+    answerHeld(bench, 'old', alive);
+    if (!isLate) answer(bench, 'new', pending);
+    expect(decide(bench, { do: 'roll_back' })).toEqual({ kind: 'done', isChanged: true });
+    if (isLate) answer(bench, 'new', pending);
+    return bench;
+  }
+
+  test.each([false, true])(
+    'is told the boot again when it wants it, and nothing before; late: %s',
+    (isLate) => {
+      const bench = rolledBack(isLate);
+      bench.fromStation(available);
+      expect(sentTo(bench.last.effects, 'new')).toEqual([]);
+      expect(decide(bench, cutOver(0))).toMatchObject({
+        reason: 'not_synced',
+        detail: expect.stringContaining('pending (Pending)') as unknown,
+      });
+      bench.pass(599_000);
+      expect(sentTo(bench.last.effects, 'new')).toEqual([]);
+      bench.pass(1_000);
+      expect(sentTo(bench.last.effects, 'new')).toEqual([expect.stringContaining('BootNotification')]);
+      bench.do({ type: 'station_pong', epoch: 1 });
+      for (const payload of [accepted, '{}', alive]) answerHeld(bench, 'new', payload);
+      expect(decide(bench, cutOver(0))).toEqual({ kind: 'done', isChanged: true });
+    },
+  );
+});
