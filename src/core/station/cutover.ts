@@ -21,6 +21,7 @@ import {
 } from '../routing/placement.ts';
 import { assign, type Assignment } from '../routing/table.ts';
 import { pumpCalls } from './backend-lane.ts';
+import { coversFor } from './covering.ts';
 import { letGo } from './backend-link.ts';
 import { bodyOf, refuseQueued } from './command-outcome.ts';
 import { refusePending } from './arrival.ts';
@@ -193,7 +194,8 @@ function rollBack(state: StationState, turn: Turn, now: Assignment): AssignmentO
   const impossible = whyImpossible(state, turn, before.before);
   if (impossible !== null) return impossible;
   const to = findBackendLink(state, before.before);
-  if (state.link !== null && to?.phase !== 'open' && !now.whenDown.covers) {
+  const mayStandIn = to === null ? now.whenDown.covers : coversFor(state, turn, to);
+  if (state.link !== null && to?.phase !== 'open' && !mayStandIn) {
     // The station would be closed for it, and come back to a backend that is not there.
     const detail = `${before.before} cannot be reached, and the station stays where it is until it can: ${readinessOf(to)}.`;
     return refused('not_synced', detail);

@@ -15,9 +15,11 @@ const cutOver: AssignmentDecision = {
   isForced: false,
 };
 
+const forEver = { covers: true, untilMs: Infinity, untilMessages: Infinity };
+
 /** `new` is there, and knows the station of `old`. */
-function ready(): Bench {
-  const bench = new Bench({ whenDown: { covers: true, untilMs: Infinity, untilMessages: Infinity } });
+function ready(whenDown = forEver): Bench {
+  const bench = new Bench({ whenDown });
   bench.connect();
   bench.fromStation('[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]');
   answerAs(bench, 'old', accepted);
@@ -122,4 +124,23 @@ describe('a new primary that is slow, and is rolled back', () => {
     for (const payload of ['{}', '{}', alive]) answerHeld(bench, 'new', payload);
     expect(decide(bench, cutOver)).toEqual(done);
   });
+});
+
+test.each([
+  ['for as long as the route covers', 3_600_000, 7_200_000],
+  ['with no time to cover', 0, 1_000],
+])('a station is not moved back to a backend that has been down %s', (_what, untilMs, downMs) => {
+  const bench = ready({ covers: true, untilMs, untilMessages: Infinity });
+  expect(decide(bench, cutOver)).toEqual(done);
+  const epoch = bench.backendEpoch('old');
+  bench.do({ type: 'backend_lost', backend: 'old', epoch, code: 1006, reason: 'gone' });
+  bench.context.nowMs += downMs;
+  bench.do({ type: 'station_pong', epoch: 1 });
+  bench.do({ type: 'backend_pong', backend: 'new', epoch: bench.backendEpoch('new') });
+  expect(decide(bench, { do: 'roll_back' })).toMatchObject({
+    reason: 'not_synced',
+    detail: expect.stringContaining('cannot be reached') as unknown,
+  });
+  bench.pass(1);
+  expect(bench.state.link).not.toBeNull();
 });
