@@ -19,6 +19,8 @@ export interface Priming {
   reason: string | null;
   /** The backend accepted the boot: other calls may follow. */
   isRegistered: boolean;
+  /** The station has not booted since Busbar knows it: the backend is told the rest, and is not synced by that. */
+  isUnbooted: boolean;
   /** The boot that is told next has just happened, and says so. */
   isLiveBoot: boolean;
   /** The number of the last missed fault that it was told on this link. */
@@ -75,6 +77,7 @@ export function idlePriming(): Priming {
     phase: 'idle',
     reason: null,
     isRegistered: false,
+    isUnbooted: false,
     isLiveBoot: false,
     toldMissed: 0,
     nextStatus: 0,
@@ -91,6 +94,7 @@ export function startPriming(priming: Priming, view: PrimingView, verdict: Verdi
   priming.reason = null;
   priming.isFaulty = false;
   priming.isLiveBoot = false;
+  priming.isUnbooted = boot === null;
   const isKnown = verdict?.status === 'Accepted' && boot !== null && verdict.boot === boot.number;
   if (boot === null) {
     // Nothing is known to tell. The station's next boot comes here too; until then it is served as it is.
@@ -140,7 +144,10 @@ export function onTriggered(
   view: PrimingView,
   what: 'boot' | 'statuses' | 'heartbeat',
 ): void {
-  if (what === 'boot') return register(priming, view.nowMs);
+  if (what === 'boot') {
+    if (view.image.boot !== null) register(priming, view.nowMs);
+    return;
+  }
   if (what === 'heartbeat') priming.dueAtMs = view.nowMs;
   else if (priming.isRegistered) beginStatuses(priming, view, priming.intervalMs);
 }
@@ -262,6 +269,7 @@ export function clockSkewOf(result: string, wallMs: number): number | null {
 export function register(priming: Priming, nowMs: number): void {
   priming.phase = 'registering';
   priming.isRegistered = false;
+  priming.isUnbooted = false;
   priming.isLiveBoot = false;
   priming.dueAtMs = nowMs;
 }
@@ -326,7 +334,7 @@ function fail(priming: Priming, view: PrimingView, error: string): null {
  * hears the station itself.
  */
 function settle(priming: Priming, view: PrimingView): void {
-  priming.phase = priming.isFaulty ? 'failed' : 'synced';
+  priming.phase = priming.isFaulty ? 'failed' : priming.isUnbooted ? 'idle' : 'synced';
   if (priming.isFaulty && view.receives.has('liveness'))
     priming.dueAtMs = Math.min(priming.dueAtMs, view.nowMs + retryMs(view));
 }
