@@ -156,6 +156,21 @@ test('a backend that is silent for a while gets it once it answers again: no hea
   expect(outage.held).toEqual([]);
 });
 
+test('a station that comes back over a link on which nothing was answered has its backend asked whether it is back', () => {
+  const outage = gone();
+  outage.isUp = true;
+  outage.answer = () => silence;
+  const isOpenAndGivenUp = (): boolean =>
+    outage.state.backends.some(({ phase, fruitless }) => phase === 'open' && fruitless >= 5);
+  for (let minutes = 0; minutes < 600 && !isOpenAndGivenUp(); minutes += 1) outage.pass(60_000);
+  outage.arrive(2);
+  outage.answer = (call) => outage.usual(call);
+  outage.pass(60_000);
+  outage.heard = [];
+  outage.say('Authorize', { idTag: 'T' });
+  expect(outage.heard.map(({ action }) => action)).toEqual(['Authorize']);
+});
+
 test('an operator who drops the last of it while the link is being dialled ends the dial', () => {
   const bench = new Bench({ whenDown: { covers: true, untilMs: Infinity, untilMessages: Infinity } });
   bench.connect();

@@ -4,7 +4,7 @@
  * Pure.
  */
 import { recordSkipped } from './copies.ts';
-import { coverWaiting } from './covering.ts';
+import { askAgain, coverWaiting } from './covering.ts';
 import { deliverHeld } from './delivering.ts';
 import { factsOf } from './find-backend.ts';
 import { heldLaneOf } from './holding.ts';
@@ -21,6 +21,7 @@ import { answerUnasked } from './unasked.ts';
 export function pumpCalls(state: StationState, turn: Turn, backend: BackendLink): void {
   const facts = factsOf(turn, backend.backend);
   if (facts === null || backend.phase !== 'open' || backend.slot !== null) return;
+  askAgain(state, turn, backend);
   if (sendOwnCall(state, turn, backend) || !mayBeAsked(state, turn, backend)) return;
   for (let next = nextIn(state, backend); next !== undefined; next = nextIn(state, backend)) {
     if (next.purpose === 'relay' && next.isGuaranteed && holdsOf(state, backend, next)) {

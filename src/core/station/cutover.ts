@@ -245,6 +245,8 @@ function exchange(state: StationState, turn: Turn, from: string, placement: Plac
   if (state.link !== null) hearAs(state, turn, placement.primary, hasListened);
   put(state, turn, { ...placement, routed: routedTo(state, turn) ?? placement.routed });
   if (old !== null) speakToOldPrimary(state, turn, old);
+  // Until it has answered, Busbar answers the station.
+  if (to !== null && isGivenUp(to)) askAtOnce(turn, to);
   for (const link of [old, to]) if (link !== null) pumpCalls(state, turn, link);
 }
 

@@ -75,12 +75,7 @@ describe('a new primary that answers with errors only, and is rolled back', () =
 
 test('a backend that is kept ready and leaves calls unanswered does not take the station over until it answers', () => {
   const bench = ready();
-  for (let times = 0; times < 5; times += 1) {
-    bench.fromStation(charging);
-    answerAs(bench, 'old', '{}');
-    bench.pass(30_000);
-    bench.do({ type: 'backend_pong', backend: 'new', epoch: bench.backendEpoch('new') });
-  }
+  leaveFive(bench, 'old', 'new');
   expect(decide(bench, cutOver)).toMatchObject({
     reason: 'not_synced',
     detail: expect.stringContaining('leaves its calls unanswered') as unknown,
@@ -143,4 +138,57 @@ test.each([
   });
   bench.pass(1);
   expect(bench.state.link).not.toBeNull();
+});
+
+const pong = (bench: Bench): void => {
+  bench.do({ type: 'station_pong', epoch: 1 });
+  for (const backend of ['old', 'new'])
+    bench.do({ type: 'backend_pong', backend, epoch: bench.backendEpoch(backend) });
+};
+
+/** It is told of the station five times, and leaves that unanswered. */
+function leaveFive(bench: Bench, backend: string, silent: string): void {
+  for (let times = 0; times < 5; times += 1) {
+    bench.fromStation(charging);
+    answerAs(bench, backend, '{}');
+    bench.pass(30_000);
+    pong(bench);
+  }
+  expect(bench.state.backends.find((link) => link.backend === silent)?.fruitless).toBe(5);
+}
+
+test('one that was silent while it was kept ready is asked as soon as a station is moved back to it', () => {
+  const bench = ready();
+  expect(decide(bench, cutOver)).toEqual(done);
+  leaveFive(bench, 'new', 'old');
+  expect(decide(bench, { do: 'roll_back' })).toEqual(done);
+  expect(sentTo(bench.last.effects, 'old')).toEqual([expect.stringContaining('"Heartbeat"')]);
+  answerHeld(bench, 'old', alive);
+  while (bench.state.backends[0]?.slot != null) answerHeld(bench, 'old', '{}');
+  bench.fromStation('[2,"z","Authorize",{"idTag":"X"}]');
+  expect(sentTo(bench.last.effects, 'old')).toHaveLength(1);
+});
+
+test('a silent primary is asked by and by also where its route covers only since a reload', () => {
+  const bench = ready({ ...forEver, covers: false });
+  for (const id of ['a', 'b', 'c', 'd', 'e']) {
+    bench.fromStation(`[2,"${id}","Authorize",{"idTag":"X"}]`);
+    bench.pass(30_000);
+    pong(bench);
+  }
+  const { routing } = bench.context;
+  const routes = routing.routes.map((route) => ({
+    ...route,
+    assignment: { ...route.assignment, whenDown: forEver },
+  }));
+  bench.context.routing = { ...routing, routes };
+  bench.do({ type: 'routing_changed' });
+  bench.fromStation('[2,"z","Authorize",{"idTag":"X"}]');
+  expect(sent(bench.last.effects, 'station')).toHaveLength(1);
+  const asked: string[] = [];
+  for (let times = 0; times < 4; times += 1) {
+    asked.push(...sentTo(bench.pass(15_000), 'old'));
+    pong(bench);
+  }
+  expect(asked).toContainEqual(expect.stringContaining('"Heartbeat"'));
 });
