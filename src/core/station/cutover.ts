@@ -347,7 +347,7 @@ function whyUnready(primary: string, link: BackendLink | null): string {
   if (link?.phase !== 'open' || link.priming.phase !== 'synced' || isHeeding(link))
     return `${primary} does not know the station yet: ${readinessOf(link)}.`;
   return isGivenUp(link)
-    ? `${primary} knows the station, but leaves its calls unanswered; it is asked by a heartbeat, and the station is moved once it has answered.`
+    ? `${primary} knows the station, but leaves its calls unanswered or answers with errors only; it is asked by a heartbeat, and the station is moved once it has answered.`
     : `${primary} has yet to be told what Busbar answered in its place; the station is moved once it has been.`;
 }
 

@@ -157,6 +157,23 @@ function leaveFive(bench: Bench, backend: string, silent: string): void {
   expect(bench.state.backends.find((link) => link.backend === silent)?.fruitless).toBe(5);
 }
 
+test('a backend that is kept ready and answers with errors only does not take the station over until it is well', () => {
+  const bench = ready({ ...forEver, covers: false });
+  for (let times = 0; times < 5; times += 1) {
+    bench.fromStation(charging);
+    const [copy = '[]'] = sentTo(bench.last.effects, 'new');
+    answerAs(bench, 'old', '{}');
+    bench.fromBackend(`[4,"${(JSON.parse(copy) as string[])[1]}","InternalError","",{}]`, 'new');
+  }
+  expect(decide(bench, cutOver)).toMatchObject({
+    reason: 'not_synced',
+    detail: expect.stringContaining('errors only') as unknown,
+  });
+  expect(sentTo(bench.last.effects, 'new')).toEqual([expect.stringContaining('"Heartbeat"')]);
+  answerHeld(bench, 'new', alive);
+  expect(decide(bench, cutOver)).toEqual(done);
+});
+
 test('one that was silent while it was kept ready is asked as soon as a station is moved back to it', () => {
   const bench = ready();
   expect(decide(bench, cutOver)).toEqual(done);

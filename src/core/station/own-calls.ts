@@ -272,8 +272,8 @@ export function isForgetful(
 }
 
 /**
- * Where a route covers, counts the answers in a row that are errors of its primary's own: one that answers with nothing else is as good as silent, and the station is answered by Busbar. An error
- * that is of the call is an answer like any other, and so are those of a backend that has told the station to wait for its acceptance (2.x B02, B03).
+ * Counts the answers in a row that are errors of the backend's own. A primary that answers with nothing else is as good as silent where its route covers, and the station is answered by Busbar; one that is
+ * kept ready does not become primary. An error that is of the call is an answer like any other, and so are those of a backend that has told the station to wait for its acceptance (2.x B02, B03).
  */
 export function weighReply(
   state: StationState,
@@ -287,13 +287,14 @@ export function weighReply(
   }
   const wasGivenUp = isGivenUp(backend);
   backend.fruitless += 1;
-  if (!wasGivenUp && isGivenUp(backend)) notice(turn, 'backend_rejecting', backend.backend);
+  if (wasGivenUp || !isGivenUp(backend) || roleOf(state, backend.backend) !== 'primary') return;
+  notice(turn, 'backend_rejecting', backend.backend);
 }
 
 function isOwnTrouble(state: StationState, backend: BackendLink, code: string): boolean {
-  const { assignment } = state;
-  if (assignment?.primary !== backend.backend || !assignment.whenDown.covers || !isPassing(code))
-    return false;
+  const role = roleOf(state, backend.backend);
+  const isWeighed = role === 'primary' ? state.assignment?.whenDown.covers === true : role === 'standby';
+  if (!isWeighed || !isPassing(code)) return false;
   const status = verdictOf(state, backend)?.status;
   return status !== 'Pending' && status !== 'Rejected';
 }
