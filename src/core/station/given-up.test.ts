@@ -6,6 +6,7 @@ import type { AssignmentDecision } from './events.ts';
 const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":86400}';
 const alive = '{"currentTime":"2023-11-14T22:13:20Z"}';
 const charging = '[2,"s","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Charging"}]';
+const diagnosed = '[2,"d","DiagnosticsStatusNotification",{"status":"Idle"}]';
 const done = { kind: 'done', isChanged: true };
 const cutOver: AssignmentDecision = {
   do: 'cut_over',
@@ -149,7 +150,7 @@ const pong = (bench: Bench): void => {
 /** It is told of the station five times, and leaves that unanswered. */
 function leaveFive(bench: Bench, backend: string, silent: string): void {
   for (let times = 0; times < 5; times += 1) {
-    bench.fromStation(charging);
+    bench.fromStation(diagnosed);
     answerAs(bench, backend, '{}');
     bench.pass(30_000);
     pong(bench);
@@ -160,7 +161,7 @@ function leaveFive(bench: Bench, backend: string, silent: string): void {
 test('a backend that is kept ready and answers with errors only does not take the station over until it is well', () => {
   const bench = ready({ ...forEver, covers: false });
   for (let times = 0; times < 5; times += 1) {
-    bench.fromStation(charging);
+    bench.fromStation(diagnosed);
     const [copy = '[]'] = sentTo(bench.last.effects, 'new');
     answerAs(bench, 'old', '{}');
     bench.fromBackend(`[4,"${(JSON.parse(copy) as string[])[1]}","InternalError","",{}]`, 'new');

@@ -162,9 +162,10 @@ export function onOwnReply(
     const latencyMs = Math.round(turn.context.nowMs - call.sentAtMs);
     recordReceived(state, turn, reply, 'consumed', call.action, latencyMs);
   }
-  if (!isBusbars(call.purpose)) return;
   const result = reply?.frame.kind === 'result' ? payloadOf(reply.text, reply.frame) : null;
   const error = reply === null ? 'timeout' : errorCodeOf(reply.text, reply.frame);
+  if (call.purpose === 'copy' && (reply === null || isPassing(error))) noteUnheard(state, backend, call);
+  if (!isBusbars(call.purpose)) return;
   if (result !== null) measureSkew(turn, backend, result);
   // An error of its own says that it has not heard.
   if (call.purpose === 'status' && reply !== null && (result !== null || !isPassing(error)))
@@ -172,6 +173,13 @@ export function onOwnReply(
   const verdict = onOwnAnswer(backend.priming, viewOf(state, turn, backend), call.purpose, result, error);
   if (verdict !== null) keepVerdict(state, turn, backend, verdict);
   if (backend.priming.phase === 'synced') noteTold(state, turn, backend);
+}
+
+/** It did not take a status, and the station does not say that again: one that listens in is told once more how the station is. What is still to be told it anyway needs no more. */
+function noteUnheard(state: StationState, backend: BackendLink, { action }: OpenCall): void {
+  const { phase } = backend.priming;
+  if (!tellsStatus(action) || (phase !== 'synced' && phase !== 'priming')) return;
+  if (roleOf(state, backend.backend) !== 'primary') backend.hasMissed = true;
 }
 
 /** It is not the primary any more, and knows the station as that is, but for what Busbar answered in its place: from now on Busbar speaks to it. */
@@ -293,7 +301,8 @@ export function weighReply(
 
 function isOwnTrouble(state: StationState, backend: BackendLink, code: string): boolean {
   const role = roleOf(state, backend.backend);
-  const isWeighed = role === 'primary' ? state.assignment?.whenDown.covers === true : role === 'standby';
+  const mayBecomePrimary = role === 'standby' || role === 'observer';
+  const isWeighed = role === 'primary' ? state.assignment?.whenDown.covers === true : mayBecomePrimary;
   if (!isWeighed || !isPassing(code)) return false;
   const status = verdictOf(state, backend)?.status;
   return status !== 'Pending' && status !== 'Rejected';
