@@ -71,3 +71,15 @@ test('is moved back while it is away', () => {
   bench.arrive(2);
   expect(bench.state.arrival?.assignment.primary).toBe('old');
 });
+
+test('one that is away is where its route says since it went, for all who ask', () => {
+  const bench = movedAndRouted();
+  bench.do({ type: 'station_lost', epoch: 1, code: null, reason: 'gone' });
+  bench.pass(10_000);
+  route(bench, 'vendor');
+  expect(bench.state.assignment?.primary).toBe('vendor');
+  bench.context.routing = { ...bench.context.routing, routes: [] };
+  bench.do({ type: 'routing_changed' });
+  expect(bench.state.assignment).toBeNull();
+  expect(decide(bench, { do: 'roll_back' })).toMatchObject({ reason: 'not_routed' });
+});

@@ -29,7 +29,7 @@ import { onOperatorCommand } from './commands.ts';
 import { closeBackends, loseStation, tendGrace } from './grace.ts';
 import { payCopies } from './owed-copies.ts';
 import { beginPriming } from './own-calls.ts';
-import { followRoutes, forgetOverruled } from './rerouting.ts';
+import { assignmentOf, followRoutes, forgetOverruled, reassign } from './rerouting.ts';
 import type { BackendLink, StationState } from './state.ts';
 import { admit, callsAt, closeCode, closeStation, forsake } from './station-link.ts';
 import { notice, type Turn } from './turn.ts';
@@ -167,7 +167,11 @@ function onRoutingChanged(state: StationState, turn: Turn): void {
   refusePending(state, turn, 503, configurationChanged, 1);
   redialReconfigured(state, turn);
   if (state.link !== null) followRoutes(state, turn);
-  else closeBackends(state, turn, 'not_routed_here');
+  else {
+    closeBackends(state, turn, 'not_routed_here');
+    // Whose it is while it is away is asked too.
+    if (state.assignment !== null) reassign(state, turn, assignmentOf(state, turn));
+  }
   dropUnconfigured(state, turn);
 }
 
