@@ -252,6 +252,11 @@ export function dropCopies(state: StationState, turn: Turn, lanes: readonly Held
   }
 }
 
+/** Copies that wait for their turn at this backend. */
+export function copiesWaiting({ lane }: BackendLink): number {
+  return [...(lane ?? [])].filter(isCopy).length;
+}
+
 function isCopy({ purpose }: WaitingCall): boolean {
   return purpose === 'copy';
 }

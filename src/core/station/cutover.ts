@@ -21,6 +21,7 @@ import {
 } from '../routing/placement.ts';
 import { assign, type Assignment } from '../routing/table.ts';
 import { pumpCalls } from './backend-lane.ts';
+import { copiesWaiting } from './copies.ts';
 import { coversFor } from './covering.ts';
 import { letGo } from './backend-link.ts';
 import { bodyOf, refuseQueued } from './command-outcome.ts';
@@ -128,6 +129,13 @@ function cutOver(
   if (to?.phase !== 'open' || !isFit(to) || !hearsAll(state, primary)) {
     attach(state, turn, now, primary);
     return refused('not_synced', whyUnready(primary, to));
+  }
+  // Else the station's calls would wait behind what it is told as a listener.
+  const copies = copiesWaiting(to);
+  if (!isForced && copies > 0) {
+    const what = copies === 1 ? 'a copy' : `${copies} copies`;
+    const detail = `${primary} has yet to take ${what} of what the station said; the station is moved once it has.`;
+    return refused('not_synced', detail);
   }
   // Else Busbar would answer the station until it has what is before it in a transaction, though both backends are there.
   if (!isForced && (heldLaneOf(state, primary)?.next(turn.context.wallMs) ?? null) !== null) {

@@ -1,4 +1,4 @@
-/** A backend that listens in and does not take a status: it believes what the station said before. */
+/** A backend that listens in and does not take what it is told: it believes what the station said before. */
 import { describe, expect, test } from 'vitest';
 import { answerAs, answerHeld, Bench, decide, sentTo } from '../../testkit/station-bench.ts';
 import type { AssignmentDecision } from './events.ts';
@@ -77,4 +77,21 @@ test('one that says for good that it does not take it is told the next', () => {
   bench.fromBackend(`[4,"${id}","NotImplemented","",{}]`, 'new');
   expect(sentTo(bench.last.effects, 'new')).toEqual([]);
   expect(decide(bench, cutOver)).toEqual(done);
+});
+
+test('one that has yet to take copies does not take the station over: the station would wait behind them', () => {
+  const bench = toldAStatus();
+  for (const connector of [2, 3]) {
+    bench.fromStation(charging.replace('"connectorId":1', `"connectorId":${connector}`));
+    answerAs(bench, 'old', '{}');
+  }
+  expect(decide(bench, cutOver)).toMatchObject({
+    reason: 'not_synced',
+    detail: expect.stringContaining('2 copies') as unknown,
+  });
+  for (const payload of ['{}', '{}']) answerHeld(bench, 'new', payload);
+  expect(decide(bench, cutOver)).toEqual(done);
+  answerHeld(bench, 'new', '{}');
+  bench.fromStation('[2,"a","Authorize",{"idTag":"X"}]');
+  expect(sentTo(bench.last.effects, 'new')).toHaveLength(1);
 });
