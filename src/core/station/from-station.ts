@@ -44,8 +44,10 @@ import {
   pausedForLane,
   pausedForRate,
   type BackendLink,
+  type OpenCall,
   type StationLink,
   type StationState,
+  type WaitingCall,
 } from './state.ts';
 import {
   linkNameOf,
@@ -137,6 +139,8 @@ function toAuthority(
   const facts = factsOf(turn, backend.backend);
   const caller = callerOf(link.epoch, text, frame);
   if (facts !== null) {
+    const same = isKept ? findCall(backend, guaranteed) : null;
+    if (same !== null) return joinCall(state, turn, link, backend, received, same);
     const isBehind = isKept && hasBacklog(state, turn, backend.backend, action, transaction);
     const isNext = !isKept && followsHeld(state, link.version, backend.backend, action);
     const isGone = isDown(turn, backend);
@@ -163,16 +167,6 @@ function toAuthority(
   }
   if (!link.isPresented) present(state, turn, link, backend);
   const messageId = guaranteed ?? nextMessageId(state);
-  const same = isKept ? findCall(backend, messageId) : null;
-  if (same !== null) {
-    if (!join(same, caller)) return refuseFlood(state, turn, received);
-    recordReceived(state, turn, received, 'joined', action);
-    // Its time came while the station was away.
-    const { slot } = backend;
-    if (same === slot && slot.answerByMs <= turn.context.nowMs && coversFor(state, turn, backend))
-      coverOpen(state, turn, backend, slot);
-    return;
-  }
   const placement: Placement = {
     caller,
     from: '',
@@ -201,6 +195,25 @@ function toAuthority(
   // The owner of a transaction that is long over has no link until something is to be said to it.
   if (backend.phase === 'idle') attachListeners(state, turn);
   if (laneDepth(backend) >= laneCallsMax) pauseStation(turn, link, pausedForLane);
+}
+
+/** The backend has the call already, or it waits for it, and the station has sent it once more: it is told what the first is told. */
+function joinCall(
+  state: StationState,
+  turn: Turn,
+  link: StationLink,
+  backend: BackendLink,
+  received: Received,
+  same: OpenCall | WaitingCall,
+): void {
+  if (!link.isPresented) present(state, turn, link, backend);
+  const { text, frame } = received;
+  if (!join(same, callerOf(link.epoch, text, frame))) return refuseFlood(state, turn, received);
+  recordReceived(state, turn, received, 'joined', frame.action);
+  // Its time came while the station was away.
+  const { slot } = backend;
+  if (same === slot && slot.answerByMs <= turn.context.nowMs && coversFor(state, turn, backend))
+    coverOpen(state, turn, backend, slot);
 }
 
 /** The station has not booted on this link and speaks: a primary that never saw it boot is told first. */

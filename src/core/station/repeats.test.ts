@@ -1,5 +1,6 @@
 /** A message that was answered before (D5). */
 import { describe, expect, test } from 'vitest';
+import { Outage, refusal, silence, startOf } from '../../testkit/outage-bench.ts';
 import { Bench, sent } from '../../testkit/station-bench.ts';
 import { createStation } from './state.ts';
 
@@ -119,4 +120,23 @@ describe('events of a 2.x transaction', () => {
     }
     expect(sent(bench.fromStation(event('again', 'Started', 0)), 'backend')).toEqual([]);
   });
+});
+
+test('what the backend has is not sent to it once more where a message that it refused is due meanwhile', () => {
+  const outage = new Outage();
+  outage.begin();
+  outage.answer = (call) => (call.action === 'StartTransaction' ? refusal : outage.usual(call));
+  outage.say('StartTransaction', startOf(1, 0));
+  outage.pass(6_000);
+  outage.answer = (call) => (call.action === 'StartTransaction' ? silence : outage.usual(call));
+  outage.say('StartTransaction', startOf(2, 5));
+  const { id } = outage.heard.at(-1) ?? { id: '' };
+  outage.pass(5_000);
+  outage.say('StartTransaction', startOf(2, 5));
+  outage.answer = (call) => outage.usual(call);
+  const effects = outage.fromBackend(`[3,"${id}",{"transactionId":77,"idTagInfo":{"status":"Accepted"}}]`);
+  expect(sent(effects, 'station')).toHaveLength(2);
+  outage.pass(60_000);
+  expect(outage.delivered.filter(({ payload }) => payload['connectorId'] === 2)).toHaveLength(1);
+  expect(outage.held).toEqual([]);
 });
