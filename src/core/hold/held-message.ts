@@ -17,6 +17,8 @@ export interface HeldMessage {
   readonly transaction: string | null;
   /** It had left for the backend before it was held: it leaves again as the same bytes. Others say that the station was answered without the backend (2.x `offline`). */
   readonly hasLeft: boolean;
+  /** How often its backend had refused it before it was held; none: never. */
+  readonly refusedBefore?: number;
   /** The payload of the answer that the station got from Busbar, for when it repeats itself; null: it is a copy, and the station's answer was another backend's to give. */
   readonly answer: string | null;
   /** The text is in the backend's words: what its identifiers mean may be forgotten by the time it leaves. Otherwise the backend has yet to name the transaction. */

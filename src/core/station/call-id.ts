@@ -24,14 +24,19 @@ export function callOf(id: string): string {
 }
 
 /** The id under which a call of the station's is relayed that has this key. */
-export function relayId({ refused }: Pick<BackendLink, 'refused'>, key: string): string {
-  return refused === null ? key : callId(key, refused.get(key) ?? 0);
+export function relayId(backend: Pick<BackendLink, 'refused'>, key: string): string {
+  return callId(key, refusedTimes(backend, key));
+}
+
+/** How often the backend has refused what was relayed under this key. */
+export function refusedTimes({ refused }: Pick<BackendLink, 'refused'>, key: string): number {
+  return refused?.get(key) ?? 0;
 }
 
 /** The backend has answered the call with an error, and it may come again. */
 export function noteRefused(backend: BackendLink, key: string): void {
   backend.refused ??= new Map();
-  const times = backend.refused.get(key) ?? 0;
+  const times = refusedTimes(backend, key);
   backend.refused.delete(key);
   backend.refused.set(key, times + 1);
   if (backend.refused.size > refusedMax) forgetOldest(backend.refused);

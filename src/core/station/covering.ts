@@ -16,6 +16,7 @@ import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { isSequenced } from '../hold/held-lane.ts';
+import { refusedTimes } from './call-id.ts';
 import { hold, heldLaneOf } from './holding.ts';
 import { note, wordsFor } from './identifiers.ts';
 import { isGivenUp } from './liveness.ts';
@@ -219,6 +220,7 @@ function cover(
         })
       : null;
   const isApart = heldLaneOf(state, backend.backend)?.holdsHanded(transaction) === true;
+  const refusedBefore = key === null ? 0 : refusedTimes(backend, key);
   return hold(state, turn, {
     backend: backend.backend,
     key: key ?? nextMessageId(state),
@@ -226,6 +228,7 @@ function cover(
     action,
     transaction,
     hasLeft,
+    ...(refusedBefore === 0 ? {} : { refusedBefore }),
     answer: answer.kind === 'result' ? answer.payload : '{}',
     isWorded: words !== null,
     ...(isApart ? { isApart } : {}),

@@ -202,7 +202,7 @@ function send(
     version !== 'ocpp1.6' && action === 'TransactionEvent' && !hasLeft && message.answer !== null
       ? asOffline(words, bodyStart)
       : words;
-  const sentId = callId(key, entry.delivery.refusals ?? 0);
+  const sentId = callId(key, (message.refusedBefore ?? 0) + (entry.delivery.refusals ?? 0));
   const idToken = `"${sentId}"`;
   backend.slot = {
     purpose: 'held',
@@ -260,6 +260,14 @@ export function onHeldReply(
   const lane = heldLaneOf(state, backend.backend);
   const entry = lane?.find(call.held) ?? null;
   if (lane !== null && entry !== null) settle(state, turn, lane, entry, reply);
+}
+
+/** The backend has refused it because it has forgotten the station: once it was told the boot it leaves again, under its next id. */
+export function onHeldForgotten(state: StationState, { backend }: BackendLink, { held }: OpenCall): void {
+  const lane = heldLaneOf(state, backend);
+  const entry = lane?.find(held) ?? null;
+  if (lane === null || entry === null) return;
+  lane.mark(entry, { ...entry.delivery, refusals: (entry.delivery.refusals ?? 0) + 1 });
 }
 
 function settle(state: StationState, turn: Turn, lane: HeldLane, entry: HeldEntry, reply: Received): void {

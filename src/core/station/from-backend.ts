@@ -20,7 +20,7 @@ import { answerOwn, burstSeconds, tokensOf } from './from-station.ts';
 import { noteRefused } from './call-id.ts';
 import { maySend, onCommand } from './commands.ts';
 import { askAgain, coverAll, coverOpen, coversFor, isAskedAgain } from './covering.ts';
-import { findUnanswered, onHeldReply, onLateHeldReply } from './delivering.ts';
+import { findUnanswered, onHeldForgotten, onHeldReply, onLateHeldReply } from './delivering.ts';
 import { readAnswer, readLate } from './identifiers.ts';
 import { learnToken } from './learning.ts';
 import { resultWithRefusal } from './late-verdicts.ts';
@@ -125,11 +125,12 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   const { call } = match;
   weighReply(state, turn, backend, received);
   const isForgotten = isForgetful(state, turn, backend, received, call.action) && call.purpose !== 'boot';
-  if (received.frame.kind === 'error' && (call.isGuaranteed || isForgotten)) noteRefused(backend, call.key);
   if (isForgotten) {
     // It is told the boot first, and then this call again.
     recordReceived(state, turn, received, 'consumed', call.action);
+    noteRefused(backend, call.key);
     if (call.purpose === 'relay' || call.purpose === 'copy') repeat(backend, call);
+    if (call.purpose === 'held') onHeldForgotten(state, backend, call);
     return pumpCalls(state, turn, backend);
   }
   if (isRefusedTooEarly(state, turn, backend, call, received)) {
@@ -139,6 +140,7 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
     if (held !== null) onHeldReply(state, turn, backend, held, received);
     return goOn(state, turn, backend, call);
   }
+  if (received.frame.kind === 'error' && call.isGuaranteed) noteRefused(backend, call.key);
   const named =
     call.purpose === 'held' && received.frame.kind !== 'result'
       ? received.text

@@ -20,6 +20,7 @@ export interface Holding {
   readonly action: string;
   readonly transaction: string | null;
   readonly hasLeft: boolean;
+  readonly refusedBefore?: number;
   readonly answer: string | null;
   readonly isWorded: boolean;
   readonly isHandedOver?: true;
