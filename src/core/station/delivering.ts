@@ -353,7 +353,8 @@ export function onLateHeldReply(
   recordReceived(state, turn, reply, 'late', action);
   if (lane === null) return;
   if (reply.frame.kind === 'result') {
-    readAnswer(state, turn, backend, reply, entry.message);
+    if (!isUnnumbered(entry.message, reply.text, reply.frame))
+      readAnswer(state, turn, backend, reply, entry.message);
     const { text, version } = entry.message;
     const frame = decode(text, version);
     if (frame.kind === 'call')

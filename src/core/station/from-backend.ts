@@ -39,6 +39,7 @@ import {
 import { rememberAnswer } from './repeats.ts';
 import { answersStation } from './roles.ts';
 import { deliverReply, repeat, takeReply } from './slot.ts';
+import { isUnnumbered } from './unnumbered.ts';
 import { nextMessageId, type BackendLink, type OpenCall, type StationState } from './state.ts';
 import { closeCode, closeStation } from './station-link.ts';
 import { backendLinkName, notice, recordReceived, refOf, relay, type Received, type Turn } from './turn.ts';
@@ -142,7 +143,7 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   }
   if (received.frame.kind === 'error' && call.isGuaranteed) noteRefused(backend, call.key);
   const named =
-    call.purpose === 'held' && received.frame.kind !== 'result'
+    call.purpose === 'held' && !isTaken(backend, received, call)
       ? received.text
       : readAnswer(state, turn, backend, received, call);
   learnToken(state, turn, backend, received, call);
@@ -168,6 +169,11 @@ function onReply(state: StationState, turn: Turn, backend: BackendLink, received
   rememberAnswer(state, turn, call, received, text);
   deliverReply(state, turn, received, call, state.link, text);
   goOn(state, turn, backend, call);
+}
+
+/** False where a held message is to be sent again, or parked: until its backend has taken it, that has no name for what it begins. */
+function isTaken({ version }: BackendLink, { text, frame }: Received, { action }: OpenCall): boolean {
+  return frame.kind === 'result' && !isUnnumbered({ version, action }, text, frame);
 }
 
 /** What is next for a backend that has answered: what it missed, or, where it answers with errors only, nothing but a heartbeat by and by. */

@@ -4,7 +4,7 @@ import { eventOf, minuteOf, Outage, refusal, type Heard } from '../../testkit/ou
 import { routing, sent, sentTo } from '../../testkit/station-bench.ts';
 import { isKept, KeptChanges } from '../journal/kept-changes.ts';
 import { disconnects, plainAssignment } from '../routing/table.ts';
-import type { Effect } from './events.ts';
+import type { DeliveryDecision, Effect } from './events.ts';
 import { createStation, durableStation } from './state.ts';
 
 /** A station that is told what happens at the bound of its backlog. */
@@ -283,6 +283,13 @@ function countOf(outage: Outage, said: string): number {
   return outage.heard.filter(({ action }) => action === said).length;
 }
 
+/** An operator decides about the first message that is held. */
+function decideFirst(outage: Outage, decision: DeliveryDecision): void {
+  const number = outage.held[0]?.message.number ?? 0;
+  outage.do({ type: 'delivery_decided', requestId: 7, number, decision });
+  outage.pass(60_000);
+}
+
 describe('a start that its backend answers without a number', () => {
   test.each([{}, accepted, { ...accepted, transactionId: null }, { ...accepted, transactionId: 12.5 }])(
     'as %j is tried once more and parked with all that follows',
@@ -301,16 +308,21 @@ describe('a start that its backend answers without a number', () => {
   test('is delivered with its number once it gets one', () => {
     const outage = startAnswered(accepted);
     outage.answer = (call) => outage.usual(call);
-    const [start] = outage.held;
-    outage.do({
-      type: 'delivery_decided',
-      requestId: 7,
-      number: start?.message.number ?? 0,
-      decision: 'retry',
-    });
-    outage.pass(60_000);
+    decideFirst(outage, 'retry');
     expect(outage.held).toEqual([]);
     expect(countOf(outage, 'StopTransaction')).toBe(1);
+  });
+
+  test('has what follows parked where it is dropped: the backend knows no such transaction', () => {
+    const outage = startAnswered(accepted);
+    decideFirst(outage, 'drop');
+    expect(countOf(outage, 'StopTransaction')).toBe(0);
+    expect(outage.held).toMatchObject([
+      {
+        message: { action: 'StopTransaction' },
+        delivery: { state: 'parked', lastError: 'it is about what this backend was never told of' },
+      },
+    ]);
   });
 
   test.each([

@@ -6,11 +6,17 @@
 import { membersOf, readPayload, textOf } from '../commands/payload.ts';
 import { payloadOf, type Frame } from '../../protocol/frame.ts';
 import { tokenAt } from '../../protocol/splice.ts';
-import type { HeldMessage } from '../hold/held-message.ts';
+import type { OcppVersion } from '../../protocol/version.ts';
 import { integerOf } from '../ids/id-token.ts';
 
+/** A call, and the version that it was made in; null: it was made in none. */
+interface Answered {
+  readonly version: OcppVersion | null;
+  readonly action: string;
+}
+
 /** `text`, `frame`: the result. */
-export function isUnnumbered({ version, action }: HeldMessage, text: string, frame: Frame): boolean {
+export function isUnnumbered({ version, action }: Answered, text: string, frame: Frame): boolean {
   if (version !== 'ocpp1.6' || action !== 'StartTransaction') return false;
   const token = tokenAt(text, frame.bodyStart, ['transactionId']);
   if (token !== null && integerOf(token) !== null) return false;
