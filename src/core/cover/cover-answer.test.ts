@@ -287,14 +287,28 @@ test('an event with a token is answered with the verdict on it, and with nothing
     }
 });
 
-test('a token in the readings of a transaction is that of who charges already, and is not judged anew', () => {
+test('a token in the readings and changes of a transaction is that of who charges already, and is not judged anew', () => {
   for (const policy of policies)
     for (const version of ['ocpp2.0.1', 'ocpp2.1'] as const) {
       const event = { eventType: 'Updated', ...rfid };
-      for (const triggerReason of ['MeterValuePeriodic', 'MeterValueClock', 'ChargingStateChanged'])
+      const reasons = [
+        'MeterValuePeriodic',
+        'MeterValueClock',
+        'ChargingStateChanged',
+        'Trigger',
+        'SignedDataReceived',
+        'EVCommunicationLost',
+        'EnergyLimitReached',
+        'AbnormalCondition',
+        'UnlockCommand',
+        ...(version === 'ocpp2.1' ? ['TxResumed', 'LimitSet', 'OperationModeChanged', 'RunningCost'] : []),
+      ];
+      for (const triggerReason of reasons)
         expect(answerTo(version, 'TransactionEvent', { ...event, triggerReason }, { policy })).toEqual({});
-      const authorized = { ...event, triggerReason: 'Authorized' };
-      expect(answerTo(version, 'TransactionEvent', authorized, { policy })).toHaveProperty('idTokenInfo');
+      for (const triggerReason of ['Authorized', 'RemoteStart', 'StopAuthorized', 'CablePluggedIn'])
+        expect(answerTo(version, 'TransactionEvent', { ...event, triggerReason }, { policy })).toHaveProperty(
+          'idTokenInfo',
+        );
     }
 });
 

@@ -125,11 +125,28 @@ function isUnderWay(event: Members): boolean {
   return textOf(event, 'eventType') === 'Updated' && underWay.has(textOf(event, 'triggerReason'));
 }
 
+/** Without those at which a station may say for the first time who charges. */
 const underWay: ReadonlySet<string | null> = new Set([
+  'AbnormalCondition',
   'ChargingRateChanged',
   'ChargingStateChanged',
+  'CostLimitReached',
+  'EnergyLimitReached',
+  'EVCommunicationLost',
+  'EVDeparted',
+  'LimitSet',
   'MeterValueClock',
   'MeterValuePeriodic',
+  'OperationModeChanged',
+  'ResetCommand',
+  'RunningCost',
+  'SignedDataReceived',
+  'SoCLimitReached',
+  'TariffChanged',
+  'TimeLimitReached',
+  'Trigger',
+  'TxResumed',
+  'UnlockCommand',
 ]);
 
 /** The token is presented to end a transaction, not to have one. */
