@@ -171,6 +171,40 @@ test('a station that comes back over a link on which nothing was answered has it
   expect(outage.heard.map(({ action }) => action)).toEqual(['Authorize']);
 });
 
+test('is not cut short by a reload that changes nothing of its backend: what is out would leave once more', () => {
+  const outage = gone();
+  outage.isUp = true;
+  outage.heard = [];
+  outage.answer = () => silence;
+  outage.pass(80_000);
+  outage.do({ type: 'routing_changed' });
+  const [start] = outage.delivered;
+  outage.answer = (call) => outage.usual(call);
+  outage.fromBackend(`[3,"${start?.id}",{"transactionId":9,"idTagInfo":{"status":"Accepted"}}]`);
+  expect(actions(outage)).toEqual(['StartTransaction', 'StopTransaction']);
+  expect(outage.held).toEqual([]);
+});
+
+test('goes on over a new link where a reload configures its backend otherwise', () => {
+  const outage = gone();
+  outage.isUp = true;
+  outage.heard = [];
+  outage.answer = () => silence;
+  outage.pass(80_000);
+  const epoch = outage.backendEpoch('old');
+  const { routing } = outage.context;
+  const backends = new Map(
+    [...routing.backends].map(([name, facts]) => [name, { ...facts, revision: 'r2' }]),
+  );
+  outage.context.routing = { ...routing, backends };
+  outage.do({ type: 'routing_changed' });
+  outage.answer = (call) => outage.usual(call);
+  outage.pass(120_000);
+  expect(outage.backendEpoch('old')).not.toBe(epoch);
+  expect(actions(outage)).toEqual(['StartTransaction', 'StartTransaction', 'StopTransaction']);
+  expect(outage.held).toEqual([]);
+});
+
 test('an operator who drops the last of it while the link is being dialled ends the dial', () => {
   const bench = new Bench({ whenDown: { covers: true, untilMs: Infinity, untilMessages: Infinity } });
   bench.connect();

@@ -42,6 +42,13 @@ export function endDelivery(state: StationState, turn: Turn): void {
   }
 }
 
+/** The configuration is another, and the station is away: what is out on a link that stays as it is may be taken just now, and is not to leave once more. */
+export function letGoReconfigured(state: StationState, turn: Turn): void {
+  for (const backend of state.backends)
+    if (backend.revision !== factsOf(turn, backend.backend)?.revision)
+      letGo(state, turn, backend, closeCode.goingAway, 'not_routed_here');
+}
+
 function reach(state: StationState, turn: Turn, lane: HeldLane): void {
   const facts = factsOf(turn, lane.backend);
   const { version } = state.durable;

@@ -15,7 +15,7 @@ import {
 } from './backend-link.ts';
 import { liveBackendLink } from './find-backend.ts';
 import type { StationContext, StationEvent, Step } from './events.ts';
-import { endDelivery } from './away.ts';
+import { endDelivery, letGoReconfigured } from './away.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { coverAll, coversFor } from './covering.ts';
 import { onAssignmentDecided } from './cutover.ts';
@@ -167,12 +167,20 @@ function onRoutingChanged(state: StationState, turn: Turn): void {
   refusePending(state, turn, 503, configurationChanged, 1);
   redialReconfigured(state, turn);
   if (state.link !== null) followRoutes(state, turn);
-  else {
-    closeBackends(state, turn, 'not_routed_here');
-    // Whose it is while it is away is asked too.
-    if (state.assignment !== null) reassign(state, turn, assignmentOf(state, turn));
-  }
+  else followAway(state, turn);
   dropUnconfigured(state, turn);
+}
+
+/** Whose the station is while it is away is asked too. What is delivered meanwhile goes on, and nobody is told how it is. */
+function followAway(state: StationState, turn: Turn): void {
+  const assignment = state.assignment === null ? null : assignmentOf(state, turn);
+  if (state.grace === null) {
+    letGoReconfigured(state, turn);
+    state.assignment = assignment;
+    return;
+  }
+  closeBackends(state, turn, 'not_routed_here');
+  reassign(state, turn, assignment);
 }
 
 const noIds: ReadonlySet<string> = new Set();
