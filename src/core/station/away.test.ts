@@ -205,6 +205,20 @@ test('goes on over a new link where a reload configures its backend otherwise', 
   expect(outage.held).toEqual([]);
 });
 
+test('leaves at once where an operator has it tried again, as for a station that is there', () => {
+  const outage = gone();
+  outage.isUp = true;
+  outage.answer = (call) =>
+    call.action === 'StartTransaction' ? '4|"NotSupported","no",{}' : outage.usual(call);
+  outage.pass(200_000);
+  expect(outage.held[0]?.delivery.state).toBe('parked');
+  outage.answer = (call) => outage.usual(call);
+  outage.heard = [];
+  const number = outage.held[0]?.message.number ?? 0;
+  outage.do({ type: 'delivery_decided', requestId: 1, number, decision: 'retry' });
+  expect(actions(outage)).toEqual(['StartTransaction', 'StopTransaction']);
+});
+
 test('an operator who drops the last of it while the link is being dialled ends the dial', () => {
   const bench = new Bench({ whenDown: { covers: true, untilMs: Infinity, untilMessages: Infinity } });
   bench.connect();

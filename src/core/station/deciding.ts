@@ -6,6 +6,7 @@
  */
 import type { HeldEntry, HeldLane } from '../hold/held-lane.ts';
 import { freshDelivery } from '../hold/fresh-delivery.ts';
+import { deliverAway } from './away.ts';
 import { pumpCalls } from './backend-lane.ts';
 import { transactionByKey } from '../ids/transactions.ts';
 import { callOf } from './call-id.ts';
@@ -62,6 +63,7 @@ function decide(
   }
   // What stood still may leave at once.
   if (link !== undefined) pumpCalls(state, turn, link);
+  deliverAway(state, turn);
   return { kind: 'done' };
 }
 
