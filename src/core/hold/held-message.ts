@@ -57,4 +57,6 @@ export interface LearnedToken {
   /** Wall clock, milliseconds since 1970; null: the backend named no end. */
   readonly expiresAt: number | null;
   readonly learnedAt: number;
+  /** When its backend last had all that it had said forgotten before: `learnedAt` of that; none: never. */
+  readonly saidAfter?: number;
 }

@@ -77,6 +77,21 @@ describe('ClearCache of the backend', () => {
     expect(show(outage, 'A')).toBe('Accepted');
   });
 
+  test('has forgotten too what was said before while Busbar’s clock was hours ahead, until it is said again', () => {
+    const outage = station();
+    outage.context.wallMs += 7_200_000;
+    show(outage, 'A');
+    show(outage, 'B');
+    outage.context.wallMs -= 7_200_000;
+    command(outage, 'ClearCache', {}, { status: 'Accepted' });
+    outage.pass(1_000);
+    show(outage, 'B');
+    outage.goDown();
+    expect([show(outage, 'A'), show(outage, 'B')]).toEqual(['Invalid', 'Accepted']);
+    outage.pass(7_200_000);
+    expect([show(outage, 'A'), show(outage, 'B')]).toEqual(['Invalid', 'Accepted']);
+  });
+
   test('that the station has not accepted, or an operator’s, changes nothing', () => {
     const outage = station();
     show(outage, 'A');

@@ -52,7 +52,7 @@ export function knownOf(
   const known = learned(tokenKey(backend, token, digest));
   if (known === null) return null;
   const cleared = learned(clearedKey(backend, digest));
-  return cleared !== null && known.learnedAt <= cleared.learnedAt ? null : known;
+  return cleared === null || known.saidAfter === cleared.learnedAt ? known : null;
 }
 
 /**
@@ -79,9 +79,11 @@ export function learnStarted(
 /** The backend had a station forget its tokens, and the station did: so does Busbar, of this backend. */
 export function forgetTokens(state: StationState, turn: Turn, backend: string): void {
   if (state.assignment?.whenDown.covers !== true) return;
-  const { wallMs, digest } = turn.context;
-  const cleared = { status: 'Cleared', group: null, expiresAt: null, learnedAt: wallMs };
-  keep(state, turn, backend, clearedKey(backend, digest), cleared);
+  const { wallMs, digest, learned } = turn.context;
+  const key = clearedKey(backend, digest);
+  // Each has a time of its own: what was said after the one before is known by that.
+  const learnedAt = Math.max(wallMs, (learned(key)?.learnedAt ?? 0) + 1);
+  keep(state, turn, backend, key, { status: 'Cleared', group: null, expiresAt: null, learnedAt });
 }
 
 /** The backend sends a list on which tokens are refused. Whether the station takes it is another matter: those it had accepted it accepts no more. */
@@ -99,10 +101,10 @@ export function learnRefused(
       keep(state, turn, backend, tokenKey(backend, token, digest), learned);
 }
 
-/** What is said after the backend had its tokens forgotten is dated after that, also where the clock has gone back since. */
+/** With what is said goes after which ClearCache it was: a clock that is set ahead or back says nothing of that. */
 function keep({ id }: StationState, turn: Turn, backend: string, token: string, said: LearnedToken): void {
   const { wallMs, digest, learned: known } = turn.context;
-  const clearedAt = known(clearedKey(backend, digest))?.learnedAt ?? -Infinity;
-  const learned = { ...said, learnedAt: Math.max(said.learnedAt, clearedAt + 1) };
+  const cleared = known(clearedKey(backend, digest));
+  const learned = cleared === null ? said : { ...said, saidAfter: cleared.learnedAt };
   turn.records.push({ type: 'learned', at: wallMs, station: id, backend, token, learned });
 }
