@@ -5,13 +5,16 @@
  * is too slow for is left out and counted, oldest first.
  */
 import { classOf } from '../../protocol/message-class.ts';
-import { payloadOf } from '../../protocol/frame.ts';
+import { decode, payloadOf } from '../../protocol/frame.ts';
+import { tokenAt } from '../../protocol/splice.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
 import { BoundedQueue } from '../../std/bounded-queue.ts';
 import { forgetOldest } from '../../std/forget-oldest.ts';
+import type { TransactionRow } from '../ids/ledger.ts';
 import { startWithheld } from '../ids/result-to-station.ts';
 import { transactionByKey } from '../ids/transactions.ts';
 import type { HeldLane } from '../hold/held-lane.ts';
+import type { HeldMessage } from '../hold/held-message.ts';
 import { tellsStatus } from '../priming/station-image.ts';
 import type { SkipReason } from '../journal/record.ts';
 import { findBackendLink } from './find-backend.ts';
@@ -151,13 +154,13 @@ function holdCopy(
   const name = backend.backend;
   const row = transaction === null ? null : transactionByKey(state.durable.ids, transaction);
   // It never got the start, and gets none of the rest (H24).
-  if (row !== null && !Object.hasOwn(row.ids, name)) return;
+  if (row !== null && !isShownTo(row, name)) return;
   const lane = heldLaneOf(state, name);
   if (lane !== null && lane.findKey(key) !== null) return;
   if (!hasRoomForCopy(state, turn, backend)) {
     backend.skipped += 1;
     // All of a transaction or nothing (H24).
-    if (transaction !== null) leaveOut(state, turn, name, transaction);
+    if (transaction !== null) leaveOut(state, turn, backend, transaction);
     return;
   }
   const words = wordsFor(state, backend, { action, transaction, text, bodyStart, bodyEnd });
@@ -174,7 +177,25 @@ function holdCopy(
   });
 }
 
-function leaveOut(state: StationState, turn: Turn, backend: string, transaction: string): void {
+/** False where it was left out, or began while this backend did not listen. */
+function isShownTo({ ids, owner }: TransactionRow, backend: string): boolean {
+  return Object.hasOwn(ids, backend) && (ids[backend] !== 'none' || owner === backend);
+}
+
+/** It gets nothing more of the transaction, and where the start is still here none of what is held of it either. */
+function leaveOut(
+  state: StationState,
+  turn: Turn,
+  { backend, slot }: BackendLink,
+  transaction: string,
+): void {
+  const lane = heldLaneOf(state, backend);
+  const copies = [...(lane ?? [])].filter(
+    ({ message }) =>
+      message.transaction === transaction && message.answer === null && message.number !== slot?.held,
+  );
+  if (lane !== null && copies.some(({ message }) => isStart(message)))
+    for (const copy of copies) release(state, turn, lane, copy, 'dropped');
   for (const change of startWithheld(state.durable.ids, backend, transaction))
     recordDurably(state, turn, {
       type: 'changed',
@@ -182,6 +203,12 @@ function leaveOut(state: StationState, turn: Turn, backend: string, transaction:
       station: state.id,
       change: { what: 'ids', change },
     });
+}
+
+function isStart({ version, action, text }: HeldMessage): boolean {
+  if (action !== 'TransactionEvent') return action === 'StartTransaction';
+  const frame = decode(text, version);
+  return frame.kind === 'call' && tokenAt(text, frame.bodyStart, ['eventType']) === '"Started"';
 }
 
 /** A copy leaves again, or the link ends: how many did not before is put on record. */
