@@ -321,7 +321,7 @@ export const backend = Type.Object(
         {
           additionalProperties: false,
           description:
-            'Messages of transactions are parked, or have been held for more than an hour, or were lately; null: not so. It is on record in the journal when it begins and when it is over.',
+            'Messages of transactions, and no copies for observers, are parked, or have been held for more than an hour, or were lately; null: not so. It is on record in the journal when it begins and when it is over.',
         },
       ),
     ),

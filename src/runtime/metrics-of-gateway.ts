@@ -178,7 +178,7 @@ function heldFamilies(
     ),
     family(
       'busbar_billing_at_risk',
-      'Messages of transactions that are parked, or have been held for more than an hour.',
+      'Messages of transactions that are parked, or have been held for more than an hour; no copies for observers.',
       'billingAtRisk',
     ),
   ];

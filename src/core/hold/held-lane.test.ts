@@ -196,6 +196,16 @@ test.each([
   expect(lane.depth(5)).toEqual({ held: 3, parked: 0, atRisk: 2, oldestAtRisk: 3 });
 });
 
+test.each([freshDelivery, refusedUntil(99)])(
+  'a copy puts no bill at risk, however old it is: %j',
+  (delivery) => {
+    const lane = new HeldLane('b');
+    const { message } = entryOf(1, 'a');
+    lane.push({ message: { ...message, answer: null }, delivery });
+    expect(lane.depth(nowMs)).toEqual({ held: 1, parked: 0, atRisk: 0, oldestAtRisk: Infinity });
+  },
+);
+
 test('what was held while the clock was ahead does not hide what is older than it looks behind that', () => {
   const dayMs = 86_400_000;
   const lane = new HeldLane('b');

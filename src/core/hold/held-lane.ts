@@ -28,7 +28,7 @@ export interface Standing {
 export interface LaneDepth {
   readonly held: number;
   readonly parked: number;
-  /** Of transactions, and parked or held since before the time asked for. */
+  /** Of transactions, no copies, and parked or held since before the time asked for. */
   readonly atRisk: number;
   /** When the oldest of these was held; Infinity: there is none. */
   readonly oldestAtRisk: number;
@@ -315,8 +315,9 @@ function isHoldingUp({ message, delivery }: HeldEntry): boolean {
 /** 2.1: what is said of a transaction beside its own messages. */
 export const asides: ReadonlySet<string> = new Set(['NotifyPriorityCharging', 'NotifySettlement']);
 
-function isOfBill({ version, action, transaction }: HeldMessage): boolean {
-  return transaction !== null && isGuaranteed(version, action);
+/** By a copy nobody bills. */
+function isOfBill({ version, action, transaction, answer }: HeldMessage): boolean {
+  return transaction !== null && answer !== null && isGuaranteed(version, action);
 }
 
 function isBlocked({ state, retryAt }: Delivery): boolean {
