@@ -29,6 +29,8 @@ export interface Priming {
   nextStatus: number;
   /** A status was refused: the backend is served, and not synced before all are told again. */
   isFaulty: boolean;
+  /** How often one that hears the station itself was told all of them again on this link. */
+  repeats: number;
   /** Between heartbeats, by the backend's own word; Infinity: none wanted. */
   intervalMs: number;
   /** Monotonic time of the next boot or heartbeat. */
@@ -67,6 +69,8 @@ export interface PrimingView {
 /** A SecurityError starts the registration again at most this often. */
 const restartEveryMs = 60_000;
 const fallbackIntervalMs = 300_000;
+/** A backend that is just back may refuse for some minutes what it takes later. */
+const repeatsMax = 5;
 /** OCPP 2.1 Part 4 §5.3 asks for at least one heartbeat a day. */
 const dayMs = 86_400_000;
 /** A station without proof of life may show one soon. */
@@ -82,6 +86,7 @@ export function idlePriming(): Priming {
     toldMissed: 0,
     nextStatus: 0,
     isFaulty: false,
+    repeats: 0,
     intervalMs: Infinity,
     dueAtMs: Infinity,
     restartedAtMs: -Infinity,
@@ -185,7 +190,6 @@ export function nextOwnCall(priming: Priming, view: PrimingView): OwnCall | null
       };
     case 'failed':
       if (nowMs < priming.dueAtMs) return null;
-      if (priming.isRegistered && !receives.has('liveness')) return beat(priming, view);
       if (priming.isRegistered) beginStatuses(priming, view, priming.intervalMs);
       else register(priming, nowMs);
       return nextOwnCall(priming, view);
@@ -330,13 +334,16 @@ function fail(priming: Priming, view: PrimingView, error: string): null {
 }
 
 /**
- * Every connector is told and a heartbeat sent right after was answered. What was refused of it is told again, with the rest, after a while: it may have been a mood. Not to one that
- * hears the station itself.
+ * Every connector is told and a heartbeat sent right after was answered. What was refused of it is told again, with the rest, after a while: it may have been a mood. One that
+ * hears the station itself is told so a few times only: the station goes on to say how it is.
  */
 function settle(priming: Priming, view: PrimingView): void {
   priming.phase = priming.isFaulty ? 'failed' : priming.isUnbooted ? 'idle' : 'synced';
-  if (priming.isFaulty && view.receives.has('liveness'))
+  if (!priming.isFaulty) priming.repeats = 0;
+  else if (view.receives.has('liveness') || priming.repeats < repeatsMax) {
+    if (!view.receives.has('liveness')) priming.repeats += 1;
     priming.dueAtMs = Math.min(priming.dueAtMs, view.nowMs + retryMs(view));
+  }
 }
 
 /** A heartbeat, if one is due and the station lives; without proof of life there is none (a backend must not believe in a dead station). */

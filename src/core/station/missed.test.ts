@@ -152,22 +152,46 @@ test('is on disk before the station has its answer, and outlives the process', (
 });
 
 describe('a backend that does not hear it', () => {
-  test.each([
+  const answers = [
     ['keeps silent', silence],
     ['answers with an error of its own', refusal],
-  ])('because it %s is told again, and nobody waits for that', (_what, answer) => {
+  ] as const;
+
+  test.each(answers)('because it %s is told again a few times, and on its next link', (_what, answer) => {
     const outage = down();
     say(outage, status(1, 'GroundFailure', 'Faulted'), status(2, 'NoError', 'Available'));
     outage.answer = (call) => (call.payload['status'] === 'Faulted' ? answer : outage.usual(call));
     outage.comeBack();
-    outage.pass(600_000);
+    outage.pass(60_000);
     expect(told(outage)).toEqual([1, 2]);
+    outage.pass(3_600_000);
+    const rounds = told(outage).length / 2;
+    expect(rounds).toBe(6);
+    outage.pass(86_400_000);
+    expect(told(outage)).toHaveLength(2 * rounds);
     expect(outage.state.durable.missed).toHaveLength(1);
     outage.answer = (call) => outage.usual(call);
     outage.goDown();
     outage.comeBack();
     expect(told(outage)).toEqual([1, 2]);
     expect(outage.state.durable.missed).toEqual([]);
+  });
+
+  test.each(answers)('because it %s for a moment hears how the station is by then', (_what, answer) => {
+    const outage = down();
+    say(outage, status(1, 'NoError', 'Charging'));
+    outage.answer = (call) => (call.action === 'StatusNotification' ? answer : outage.usual(call));
+    outage.comeBack();
+    outage.pass(60_000);
+    expect(told(outage)).toEqual([1]);
+    outage.answer = (call) => outage.usual(call);
+    say(outage, status(1, 'NoError', 'Finishing'));
+    outage.heard = [];
+    outage.pass(86_400_000);
+    expect(outage.heard.filter(({ action }) => action === 'StatusNotification')).toMatchObject([
+      { payload: { status: 'Finishing' } },
+    ]);
+    expect(outage.state.durable.unaware).toEqual([]);
   });
 
   test('and refuses it for good is not told again', () => {

@@ -63,8 +63,10 @@ export function hearAs(state: StationState, turn: Turn, primary: string, hasList
 }
 
 /** It is being told what it has missed, and that is not over. One that has yet to take the boot has heard nothing of it. */
-export function isStillTold({ isCatchingUp, priming: { phase, isRegistered } }: BackendLink): boolean {
-  return isCatchingUp && phase !== 'synced' && !(phase === 'failed' && isRegistered);
+export function isStillTold({ isCatchingUp, priming }: BackendLink): boolean {
+  const { phase, isRegistered, dueAtMs } = priming;
+  const isGivenUp = phase === 'failed' && isRegistered && dueAtMs === Infinity;
+  return isCatchingUp && phase !== 'synced' && !isGivenUp;
 }
 
 /** The backend was told how the station is. */
