@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { minuteOf, Outage, refusal, silence, startOf } from '../../testkit/outage-bench.ts';
 import { Bench, sent } from '../../testkit/station-bench.ts';
+import type { HeldEntry } from '../hold/held-lane.ts';
 
 test('a token that charges already gets no second transaction, and may be shown to end the first', () => {
   const outage = new Outage();
@@ -189,4 +190,21 @@ test('how a station says it is leaves the gateway answered once that is on disk:
     when: 'afterCommit',
   });
   expect(whenOf('Heartbeat', '{}')).toMatchObject({ when: 'now' });
+});
+
+test('what its backend had and was answered for is said to be possibly there after a restart, wherever it stands', () => {
+  const outage = new Outage();
+  outage.begin();
+  outage.goDown();
+  outage.say('SecurityEventNotification', { type: 'StartupOfTheDevice', timestamp: minuteOf(0) });
+  outage.context.deliveryWaitMs = () => 60_000;
+  outage.comeBack();
+  outage.answer = () => silence;
+  outage.say('StartTransaction', startOf(1, 0));
+  outage.pass(9_000);
+  const next = new Outage('ocpp1.6', JSON.parse(JSON.stringify(outage.held)) as HeldEntry[]);
+  expect(next.held).toMatchObject([
+    { message: { action: 'SecurityEventNotification' } },
+    { message: { action: 'StartTransaction' }, delivery: { possiblyDuplicate: true } },
+  ]);
 });

@@ -333,10 +333,18 @@ export function createStation(
 function lanesOf(held: readonly HeldEntry[]): HeldLane[] {
   const lanes: HeldLane[] = [];
   for (const entry of held) laneFor(lanes, entry.message.backend).push(entry);
-  for (const lane of lanes)
+  for (const lane of lanes) {
     for (const entry of lane.doubtful())
       if (entry.message.answer !== null) lane.mark(entry, { ...entry.delivery, possiblyDuplicate: true });
+    for (const entry of lane)
+      if (wasOut(entry)) lane.mark(entry, { ...entry.delivery, possiblyDuplicate: true });
+  }
   return lanes;
+}
+
+/** It was answered in its backend's place while that had it, which has not refused it since: wherever it stands, it may have been there still. */
+function wasOut({ message, delivery }: HeldEntry): boolean {
+  return message.hasLeft && message.isHandedOver !== true && delivery.refusals === undefined;
 }
 
 /** The lane of that backend, made where there is none. */
