@@ -219,6 +219,20 @@ test('leaves at once where an operator has it tried again, as for a station that
   expect(actions(outage)).toEqual(['StartTransaction', 'StopTransaction']);
 });
 
+test('is delivered once the station is back and the backend answers again, though that left everything unanswered meanwhile', () => {
+  const outage = gone();
+  outage.isUp = true;
+  outage.answer = () => silence;
+  outage.pass(3_600_000);
+  outage.answer = (call) => outage.usual(call);
+  outage.arrive(2);
+  outage.pass(600_000);
+  expect(outage.held).toEqual([]);
+  expect(outage.say('StartTransaction', startOf(1, 70))).toMatchObject({ transactionId: 102 });
+  outage.pass(1_000);
+  expect(outage.heard.at(-1)?.action).toBe('StartTransaction');
+});
+
 test('an operator who drops the last of it while the link is being dialled ends the dial', () => {
   const bench = new Bench({ whenDown: { covers: true, untilMs: Infinity, untilMessages: Infinity } });
   bench.connect();

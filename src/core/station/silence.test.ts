@@ -334,3 +334,22 @@ test('a primary that refused a status while it was told what it had missed is to
   const told = outage.heard.filter(({ action }) => action === 'StatusNotification');
   expect(told.map(({ payload }) => payload['status'])).toContain('Charging');
 });
+
+test('a primary that was silent before its route had Busbar answer is asked, and answers by itself again', () => {
+  const outage = new Outage();
+  const covering = outage.context.routing;
+  outage.context.routing = routing([plainAssignment(0, 'old')], ['ocpp1.6']);
+  outage.begin();
+  outage.answer = () => silence;
+  for (let count = 0; count < 5; count += 1) {
+    outage.say('Heartbeat', {});
+    outage.pass(31_000);
+  }
+  outage.answer = (call) => outage.usual(call);
+  outage.context.routing = covering;
+  outage.do({ type: 'routing_changed' });
+  outage.pass(60_000);
+  outage.heard = [];
+  outage.say('Authorize', authorize);
+  expect(outage.heard.map(({ action }) => action)).toEqual(['Authorize']);
+});
