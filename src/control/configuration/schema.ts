@@ -328,7 +328,7 @@ const routes = Type.Optional(
           ],
           {
             description:
-              'What a station sees while its primary cannot be reached. disconnect: its link is closed and refused with 503, so that it queues its messages. cover: Busbar answers it, holds what the primary must still get, and delivers it in order once the primary is back. A primary before, which has a transaction to finish, is covered in any case.',
+              'What a station sees while its primary cannot be reached. disconnect: its link is closed and refused with 503, so that it queues its messages. cover: Busbar answers it, holds what the primary must still get, and delivers it in order once the primary is back.',
             default: 'disconnect',
             expects: 'disconnect, cover, or a map such as { cover: 2h, then: disconnect }',
             // oxlint-disable-next-line unicorn/no-thenable -- as above

@@ -11,7 +11,7 @@ import { openGroup } from '../cover/learned-tokens.ts';
 import type { LearnedToken } from '../hold/held-message.ts';
 import { extFor, transactionByKey } from '../ids/transactions.ts';
 import { isImaged, tellsStatus } from '../priming/station-image.ts';
-import type { Assignment, AuthorizePolicy } from '../routing/table.ts';
+import type { Assignment } from '../routing/table.ts';
 import { callErrorText } from '../../protocol/error-code.ts';
 import { decode, payloadOf } from '../../protocol/frame.ts';
 import type { OcppVersion } from '../../protocol/version.ts';
@@ -41,30 +41,18 @@ const askAgainMs = 30_000;
 /** How long a dial may take before nobody waits for it any more. */
 export const dialPatienceMs = 5_000;
 
-/**
- * True where the station's route has Busbar answer for a backend that is down, and it still may. For one that is asked only about what began there it may by every route, and for as long as it takes: the
- * primary is there, and the station's link is not to be closed for a backend that it was moved away from.
- */
+/** True where the station's route has Busbar answer for a backend that is down, and it still may. */
 export function coversFor(
   state: StationState,
   turn: Turn,
   backend: BackendLink,
   assignment: Assignment | null = state.assignment,
 ): boolean {
-  if (assignment === null || !turn.context.isJournalWritable) return false;
-  if (!isAsked(assignment, backend)) return hasRoom(state, turn, backend);
-  if (!assignment.whenDown.covers) return false;
+  if (assignment?.whenDown.covers !== true || !turn.context.isJournalWritable) return false;
   const { untilMs, untilMessages } = assignment.whenDown;
   const downMs = backend.downSinceMs === null ? 0 : turn.context.nowMs - backend.downSinceMs;
   const count = heldLaneOf(state, backend.backend)?.length ?? 0;
   return downMs < untilMs && count < untilMessages && hasRoom(state, turn, backend);
-}
-
-/** By that route: it is the primary, or the authority for an action. Another is asked only about what is its own, such as a transaction that began there. */
-function isAsked({ primary, actions }: Assignment, { backend }: BackendLink): boolean {
-  if (backend === primary) return true;
-  for (const name of actions.values()) if (name === backend) return true;
-  return false;
 }
 
 /** True when a call to this backend would wait for nothing. */
@@ -264,7 +252,7 @@ function answerTo(
     action,
     payload,
     wallMs,
-    policy: policyFor(state, backend),
+    policy: state.assignment?.authorizeWhenDown ?? 'deny',
     boot: bootVerdict(state, backend.backend, action),
     transactionId:
       action === 'StartTransaction' ? numberFor(state, turn, backend.backend, transaction) : null,
@@ -297,13 +285,6 @@ function wasRefused(state: StationState, start: string): boolean {
   if (answer === null) return false;
   const status = textOf(membersOf(readPayload(answer).members['idTagInfo']), 'status');
   return status !== null && status !== 'Accepted';
-}
-
-/** Where the route has a station whose backend is down decide by itself, one that charges already goes on. */
-function policyFor(state: StationState, backend: BackendLink): AuthorizePolicy {
-  const { assignment } = state;
-  if (assignment === null) return 'deny';
-  return assignment.whenDown.covers || isAsked(assignment, backend) ? assignment.authorizeWhenDown : 'all';
 }
 
 /** What is learnt is kept sealed. */

@@ -202,8 +202,7 @@ function rollBack(state: StationState, turn: Turn, now: Assignment): AssignmentO
   const impossible = whyImpossible(state, turn, before.before);
   if (impossible !== null) return impossible;
   const to = findBackendLink(state, before.before);
-  const then = { ...now, primary: before.before };
-  const mayStandIn = to === null ? now.whenDown.covers : coversFor(state, turn, to, then);
+  const mayStandIn = to === null ? now.whenDown.covers : coversFor(state, turn, to);
   if (state.link !== null && to?.phase !== 'open' && !mayStandIn) {
     // The station would be closed for it, and come back to a backend that is not there.
     const detail = `${before.before} cannot be reached, and the station stays where it is until it can: ${readinessOf(to)}.`;

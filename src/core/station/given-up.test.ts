@@ -1,7 +1,6 @@
 /** A backend that answers nothing, or with errors only, while whose the station is changes. */
 import { describe, expect, test } from 'vitest';
 import { answerAs, answerHeld, Bench, decide, sent, sentTo } from '../../testkit/station-bench.ts';
-import { disconnects } from '../routing/table.ts';
 import type { AssignmentDecision } from './events.ts';
 
 const accepted = '{"status":"Accepted","currentTime":"2023-11-14T22:13:20Z","interval":86400}';
@@ -210,50 +209,4 @@ test('a silent primary is asked by and by also where its route covers only since
     pong(bench);
   }
   expect(asked).toContainEqual(expect.stringContaining('"Heartbeat"'));
-});
-
-describe('a transaction of a backend that its station was moved back from, and that is down since', () => {
-  const start =
-    '[2,"t","StartTransaction",{"connectorId":1,"idTag":"CARD","meterStart":100,"timestamp":"2023-11-14T22:13:20Z"}]';
-  const stop =
-    '[2,"e","StopTransaction",{"transactionId":77,"meterStop":900,"timestamp":"2023-11-14T23:13:20Z"}]';
-
-  /** Where the route closes the station's link for a primary that is down. */
-  function leftBehind(): Bench {
-    const bench = ready(disconnects);
-    expect(decide(bench, cutOver)).toEqual(done);
-    bench.fromStation(start);
-    answerAs(bench, 'new', '{"transactionId":77,"idTagInfo":{"status":"Accepted"}}');
-    expect(decide(bench, { do: 'roll_back' })).toEqual(done);
-    const epoch = bench.backendEpoch('new');
-    bench.do({ type: 'backend_lost', backend: 'new', epoch, code: null, reason: 'gone' });
-    return bench;
-  }
-
-  test('ends without the station losing its link', () => {
-    const bench = leftBehind();
-    expect(sent(bench.fromStation(stop), 'station')).toEqual(['[3,"e",{}]']);
-    expect(bench.state.link).not.toBeNull();
-    bench.fromStation('[2,"a","Authorize",{"idTag":"X"}]');
-    expect(sentTo(bench.last.effects, 'old')).toHaveLength(1);
-  });
-
-  test('is told to that backend once it is back, in order', () => {
-    const bench = leftBehind();
-    bench.fromStation('[2,"m","MeterValues",{"connectorId":1,"transactionId":77,"meterValue":[]}]');
-    bench.fromStation(stop);
-    bench.pass(60_000);
-    bench.do({ type: 'backend_opened', backend: 'new', epoch: bench.backendEpoch('new') });
-    const told: string[] = [];
-    const link = bench.state.backends.find(({ backend }) => backend === 'new');
-    for (let action = link?.slot?.action; action !== undefined; action = link?.slot?.action) {
-      told.push(action);
-      answerHeld(bench, 'new', action === 'BootNotification' ? accepted : '{}');
-      bench.pass(1_000);
-    }
-    expect(told.filter((action) => /Transaction|MeterValues/.test(action))).toEqual([
-      'MeterValues',
-      'StopTransaction',
-    ]);
-  });
 });

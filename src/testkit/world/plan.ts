@@ -274,9 +274,9 @@ export function commandWithinMs(plan: Plan): number {
 /** What a station may take to store a list or to collect every key. */
 const slowestMs = 60_000;
 
-/** Busbar may answer for a backend that is down: by some of the configurations that there are, or for one that a station was moved away from. */
-export function mayCover({ covers, reconfigures, moveEveryMs }: Plan): boolean {
-  return covers || reconfigures || moveEveryMs < Infinity;
+/** Busbar may answer for a primary that is down, if only by some of the configurations that there are. */
+export function mayCover({ covers, reconfigures }: Plan): boolean {
+  return covers || reconfigures;
 }
 
 /** What the operator may have changed since the world began. */
