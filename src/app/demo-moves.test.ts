@@ -80,6 +80,19 @@ test('one of which the other hears a part did not stay, and one that begins else
   expect(checkMoves(accountsOf([there], stations(), backends()))).toHaveLength(2);
 });
 
+test.each([
+  [190, 1],
+  [210, 0],
+])('one that the old backend asked for at %i ms begins where it belongs: %i', (askedAtMs, begunThere) => {
+  const text = `[2,"r","RemoteStartTransaction",{"connectorId":1,"idTag":"APP"}]`;
+  noteText(old, 'sent', askedAtMs, text);
+  noteText(old, 'received', askedAtMs + 1, '[3,"r",{"status":"Accepted"}]');
+  const start = `[2,"s","StartTransaction",{"connectorId":1,"idTag":"APP","meterStart":1,"timestamp":"t"}]`;
+  noteText(station, 'sent', 220, start);
+  noteText(old, 'received', 220, start);
+  expect(account()).toMatchObject({ begun: 1, begunThere });
+});
+
 test('what began after the stations went back is of that move', () => {
   tell(50, 1, 'Start', [old]);
   tell(450, 2, 'Start', [old]);
@@ -127,6 +140,18 @@ test('an answer to a command is the station’s only while the backend is its pr
   expect(new Set(kept.map((text) => /"(\w+)"/.exec(text)?.[1]))).toEqual(
     new Set(['new150', 'new350', 'new450', 'new50', 'old150', 'old250', 'old350', 'old450']),
   );
+});
+
+test('a command that was on its way when its station was moved is the one before’s, and a later one is not', () => {
+  for (const [name, gotAtMs] of [
+    ['quick', 210],
+    ['late', 2_300],
+  ] as const) {
+    noteText(old, 'sent', 50, `[2,"${name}","DataTransfer",{"data":"${name}"}]`);
+    noteText(station, 'received', gotAtMs, `[2,"${name}","DataTransfer",{"data":"${name}"}]`);
+  }
+  const found = checkSent([there], stations(), backends());
+  expect(found.map(({ texts }) => texts)).toEqual([[expect.stringContaining('late')]]);
 });
 
 const wronglySent = (): string[] =>

@@ -29,7 +29,7 @@ export interface MoveAccount {
   readonly open: number;
   readonly kept: number;
   readonly ended: number;
-  /** Transactions that began afterwards, before their stations moved again, and those of them that only the backend they had moved to has heard of. */
+  /** Transactions that began afterwards, before their stations moved again, and those of them that only the backend they had moved to has heard of, or the one before that had asked for it. */
   readonly begun: number;
   readonly begunThere: number;
 }
@@ -57,8 +57,15 @@ export function accountOfMove(
     kept: open.filter(({ owners }) => owners.length === 1).length,
     ended: open.filter(({ endedAtMs }) => endedAtMs !== null).length,
     begun: begun.length,
-    begunThere: begun.filter(({ owners }) => owners.length === 1 && owners[0] === move.to).length,
+    begunThere: begun.filter((one) => isWhereItBelongs(one, move)).length,
   };
+}
+
+/** A remote start goes on to be its asker's, though the station was moved before it began. */
+function isWhereItBelongs({ owners, askedAtMs }: OwnedTransaction, move: Move): boolean {
+  const [owner] = owners;
+  if (owners.length !== 1) return false;
+  return owner === move.to || (owner === move.from && (askedAtMs ?? Infinity) <= move.endedAtMs);
 }
 
 /** Each with what is of it alone: up to the next move of the same stations. */
@@ -174,12 +181,13 @@ function mayBe(
   owned: readonly OwnedTransaction[],
 ): boolean {
   if (!isSame(got, command)) return false;
-  const isPrimary = roleAt(command.backend, moves, got.atMs, got.atMs) !== 'other';
+  const sinceMs = Math.max(command.exchange.atMs, got.atMs - underwayMs);
+  const isPrimary = roleAt(command.backend, moves, sinceMs, got.atMs) !== 'other';
   return isPrimary || owned.some((one) => isAbout(got, one, command.backend));
 }
 
-/** A command that was on its way when its transaction ended. */
-const underwayMs = 500;
+/** A command that was on its way when its transaction ended, or its station was moved, on a machine that is busy. */
+const underwayMs = 2_000;
 
 /** It names a transaction that the backend has, or the connector where that is going on. */
 function isAbout(
@@ -217,6 +225,8 @@ interface OwnedTransaction {
   readonly connector: number;
   /** Who has heard of it. */
   readonly owners: readonly string[];
+  /** When one of them last asked for it by a remote start; null: none did. */
+  readonly askedAtMs: number | null;
 }
 
 function ownedTransactions(
@@ -227,12 +237,31 @@ function ownedTransactions(
   const source = stations.get(station);
   if (source === undefined) return [];
   const heard = heardBy(station, backends);
-  return transactionsOf(source).map((transaction) => ({
-    beganAtMs: transaction.beganAtMs,
-    endedAtMs: transaction.endedAtMs,
-    connector: connectorOf(transaction.calls[0] as Exchange),
-    owners: ownersOf(transaction, heard),
-  }));
+  const commands = commandsOf(station, backends);
+  return transactionsOf(source).map((transaction) => {
+    const start = transaction.calls[0] as Exchange;
+    const owners = ownersOf(transaction, heard);
+    const asked = commands.findLast(
+      ({ backend, exchange }) => owners.includes(backend) && asksFor(exchange, start),
+    );
+    return {
+      beganAtMs: transaction.beganAtMs,
+      endedAtMs: transaction.endedAtMs,
+      connector: connectorOf(start),
+      owners,
+      askedAtMs: asked?.exchange.atMs ?? null,
+    };
+  });
+}
+
+/** A remote start for the same driver, before the start. */
+function asksFor({ atMs, message: { action, payload } }: Exchange, start: Exchange): boolean {
+  const isRemoteStart = action === 'RemoteStartTransaction' || action === 'RequestStartTransaction';
+  return isRemoteStart && atMs <= start.atMs && tokenIn(payload) === tokenIn(start.message.payload);
+}
+
+function tokenIn(payload: Readonly<Record<string, unknown>>): unknown {
+  return payload['idTag'] ?? record(payload['idToken'])['idToken'];
 }
 
 /** By backend: the contents that it got of the station. */

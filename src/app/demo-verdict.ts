@@ -155,7 +155,7 @@ function claimsOfMoves(
       checkSent(moves, answering.stations, answering.backends),
     ],
     [
-      `open transactions stayed where they began: ${sum(({ kept }) => kept)} of ${sum(({ open }) => open)}; new ones began where their station was: ${sum(({ begunThere }) => begunThere)} of ${sum(({ begun }) => begun)}`,
+      `open transactions stayed where they began: ${sum(({ kept }) => kept)} of ${sum(({ open }) => open)}; new ones began where their station was, or with who had asked for them: ${sum(({ begunThere }) => begunThere)} of ${sum(({ begun }) => begun)}`,
       checkMoves(accounts),
     ],
     [
