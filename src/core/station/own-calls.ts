@@ -162,10 +162,10 @@ export function onOwnReply(
     const latencyMs = Math.round(turn.context.nowMs - call.sentAtMs);
     recordReceived(state, turn, reply, 'consumed', call.action, latencyMs);
   }
+  if (call.purpose === 'copy') noteUnheard(state, backend, call, reply);
+  if (!isBusbars(call.purpose)) return;
   const result = reply?.frame.kind === 'result' ? payloadOf(reply.text, reply.frame) : null;
   const error = reply === null ? 'timeout' : errorCodeOf(reply.text, reply.frame);
-  if (call.purpose === 'copy' && (reply === null || isPassing(error))) noteUnheard(state, backend, call);
-  if (!isBusbars(call.purpose)) return;
   if (result !== null) measureSkew(turn, backend, result);
   // An error of its own says that it has not heard.
   if (call.purpose === 'status' && reply !== null && (result !== null || !isPassing(error)))
@@ -176,9 +176,16 @@ export function onOwnReply(
 }
 
 /** It did not take a status, and the station does not say that again: one that listens in is told once more how the station is. What is still to be told it anyway needs no more. */
-function noteUnheard(state: StationState, backend: BackendLink, { action }: OpenCall): void {
+function noteUnheard(
+  state: StationState,
+  backend: BackendLink,
+  { action }: OpenCall,
+  reply: Received | null,
+): void {
+  if (!tellsStatus(action)) return;
+  if (reply !== null && !isPassing(errorCodeOf(reply.text, reply.frame))) return;
   const { phase } = backend.priming;
-  if (!tellsStatus(action) || (phase !== 'synced' && phase !== 'priming')) return;
+  if (phase !== 'synced' && phase !== 'priming') return;
   if (roleOf(state, backend.backend) !== 'primary') backend.hasMissed = true;
 }
 
